@@ -1,0 +1,1 @@
+"""The two-phase joint entity-relation extractor. Needs torch, transformers and pydantic; neither Beam, Prefect nor rdflib."""

@@ -1,0 +1,104 @@
+"""Annotated sentences, and the reader of SpERT's JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from schemas.errors import DataError
+from schemas.ontology import Ontology
+
+
+@dataclass(frozen=True, slots=True)
+class EntitySpan:
+    """A typed span of words; `end` is exclusive."""
+
+    start: int
+    end: int
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class RelationPair:
+    """A typed pair; `head` and `tail` index the sentence's entities."""
+
+    head: int
+    tail: int
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatedSentence:
+    """Words with gold entities and relations. A pair of entities may hold several relations."""
+
+    words: tuple[str, ...]
+    entities: tuple[EntitySpan, ...]
+    relations: tuple[RelationPair, ...]
+
+
+def read_annotated(paths: Iterable[str], format_name: str) -> list[AnnotatedSentence]:
+    """All sentences of the files, in order.
+
+    Raises:
+        DataError: an unreadable file, an unknown format, or a record that is not of its form.
+    """
+    if format_name not in _READERS:
+        raise DataError(f"unknown format {format_name!r}; known: {', '.join(_READERS)}")
+    return [sentence for path in paths for sentence in _READERS[format_name](Path(path))]
+
+
+def read_spert(path: Path) -> list[AnnotatedSentence]:
+    """The sentences of a SpERT JSON file: a list of {tokens, entities, relations}, ends exclusive.
+
+    Raises:
+        DataError: naming the file, the sentence's number and the fault.
+    """
+    try:
+        records = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}") from None
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise DataError(f"{path}: not JSON: {error}") from None
+    if not isinstance(records, list):
+        raise DataError(f"{path}: wanted a JSON list of sentences, got {type(records).__name__}")
+    return [_spert_sentence(record, f"{path}: sentence {i}") for i, record in enumerate(records)]
+
+
+def check_types(sentences: Iterable[AnnotatedSentence], ontology: Ontology, where: str) -> None:
+    """Checks that the ontology knows every type of the data.
+
+    Raises:
+        DataError: naming the unknown types, so that a wrong ontology shows before any training.
+    """
+    entities, relations = set(), set()
+    for sentence in sentences:
+        entities.update(e.type for e in sentence.entities)
+        relations.update(r.type for r in sentence.relations)
+    unknown = sorted(entities - set(ontology.entities)) + sorted(relations - set(ontology.relations))
+    if unknown:
+        known = ", ".join((*ontology.entities, *ontology.relations))
+        raise DataError(f"{where}: types {', '.join(unknown)} are not in the ontology (known: {known})")
+
+
+def _spert_sentence(record: Any, where: str) -> AnnotatedSentence:
+    try:
+        words = tuple(record["tokens"])
+        entities = tuple(EntitySpan(int(e["start"]), int(e["end"]), e["type"]) for e in record["entities"])
+        relations = tuple(RelationPair(int(r["head"]), int(r["tail"]), r["type"]) for r in record["relations"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{where}: wanted tokens, entities and relations as SpERT writes them ({error!r})") from None
+    if not words or not all(isinstance(word, str) for word in words):
+        raise DataError(f"{where}: tokens must be a list of at least one string")
+    for entity in entities:
+        if not 0 <= entity.start < entity.end <= len(words):
+            raise DataError(f"{where}: entity {entity.start}:{entity.end} lies outside of {len(words)} tokens")
+    for relation in relations:
+        if not {relation.head, relation.tail} <= set(range(len(entities))) or relation.head == relation.tail:
+            raise DataError(f"{where}: relation {relation.head} -> {relation.tail} with {len(entities)} entities")
+    return AnnotatedSentence(words, entities, relations)
+
+
+_READERS = {"spert": read_spert}

@@ -1,0 +1,93 @@
+"""Scored candidates of a sentence: what prediction keeps, and what decoding chooses from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Spans and pairs above the floor, as arrays. N spans, M ordered pairs, E entity types, R relation types.
+
+    Attributes:
+        spans: int32 [N, 2], start and end, sorted. The unit is the caller's: words, or characters.
+        entity_prob: float32 [N], probability of phase one that the span is an entity.
+        type_prob: float32 [N, E], softmax of phase two.
+        pairs: int32 [M, 2], head and tail as rows of `spans`, sorted.
+        pair_prob: float32 [M], probability of phase one that the pair holds a relation.
+        relation_prob: float32 [M, R], softmax of phase two.
+    """
+
+    spans: np.ndarray
+    entity_prob: np.ndarray
+    type_prob: np.ndarray
+    pairs: np.ndarray
+    pair_prob: np.ndarray
+    relation_prob: np.ndarray
+
+    def with_spans(self, spans: np.ndarray) -> Candidates:
+        """The same candidates with their spans in another unit, row by row."""
+        return Candidates(
+            spans, self.entity_prob, self.type_prob, self.pairs, self.pair_prob, self.relation_prob
+        )
+
+
+def empty(n_entity_types: int, n_relation_types: int) -> Candidates:
+    """No candidates."""
+    return Candidates(
+        np.zeros((0, 2), np.int32),
+        np.zeros(0, np.float32),
+        np.zeros((0, n_entity_types), np.float32),
+        np.zeros((0, 2), np.int32),
+        np.zeros(0, np.float32),
+        np.zeros((0, n_relation_types), np.float32),
+    )
+
+
+def merge_windows(parts: Sequence[tuple[int, int, Candidates]], n_words: int) -> Candidates:
+    """One sentence's candidates from its overlapping windows, each (first word, words in it, candidates).
+
+    A span or pair that several windows saw is taken from the window that shows the most words around it on its poorer
+    side; of equal ones, from the first. Pairs whose ends never share a window are not seen.
+    """
+    if len(parts) == 1:
+        return parts[0][2]
+    spans: dict[tuple[int, int], tuple[int, int, int]] = {}
+    pairs: dict[tuple[int, int, int, int], tuple[int, int, int]] = {}
+    for p, (first, size, part) in enumerate(parts):
+        shifted = (part.spans + first).tolist()
+        for i, (start, end) in enumerate(shifted):
+            _offer(spans, (start, end), (_margin(start, end, first, size, n_words), -p, i))
+        for i, (head, tail) in enumerate(part.pairs.tolist()):
+            (a, b), (c, d) = shifted[head], shifted[tail]
+            _offer(pairs, (a, b, c, d), (_margin(min(a, c), max(b, d), first, size, n_words), -p, i))
+    row = {span: i for i, span in enumerate(sorted(spans))}
+    chosen_spans = [(-spans[span][1], spans[span][2]) for span in sorted(spans)]
+    chosen_pairs = [(key, -pairs[key][1], pairs[key][2]) for key in sorted(pairs)]
+    blank = empty(parts[0][2].type_prob.shape[1], parts[0][2].relation_prob.shape[1])
+    return Candidates(
+        np.array(sorted(spans), np.int32).reshape(-1, 2),
+        _pick(blank.entity_prob, [parts[p][2].entity_prob[i] for p, i in chosen_spans]),
+        _pick(blank.type_prob, [parts[p][2].type_prob[i] for p, i in chosen_spans]),
+        np.array([(row[k[:2]], row[k[2:]]) for k, _, _ in chosen_pairs], np.int32).reshape(-1, 2),
+        _pick(blank.pair_prob, [parts[p][2].pair_prob[i] for _, p, i in chosen_pairs]),
+        _pick(blank.relation_prob, [parts[p][2].relation_prob[i] for _, p, i in chosen_pairs]),
+    )
+
+
+def _margin(start: int, end: int, first: int, size: int, n_words: int) -> int:
+    left = n_words if first == 0 else start - first
+    right = n_words if first + size == n_words else first + size - end
+    return min(left, right)
+
+
+def _offer(best: dict, key: tuple, offer: tuple[int, int, int]) -> None:
+    if key not in best or offer[:2] > best[key][:2]:
+        best[key] = offer
+
+
+def _pick(blank: np.ndarray, rows: list) -> np.ndarray:
+    return np.stack(rows).astype(np.float32) if rows else blank

@@ -1,0 +1,46 @@
+"""The model card and the training configuration, written beside the weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from schemas.config import TrainConfig
+
+
+def write_card(folder: Path, config: TrainConfig, *, n_sentences: int, reports: Sequence[Any]) -> None:
+    """Writes training.toml, with the versions it ran on, and README.md, the card; `reports` are the scored epochs."""
+    (folder / "training.toml").write_text(training_toml(config), encoding="utf-8")
+    (folder / "README.md").write_text(_card(config, n_sentences, reports), encoding="utf-8")
+
+
+def training_toml(config: TrainConfig) -> str:
+    """The configuration as TOML that `kgmill train` takes, the versions as comments."""
+    lines = [f"# {name} {version(name)}" for name in ("torch", "transformers", "numpy")]
+    for key, value in config.model_dump(mode="json").items():
+        lines.append(f"{key} = {json.dumps(value, ensure_ascii=False)}")
+    return "\n".join(lines) + "\n"
+
+
+def _card(config: TrainConfig, n_sentences: int, reports: Sequence[Any]) -> str:
+    lines = [
+        "# Model card",
+        "",
+        "A two-phase span-based joint entity-relation extractor, made by `kgmill train training.toml`.",
+        "",
+        f"- Encoder: {config.encoder}",
+        f"- Trained on: {', '.join(config.train_files)} ({n_sentences} sentences), seed {config.seed}",
+        f"- Epochs {config.epochs}, batch {config.batch_size}, rates {config.learning_rate} and "
+        f"{config.head_learning_rate}; everything else: training.toml",
+        "",
+    ]
+    if reports:
+        dev = reports[-1].dev
+        lines += ["| dev F1 | strict | boundaries |", "|---|---|---|"]
+        for task in ("entities", "relations"):
+            lines.append(f"| {task} | {100 * dev[task]['strict']['f1']:.1f} | {100 * dev[task]['boundaries']['f1']:.1f} |")
+        lines.append("")
+    return "\n".join(lines)

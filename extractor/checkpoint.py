@@ -1,0 +1,131 @@
+"""Model folders: model.safetensors, config.json, tokenizer files, ontology.toml, training.toml, README.md.
+
+Weights are read from safetensors alone: no pickle is loaded and no remote code is run.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import logging as transformers_logging
+
+from extractor.model import TwoPhaseConfig, TwoPhaseModel
+from schemas.errors import CheckpointError, KgmillError
+from schemas.modelfolder import check_model_folder
+from schemas.ontology import Ontology, load_ontology
+
+transformers_logging.disable_progress_bar()
+transformers_logging.set_verbosity_error()
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model with all it needs to read words and name its columns."""
+
+    model: TwoPhaseModel
+    tokenizer: PreTrainedTokenizerBase
+    ontology: Ontology
+
+
+def load_checkpoint(folder: Path, device: torch.device, dtype: torch.dtype = torch.float32) -> Checkpoint:
+    """The model in a folder, in evaluation mode.
+
+    Raises:
+        CheckpointError: a file is missing or damaged, or weights, configuration and ontology don't fit together.
+    """
+    check_model_folder(folder)
+    ontology = load_ontology(folder / "ontology.toml")
+    try:
+        config = TwoPhaseConfig.from_pretrained(folder)
+        model, info = TwoPhaseModel.from_pretrained(
+            folder, config=config, dtype=dtype, use_safetensors=True, local_files_only=True, output_loading_info=True
+        )
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except KgmillError:
+        raise
+    except Exception as error:  # the libraries raise many kinds for one cause: a folder that is not what it says
+        raise CheckpointError(f"{folder}: can't be loaded: {_one_line(error)}") from None
+    if info["missing_keys"] or info["mismatched_keys"]:
+        names = sorted(map(str, (*info["missing_keys"], *info["mismatched_keys"])))
+        raise CheckpointError(f"{folder}: weights don't fit config.json: {', '.join(names[:3])} ({len(names)} in all)")
+    return Checkpoint(model.to(device).eval(), tokenizer, ontology)
+
+
+def new_checkpoint(encoder: str, ontology: Ontology, options: dict) -> Checkpoint:
+    """An untrained model around a pretrained encoder; `options` are fields of TwoPhaseConfig.
+
+    Raises:
+        CheckpointError: the encoder can't be found or is no text encoder.
+    """
+    source = encoder_source(encoder)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source, add_prefix_space=True, trust_remote_code=False)
+        base: PreTrainedModel = AutoModel.from_pretrained(source, use_safetensors=True, trust_remote_code=False)
+    except Exception as error:  # the libraries raise many kinds for one cause
+        raise CheckpointError(f"encoder {encoder!r}: can't be loaded: {_one_line(error)}") from None
+    if options.get("word_shape") == "auto":
+        options = {**options, "word_shape": tokenizer.tokenize("Paris") == tokenizer.tokenize("paris")}
+    options["max_length"] = min(options["max_length"], getattr(base.config, "max_position_embeddings", 512))
+    config = TwoPhaseConfig(
+        encoder=base.config.to_diff_dict() | {"model_type": base.config.model_type},
+        entity_types=list(ontology.entity_names),
+        relation_types=list(ontology.relation_names),
+        **options,
+    )
+    return Checkpoint(TwoPhaseModel(config, base), tokenizer, ontology)
+
+
+def encoder_source(encoder: str) -> str:
+    """A folder, or a hub id as it is; `package:NAME/FOLDER` is a folder inside an installed Python package.
+
+    Raises:
+        CheckpointError: the package is not installed or has no such folder.
+    """
+    if not encoder.startswith("package:"):
+        return encoder
+    package, _, folder = encoder.removeprefix("package:").partition("/")
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise CheckpointError(f"encoder {encoder!r}: the Python package {package!r} is not installed")
+    path = Path(spec.submodule_search_locations[0], folder)
+    if not path.is_dir():
+        raise CheckpointError(f"encoder {encoder!r}: the package {package!r} has no folder {folder!r}")
+    return str(path)
+
+
+def save_checkpoint(checkpoint: Checkpoint, folder: Path, ontology_text: str, dtype: torch.dtype) -> None:
+    """Writes model, tokenizer and ontology; weights are stored in `dtype`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {name: tensor.to(dtype).contiguous() for name, tensor in checkpoint.model.state_dict().items()}
+    checkpoint.model.save_pretrained(folder, state_dict=state)
+    checkpoint.tokenizer.save_pretrained(folder)
+    (folder / "ontology.toml").write_text(ontology_text, encoding="utf-8")
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config["dtype"] = str(dtype).removeprefix("torch.")
+    (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of `auto|cpu|cuda[:N]`.
+
+    Raises:
+        CheckpointError: CUDA was asked for and this torch has none.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise CheckpointError(f"device {name}: this torch ({torch.__version__}) sees no GPU; see README, Choosing torch")
+    return torch.device(name)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__
+
+
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

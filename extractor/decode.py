@@ -1,0 +1,100 @@
+"""From scored candidates to mentions and relations: thresholds, ontology masks, the overlap rule. No model is needed.
+
+Confidence of a mention = P(entity) x P(type | entity); of a relation = P(relation) x P(type | relation): phase one
+times phase two, each a softmax.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from extractor.candidates import Candidates
+from schemas.ontology import Ontology
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedMention:
+    """A chosen span with its type; the unit of `start` and `end` is that of the candidates."""
+
+    start: int
+    end: int
+    type: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedRelation:
+    """A typed pair; `head` and `tail` index the sentence's decoded mentions."""
+
+    head: int
+    tail: int
+    type: str
+    confidence: float
+
+
+def decode(
+    candidates: Candidates, ontology: Ontology, min_confidence: float
+) -> tuple[list[DecodedMention], list[DecodedRelation]]:
+    """The mentions and relations of a sentence.
+
+    Mentions: the surest first; one that overlaps a surer one is dropped, unless the ontology lets entities overlap.
+    Relations: only types that the ontology allows between the two mentions' types; of a pair and its reverse with the
+    same type, the surer (for a symmetric type the one whose head comes first).
+    """
+    chosen = _choose_spans(candidates, ontology, min_confidence)
+    mentions = [
+        DecodedMention(int(start), int(end), ontology.entity_names[column], confidence)
+        for _, start, end, column, confidence in chosen
+    ]
+    mention_of = {row: i for i, (row, *_) in enumerate(chosen)}
+    columns = {row: column for row, _, _, column, _ in chosen}
+    return mentions, _choose_relations(candidates, ontology, min_confidence, mention_of, columns)
+
+
+def _choose_spans(
+    candidates: Candidates, ontology: Ontology, min_confidence: float
+) -> list[tuple[int, int, int, int, float]]:
+    if not len(candidates.spans):
+        return []
+    column = candidates.type_prob.argmax(axis=1)
+    confidence = candidates.entity_prob.astype(np.float64) * candidates.type_prob.max(axis=1)
+    rows = np.flatnonzero(confidence >= min_confidence)
+    start, end = candidates.spans[:, 0], candidates.spans[:, 1]
+    order = rows[np.lexsort((end[rows], start[rows], -confidence[rows]))]
+    chosen: list[tuple[int, int, int, int, float]] = []
+    for row in order.tolist():
+        a, b = int(start[row]), int(end[row])
+        if ontology.overlapping_entities or all(b <= s or e <= a for _, s, e, _, _ in chosen):
+            chosen.append((row, a, b, int(column[row]), float(confidence[row])))
+    return sorted(chosen, key=lambda span: span[1:3])
+
+
+def _choose_relations(
+    candidates: Candidates,
+    ontology: Ontology,
+    min_confidence: float,
+    mention_of: dict[int, int],
+    columns: dict[int, int],
+) -> list[DecodedRelation]:
+    if not ontology.relations:
+        return []
+    best: dict[tuple[int, int, int], tuple[float, int, int]] = {}
+    confident = candidates.pair_prob.astype(np.float64)[:, None] * candidates.relation_prob
+    for i in np.flatnonzero(confident.max(axis=1, initial=0.0) >= min_confidence).tolist():
+        head, tail = candidates.pairs[i].tolist()
+        if head not in mention_of or tail not in mention_of:
+            continue
+        allowed = ontology.allowed[columns[head]][columns[tail]]
+        for column in np.flatnonzero((confident[i] >= min_confidence) & allowed).tolist():
+            key = (min(head, tail), max(head, tail), column)
+            best[key] = max(best.get(key, (0.0, 0, 0)), (float(confident[i, column]), -head, -tail))
+    relations = []
+    for (_, _, column), (confidence, minus_head, minus_tail) in best.items():
+        name = ontology.relation_names[column]
+        head, tail = mention_of[-minus_head], mention_of[-minus_tail]
+        if ontology.relations[name].symmetric:
+            head, tail = min(head, tail), max(head, tail)
+        relations.append(DecodedRelation(head, tail, name, confidence))
+    return sorted(relations, key=lambda r: (r.head, r.tail, r.type))

@@ -1,0 +1,52 @@
+"""Scores a model on annotated sentences."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from extractor.annotated import AnnotatedSentence
+from extractor.decode import decode
+from extractor.metrics import score
+from extractor.predict import Predictor
+from schemas.ontology import Ontology
+
+_BATCH = 512
+
+
+def evaluate(
+    predictor: Predictor,
+    ontology: Ontology,
+    sentences: Sequence[AnnotatedSentence],
+    min_confidence: float,
+    floor: float = 0.1,
+) -> dict[str, Any]:
+    """The evaluation report: scores of `metrics.score`, `n_sentences`, and `seconds` of prediction and decoding."""
+    started = time.perf_counter()
+    predicted = []
+    for begin in range(0, len(sentences), _BATCH):
+        words = [sentence.words for sentence in sentences[begin : begin + _BATCH]]
+        found = predictor.predict(words, floor)
+        predicted.extend(decode(candidates, ontology, min_confidence) for candidates in found)
+    seconds = time.perf_counter() - started
+    return {**score(sentences, predicted), "n_sentences": len(sentences), "seconds": round(seconds, 3)}
+
+
+def format_report(report: dict[str, Any]) -> str:
+    """The report as a table for people: percentages, strict and boundaries, micro, macro and by type."""
+    lines = [f"{'':24}{'precision':>10}{'recall':>10}{'F1':>10}{'support':>10}"]
+    for task in ("entities", "relations"):
+        for protocol in ("strict", "boundaries"):
+            scores = report[task][protocol]
+            lines.append(_row(f"{task} {protocol}", scores, scores["support"]))
+            lines.append(_row("  macro", scores["macro"], ""))
+            if protocol == "strict":
+                lines.extend(_row(f"  {name}", s, s["support"]) for name, s in scores["by_type"].items())
+    lines.append(f"{report['n_sentences']} sentences in {report['seconds']} s")
+    return "\n".join(lines)
+
+
+def _row(name: str, scores: dict[str, float], support: object) -> str:
+    numbers = "".join(f"{100 * scores[key]:>10.1f}" for key in ("precision", "recall", "f1"))
+    return f"{name:24}{numbers}{support!s:>10}"

@@ -1,0 +1,82 @@
+"""Precision, recall and F1 of entities and relations: strict and boundaries, micro and macro, by type.
+
+Entities, strict: span and type; boundaries: span. Relations, strict: type, both spans and both entity types;
+boundaries: type and both spans. Source: section 4.2, Eq. 17.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Any
+
+from extractor.annotated import AnnotatedSentence
+from extractor.decode import DecodedMention, DecodedRelation
+
+Prediction = tuple[Sequence[DecodedMention], Sequence[DecodedRelation]]
+_ANY = "Entity"
+
+
+def score(gold: Sequence[AnnotatedSentence], predicted: Sequence[Prediction]) -> dict[str, Any]:
+    """The `entities` and `relations` of the evaluation report (design contract), fractions in [0, 1]."""
+    items: dict[str, list[tuple[set, set]]] = {
+        name: [] for name in ("entities strict", "entities boundaries", "relations strict", "relations boundaries")
+    }
+    for sentence, (mentions, relations) in zip(gold, predicted, strict=True):
+        spans, found = sentence.entities, mentions
+        items["entities strict"].append(
+            ({(e.type, e.start, e.end) for e in spans}, {(m.type, m.start, m.end) for m in found})
+        )
+        items["entities boundaries"].append(
+            ({(_ANY, e.start, e.end) for e in spans}, {(_ANY, m.start, m.end) for m in found})
+        )
+        items["relations strict"].append(
+            (_pairs(spans, sentence.relations, is_strict=True), _pairs(found, relations, is_strict=True))
+        )
+        items["relations boundaries"].append(
+            (_pairs(spans, sentence.relations, is_strict=False), _pairs(found, relations, is_strict=False))
+        )
+    report: dict[str, Any] = {"entities": {}, "relations": {}}
+    for name, sets in items.items():
+        task, protocol = name.split()
+        report[task][protocol] = prf(sets)
+    return report
+
+
+def prf(sets: Iterable[tuple[set, set]]) -> dict[str, Any]:
+    """Micro scores, with macro scores and scores by type, of (gold, predicted) sets whose items begin with a type.
+
+    >>> prf([({("Loc", 0, 1), ("Loc", 2, 3)}, {("Loc", 0, 1)})])["recall"]
+    0.5
+    """
+    hits: Counter[str] = Counter()
+    n_gold: Counter[str] = Counter()
+    n_predicted: Counter[str] = Counter()
+    for gold, predicted in sets:
+        hits.update(item[0] for item in gold & predicted)
+        n_gold.update(item[0] for item in gold)
+        n_predicted.update(item[0] for item in predicted)
+    types = sorted(n_gold | n_predicted)
+    by_type = {t: _scores(hits[t], n_gold[t], n_predicted[t]) | {"support": n_gold[t]} for t in types}
+    macro = {
+        key: sum(scores[key] for scores in by_type.values()) / len(by_type) if by_type else 0.0
+        for key in ("precision", "recall", "f1")
+    }
+    micro = _scores(hits.total(), n_gold.total(), n_predicted.total())
+    return {**micro, "support": n_gold.total(), "macro": macro, "by_type": by_type}
+
+
+def _pairs(spans: Sequence[Any], relations: Sequence[Any], *, is_strict: bool) -> set[tuple[Hashable, ...]]:
+    items = set()
+    for r in relations:
+        head, tail = spans[r.head], spans[r.tail]
+        ends = (head.start, head.end, tail.start, tail.end)
+        items.add((r.type, *ends, head.type, tail.type) if is_strict else (r.type, *ends))
+    return items
+
+
+def _scores(n_hits: int, n_gold: int, n_predicted: int) -> dict[str, float]:
+    precision = n_hits / n_predicted if n_predicted else 0.0
+    recall = n_hits / n_gold if n_gold else 0.0
+    f1 = 2 * precision * recall / (precision + recall) if n_hits else 0.0
+    return {"precision": precision, "recall": recall, "f1": f1}

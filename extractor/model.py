@@ -1,0 +1,316 @@
+"""The two-phase span-based joint extractor: the whole forward, one for training and prediction.
+
+Source: Ji et al., A Two-Phase Paradigm for Joint Entity-Relation Extraction, section 3. Where a gate has a map of its
+own for each role (`role_maps`), the paper's letter is left: see docs/model.md for why and docs/experiments.md for the
+numbers.
+
+Shapes: B rows, T word pieces, W words, S spans, P ordered pairs, D hidden width, E entity types, R relation types,
+O representations that a gate weighs, K levels of a pooling table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
+
+from extractor.encoding import N_SHAPES, Batch
+
+
+class TwoPhaseConfig(PreTrainedConfig):
+    """Configuration of the model; `encoder` is the configuration of the Hugging Face encoder inside, as a dict."""
+
+    model_type = "kgmill-two-phase"
+
+    encoder: dict | None = None
+    entity_types: list | None = None
+    relation_types: list | None = None
+    max_span_width: int = 10
+    max_distance: int = 10
+    role_maps: bool = True
+    fusion: str = "gate"
+    pair_distance: bool = True
+    pair_types: bool = True
+    word_shape: bool = False
+    max_length: int = 256
+    dropout: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """Spans of words: row in the batch, first word, the word after the last. Each is an int64 tensor of S."""
+
+    row_S: Tensor
+    start_S: Tensor
+    end_S: Tensor
+
+    def take(self, index: Tensor) -> Spans:
+        """The spans at `index`, in its order."""
+        return Spans(self.row_S[index], self.start_S[index], self.end_S[index])
+
+    def to(self, device: torch.device) -> Spans:
+        """The same spans on a device."""
+        return Spans(self.row_S.to(device), self.start_S.to(device), self.end_S.to(device))
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Ordered pairs of spans in the same row, with the entity types (columns) of both."""
+
+    head: Spans
+    tail: Spans
+    head_type_P: Tensor
+    tail_type_P: Tensor
+
+    def to(self, device: torch.device) -> Pairs:
+        """The same pairs on a device."""
+        return Pairs(
+            self.head.to(device), self.tail.to(device), self.head_type_P.to(device), self.tail_type_P.to(device)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """What the encoder made of a batch, mapped for each role.
+
+    Attributes:
+        cls_BD: the context representation x_0.
+        span_words_KN: pooling table of the words as parts of spans; each level is [B * W, D].
+        context_words_KN: pooling table of the words as parts of the context between two spans.
+        n_words: W.
+    """
+
+    cls_BD: Tensor
+    span_words_KN: Tensor
+    context_words_KN: Tensor
+    n_words: int
+
+
+def pooling_table(x_BWD: Tensor, max_length: int) -> Tensor:
+    """Maxima over runs of 1, 2, 4, ... words, for runs of up to `max_length`, as [K, B * W, D].
+
+    Level k at word w is the maximum over words w to w + 2**k - 1: each level doubles the one before, so any run is the
+    maximum of two entries, and no [spans, length, width] tensor exists.
+    """
+    levels = [x_BWD]
+    reach = 1
+    while reach * 2 <= max_length and reach < x_BWD.shape[1]:
+        longest = levels[-1]
+        levels.append(torch.cat((torch.maximum(longest[:, :-reach], longest[:, reach:]), longest[:, -reach:]), dim=1))
+        reach *= 2
+    return torch.stack([level.flatten(0, 1) for level in levels])
+
+
+def range_max(table_KND: Tensor, n_words: int, row_S: Tensor, start_S: Tensor, end_S: Tensor) -> Tensor:
+    """Element-wise maximum over words start to end - 1 of a row, [S, D]; a zero vector where start == end.
+
+    Source: Eq. 4 and 9.
+    """
+    n_levels, n, _ = table_KND.shape
+    length_S = end_S - start_S
+    level_S = torch.log2(length_S.clamp(min=1).to(torch.float64)).floor().long().clamp(max=n_levels - 1)
+    first_S = level_S * n + row_S * n_words + start_S.clamp(max=n_words - 1)
+    last_S = first_S + (length_S - (1 << level_S)).clamp(min=0)
+    flat = table_KND.flatten(0, 1)
+    pooled_SD = torch.maximum(flat.index_select(0, first_S), flat.index_select(0, last_S))
+    return pooled_SD * (length_S > 0).unsqueeze(1).to(pooled_SD.dtype)
+
+
+class Fusion(nn.Module):
+    """Fuses representations of several roles into one: the gate of Eq. 5, or concatenation (Table 7, w/o gated).
+
+    A representation is first mapped by its role (a d x d map and tanh, unless `role_maps` is off), so that a head is
+    told from a tail: by the letter of Eq. 5, R_b(a, b) would equal R_b(b, a).
+    """
+
+    def __init__(self, config: TwoPhaseConfig, width: int, roles: dict[str, int]) -> None:
+        super().__init__()
+        self.roles = tuple(roles)
+        self.is_gate = config.fusion == "gate"
+        self.score = nn.Linear(width, 1) if self.is_gate else None
+        self.maps = nn.ModuleDict({r: nn.Linear(n, width) for r, n in roles.items()}) if config.role_maps else None
+        widths = [width if config.role_maps else n for n in roles.values()]
+        self.width = width if self.is_gate else sum(widths)
+        self.widths = widths
+
+    def map(self, role: str, x: Tensor) -> Tensor:
+        """The representation of a role, [..., D]; monotone in each feature of the map's output, so it may be pooled."""
+        return x if self.maps is None else torch.tanh(self.maps[role](x))
+
+    def project(self, role: str, x_SD: Tensor, heads: tuple[nn.Linear, ...]) -> Tensor:
+        """What the mapped representation of a role gives to the gate's score (column 0) and to each head's logits."""
+        if self.score is not None:
+            weights = [self.score.weight, *(head.weight for head in heads)]
+        else:
+            i = self.roles.index(role)
+            begin = sum(self.widths[:i])
+            columns = slice(begin, begin + self.widths[i])
+            weights = [x_SD.new_zeros(1, self.widths[i]), *(head.weight[:, columns] for head in heads)]
+        return x_SD @ torch.cat(weights).t()
+
+    def mix(self, projected: list[Tensor], heads: tuple[nn.Linear, ...]) -> tuple[Tensor | None, Tensor]:
+        """The gate's weights [S, O] (none for concatenation) and all heads' logits side by side.
+
+        A head is linear, so that the head of a weighted sum is the weighted sum of the heads: spans get their logits
+        without their D-wide sums ever being written.
+        """
+        bias = torch.cat([head.bias for head in heads])
+        if self.score is None:
+            return None, sum(p[:, 1:] for p in projected) + bias
+        alpha_SO = torch.softmax(torch.cat([p[:, :1] for p in projected], dim=1), dim=1)
+        logits = sum(alpha_SO[:, i : i + 1] * p[:, 1:] for i, p in enumerate(projected))
+        return alpha_SO, logits + bias
+
+    def fuse(self, alpha_SO: Tensor | None, representations: list[Tensor]) -> Tensor:
+        """The fused representation (Eq. 5c)."""
+        if alpha_SO is None:
+            return torch.cat(representations, dim=1)
+        return cast(Tensor, sum(alpha_SO[:, i : i + 1] * r for i, r in enumerate(representations)))
+
+
+class TwoPhaseModel(PreTrainedModel):
+    """The model of section 3, with any Hugging Face encoder inside. All outputs are logits."""
+
+    config_class = TwoPhaseConfig
+    base_model_prefix = "kgmill"
+    _supports_sdpa = True
+    _supports_flash_attn = True
+
+    def __init__(self, config: TwoPhaseConfig, encoder: PreTrainedModel | None = None) -> None:
+        super().__init__(config)
+        if encoder is None:
+            options: dict[str, Any] = dict(config.encoder or {})
+            encoder = AutoModel.from_config(AutoConfig.for_model(options.pop("model_type"), **options))
+        if getattr(encoder, "pooler", None) is not None:
+            encoder.pooler = None
+        self.encoder = encoder
+        d = encoder.config.hidden_size
+        n_entity, n_relation = len(config.entity_types or ()), len(config.relation_types or ())
+        self.shape_embedding = nn.Embedding(N_SHAPES, d) if config.word_shape else None
+        self.dropout = nn.Dropout(config.dropout)
+
+        self.span_gate = Fusion(config, d, {"words": d, "cls": d, "width": d})
+        self.width_embedding = nn.Embedding(config.max_span_width, d)
+        self.is_entity = nn.Linear(self.span_gate.width, 2)  # W_2, b_2 of Eq. 6a
+        self.entity_type = nn.Linear(self.span_gate.width, n_entity)  # W_4, b_4 of Eq. 12a
+
+        span = self.span_gate.width
+        roles = {"head": span, "tail": span, "context": d} | ({"distance": d} if config.pair_distance else {})
+        self.pair_gate = Fusion(config, d, roles)
+        self.distance_embedding = nn.Embedding(config.max_distance + 1, d) if config.pair_distance else None
+        self.is_relation = nn.Linear(self.pair_gate.width, 2)  # W_3, b_3 of Eq. 10a
+
+        roles = {"pair": self.pair_gate.width} | ({"types": d} if config.pair_types else {})
+        self.relation_gate = Fusion(config, d, roles)
+        n_features = n_entity * n_entity * (config.max_distance + 1)
+        self.feature_embedding = nn.Embedding(n_features, d) if config.pair_types else None  # C of Eq. 13
+        self.relation_type = nn.Linear(self.relation_gate.width, n_relation)  # W_5, b_5 of Eq. 14a
+        self.post_init()
+
+    def _init_weights(self, module: nn.Module) -> None:
+        if isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, std=0.02)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.Embedding):
+            if module is self.shape_embedding:
+                nn.init.zeros_(module.weight)  # training starts from the pretrained encoder as it is
+            else:
+                nn.init.normal_(module.weight, std=0.02)
+
+    def encode(self, batch: Batch) -> Encoded:
+        """Word representations (Eq. 2 and 3: the maximum over a word's pieces), mapped once for each role."""
+        hidden_BTD = self.encoder(inputs_embeds=self._embed(batch), attention_mask=batch.mask_BT).last_hidden_state
+        hidden_BTD = self.dropout(hidden_BTD)
+        n_rows, n_pieces, _ = hidden_BTD.shape
+        n_words = batch.word_starts_BW.shape[1]
+        longest = int((batch.word_ends_BW - batch.word_starts_BW).max())
+        row_N = torch.arange(n_rows, device=hidden_BTD.device).repeat_interleave(n_words)
+        words_ND = range_max(
+            pooling_table(hidden_BTD, longest),
+            n_pieces,
+            row_N,
+            batch.word_starts_BW.flatten(),
+            batch.word_ends_BW.flatten(),
+        )
+        words_BWD = words_ND.view(n_rows, n_words, -1)
+        return Encoded(
+            cls_BD=self.span_gate.map("cls", hidden_BTD[:, 0]),
+            span_words_KN=pooling_table(self.span_gate.map("words", words_BWD), self.config.max_span_width),
+            context_words_KN=pooling_table(self.pair_gate.map("context", words_BWD), n_words),
+            n_words=n_words,
+        )
+
+    def score_spans(self, encoded: Encoded, spans: Spans) -> tuple[Tensor, Tensor]:
+        """Phase-one logits [S, 2] (Not-Entity, Entity; Eq. 6a) and phase-two logits [S, E] (Eq. 12a)."""
+        _, logits = self._weigh_spans(encoded, spans, self._span_parts(encoded, spans))
+        return logits[:, :2], logits[:, 2:]
+
+    def score_pairs(self, encoded: Encoded, pairs: Pairs) -> tuple[Tensor, Tensor]:
+        """Phase-one logits [P, 2] (Not-Relation, Relation; Eq. 10a) and phase-two logits [P, R] (Eq. 14a)."""
+        distance_P = self._distance(pairs)
+        gate = self.pair_gate
+        parts = {
+            "head": self.dropout(gate.map("head", self._represent_spans(encoded, pairs.head))),
+            "tail": self.dropout(gate.map("tail", self._represent_spans(encoded, pairs.tail))),
+            "context": self.dropout(self._context(encoded, pairs)),
+        }
+        if self.distance_embedding is not None:
+            parts["distance"] = gate.map("distance", self.distance_embedding.weight)[distance_P]
+        heads = (self.is_relation,)
+        alpha_PO, pair_logits_P2 = gate.mix([gate.project(r, x, heads) for r, x in parts.items()], heads)
+        fused_PD = gate.fuse(alpha_PO, list(parts.values()))
+        return pair_logits_P2, self._score_types(fused_PD, pairs, distance_P)
+
+    def _embed(self, batch: Batch) -> Tensor:
+        embedded_BTD = self.encoder.get_input_embeddings()(batch.pieces_BT)
+        return embedded_BTD if self.shape_embedding is None else embedded_BTD + self.shape_embedding(batch.shapes_BT)
+
+    def _span_parts(self, encoded: Encoded, spans: Spans) -> Tensor:
+        words_SD = range_max(encoded.span_words_KN, encoded.n_words, spans.row_S, spans.start_S, spans.end_S)
+        return self.dropout(words_SD)
+
+    def _weigh_spans(self, encoded: Encoded, spans: Spans, words_SD: Tensor) -> tuple[Tensor | None, Tensor]:
+        heads = (self.is_entity, self.entity_type)
+        gate = self.span_gate
+        width_S = (spans.end_S - spans.start_S - 1).clamp(max=self.config.max_span_width - 1)
+        projected = [
+            gate.project("words", words_SD, heads),
+            gate.project("cls", encoded.cls_BD, heads)[spans.row_S],
+            gate.project("width", gate.map("width", self.width_embedding.weight), heads)[width_S],
+        ]
+        return gate.mix(projected, heads)
+
+    def _represent_spans(self, encoded: Encoded, spans: Spans) -> Tensor:
+        words_SD = self._span_parts(encoded, spans)
+        alpha_SO, _ = self._weigh_spans(encoded, spans, words_SD)
+        width_S = (spans.end_S - spans.start_S - 1).clamp(max=self.config.max_span_width - 1)
+        width_SD = self.span_gate.map("width", self.width_embedding.weight)[width_S]
+        return self.span_gate.fuse(alpha_SO, [words_SD, encoded.cls_BD[spans.row_S], width_SD])
+
+    def _context(self, encoded: Encoded, pairs: Pairs) -> Tensor:
+        begin_P = torch.minimum(pairs.head.end_S, pairs.tail.end_S)
+        end_P = torch.maximum(pairs.head.start_S, pairs.tail.start_S)
+        return range_max(
+            encoded.context_words_KN, encoded.n_words, pairs.head.row_S, begin_P, torch.maximum(begin_P, end_P)
+        )
+
+    def _distance(self, pairs: Pairs) -> Tensor:
+        """Words between the two spans, capped (section 4.2); overlapping spans have distance 0."""
+        begin_P = torch.minimum(pairs.head.end_S, pairs.tail.end_S)
+        end_P = torch.maximum(pairs.head.start_S, pairs.tail.start_S)
+        return (end_P - begin_P).clamp(0, self.config.max_distance)
+
+    def _score_types(self, pair_PD: Tensor, pairs: Pairs, distance_P: Tensor) -> Tensor:
+        gate, heads = self.relation_gate, (self.relation_type,)
+        parts = [gate.project("pair", self.dropout(gate.map("pair", pair_PD)), heads)]
+        if self.feature_embedding is not None:
+            n_entity = len(self.config.entity_types or ())
+            feature_P = pairs.head_type_P * n_entity + pairs.tail_type_P
+            feature_P = feature_P * (self.config.max_distance + 1) + distance_P
+            features_PD = gate.map("types", self.feature_embedding.weight)
+            parts.append(gate.project("types", features_PD, heads)[feature_P])
+        return gate.mix(parts, heads)[1]

@@ -1,0 +1,93 @@
+"""Raw text to sentences and words with exact offsets: sentencex finds sentences, spaCy's English tokeniser words.
+
+Which libraries, and why: docs/decisions/0003-sentences-and-words.md.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+import sentencex
+from spacy.lang.en import English
+from spacy.tokenizer import Tokenizer
+from spacy.util import compile_infix_regex
+
+LONGEST_RUN = 300
+_RUN = re.compile(r"\S+")
+_LONG_RUN = re.compile(rf"\S{{{LONGEST_RUN},}}")
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceText:
+    """One sentence of a text, in characters (Unicode code points) of that text, ends exclusive.
+
+    Attributes:
+        word_begins, word_ends: offsets of each word.
+    """
+
+    begin: int
+    end: int
+    words: tuple[str, ...]
+    word_begins: tuple[int, ...]
+    word_ends: tuple[int, ...]
+
+
+def split_text(text: str) -> list[SentenceText]:
+    """The sentences of a text that hold at least one word.
+
+    >>> [(s.begin, s.end, s.words) for s in split_text("He left. She  stayed.")]
+    [(0, 8, ('He', 'left', '.')), (9, 21, ('She', 'stayed', '.'))]
+    """
+    sentences = []
+    for begin, end in _sentence_bounds(text):
+        if bounds := _word_bounds(text[begin:end]):
+            begins = tuple(begin + a for a, _ in bounds)
+            ends = tuple(begin + b for _, b in bounds)
+            words = tuple(text[a:b] for a, b in zip(begins, ends, strict=True))
+            sentences.append(SentenceText(begins[0], ends[-1], words, begins, ends))
+    return sentences
+
+
+def _sentence_bounds(text: str) -> list[tuple[int, int]]:
+    bounds, begin = [], 0
+    for segment in sentencex.segment("en", text):
+        at = text.find(segment, begin)
+        if at < 0:  # the segmenter changed a character: what is left stays one sentence
+            break
+        bounds.append((at, at + len(segment)))
+        begin = at + len(segment)
+    if text[begin:].strip():
+        bounds.append((begin, len(text)))
+    return bounds
+
+
+def _word_bounds(sentence: str) -> list[tuple[int, int]]:
+    """Words by the tokeniser; a run of LONGEST_RUN or more characters without a space is one word.
+
+    No language has such words; the tokeniser's time on them would be quadratic.
+    """
+    if not _LONG_RUN.search(sentence):
+        return _tokens(sentence, 0)
+    bounds = []
+    for run in _RUN.finditer(sentence):
+        if run.end() - run.start() >= LONGEST_RUN:
+            bounds.append(run.span())
+        else:
+            bounds.extend(_tokens(run.group(), run.start()))
+    return bounds
+
+
+def _tokens(sentence: str, shift: int) -> list[tuple[int, int]]:
+    doc = _tokenizer()(sentence)
+    return [(shift + t.idx, shift + t.idx + len(t)) for t in doc if not t.is_space]
+
+
+@lru_cache(maxsize=1)
+def _tokenizer() -> Tokenizer:
+    """spaCy's English tokeniser, but a hyphen between letters splits no word, as in the treebanks that models learn."""
+    nlp = English()
+    infixes = [x for x in nlp.Defaults.infixes if "-|–|—|--|---|——|~" not in x]
+    nlp.tokenizer.infix_finditer = compile_infix_regex(infixes).finditer
+    return nlp.tokenizer

@@ -1,0 +1,330 @@
+"""Training: one configuration, one seed, one model folder. An interrupted run goes on after its last whole epoch.
+
+Data order, negatives and dropout of an epoch come from the seed and the epoch's number alone, so a resumed run takes
+the same steps as an undisturbed one.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from extractor.annotated import AnnotatedSentence, check_types, read_annotated
+from extractor.card import write_card
+from extractor.checkpoint import Checkpoint, choose_device, new_checkpoint, save_checkpoint
+from extractor.encoding import Window, WordPieces, collate
+from extractor.evaluate import evaluate
+from extractor.loss import joint_loss
+from extractor.model import TwoPhaseModel
+from extractor.predict import Predictor
+from extractor.sampling import sample
+from schemas.config import TrainConfig
+from schemas.errors import DataError, OutputError
+from schemas.identity import fingerprint
+from schemas.ontology import load_ontology
+
+logger = logging.getLogger(__name__)
+DECODE_CONFIDENCE = 0.5
+_SORTED_BATCHES = 16  # batches whose sentences are sorted by length together
+
+
+@dataclass(frozen=True, slots=True)
+class EpochReport:
+    """What one epoch gave; `dev` is None between scored epochs."""
+
+    epoch: int
+    loss: float
+    seconds: float
+    dev: dict[str, Any] | None
+
+
+@dataclass
+class _State:
+    """All that changes while training."""
+
+    model: TwoPhaseModel
+    optimizer: torch.optim.Optimizer
+    average: dict[str, torch.Tensor]
+    step: int
+    epoch: int
+    reports: list[EpochReport]
+
+
+def train(
+    config: TrainConfig,
+    *,
+    on_step: Callable[[int, int, float], None] = lambda done, total, loss: None,
+    on_epoch: Callable[[EpochReport], None] = lambda report: None,
+) -> list[EpochReport]:
+    """Trains the model of a configuration and writes its folder; returns the epochs' reports.
+
+    `on_step` gets steps done, steps in all and the step's loss. Between epochs the state lies in `OUT.training`; it is
+    removed when the model folder is complete.
+
+    Raises:
+        DataError, OntologyError, CheckpointError: an input is wrong; nothing was written.
+        OutputError: the output already exists.
+    """
+    out = Path(config.out)
+    if out.exists():
+        raise OutputError(f"{out}: already exists; delete it or choose another `out`")
+    ontology = load_ontology(Path(config.ontology))
+    sentences = read_annotated(config.train_files, config.format)
+    if not sentences:
+        raise DataError(f"{', '.join(config.train_files)}: no sentences to train on")
+    check_types(sentences, ontology, ", ".join(config.train_files))
+    dev = read_annotated([config.dev], config.format) if config.dev else []
+    check_types(dev, ontology, config.dev)
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    device = choose_device(config.device)
+    torch.manual_seed(config.seed)
+    checkpoint = new_checkpoint(config.encoder, ontology, _model_options(config))
+    checkpoint.model.to(device)
+    run = _Run(config, checkpoint, sentences, dev, device)
+    reports = run.all_epochs(on_step, on_epoch)
+    _finish(run, out, reports)
+    return reports
+
+
+def _model_options(config: TrainConfig) -> dict[str, Any]:
+    names = (
+        *("max_span_width", "max_distance", "role_maps", "fusion", "pair_distance", "pair_types"),
+        *("word_shape", "max_length", "dropout"),
+    )
+    return {name: getattr(config, name) for name in names}
+
+
+class _Run:
+    """One training run: its data as windows, its state, its resumable loop."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        checkpoint: Checkpoint,
+        sentences: Sequence[AnnotatedSentence],
+        dev: Sequence[AnnotatedSentence],
+        device: torch.device,
+    ) -> None:
+        self.config, self.checkpoint, self.sentences, self.dev = config, checkpoint, sentences, dev
+        self.device = device
+        self.pieces = WordPieces(checkpoint.tokenizer, checkpoint.model.config.max_length)
+        self.windows = list(self.pieces.windows([s.words for s in sentences]))
+        self.steps_an_epoch = math.ceil(len(self.windows) / config.batch_size)
+        self.n_steps = self.steps_an_epoch * config.epochs
+        model = checkpoint.model
+        optimizer = torch.optim.AdamW(parameter_groups(model, config), fused=True)
+        self.rates = [group["lr"] for group in optimizer.param_groups]
+        average = {n: p.detach().clone() for n, p in model.named_parameters()} if config.ema_decay else {}
+        self.state = _State(model, optimizer, average, 0, 0, [])
+        self.folder = Path(f"{config.out}.training")
+
+    def all_epochs(
+        self, on_step: Callable[[int, int, float], None], on_epoch: Callable[[EpochReport], None]
+    ) -> list[EpochReport]:
+        state = self.state
+        _restore(self)
+        while state.epoch < self.config.epochs:
+            started = time.perf_counter()
+            loss = self._epoch(on_step)
+            seconds = time.perf_counter() - started
+            state.epoch += 1
+            is_last = state.epoch == self.config.epochs
+            every = self.config.dev_every
+            is_scored = bool(self.dev) and (is_last or (every > 0 and state.epoch % every == 0))
+            report = EpochReport(state.epoch, loss, seconds, self._score_dev() if is_scored else None)
+            state.reports.append(report)
+            on_epoch(report)
+            _save(self)
+        return state.reports
+
+    def _epoch(self, on_step: Callable[[int, int, float], None]) -> float:
+        config, state = self.config, self.state
+        rng = np.random.default_rng((config.seed, state.epoch))
+        torch.manual_seed(config.seed * 100_003 + state.epoch)
+        state.model.train()
+        losses = []
+        for batch in _epoch_batches(self.windows, config.batch_size, rng):
+            loss = self._step(batch, rng)
+            losses.append(loss)
+            on_step(state.step, self.n_steps, loss)
+        return float(np.mean(losses))
+
+    def _step(self, windows: list[Window], rng: np.random.Generator) -> float:
+        config, state, ontology = self.config, self.state, self.checkpoint.ontology
+        n_negatives = (config.negative_spans, config.negative_pairs)
+        instances = sample(windows, self.sentences, ontology, config.max_span_width, n_negatives, rng)
+        instances = instances.to(self.device)
+        encoded = state.model.encode(collate(windows, self.pieces.pad_id).to(self.device))
+        loss = joint_loss(
+            instances,
+            state.model.score_spans(encoded, instances.spans),
+            state.model.score_pairs(encoded, instances.pairs),
+        )
+        state.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(state.model.parameters(), config.max_grad_norm)
+        factor = _rate_factor(state.step, self.n_steps, config.warmup_ratio)
+        for group, rate in zip(state.optimizer.param_groups, self.rates, strict=True):
+            group["lr"] = rate * factor
+        state.optimizer.step()
+        state.step += 1
+        if state.average:
+            _update_average(state, config.ema_decay)
+        return loss.item()
+
+    def _score_dev(self) -> dict[str, Any]:
+        state = self.state
+        with _averaged(state):
+            state.model.eval()
+            predictor = Predictor(self.checkpoint, self.device, self.config.threads)
+            return evaluate(predictor, self.checkpoint.ontology, self.dev, DECODE_CONFIDENCE)
+
+
+def parameter_groups(model: TwoPhaseModel, config: TrainConfig) -> list[dict[str, Any]]:
+    """Optimizer groups: encoder rates fall by `layer_decay` a layer from the top; no decay on biases and norms."""
+    n_layers = getattr(model.encoder.config, "num_hidden_layers", 0)
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        rate = config.head_learning_rate
+        if name.startswith("encoder."):
+            depth = n_layers - 1 - _layer_number(name)
+            rate = config.learning_rate * config.layer_decay**depth
+        is_decayed = parameter.ndim > 1 and "embedding" not in name.rsplit(".", 2)[-2]
+        groups.setdefault((rate, config.weight_decay if is_decayed else 0.0), []).append(parameter)
+    return [{"params": p, "lr": rate, "weight_decay": decay} for (rate, decay), p in groups.items()]
+
+
+def _layer_number(name: str) -> int:
+    """The layer that an encoder parameter lies in; embeddings count as -1."""
+    parts = name.split(".")
+    numbers = [int(after) for before, after in zip(parts, parts[1:], strict=False) if before in _LAYERS and after.isdigit()]
+    return numbers[0] if numbers else -1
+
+
+_LAYERS = {"layer", "layers", "h", "block"}
+
+
+def _rate_factor(step: int, n_steps: int, warmup_ratio: float) -> float:
+    warmup = max(1, round(n_steps * warmup_ratio)) if warmup_ratio else 0
+    if step < warmup:
+        return (step + 1) / warmup
+    return max(0.0, (n_steps - step) / max(1, n_steps - warmup))
+
+
+def _epoch_batches(windows: list[Window], size: int, rng: np.random.Generator) -> Iterator[list[Window]]:
+    """Shuffled batches of windows of like length: sorted within stretches of batches, then the batches shuffled."""
+    order = rng.permutation(len(windows))
+    batches = []
+    for begin in range(0, len(order), size * _SORTED_BATCHES):
+        stretch = sorted(order[begin : begin + size * _SORTED_BATCHES], key=lambda i: len(windows[i].pieces))
+        batches.extend(stretch[i : i + size] for i in range(0, len(stretch), size))
+    for i in rng.permutation(len(batches)):
+        yield [windows[j] for j in batches[i]]
+
+
+@torch.no_grad()
+def _update_average(state: _State, decay: float) -> None:
+    decay = min(decay, state.step / (state.step + 10))
+    parameters = dict(state.model.named_parameters())
+    torch._foreach_lerp_(list(state.average.values()), [parameters[n] for n in state.average], 1 - decay)
+
+
+class _averaged:  # noqa: N801 - used as a context manager
+    """The model with its averaged weights, for as long as the block lasts."""
+
+    def __init__(self, state: _State) -> None:
+        self.state = state
+
+    def __enter__(self) -> None:
+        self.kept = {n: p.detach().clone() for n, p in self.state.model.named_parameters()}
+        self._set(self.state.average)
+
+    def __exit__(self, *exception: object) -> None:
+        self._set(self.kept)
+
+    @torch.no_grad()
+    def _set(self, weights: dict[str, torch.Tensor]) -> None:
+        for name, parameter in self.state.model.named_parameters():
+            if name in weights:
+                parameter.copy_(weights[name])
+
+
+def _save(run: _Run) -> None:
+    """The state after an epoch; tensors first, then the file that makes them valid, then older tensors go."""
+    state, folder = run.state, run.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {f"model.{n}": p.detach() for n, p in state.model.named_parameters()}
+    tensors |= {f"average.{n}": t for n, t in state.average.items()}
+    for i, slots in state.optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{i}.{key}": torch.as_tensor(value) for key, value in slots.items()}
+    name = f"epoch-{state.epoch}.safetensors"
+    save_file({key: t.cpu().contiguous() for key, t in tensors.items()}, folder / name)
+    header = {
+        "configuration": _run_fingerprint(run.config),
+        "tensors": name,
+        "epoch": state.epoch,
+        "step": state.step,
+        "reports": [(r.epoch, r.loss, r.seconds, r.dev) for r in state.reports],
+    }
+    partial = folder / "state.json.partial"
+    partial.write_text(json.dumps(header), encoding="utf-8")
+    os.replace(partial, folder / "state.json")
+    for old in folder.glob("epoch-*.safetensors"):
+        if old.name != name:
+            old.unlink()
+
+
+def _restore(run: _Run) -> None:
+    state, folder = run.state, run.folder
+    if not (folder / "state.json").is_file():
+        return
+    header = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+    if header["configuration"] != _run_fingerprint(run.config):
+        raise OutputError(f"{folder}: holds the state of another configuration; delete it or choose another `out`")
+    tensors = load_file(folder / header["tensors"])
+    with torch.no_grad():
+        for name, parameter in state.model.named_parameters():
+            parameter.copy_(tensors[f"model.{name}"])
+        for name, average in state.average.items():
+            average.copy_(tensors[f"average.{name}"])
+    slots: dict[int, dict[str, torch.Tensor]] = {}
+    for key, tensor in tensors.items():
+        if key.startswith("optimizer."):
+            _, i, slot = key.split(".")
+            slots.setdefault(int(i), {})[slot] = tensor
+    saved = state.optimizer.state_dict()
+    state.optimizer.load_state_dict({"state": slots, "param_groups": saved["param_groups"]})
+    state.epoch, state.step = header["epoch"], header["step"]
+    state.reports = [EpochReport(*report) for report in header["reports"]]
+    logger.info("resuming after epoch %d of %s", state.epoch, folder)
+
+
+def _run_fingerprint(config: TrainConfig) -> str:
+    return fingerprint(config.model_dump(mode="json", exclude={"out"}))
+
+
+def _finish(run: _Run, out: Path, reports: list[EpochReport]) -> None:
+    partial = Path(f"{out}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    ontology_text = Path(run.config.ontology).read_text(encoding="utf-8")
+    with _averaged(run.state):
+        save_checkpoint(run.checkpoint, partial, ontology_text, torch.float16)
+    write_card(partial, run.config, n_sentences=len(run.sentences), reports=[r for r in reports if r.dev])
+    os.replace(partial, out)
+    shutil.rmtree(run.folder, ignore_errors=True)
+
+

@@ -1,0 +1,83 @@
+"""The flow `build_knowledge_graph`: a build whose tasks are the stages. The same stages run without Prefect too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, task
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.logging import get_run_logger
+
+from flows.summary import best_facts, ledger_rows
+from pipelines.build import STAGES, Build, open_build
+from schemas.config import BuildConfig
+from schemas.errors import WorkerError
+
+N_RETRIES = 2
+
+
+def _is_worth_a_retry(task: Any, run: Any, state: Any) -> bool:
+    """A worker that died may be started again; what is wrong with the input stays wrong."""
+    try:
+        state.result()
+    except WorkerError:
+        return True
+    except Exception:
+        return False
+    return False
+
+
+@task(
+    task_run_name="{stage}",
+    retries=N_RETRIES,
+    retry_delay_seconds=1,
+    retry_condition_fn=_is_worth_a_retry,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
+def run_stage(build: Build, stage: str) -> dict[str, Any]:
+    """One stage. Its commit is idempotent and its manifests are the commit log, so Prefect caches and keeps nothing."""
+    report = build.run_stage(stage)
+    get_run_logger().info(
+        "%s: %d work units made, %d reused, %.1f s", stage, report.n_done, report.n_reused, report.seconds
+    )
+    return vars(report)
+
+
+@flow(name="build_knowledge_graph", flow_run_name="{out}", validate_parameters=False, persist_result=False)
+def build_knowledge_graph(
+    sources: list[str],
+    out: str,
+    config: dict[str, Any] | None = None,
+    n_workers: int = 0,
+    runner: str = "FnApiRunner",
+    beam_options: list[str] | None = None,
+) -> dict[str, Any]:
+    """Builds the graph of the sources in the folder `out`; returns what run.json says.
+
+    `config` holds keys of `schemas.config.BuildConfig`. No parameter is a secret: a store's login is in the environment.
+    """
+    checked = BuildConfig.load(None, config or {})
+    logger = get_run_logger()
+    with open_build(
+        tuple(sources),
+        Path(out),
+        checked,
+        n_workers=n_workers,
+        runner=runner,
+        beam_options=tuple(beam_options or ()),
+        on_progress=lambda stage, done, total: logger.info("%s: %d of %d", stage, done, total),
+    ) as build:
+        for stage in STAGES:
+            run_stage(build, stage)
+        report = build.finish()
+    _leave_artifacts(Path(out), report)
+    return report
+
+
+def _leave_artifacts(out: Path, report: dict[str, Any]) -> None:
+    create_table_artifact(key="ledger", table=ledger_rows(report), description=f"Ledger of {out}")
+    lines = [f"- **{f.head} - {f.relation} - {f.tail}** ({f.confidence:.2f}): {f.sentence}" for f in best_facts(out, 20)]
+    create_markdown_artifact(key="best-facts", markdown="\n".join(lines) or "No facts.", description="Best facts")

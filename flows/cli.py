@@ -1,0 +1,124 @@
+"""The command `kgmill`. Only the parser lives here: what a command needs is imported when it runs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from schemas import __version__
+from schemas.errors import KgmillError
+
+_STAGES = ("ingest", "extract", "decode", "aggregate", "export")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Runs the command line; ends the process with the contract's exit code."""
+    sys.exit(run(sys.argv[1:] if argv is None else argv))
+
+
+def run(argv: Sequence[str]) -> int:
+    """Runs a command line; returns the exit code: 0 done, 1 failed, 2 wrong, 3 too many rejects."""
+    args, beam_options = list(argv), []
+    if "--" in args:
+        cut = args.index("--")
+        args, beam_options = args[:cut], args[cut + 1 :]
+    options = parser().parse_args(args)
+    options.beam_options = beam_options
+    module, _, function = options.handler.partition(":")
+    try:
+        return int(getattr(import_module(module), function)(options) or 0)
+    except KgmillError as error:
+        print(f"kgmill: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        print(f"kgmill: {error.filename or 'system'}: {error.strerror or error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("kgmill: stopped; the next run goes on from the last committed work unit", file=sys.stderr)
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    top = argparse.ArgumentParser(prog="kgmill", description="Turns a corpus of text into a typed knowledge graph.")
+    top.add_argument("--version", action="version", version=f"kgmill {__version__}")
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+
+    build = _command(commands, "build", "corpus to graph: ingest, extract, decode, aggregate, export", "graph:build")
+    _build_options(build)
+    how = build.add_mutually_exclusive_group()
+    how.add_argument("--prefect", action="store_true", default=None, help="run as a Prefect flow")
+    how.add_argument("--no-prefect", dest="prefect", action="store_false", help="run without Prefect")
+    for stage in _STAGES:
+        one = _command(commands, stage, f"only the stage {stage} of a build", "graph:stage")
+        one.set_defaults(stage=stage)
+        _build_options(one)
+    schedule = _command(commands, "schedule", "serve a build as a scheduled Prefect deployment", "graph:schedule")
+    _build_options(schedule)
+    when = schedule.add_mutually_exclusive_group(required=True)
+    when.add_argument("--cron", metavar="EXPR", help="such as '0 3 * * *'")
+    when.add_argument("--every", metavar="SECONDS", type=float)
+
+    query = _command(commands, "query", "ask a finished graph in SPARQL", "graph:query")
+    query.add_argument("dir", metavar="DIR")
+    query.add_argument("sparql", metavar="SPARQL", help="the query, or @FILE to read it from a file")
+    query.add_argument("--format", choices=("table", "json", "csv"), default="table")
+    load = _command(commands, "load", "load a finished graph into a triple store; repeatable", "graph:load")
+    load.add_argument("dir", metavar="DIR")
+    load.add_argument("--endpoint", metavar="URL", required=True)
+    load.add_argument("--profile", default="oxigraph", help="kind of store (default oxigraph)")
+
+    train = _command(commands, "train", "train a model", "model:train")
+    train.add_argument("config", metavar="F.toml")
+    evaluate = _command(commands, "evaluate", "score a model on annotated sentences", "model:evaluate")
+    _model_options(evaluate)
+    evaluate.add_argument("--data", metavar="FILE", required=True)
+    evaluate.add_argument("--format", default="spert", choices=("spert",))
+    evaluate.add_argument("--min-confidence", type=float, default=0.5, metavar="P")
+    evaluate.add_argument("--json", action="store_true", help="print the report as JSON")
+    predict = _command(commands, "predict", "mentions and relations of text, as JSON lines", "model:predict")
+    _model_options(predict)
+    predict.add_argument("files", metavar="FILE", nargs="*", help="text files; none: standard input")
+    predict.add_argument("--text", help="the text itself")
+    predict.add_argument("--min-confidence", type=float, default=0.5, metavar="P")
+    return top
+
+
+def _command(commands: argparse._SubParsersAction, name: str, text: str, handler: str) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text.capitalize() + ".")
+    module, _, function = handler.partition(":")
+    command.set_defaults(handler=f"flows.{module}_commands:{function}", command=name)
+    return command
+
+
+def _build_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("sources", metavar="SOURCE", nargs="+", help="a folder of .txt and .jsonl files, or a file")
+    command.add_argument("--out", metavar="DIR", required=True)
+    command.add_argument("--config", metavar="F.toml", help="everything below as keys; flags win")
+    command.add_argument("--model", metavar="NAME|PATH", help="a shipped model or a model folder (default: default)")
+    command.add_argument("--ontology", metavar="F.toml", help="default: the model's")
+    command.add_argument("--device", metavar="auto|cpu|cuda[:N]")
+    command.add_argument("--precision", choices=("fp32", "bf16", "fp16"))
+    command.add_argument("--min-confidence", metavar="P", type=float)
+    command.add_argument("--base-iri", metavar="IRI")
+    command.add_argument("--dataset", metavar="NAME")
+    command.add_argument("--formats", metavar="nq,graphml,json", type=lambda text: tuple(text.split(",")))
+    command.add_argument("--max-reject-ratio", metavar="R", type=float)
+    command.add_argument("--runner", default="FnApiRunner", help="Beam runner; its options follow after --")
+    command.add_argument("--workers", metavar="N", type=int, default=0, help="CPU threads that predict (default: all)")
+
+
+def _model_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--model", default="default", metavar="NAME|PATH")
+    command.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]")
+    command.add_argument("--precision", default="fp32", choices=("fp32", "bf16", "fp16"))
+
+
+if __name__ == "__main__":
+    main()

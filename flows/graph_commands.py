@@ -1,0 +1,178 @@
+"""The commands around a graph: build and its stages, schedule, query, load."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tomllib
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from flows.progress import Progress
+from schemas.config import BuildConfig
+from schemas.errors import ConfigError, SourceError, TooManyRejectsError, WorkerError
+
+_OPTIONS = (
+    *("model", "ontology", "device", "precision", "min_confidence", "base_iri", "dataset", "formats"),
+    "max_reject_ratio",
+)
+_ATTEMPTS = 3
+
+
+def build(options: Namespace) -> None:
+    """`kgmill build`."""
+    config = _config(options)
+    out = Path(options.out)
+    use_prefect = prefect_is_configured() if options.prefect is None else options.prefect
+    report = _build_with_prefect(options, config) if use_prefect else _build_directly(options, config)
+    from flows.summary import format_summary
+
+    print(format_summary(out, report))
+    d = report["documents"]
+    if d["rejected"] > config.max_reject_ratio * d["read"]:
+        raise TooManyRejectsError(
+            f"{d['rejected']} of {d['read']} documents were rejected, more than --max-reject-ratio "
+            f"{config.max_reject_ratio}; see {out}/tables/rejects"
+        )
+
+
+def _build_directly(options: Namespace, config: BuildConfig) -> dict[str, Any]:
+    from pipelines.build import STAGES, open_build
+
+    with Progress("units") as progress, open_build(
+        tuple(options.sources), Path(options.out), config, **_how(options), on_progress=progress.update
+    ) as run:
+        for stage in STAGES:
+            _with_retries(run, stage)
+        return run.finish()
+
+
+def _with_retries(run: Any, stage: str) -> None:
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            run.run_stage(stage)
+        except WorkerError as error:
+            if attempt == _ATTEMPTS:
+                raise
+            print(f"{stage}: {error}; trying again ({attempt} of {_ATTEMPTS - 1})", file=sys.stderr)
+        else:
+            return
+
+
+def _build_with_prefect(options: Namespace, config: BuildConfig) -> dict[str, Any]:
+    from pipelines.build import check_build
+
+    check_build(tuple(options.sources), Path(options.out), config, options.runner)
+    _prefect_environment()
+    if not prefect_is_configured():
+        print("starting Prefect's temporary server; this takes 10 to 20 seconds", file=sys.stderr)
+    from flows.build import build_knowledge_graph
+
+    how = _how(options) | {"beam_options": list(options.beam_options)}
+    return build_knowledge_graph(list(options.sources), options.out, config.model_dump(mode="json"), **how)
+
+
+def stage(options: Namespace) -> None:
+    """`kgmill ingest|extract|decode|aggregate|export`: one stage, on what the stages before it left."""
+    from pipelines.build import STAGES, open_build
+
+    config = _config(options)
+    with Progress("units") as progress, open_build(
+        tuple(options.sources), Path(options.out), config, **_how(options), on_progress=progress.update
+    ) as run:
+        for before in STAGES[: STAGES.index(options.stage)]:
+            run.recall(before)
+        _with_retries(run, options.stage)
+        report = run.reports[options.stage]
+    print(f"{options.stage}: {report.n_done} work units made, {report.n_reused} reused, {report.seconds:.1f} s")
+
+
+def schedule(options: Namespace) -> None:
+    """`kgmill schedule`: serves the build until it is stopped."""
+    from pipelines.build import check_build
+
+    config = _config(options)
+    check_build(tuple(options.sources), Path(options.out), config, options.runner)
+    if not prefect_is_configured():
+        raise ConfigError(
+            "a schedule needs a Prefect server: start one with `prefect server start` and set "
+            "PREFECT_API_URL=http://127.0.0.1:4200/api"
+        )
+    _prefect_environment()
+    from flows.build import build_knowledge_graph
+
+    parameters = {
+        "sources": [str(Path(source).resolve()) for source in options.sources],
+        "out": str(Path(options.out).resolve()),
+        "config": config.model_dump(mode="json"),
+        "n_workers": options.workers,
+        "runner": options.runner,
+        "beam_options": list(options.beam_options),
+    }
+    when = {"cron": options.cron} if options.cron else {"interval": options.every}
+    build_knowledge_graph.serve(name=f"kgmill-{config.dataset}", parameters=parameters, limit=1, **when)
+
+
+def query(options: Namespace) -> None:
+    """`kgmill query`."""
+    from pipelines.query import format_result
+    from pipelines.query import query as ask
+
+    sparql = options.sparql
+    if sparql.startswith("@"):
+        try:
+            sparql = Path(sparql[1:]).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SourceError(f"{options.sparql[1:]}: {getattr(error, 'strerror', None) or error}") from None
+    print(format_result(ask(Path(options.dir), sparql), options.format))
+
+
+def load(options: Namespace) -> None:
+    """`kgmill load`."""
+    from pipelines.load import load as load_store
+
+    with Progress("graphs") as progress:
+        report = load_store(
+            Path(options.dir),
+            options.endpoint,
+            options.profile,
+            on_progress=lambda done, total: progress.update("load", done, total),
+        )
+    print(
+        f"{report.n_graphs} graphs, {report.n_quads} quads: {report.n_replaced} graphs loaded, "
+        f"{report.n_unchanged} unchanged, {report.n_removed} removed"
+    )
+
+
+def prefect_is_configured() -> bool:
+    """Whether a Prefect API is named in the environment or in Prefect's active profile; Prefect isn't imported."""
+    if os.environ.get("PREFECT_API_URL"):
+        return True
+    home = Path(os.environ.get("PREFECT_HOME", "~/.prefect")).expanduser()
+    try:
+        profiles = tomllib.loads((home / "profiles.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    active = os.environ.get("PREFECT_PROFILE") or profiles.get("active", "")
+    return bool(profiles.get("profiles", {}).get(active, {}).get("PREFECT_API_URL"))
+
+
+def _prefect_environment() -> None:
+    """No telemetry, time enough for the temporary server, and no module of the current directory before the real ones."""
+    for name, value in (
+        ("PREFECT_SERVER_ANALYTICS_ENABLED", "false"),
+        ("DO_NOT_TRACK", "1"),
+        ("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "180"),
+        ("PYTHONSAFEPATH", "1"),
+    ):
+        os.environ.setdefault(name, value)
+
+
+def _config(options: Namespace) -> BuildConfig:
+    overrides = {name: getattr(options, name) for name in _OPTIONS}
+    return BuildConfig.load(Path(options.config) if options.config else None, overrides)
+
+
+def _how(options: Namespace) -> dict[str, Any]:
+    return {"n_workers": options.workers, "runner": options.runner, "beam_options": tuple(options.beam_options)}

@@ -1,0 +1,81 @@
+"""The commands around a model: train, evaluate, predict."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from flows.progress import Progress
+from schemas.config import TrainConfig
+from schemas.errors import DataError
+from schemas.modelfolder import find_model
+
+
+def train(options: Namespace) -> None:
+    """`kgmill train`."""
+    config = TrainConfig.load(Path(options.config), {})
+    from extractor.train import EpochReport
+    from extractor.train import train as run
+
+    def show(report: EpochReport) -> None:
+        scores = ""
+        if report.dev:
+            ner, re = (100 * report.dev[task]["strict"]["f1"] for task in ("entities", "relations"))
+            scores = f"  dev NER {ner:.1f}  strict RE {re:.1f}"
+        print(f"epoch {report.epoch}  loss {report.loss:.4f}  {report.seconds:.0f} s{scores}", flush=True)
+
+    with Progress("steps") as progress:
+        run(
+            config,
+            on_step=lambda done, total, loss: progress.update("train", done, total, f"loss {loss:.3f}"),
+            on_epoch=show,
+        )
+    print(f"model written to {config.out}")
+
+
+def evaluate(options: Namespace) -> None:
+    """`kgmill evaluate`."""
+    folder = find_model(options.model)
+    from extractor.annotated import check_types, read_annotated
+    from extractor.evaluate import evaluate as run
+    from extractor.evaluate import format_report
+    from extractor.predict import open_predictor
+
+    sentences = read_annotated([options.data], options.format)
+    predictor = open_predictor(folder, options.device, options.precision)
+    check_types(sentences, predictor.ontology, options.data)
+    report = run(predictor, predictor.ontology, sentences, options.min_confidence)
+    print(json.dumps(report, indent=1) if options.json else format_report(report))
+
+
+def predict(options: Namespace) -> None:
+    """`kgmill predict`: a JSON line a text with its mentions and relations, offsets in characters."""
+    folder = find_model(options.model)
+    from extractor.extract_text import extract_texts
+    from extractor.predict import open_predictor
+
+    texts = list(_texts(options))
+    predictor = open_predictor(folder, options.device, options.precision)
+    for (name, text), found in zip(
+        texts, extract_texts(predictor, [text for _, text in texts], options.min_confidence), strict=True
+    ):
+        line: dict[str, Any] = {"source": name, "n_characters": len(text), **found}
+        print(json.dumps(line, ensure_ascii=False))
+
+
+def _texts(options: Namespace) -> Iterator[tuple[str, str]]:
+    if options.text is not None:
+        yield "--text", options.text
+    for name in options.files:
+        try:
+            yield name, Path(name).read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise DataError(f"{name}: byte {error.start} is not UTF-8 text") from None
+        except OSError as error:
+            raise DataError(f"{name}: {error.strerror}") from None
+    if options.text is None and not options.files:
+        yield "-", sys.stdin.read()

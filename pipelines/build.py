@@ -1,0 +1,371 @@
+"""A build: which stages there are, what each needs, and the ledger they end in. Runs with or without an orchestrator."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+import schemas
+from pipelines import aggregate, decode, export, extract, ingest
+from pipelines.job import Descriptor, Request, read_receipts
+from pipelines.sources import find_files
+from pipelines.store import Part, Store, remove, write_json
+from pipelines.vocabulary import Namespace
+from pipelines.worker import Worker, check_runner
+from schemas.config import BuildConfig
+from schemas.errors import KgmillError, OntologyError, OutputError
+from schemas.identity import fingerprint
+from schemas.modelfolder import find_model, model_fingerprint
+from schemas.ontology import Ontology, load_ontology
+
+STAGES = ("ingest", "extract", "decode", "aggregate", "export")
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass
+class StageReport:
+    """What a stage did.
+
+    Attributes:
+        seconds: wall time.
+        model_seconds: time inside prediction, summed over work units.
+        peak_rss_mb: highest memory of the worker in this stage; 0 where it had nothing to do.
+        n_done, n_reused: work units made now, and found made.
+    """
+
+    seconds: float = 0.0
+    model_seconds: float = 0.0
+    peak_rss_mb: float = 0.0
+    n_done: int = 0
+    n_reused: int = 0
+
+
+@dataclass
+class Build:
+    """One run over an output folder. The stages are methods, to be called in the order of STAGES inside `open_build`.
+
+    Attributes:
+        parts: the committed parts of each stage, in unit order.
+        counts: the documents of the ledger.
+    """
+
+    sources: tuple[str, ...]
+    config: BuildConfig
+    store: Store
+    worker: Worker
+    model_folder: Path
+    model: str
+    ontology: Ontology
+    device: str
+    runner: str = "FnApiRunner"
+    beam_options: tuple[str, ...] = ()
+    on_progress: Progress = lambda stage, done, total: None
+    started: str = ""
+    parts: dict[str, list[Part]] = field(default_factory=dict)
+    reports: dict[str, StageReport] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def run_stage(self, stage: str) -> StageReport:
+        """Runs one stage and publishes its tables; safe to call again after a failure."""
+        started = perf_counter()
+        report = StageReport()
+        for name in (key for key in self.counts if key.startswith(f"{stage}.")):
+            self.counts[name] = 0
+        getattr(self, f"_{stage}")(report)
+        report.seconds = round(perf_counter() - started, 3)
+        self.reports[stage] = report
+        return report
+
+    def recall(self, stage: str) -> None:
+        """Takes the parts that the last finished run of a stage left, so that a later stage can run alone.
+
+        Raises:
+            OutputError: that stage never finished here.
+        """
+        self.parts[stage] = self.store.live(stage)
+        if not self.parts[stage]:
+            raise OutputError(f"{self.store.root}: no finished {stage} here; run kgmill {stage} first")
+
+    def _ingest(self, report: StageReport) -> None:
+        files = find_files(self.sources)
+        n_bits = ingest.unit_bits(files, self.config.unit_bytes)
+        tasks = ingest.plan(files, self.config.unit_bytes)
+        receipts = self._run("ingest", tasks, {"n_bits": n_bits}, 1 << n_bits, report)
+        for receipt in receipts.values():
+            for name in ("added", "changed", "removed"):
+                self.counts[f"ingest.{name}"] += receipt[name]
+        self._finish_units("ingest", [], receipts, report)
+        self.store.publish("ingest", self.parts["ingest"], ["documents"])
+
+    def _extract(self, report: StageReport) -> None:
+        done, tasks = extract.plan(self.store, self.parts["ingest"], self.extract_key)
+        ingested = {part.unit: part for part in self.parts["ingest"]}
+        self.counts["extract.reused"] += sum(ingested[part.unit].counts["kept"] for part in done)
+        settings = {
+            "predictor": {
+                "folder": str(self.model_folder),
+                "device": self.device,
+                "precision": self.config.precision,
+                "n_threads": self.worker.n_threads,
+            },
+            "floor": self.config.candidate_floor,
+        }
+        receipts = self._run("extract", tasks, settings, len(tasks), report) if tasks else {}
+        for receipt in receipts.values():
+            self.counts["extract.sentences"] += receipt["sentences"]
+            self.counts["extract.reused"] += receipt["reused"]
+            report.model_seconds = round(report.model_seconds + receipt["model_seconds"], 3)
+        self._finish_units("extract", done, receipts, report)
+        self.store.publish("extract", self.parts["extract"], [])
+
+    def _decode(self, report: StageReport) -> None:
+        settings = {"ontology": self.ontology.model_dump(mode="json"), "min_confidence": self.config.min_confidence}
+        done, tasks = decode.plan(self.store, self.parts["ingest"], self.parts["extract"], settings)
+        receipts = self._run("decode", tasks, settings, len(tasks), report) if tasks else {}
+        self._finish_units("decode", done, receipts, report)
+        self.store.publish("decode", self.parts["decode"], ["mentions", "relations"])
+
+    def _aggregate(self, report: StageReport) -> None:
+        n_bits = aggregate.partition_bits(self.parts["decode"])
+        key, tasks = aggregate.plan(self.parts["decode"])
+        units = aggregate.partitions(n_bits)
+        done = [part for unit in units if (part := self.store.find("aggregate", unit, key))]
+        receipts = {}
+        if len(done) < len(units):
+            done = []
+            receipts = self._run("aggregate", tasks, {"n_bits": n_bits, "key": key}, len(units), report)
+        self._finish_units("aggregate", done, receipts, report)
+        self.store.publish("aggregate", self.parts["aggregate"], ["entities", "facts", "evidence"])
+
+    def _export(self, report: StageReport) -> None:
+        settings = {
+            "base_iri": self.config.base_iri,
+            "dataset": self.config.dataset,
+            "ontology": self.ontology.model_dump(mode="json"),
+            "run_key": self.run_key,
+            "model": self.model,
+            "model_name": f"kgmill two-phase {self.ontology.name}",
+            "configuration": {
+                "candidate_floor": self.config.candidate_floor,
+                "device": self.device.partition(":")[0],
+                "min_confidence": self.config.min_confidence,
+                "precision": self.config.precision,
+            },
+        }
+        done, tasks, units = export.plan(
+            self.store, self.parts["ingest"], self.parts["decode"], self.parts["aggregate"], settings
+        )
+        keys = {part.unit: part.fingerprint for part in done} | {task["unit"]: task["fingerprint"] for task in tasks}
+        members = [(unit, keys[unit]) for unit in units]
+        key = fingerprint({"version": export.VERSION, "members": members, "formats": self.config.formats})
+        graph = self.store.find("graph", export.GRAPH_UNIT, key)
+        receipts = {}
+        if graph is None:
+            settings |= {
+                "key": key,
+                "members": members,
+                "formats": self.config.formats,
+                "aggregated": [(part.unit, part.fingerprint) for part in self.parts["aggregate"]],
+            }
+            receipts = self._run("export", tasks, settings, len(tasks) + 1, report)
+            receipts.pop(export.GRAPH_UNIT)
+            graph = self.store.find("graph", export.GRAPH_UNIT, key)
+        self._finish_units("export", done, receipts, report)
+        if graph is None:
+            raise KgmillError(f"{self.store.root}: the graph was written but can't be found; build again")
+        self.store.publish("export", self.parts["export"], [])
+        self.store.publish("graph", [graph], [])
+        self.store.publish_files("graph", graph)
+        self.parts["graph"] = [graph]
+
+    def _run(
+        self, job: str, tasks: list[Descriptor], settings: dict[str, Any], n_receipts: int, report: StageReport
+    ) -> dict[str, dict[str, Any]]:
+        """Runs a job in the worker; returns its receipts, of which there must be `n_receipts`."""
+        scratch = self.store.scratch()
+        request = Request(job, str(self.store.root), str(scratch), tasks, settings, self.runner, self.beam_options)
+        shown = -1
+
+        def poll() -> None:
+            nonlocal shown
+            n_done = sum(1 for _ in (scratch / "receipts").glob("*.json"))
+            if n_done != shown:
+                shown = n_done
+                self.on_progress(job, n_done, n_receipts)
+
+        poll()
+        reply = self.worker.run(request.save(), poll)
+        report.peak_rss_mb = reply["peak_rss_mb"]
+        receipts = read_receipts(scratch)
+        remove(scratch)
+        if len(receipts) != n_receipts:
+            raise KgmillError(f"{job}: {len(receipts)} of {n_receipts} work units were committed; build again")
+        return receipts
+
+    def _finish_units(
+        self, stage: str, done: list[Part], receipts: dict[str, dict[str, Any]], report: StageReport
+    ) -> None:
+        made = [self.store.find(stage, unit, receipt["fingerprint"]) for unit, receipt in receipts.items()]
+        self.parts[stage] = sorted([*done, *(part for part in made if part)], key=lambda part: part.unit)
+        report.n_done, report.n_reused = len(made), len(done)
+
+    @property
+    def extract_key(self) -> str:
+        """Fingerprint of all that decides a document's candidates."""
+        kind = self.device.partition(":")[0]
+        return extract.extract_key(self.model, kind, self.config.precision, self.config.candidate_floor)
+
+    @property
+    def run_key(self) -> str:
+        """16 hex digits that name the activity behind the statements: model, settings and ontology, no time."""
+        made = {"extract": self.extract_key, "min_confidence": self.config.min_confidence}
+        return fingerprint(made | {"ontology": self.ontology.model_dump(mode="json")})[:16]
+
+    def finish(self) -> dict[str, Any]:
+        """Publishes the rejects and writes run.json; returns its content.
+
+        Raises:
+            KgmillError: documents read are not documents kept and rejected.
+        """
+        rejects = pa.concat_tables(
+            part.read("rejects") for stage in ("ingest", "extract") for part in self.parts[stage]
+        )
+        n_stored = sum(part.counts["kept"] for part in self.parts["ingest"])
+        n_broken = sum(part.counts["rejected"] for part in self.parts["extract"])
+        n_refused = sum(part.counts["rejected"] for part in self.parts["ingest"])
+        documents = {"read": n_stored + n_refused, "kept": n_stored - n_broken, "rejected": n_refused + n_broken}
+        if documents["rejected"] != rejects.num_rows:
+            raise KgmillError(f"{self.store.root}: {documents} doesn't balance with {rejects.num_rows} rejects")
+        documents["reused"] = self.counts["extract.reused"]
+        documents |= {name: self.counts[f"ingest.{name}"] for name in ("added", "changed", "removed")}
+        key = fingerprint([part.fingerprint for stage in ("ingest", "extract") for part in self.parts[stage]])
+        ledger = self.store.commit("rejects", "all", key, {"rejects": rejects}, {})
+        self.store.publish("rejects", [ledger], ["rejects"])
+        report = self._report("done", documents, _reasons(rejects))
+        self._write_run(report)
+        return report
+
+    def fail(self, error: BaseException) -> None:
+        """Says in run.json that the run failed, and why."""
+        report = self._report("failed", {}, {})
+        report["error"] = str(error) or type(error).__name__
+        self._write_run(report)
+
+    def _report(self, status: str, documents: dict[str, int], reasons: dict[str, int]) -> dict[str, Any]:
+        graph = self.parts["graph"][0].counts if "graph" in self.parts else {}
+        aggregated = self.parts.get("aggregate", [])
+        return {
+            "status": status,
+            "documents": documents,
+            "rejects": reasons,
+            "model_calls": {"sentences": self.counts["extract.sentences"]},
+            "stages": {stage: asdict(report) for stage, report in self.reports.items()},
+            "graph": {
+                "entities": sum(part.rows("entities") for part in aggregated),
+                "facts": sum(part.rows("facts") for part in aggregated),
+                "quads": graph.get("quads", 0),
+                "sha256": graph.get("sha256", ""),
+            },
+            "versions": {"kgmill": schemas.__version__, "python": platform.python_version()}
+            | {name: version(name) for name in ("apache-beam", "pyarrow", "torch", "transformers")},
+            "fingerprints": {"model": self.model, "extract": self.extract_key, "run": self.run_key},
+            "started": self.started,
+            "finished": _now(),
+        }
+
+    def _write_run(self, report: dict[str, Any]) -> None:
+        before = self.store.root / "run.json"
+        if before.is_file():
+            name = json.loads(before.read_text(encoding="utf-8")).get("started", "unknown").replace(":", "")
+            (self.store.root / "runs").mkdir(exist_ok=True)
+            os.replace(before, self.store.root / "runs" / f"{name}.json")
+        write_json(before, report)
+
+
+@contextmanager
+def open_build(
+    sources: tuple[str, ...],
+    out: Path,
+    config: BuildConfig,
+    *,
+    n_workers: int = 0,
+    runner: str = "FnApiRunner",
+    beam_options: tuple[str, ...] = (),
+    on_progress: Progress = lambda stage, done, total: None,
+) -> Iterator[Build]:
+    """Checks everything that can be wrong before anything is touched, then holds the output folder and the worker.
+
+    Raises:
+        UsageError: a source, the model, the ontology or the output is wrong.
+        LockError: another build holds the output.
+    """
+    checked = check_build(sources, out, config, runner)
+    store = Store(out.resolve())
+    with store.lock(), Worker(n_workers) as worker:
+        build = Build(sources, config, store, worker, *checked, runner, beam_options)
+        build.on_progress, build.started = on_progress, _now()
+        try:
+            yield build
+        except BaseException as error:
+            build.fail(error)
+            raise
+
+
+def check_build(
+    sources: tuple[str, ...], out: Path, config: BuildConfig, runner: str
+) -> tuple[Path, str, Ontology, str]:
+    """The model's folder and fingerprint, the ontology and the device of a build, if nothing is wrong; touches nothing.
+
+    Raises:
+        UsageError: a source, the runner, the model, the ontology or the output is wrong.
+    """
+    check_runner(runner)
+    if out.exists() and not out.is_dir():
+        raise OutputError(f"{out}: is a file; --out wants a folder")
+    find_files(sources)
+    folder = find_model(config.model)
+    model = model_fingerprint(folder)
+    ontology = load_ontology(Path(config.ontology) if config.ontology else folder / "ontology.toml")
+    if config.ontology:
+        _check_ontology(ontology, folder)
+    Namespace(config.base_iri, config.dataset, ontology)
+    return folder, model, ontology, resolve_device(config.device)
+
+
+def resolve_device(name: str) -> str:
+    """What `auto` means on this machine, found without importing torch: `cuda` or `cpu`; other names as they are."""
+    if name != "auto":
+        return name
+    return "cuda" if Path("/dev/nvidiactl").exists() and "+cpu" not in version("torch") else "cpu"
+
+
+def _check_ontology(ontology: Ontology, folder: Path) -> None:
+    """An ontology for decoding may change labels, IRIs, order of keys and what a relation may join, but not the columns."""
+    columns = load_ontology(folder / "ontology.toml")
+    if (ontology.entity_names, ontology.relation_names) != (columns.entity_names, columns.relation_names):
+        raise OntologyError(
+            f"the ontology has types {[*ontology.entity_names, *ontology.relation_names]}, the model in {folder} has "
+            f"{[*columns.entity_names, *columns.relation_names]}; give the model's types, in its order"
+        )
+
+
+def _reasons(rejects: pa.Table) -> dict[str, int]:
+    counted = pc.value_counts(rejects["reason"].combine_chunks()).to_pylist()
+    return {row["values"]: row["counts"] for row in sorted(counted, key=lambda row: row["values"])}
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,224 @@
+"""Export: the tables to graph files.
+
+graph.nq.gz is a chain of gzip members: the provenance graph, a member a partition of entities and facts, a member a
+unit of documents. Each member is a part of its own, so an unchanged one is never written again; the chain's order is
+that of the hashes, so its lines don't depend on how many units or partitions there are.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import shutil
+import zlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import apache_beam as beam
+
+from pipelines.job import Descriptor, Request, each_task, write_receipt
+from pipelines.networks import build_network, write_graphml, write_node_link
+from pipelines.ontology_ttl import ontology_turtle
+from pipelines.rdf import document_quads, entity_quads, fact_quads, provenance_quads
+from pipelines.store import Part, Store
+from pipelines.vocabulary import Namespace
+from schemas.identity import bucket, fingerprint
+from schemas.ontology import parse_ontology
+from schemas.records import Document, Entity, Evidence, Fact, Mention, Relation
+from schemas.tables import from_table
+
+VERSION = 1
+GRAPH_UNIT = "all"
+_MEMBER = "quads.nq.gz"
+_LINES_A_WRITE = 4096
+
+
+def plan(
+    store: Store,
+    ingested: Sequence[Part],
+    decoded: Sequence[Part],
+    aggregated: Sequence[Part],
+    settings: dict[str, Any],
+) -> tuple[list[Part], list[Descriptor], list[str]]:
+    """The members that are there already, tasks for those that are not, and all members in the chain's order."""
+    names = {key: settings[key] for key in ("base_iri", "dataset", "ontology")}
+    documents = {part.unit: part.fingerprint for part in ingested}
+    wanted: list[Descriptor] = [{"unit": "provenance", "kind": "provenance", "inputs": [], "settings": settings}]
+    for part in aggregated:
+        wanted.append({"unit": f"kg-{part.unit}", "kind": "kg", "inputs": [part.fingerprint], "settings": names})
+    for part in decoded:
+        inputs = [documents[part.unit], part.fingerprint]
+        own = names | {"run_key": settings["run_key"]}
+        wanted.append({"unit": f"doc-{part.unit}", "kind": "doc", "inputs": inputs, "settings": own})
+    done, tasks = [], []
+    for task in wanted:
+        task["fingerprint"] = fingerprint({"version": VERSION, **task})
+        if found := store.find("export", task["unit"], task["fingerprint"]):
+            done.append(found)
+        else:
+            tasks.append(task)
+    return done, tasks, [task["unit"] for task in wanted]
+
+
+def namespace(settings: dict[str, Any]) -> Namespace:
+    """The dataset's names."""
+    ontology = parse_ontology(settings["ontology"], "ontology")
+    return Namespace(settings["base_iri"], settings["dataset"], ontology)
+
+
+class MemberFn(beam.DoFn):
+    """Writes a member of graph.nq.gz and commits it."""
+
+    def __init__(self, root: str, scratch: str) -> None:
+        self.root, self.scratch = root, scratch
+
+    def process(self, task: Descriptor) -> Iterator[str]:
+        """Does one task; yields its unit."""
+        store = Store(Path(self.root))
+        folder = store.scratch()
+        counts = write_member(folder / _MEMBER, member_lines(store, task))
+        store.commit("export", task["unit"], task["fingerprint"], folder, counts)
+        write_receipt(self.scratch, task["unit"], {"fingerprint": task["fingerprint"]})
+        yield task["unit"]
+
+
+def member_lines(store: Store, task: Descriptor) -> Iterator[str]:
+    """The N-Quads lines of a member."""
+    settings, inputs = task["settings"], task["inputs"]
+    ns = namespace(settings)
+    kind, _, unit = task["unit"].partition("-")
+    if kind == "provenance":
+        made = {key: str(value) for key, value in settings["configuration"].items()}
+        yield from provenance_quads(ns, settings["run_key"], settings["model_name"], settings["model"], made)
+    elif kind == "kg":
+        part = _need(store, "aggregate", unit, inputs[0])
+        yield from _kg_lines(
+            ns,
+            from_table("entities", part.read("entities")),
+            from_table("facts", part.read("facts")),
+            from_table("evidence", part.read("evidence")),
+        )
+    else:
+        ingested, decoded = _need(store, "ingest", unit, inputs[0]), _need(store, "decode", unit, inputs[1])
+        yield from _document_lines(
+            ns,
+            from_table("documents", ingested.read("documents")),
+            from_table("mentions", decoded.read("mentions")),
+            from_table("relations", decoded.read("relations")),
+            settings["run_key"],
+        )
+
+
+def _need(store: Store, stage: str, unit: str, key: str) -> Part:
+    part = store.find(stage, unit, key)
+    if part is None:
+        raise FileNotFoundError(f"{stage} part {unit} of {store.root} is gone")
+    return part
+
+
+def _kg_lines(
+    ns: Namespace, entities: Iterable[Entity], facts: Iterable[Fact], evidence: Iterable[Evidence]
+) -> Iterator[str]:
+    """Bucket by bucket, so that each named graph's lines stand together: its entities, then its facts."""
+    behind: dict[str, list[Evidence]] = defaultdict(list)
+    for e in evidence:
+        behind[e.fact_id].append(e)
+    buckets: dict[int, tuple[list[Entity], list[Fact]]] = defaultdict(lambda: ([], []))
+    for entity in entities:
+        buckets[bucket(entity.entity_id)][0].append(entity)
+    for fact in facts:
+        buckets[bucket(fact.fact_id)][1].append(fact)
+    for _, (nodes, edges) in sorted(buckets.items()):
+        yield from chain.from_iterable(entity_quads(ns, node) for node in nodes)
+        yield from chain.from_iterable(fact_quads(ns, edge, behind[edge.fact_id]) for edge in edges)
+
+
+def _document_lines(
+    ns: Namespace,
+    documents: Iterable[Document],
+    mentions: Iterable[Mention],
+    relations: Iterable[Relation],
+    run_key: str,
+) -> Iterator[str]:
+    found: dict[str, tuple[list[Mention], list[Relation]]] = defaultdict(lambda: ([], []))
+    for mention in mentions:
+        found[mention.doc_id][0].append(mention)
+    for relation in relations:
+        found[relation.doc_id][1].append(relation)
+    for document in documents:
+        yield from document_quads(ns, document, *found[document.doc_id], run_key)
+
+
+def write_member(path: Path, lines: Iterable[str]) -> dict[str, int]:
+    """Writes lines as one gzip member without date or name; returns how many quads they are."""
+    n_quads = 0
+    with path.open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as file:
+        batch: list[str] = []
+        for line in lines:
+            batch.append(line)
+            if len(batch) == _LINES_A_WRITE:
+                file.write("".join(batch).encode())
+                n_quads += len(batch)
+                batch = []
+        file.write("".join(batch).encode())
+    return {"quads": n_quads + len(batch)}
+
+
+def assemble(units: Iterable[str], request: Request) -> None:
+    """Makes the graph folder out of members and tables, and commits it as one part."""
+    store, settings = Store(Path(request.root)), request.settings
+    members = [_need(store, "export", unit, key) for unit, key in settings["members"]]
+    folder = store.scratch()
+    n_quads = sum(member.counts["quads"] for member in members)
+    (folder / "ontology.ttl").write_text(ontology_turtle(namespace(settings), parse_ontology(settings["ontology"], "")))
+    counts: dict[str, Any] = {"quads": n_quads}
+    if "nq" in settings["formats"]:
+        with (folder / "graph.nq.gz").open("wb") as out:
+            counts["sha256"] = chain_members((member.path / _MEMBER for member in members), out)
+    if {"graphml", "json"} & set(settings["formats"]):
+        _write_networks(store, settings, folder)
+    store.commit("graph", GRAPH_UNIT, settings["key"], folder, counts)
+    write_receipt(request.scratch, GRAPH_UNIT, {"fingerprint": settings["key"], "members": sorted(units)})
+
+
+def chain_members(members: Iterable[Path], out: BinaryIO) -> str:
+    """Copies gzip members behind one another; returns the SHA-256 of what they hold."""
+    digest = hashlib.sha256()
+    for path in members:
+        with path.open("rb") as member:
+            shutil.copyfileobj(member, out, 1 << 20)
+            member.seek(0)
+            inflate = zlib.decompressobj(wbits=31)
+            while block := member.read(1 << 18):
+                digest.update(inflate.decompress(block))
+            digest.update(inflate.flush())
+    return digest.hexdigest()
+
+
+def _write_networks(store: Store, settings: dict[str, Any], folder: Path) -> None:
+    parts = [_need(store, "aggregate", unit, key) for unit, key in settings["aggregated"]]
+    behind: dict[str, list[Evidence]] = defaultdict(list)
+    for part in parts:
+        for evidence in from_table("evidence", part.read("evidence")):
+            behind[evidence.fact_id].append(evidence)
+    graph = build_network(
+        namespace(settings),
+        chain.from_iterable(from_table("entities", part.read("entities")) for part in parts),
+        chain.from_iterable(from_table("facts", part.read("facts")) for part in parts),
+        behind,
+    )
+    if "graphml" in settings["formats"]:
+        write_graphml(graph, folder / "graph.graphml.gz")
+    if "json" in settings["formats"]:
+        write_node_link(graph, folder / "graph.json.gz")
+
+
+def build(pipeline: beam.Pipeline, request: Request) -> None:
+    """The job's graph: each missing member, then, when all are there, the graph folder."""
+    members = each_task(pipeline, request.tasks, MemberFn(request.root, request.scratch))
+    pipeline | "Once" >> beam.Create([request]) | "Assemble" >> beam.Map(  # type: ignore[operator]
+        lambda request, units: assemble(units, request), units=beam.pvalue.AsList(members)
+    )

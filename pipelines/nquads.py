@@ -1,0 +1,60 @@
+"""Canonical N-Quads as plain strings (W3C RDF 1.2 N-Quads, section 4): equal quads are equal lines, byte for byte.
+
+Literals take the forms that triple stores keep as they are: Oxigraph, Virtuoso and others turn `05` into `5` and `1.0`
+into `1`, and a dump that comes back from a store has to be the dump that went in.
+
+A file of these lines is cut at `\\n` and nowhere else: text may hold U+0085 or U+2028, at which `str.splitlines` cuts.
+"""
+
+from __future__ import annotations
+
+import re
+
+from pipelines.vocabulary import XSD
+
+_SPECIAL = re.compile('[\x00-\x1f"\\\\\x7f\ud800-\udfff\ufffe\uffff]')
+_ESCAPES = {code: f"\\u{code:04X}" for code in (*range(0x20), 0x7F, 0xFFFE, 0xFFFF)}
+_ESCAPES |= str.maketrans({"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r", '"': '\\"', "\\": "\\\\"})
+# A lone surrogate is no character: it has no UTF-8 form, and no parser would take it back.
+_ESCAPES |= dict.fromkeys(range(0xD800, 0xE000), "\ufffd")
+
+_INTEGER = f'"^^<{XSD}integer>'
+_DECIMAL = f'"^^<{XSD}decimal>'
+
+
+def iri(value: str) -> str:
+    """An IRI as a term. It is not checked here: see `pipelines.vocabulary`."""
+    return f"<{value}>"
+
+
+def literal(text: str) -> str:
+    r"""A string as a term; lone surrogates become U+FFFD.
+
+    >>> print(literal('5" disk\n'))
+    "5\" disk\n"
+    """
+    if _SPECIAL.search(text):
+        text = text.translate(_ESCAPES)
+    return f'"{text}"'
+
+
+def integer(value: int) -> str:
+    """A whole number as a term of type xsd:integer."""
+    return f'"{value}{_INTEGER}'
+
+
+def decimal(value: float) -> str:
+    """A finite number as a term of type xsd:decimal: at most six places, no exponent, no trailing zeros.
+
+    A whole number has no point, `1` and not `1.0`: Oxigraph would rewrite the second to the first.
+
+    >>> [decimal(value).split("^")[0] for value in (0.9312, 1.0, 5e-5, 0.0)]
+    ['"0.9312"', '"1"', '"0.00005"', '"0"']
+    """
+    digits = f"{value:.6f}".rstrip("0").rstrip(".")
+    return f'"{digits}{_DECIMAL}'
+
+
+def quad(s: str, p: str, o: str, g: str) -> str:
+    """The line of a quad whose four terms are already written, with its line break."""
+    return f"{s} {p} {o} {g} .\n"

@@ -1,0 +1,272 @@
+"""The part store: how every stage commits, and what is live.
+
+    DIR/.lock                                      the holder's pid
+    DIR/parts/STAGE/UNIT.FINGERPRINT/              a committed part: its files and manifest.json (counts, checksums)
+    DIR/parts/STAGE/live.json                      the parts that make up the stage's last finished result
+    DIR/tables/TABLE/UNIT.FINGERPRINT.parquet      the live rows, as links to the parts (copies where links can't be)
+    DIR/.tmp/                                      work in progress; whatever a dead run left there is removed
+
+A part is written in DIR/.tmp, synced, given its manifest and moved to its place by one rename: it is there whole or
+not at all. Its name holds the fingerprint of all that went into it, so a part that exists never has to be made again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from schemas.errors import CorruptPartError, LockError, OutputError
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A committed part.
+
+    Attributes:
+        counts: what its stage counted while making it.
+        files: per file name its `bytes` and `sha256`, and its `rows` where it is a table.
+    """
+
+    stage: str
+    unit: str
+    fingerprint: str
+    path: Path
+    counts: dict[str, Any]
+    files: dict[str, dict[str, Any]]
+
+    @property
+    def name(self) -> str:
+        """UNIT.FINGERPRINT, cut to 16 digits."""
+        return part_name(self.unit, self.fingerprint)
+
+    def rows(self, table: str) -> int:
+        """Rows of one of its tables."""
+        return int(self.files[f"{table}.parquet"]["rows"])
+
+    def read(self, table: str, columns: list[str] | None = None) -> pa.Table:
+        """One of its tables, after its checksum was found right.
+
+        Raises:
+            CorruptPartError: the file is missing or was altered.
+        """
+        return pq.read_table(pa.BufferReader(self.read_bytes(f"{table}.parquet")), columns=columns)
+
+    def read_bytes(self, file_name: str) -> bytes:
+        """The bytes of one of its files, after their checksum was found right.
+
+        Raises:
+            CorruptPartError: the file is missing or was altered.
+        """
+        path = self.path / file_name
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise CorruptPartError(f"{path}: {error.strerror}; delete {self.path} and build again") from None
+        if hashlib.sha256(data).hexdigest() != self.files[file_name]["sha256"]:
+            raise CorruptPartError(f"{path}: not the bytes that were committed; delete {self.path} and build again")
+        return data
+
+
+class Store:
+    """The part store of one output folder. Making one touches nothing."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.tmp = root / ".tmp"
+
+    def create(self) -> None:
+        """Makes the folder.
+
+        Raises:
+            OutputError: it is a file, or can't be written.
+        """
+        try:
+            self.tmp.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise OutputError(f"{self.root}: is a file; --out wants a folder") from None
+        except OSError as error:
+            raise OutputError(f"{self.root}: {error.strerror}") from None
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Holds the folder for this process, and clears what dead runs left in DIR/.tmp.
+
+        Raises:
+            LockError: another process holds it; the message has its pid.
+        """
+        self.create()
+        try:
+            handle = (self.root / ".lock").open("a+")
+        except OSError as error:
+            raise OutputError(f"{self.root}: {error.strerror}") from None
+        with handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                handle.seek(0)
+                holder = handle.read().strip() or "unknown"
+                raise LockError(f"{self.root}: another build (pid {holder}) is running here; wait for it") from None
+            handle.truncate(0)
+            handle.write(str(os.getpid()))
+            handle.flush()
+            for leftover in self.tmp.iterdir():
+                remove(leftover)
+            yield
+
+    def scratch(self) -> Path:
+        """A new folder for work in progress."""
+        path = self.tmp / uuid.uuid4().hex
+        path.mkdir(parents=True)
+        return path
+
+    def find(self, stage: str, unit: str, fingerprint: str) -> Part | None:
+        """The part, if it was committed."""
+        return self._open(stage, self.root / "parts" / stage / part_name(unit, fingerprint), fingerprint)
+
+    def commit(
+        self,
+        stage: str,
+        unit: str,
+        fingerprint: str,
+        content: Mapping[str, pa.Table] | Path,
+        counts: Mapping[str, Any],
+    ) -> Part:
+        """Commits a part: tables by name, or a scratch folder whose files are already written.
+
+        A part of this name that is already there stays, as equal fingerprints mean equal content.
+        """
+        folder = content if isinstance(content, Path) else self.scratch()
+        files: dict[str, dict[str, Any]] = {}
+        if isinstance(content, Mapping):
+            for name, table in content.items():
+                pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
+                files[f"{name}.parquet"] = {"rows": table.num_rows}
+        for path in sorted(folder.iterdir()):
+            files.setdefault(path.name, {}).update(bytes=path.stat().st_size, sha256=sync_and_hash(path))
+        manifest = {
+            "stage": stage,
+            "unit": unit,
+            "fingerprint": fingerprint,
+            "counts": dict(counts),
+            "files": files,
+        }
+        write_json(folder / MANIFEST, manifest)
+        target = self.root / "parts" / stage / part_name(unit, fingerprint)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if found := self.find(stage, unit, fingerprint):
+            remove(folder)
+            return found
+        remove(target)
+        folder.rename(target)
+        sync_folder(target.parent)
+        return Part(stage, unit, fingerprint, target, dict(counts), files)
+
+    def live(self, stage: str) -> list[Part]:
+        """The parts of the stage's last finished result, in unit order; none before the first."""
+        try:
+            listed = json.loads((self.root / "parts" / stage / "live.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return []
+        parts = (self.find(stage, unit, fingerprint) for unit, fingerprint in listed)
+        return [part for part in parts if part]
+
+    def publish(self, stage: str, parts: Iterable[Part], tables: Iterable[str]) -> None:
+        """Makes the parts the stage's live ones: their tables appear under DIR/tables, others' go, other parts go."""
+        live = sorted(parts, key=lambda part: part.unit)
+        for table in tables:
+            self._link(self.root / "tables" / table, {f"{p.name}.parquet": p.path / f"{table}.parquet" for p in live})
+        write_json(self.root / "parts" / stage / "live.json", [(p.unit, p.fingerprint) for p in live])
+        names = {part.name for part in live} | {"live.json"}
+        for path in (self.root / "parts" / stage).iterdir():
+            if path.name not in names:
+                remove(path)
+
+    def publish_files(self, folder: str, part: Part) -> None:
+        """Makes a part's files the content of DIR/FOLDER."""
+        self._link(self.root / folder, {name: part.path / name for name in part.files})
+
+    def _link(self, folder: Path, wanted: Mapping[str, Path]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, source in wanted.items():
+            target = folder / name
+            if not (target.is_file() and target.stat().st_ino == source.stat().st_ino):
+                partial = self.scratch() / name
+                link_or_copy(source, partial)
+                os.replace(partial, target)
+                partial.parent.rmdir()
+        for path in folder.iterdir():
+            if path.name not in wanted:
+                remove(path)
+        sync_folder(folder)
+
+    def _open(self, stage: str, path: Path, fingerprint: str) -> Part | None:
+        try:
+            manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        if manifest["fingerprint"] != fingerprint:
+            return None
+        return Part(stage, manifest["unit"], fingerprint, path, manifest["counts"], manifest["files"])
+
+
+def part_name(unit: str, fingerprint: str) -> str:
+    """A part's folder name."""
+    return f"{unit}.{fingerprint[:16]}"
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes JSON whole or not at all: to a neighbour, synced, then renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("w", encoding="utf-8") as file:
+        json.dump(value, file, ensure_ascii=False, indent=1)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+
+
+def sync_and_hash(path: Path) -> str:
+    """Flushes a file to the disk; returns its SHA-256."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sync_folder(path: Path) -> None:
+    """Flushes a folder's entries to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """A hard link, or a copy where the file system has none."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def remove(path: Path) -> None:
+    """Removes a file or a folder tree, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

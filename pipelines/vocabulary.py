@@ -1,0 +1,173 @@
+"""The dataset's IRIs: every name that the graph uses is minted here, and nowhere else.
+
+    {base}entity/{slug-hash16}                      an entity
+    {base}model/{hash16}                            a model
+    {base}vocab, {base}vocab#{name}                 the ontology, its classes and properties
+    {base}x#{term}                                  kgmill's own terms, listed in TERMS
+    {base}{dataset}/doc/{id}[#char={begin},{end}]   a document, or a span of it
+    {base}{dataset}/statement/a-{hash16}            a fact with its confidence and evidence
+    {base}{dataset}/statement/x-{hash16}            one extraction, evidence of a fact
+    {base}{dataset}/run/{key}                       the activity that extracted
+    {base}{dataset}/graph/...                       the named graphs: kg/{bucket}, doc/{id}, provenance/{key}
+
+Foreign ids are percent-encoded to ASCII, so only the base and the ontology's own IRIs can make an IRI wrong; those are
+checked once, where they come in.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import quote
+
+from schemas.errors import ConfigError
+from schemas.ontology import Ontology, check_iri
+
+RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+RDFS = "http://www.w3.org/2000/01/rdf-schema#"
+XSD = "http://www.w3.org/2001/XMLSchema#"
+PROV = "http://www.w3.org/ns/prov#"
+DCTERMS = "http://purl.org/dc/terms/"
+NIF = "http://persistence.uni-leipzig.org/nlp2rdf/ontologies/nif-core#"
+
+_DATASET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One of kgmill's own terms.
+
+    Attributes:
+        name: what follows `x#`.
+        kind: `class`, `object` (a property with an IRI as its value) or `datatype` (with a literal).
+        label: for people.
+        comment: what it says of its subject.
+    """
+
+    name: str
+    kind: str
+    label: str
+    comment: str
+
+
+TERMS: tuple[Term, ...] = (
+    Term(
+        "AggregatedStatement", "class", "aggregated statement", "A fact, with the confidence that all evidence gives."
+    ),
+    Term("Document", "class", "document", "A text of the corpus, as it was stored."),
+    Term("Extraction", "class", "extraction", "One relation between two mentions in one sentence."),
+    Term("confidence", "datatype", "confidence", "Probability in [0, 1] that the subject is right."),
+    Term("configuration", "datatype", "configuration", "A setting of the run, as key=value."),
+    Term("documentCount", "datatype", "document count", "Documents that mention or support the subject."),
+    Term("entity", "object", "entity", "The entity that a mention names."),
+    Term("evidenceCount", "datatype", "evidence count", "Extractions that support a fact."),
+    Term("mentionCount", "datatype", "mention count", "Mentions of an entity."),
+    Term(
+        "modelSha256", "datatype", "model SHA-256", "Fingerprint of all that decides a model's scores, in hex digits."
+    ),
+    Term("objectMention", "object", "object mention", "The span that names the object of an extraction."),
+    Term("sentence", "object", "sentence", "The span of the sentence that an extraction was found in."),
+    Term("subjectMention", "object", "subject mention", "The span that names the subject of an extraction."),
+    Term("textSha256", "datatype", "text SHA-256", "SHA-256 of a document's text in UTF-8, in hex digits."),
+)
+_TERM_NAMES = frozenset(term.name for term in TERMS)
+
+
+@lru_cache(maxsize=1 << 12)
+def _quote(identifier: str) -> str:
+    """Percent-encoded UTF-8 in pure ASCII; lone surrogates too, so that different ids never meet."""
+    return quote(identifier, safe="-._~", errors="surrogatepass")
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """Mints the IRIs of one dataset.
+
+    Attributes:
+        base_iri: what every minted IRI begins with; ends in `/` or `:`.
+        dataset: ASCII letters, digits, `.`, `_` and `-`.
+        ontology: names the classes and properties.
+
+    Raises:
+        ConfigError: a base that is no absolute IRI, ends otherwise or has a fragment; or a bad dataset name.
+
+    >>> from schemas.ontology import parse_ontology
+    >>> ns = Namespace("https://kg.example.org/", "news", parse_ontology({"entities": {"Person": {}}}, "doctest"))
+    >>> ns.chars("a b.txt", 118, 130)
+    'https://kg.example.org/news/doc/a%20b.txt#char=118,130'
+    """
+
+    base_iri: str
+    dataset: str
+    ontology: Ontology
+
+    def __post_init__(self) -> None:
+        try:
+            check_iri(self.base_iri)
+        except ValueError as error:
+            raise ConfigError(f"base_iri: {error}") from None
+        # A span's IRI has a fragment of its own, and an IRI can have only one.
+        if self.base_iri[-1] not in "/:" or "#" in self.base_iri:
+            raise ConfigError(f"base_iri: {self.base_iri!r} has to end in '/' or ':', and to hold no '#'")
+        if not _DATASET.fullmatch(self.dataset):
+            raise ConfigError(f"dataset: {self.dataset!r} is not a name of ASCII letters, digits, '.', '_' and '-'")
+
+    def entity(self, entity_id: str) -> str:
+        """The IRI of an entity, whose id is pure ASCII (`schemas.identity.entity_id`)."""
+        return f"{self.base_iri}entity/{entity_id}"
+
+    def document(self, doc_id: str) -> str:
+        """The IRI of a document."""
+        return f"{self.base_iri}{self.dataset}/doc/{_quote(doc_id)}"
+
+    def chars(self, doc_id: str, begin: int, end: int) -> str:
+        """The IRI of a span of a document, in Unicode code points, the end exclusive (RFC 5147)."""
+        return f"{self.document(doc_id)}#char={begin},{end}"
+
+    def aggregated_statement(self, fact_id: str) -> str:
+        """The IRI of a fact as a statement that things can be said of."""
+        return f"{self.base_iri}{self.dataset}/statement/a-{fact_id}"
+
+    def extraction(self, statement_id: str) -> str:
+        """The IRI of one extraction."""
+        return f"{self.base_iri}{self.dataset}/statement/x-{statement_id}"
+
+    def kg_graph(self, bucket: int) -> str:
+        """The named graph of the entities and facts of a bucket, 0 to 255."""
+        return f"{self.base_iri}{self.dataset}/graph/kg/{bucket:02x}"
+
+    def document_graph(self, doc_id: str) -> str:
+        """The named graph of what one document says: the unit that a loader replaces."""
+        return f"{self.base_iri}{self.dataset}/graph/doc/{_quote(doc_id)}"
+
+    def provenance_graph(self, run_key: str) -> str:
+        """The named graph that says how extractions were made."""
+        return f"{self.base_iri}{self.dataset}/graph/provenance/{_quote(run_key)}"
+
+    def activity(self, run_key: str) -> str:
+        """The IRI of the activity that extracted: one for each model and configuration."""
+        return f"{self.base_iri}{self.dataset}/run/{_quote(run_key)}"
+
+    def model(self, fingerprint16: str) -> str:
+        """The IRI of a model, by the first 16 hex digits of its fingerprint."""
+        return f"{self.base_iri}model/{_quote(fingerprint16)}"
+
+    @property
+    def vocabulary(self) -> str:
+        """The IRI of the ontology."""
+        return f"{self.base_iri}vocab"
+
+    def class_iri(self, type_name: str) -> str:
+        """The IRI of an entity type: the ontology's own, or a minted one."""
+        return self.ontology.entities[type_name].iri or f"{self.vocabulary}#{_quote(type_name)}"
+
+    def property_iri(self, type_name: str) -> str:
+        """The IRI of a relation type: the ontology's own, or a minted one."""
+        return self.ontology.relations[type_name].iri or f"{self.vocabulary}#{_quote(type_name)}"
+
+    def term(self, name: str) -> str:
+        """The IRI of one of TERMS."""
+        if name not in _TERM_NAMES:
+            raise KeyError(f"{name!r} is not one of kgmill's terms")
+        return f"{self.base_iri}x#{name}"

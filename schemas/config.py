@@ -1,0 +1,136 @@
+"""Configuration of a build and of a training: frozen, checked, unknown keys refused, loaded from TOML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from schemas.errors import ConfigError
+from schemas.ontology import check_iri, first_fault, read_toml
+
+GRAPH_FORMATS = ("nq", "graphml", "json")
+
+
+class _Config(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def load(cls, path: Path | None, overrides: dict[str, Any]) -> Self:
+        """The configuration in a TOML file (none: the defaults), with `overrides` that are not None on top.
+
+        Raises:
+            ConfigError: an unreadable file, an unknown key, or a value out of range.
+        """
+        data = read_toml(path, ConfigError) if path else {}
+        where = f"{path}: " if path else ""
+        given = {key: value for key, value in overrides.items() if value is not None}
+        try:
+            return cls.model_validate({**data, **given})
+        except ValidationError as error:
+            raise ConfigError(f"{where}{first_fault(error)}; known keys: {', '.join(cls.model_fields)}") from None
+
+
+class BuildConfig(_Config):
+    """Everything that decides what a build makes. Where it writes and how many threads it takes are not here.
+
+    Attributes:
+        model: `default`, a model folder, or a hub id.
+        ontology: an ontology file; empty: the model's own.
+        candidate_floor: phase-one probability under which extract forgets a span or a pair; decoding with lower
+            thresholds than this needs a new extraction.
+        min_confidence: confidence under which decode drops a mention or a relation.
+        base_iri: what every minted IRI begins with; ends in `/` or `:` and has no fragment.
+        dataset: the dataset's name; all named graphs lie under it.
+        max_reject_ratio: rejected documents over documents read, above which the exit code is 3.
+        unit_bytes: wanted size of a work unit, in bytes of source.
+    """
+
+    model: str = "default"
+    ontology: str = ""
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    candidate_floor: float = Field(0.1, gt=0, lt=1)
+    min_confidence: float = Field(0.5, ge=0, le=1)
+    base_iri: str = "https://kg.example.org/"
+    dataset: str = Field("kg", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    formats: tuple[str, ...] = GRAPH_FORMATS
+    max_reject_ratio: float = Field(0.01, ge=0, le=1)
+    unit_bytes: int = Field(1 << 18, ge=1 << 10)
+
+    @field_validator("formats")
+    @classmethod
+    def _known_formats(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := sorted(set(value) - set(GRAPH_FORMATS)):
+            raise ValueError(f"unknown formats {unknown}; known are {', '.join(GRAPH_FORMATS)}")
+        return tuple(sorted(set(value)))
+
+    @field_validator("base_iri")
+    @classmethod
+    def _base_is_an_iri(cls, value: str) -> str:
+        if check_iri(value)[-1] not in "/:" or "#" in value:
+            raise ValueError(f"{value!r} does not end in '/' or ':', or has a fragment")
+        return value
+
+
+class TrainConfig(_Config):
+    """A training run. Paths are relative to the current directory.
+
+    Attributes:
+        encoder: a folder, a hub id, or `package:NAME/FOLDER`, a folder inside an installed Python package.
+        train: annotated files; several are read one after another.
+        dev: a file to score after training and, with `dev_every`, between epochs; empty: none.
+        ontology: the ontology file.
+        out: the model folder to write.
+        batch_size: sentences a step.
+        learning_rate: peak rate of the encoder; `head_learning_rate` of everything else.
+        layer_decay: the rate's factor from one encoder layer to the one below; 1 for none.
+        ema_decay: decay a step of the averaged weights that are kept in the end; 0 for none.
+        negative_spans, negative_pairs: most sampled negatives a sentence (SpERT's rule).
+        max_span_width: widest span in words (Eq. 1).
+        max_distance: distances between entities are capped here (section 4.2).
+        role_maps: a d x d map and tanh for each role before its gate; false is the paper's letter.
+        fusion: `gate` (Eq. 5) or `concat` (Table 7, w/o gated).
+        pair_distance: the binary global feature of phase one (Table 7, bi-features).
+        pair_types: the multi-class global feature of phase two (Table 7, multi-features).
+        word_shape: letter-case embedding: `auto` gives it to encoders that lower the case.
+        max_length: longest input in word pieces; longer sentences are cut into overlapping windows.
+        threads: CPU threads; 0 leaves torch's choice. Losses repeat exactly for one number of threads.
+    """
+
+    encoder: str
+    train: str | tuple[str, ...]
+    dev: str = ""
+    format: Literal["spert"] = "spert"
+    ontology: str
+    out: str
+    seed: int = 42
+    epochs: int = Field(20, ge=1)
+    batch_size: int = Field(8, ge=1)
+    learning_rate: float = Field(5e-5, gt=0)
+    head_learning_rate: float = Field(3e-4, gt=0)
+    weight_decay: float = Field(0.01, ge=0)
+    layer_decay: float = Field(1.0, gt=0, le=1)
+    ema_decay: float = Field(0.0, ge=0, lt=1)
+    warmup_ratio: float = Field(0.1, ge=0, lt=1)
+    max_grad_norm: float = Field(1.0, gt=0)
+    dropout: float = Field(0.1, ge=0, lt=1)
+    negative_spans: int = Field(100, ge=0)
+    negative_pairs: int = Field(100, ge=0)
+    max_span_width: int = Field(10, ge=1)
+    max_distance: int = Field(10, ge=0)
+    role_maps: bool = True
+    fusion: Literal["gate", "concat"] = "gate"
+    pair_distance: bool = True
+    pair_types: bool = True
+    word_shape: bool | Literal["auto"] = "auto"
+    max_length: int = Field(256, ge=16)
+    dev_every: int = Field(0, ge=0)
+    threads: int = Field(0, ge=0)
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+
+    @property
+    def train_files(self) -> tuple[str, ...]:
+        """The annotated files, as a tuple."""
+        return (self.train,) if isinstance(self.train, str) else self.train

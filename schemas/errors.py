@@ -1,0 +1,91 @@
+"""The error tree. A leaf says what happens next: stop with a code, reject one record, or try again.
+
+    KgmillError                 the run stops with one line; exit code 1
+    |-- UsageError              nothing was touched; exit code 2
+    |   |-- ConfigError         a configuration file or flag
+    |   |-- OntologyError       an ontology file
+    |   |-- SourceError         a corpus that can't be read at all
+    |   |-- OutputError         an output that can't be written
+    |   |-- DataError           annotated data
+    |   `-- CheckpointError     a model folder
+    |-- LockError               somebody else is building the same output
+    |-- CorruptPartError        a committed file no longer matches its checksum
+    |-- StoreError              a triple store refused or didn't answer
+    |-- WorkerError             the worker process died: the stage may be tried again
+    `-- TooManyRejectsError     the build finished, with rejects above the ratio; exit code 3
+    RecordError                 one record is bad: it goes to the rejects table, the run goes on
+"""
+
+from __future__ import annotations
+
+
+class KgmillError(Exception):
+    """The run can't go on. The message is one line that names the place and the way out."""
+
+    exit_code = 1
+
+
+class UsageError(KgmillError):
+    """The command, configuration, source, output or checkpoint is wrong; nothing was touched."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """A configuration file or flag is wrong."""
+
+
+class OntologyError(UsageError):
+    """An ontology file is wrong."""
+
+
+class SourceError(UsageError):
+    """A source is missing, or holds no document at all."""
+
+
+class OutputError(UsageError):
+    """The output folder can't be used."""
+
+
+class DataError(UsageError):
+    """Annotated data doesn't have the form that its format asks for."""
+
+
+class CheckpointError(UsageError):
+    """A model folder is missing, damaged, or of another schema."""
+
+
+class LockError(KgmillError):
+    """Another process holds the output folder."""
+
+
+class CorruptPartError(KgmillError):
+    """A committed file is missing or no longer has the bytes that its manifest promises."""
+
+
+class StoreError(KgmillError):
+    """A triple store is down, or refused a request."""
+
+
+class WorkerError(KgmillError):
+    """The worker process died or fell silent; the stage's commit is idempotent, so it may be tried again."""
+
+
+class TooManyRejectsError(KgmillError):
+    """The build finished, but more documents were rejected than the configuration allows."""
+
+    exit_code = 3
+
+
+class RecordError(Exception):
+    """One record is bad.
+
+    Attributes:
+        reason: a short, countable name of the fault, such as `malformed_json`.
+        detail: what was wanted and what came.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail

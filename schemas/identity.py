@@ -1,0 +1,116 @@
+"""Names for things that are equal wherever and whenever they are computed: no counters, no random ids, no clocks."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import unicodedata
+from typing import Any
+
+_EDGES = re.compile(r"^[\W_]+|[\W_]+$")
+_SPACES = re.compile(r"\s+")
+_ARTICLE = re.compile(r"^the (?=\S)")
+_UNSAFE = re.compile(r"[^a-z0-9]+")
+
+
+def digest(*parts: str) -> str:
+    """SHA-256 over the parts, as 64 hex digits; parts can't run into each other."""
+    h = hashlib.sha256()
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass")
+        h.update(len(data).to_bytes(8, "big"))
+        h.update(data)
+    return h.hexdigest()
+
+
+def fingerprint(value: Any) -> str:
+    """SHA-256 of a JSON-like value, the same for equal values whatever the order of keys."""
+    return digest(json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":")))
+
+
+def entity_key(text: str) -> str:
+    """A mention's text, normalised: compatibility forms, case, spaces, edge punctuation and a leading article go.
+
+    Text that is nothing but punctuation keeps it, so that no key is empty.
+
+    >>> entity_key("The  United\\nNations,")
+    'united nations'
+    >>> entity_key("the The") , entity_key("...")
+    ('the', '...')
+    """
+    folded = _SPACES.sub(" ", unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())).strip()
+    key = _EDGES.sub("", folded) or folded
+    return _ARTICLE.sub("", key)
+
+
+def slug(text: str, max_length: int = 40) -> str:
+    """The readable part of an IRI: lower-case ASCII letters, digits and hyphens; may be empty.
+
+    >>> slug("Władysław Łódź & Co.")
+    'wadysaw-odz-co'
+    """
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return _UNSAFE.sub("-", ascii_text).strip("-")[:max_length].strip("-")
+
+
+def entity_id(text: str, type_name: str) -> str:
+    """`slug-hash16` of a mention's normalised text and its type.
+
+    >>> entity_id("The Hague", "Loc") == entity_id("the  hague", "Loc")
+    True
+    """
+    key = entity_key(text)
+    tail = digest("entity", key, type_name)[:16]
+    head = slug(key)
+    return f"{head}-{tail}" if head else tail
+
+
+def fact_id(head: str, relation: str, tail: str) -> str:
+    """16 hex digits that name a fact."""
+    return digest("fact", head, relation, tail)[:16]
+
+
+def statement_id(doc_id: str, head: tuple[int, int], tail: tuple[int, int], relation: str) -> str:
+    """16 hex digits that name a relation mention, without model or run, so that a new model renames no evidence."""
+    return digest("statement", doc_id, f"{head[0]},{head[1]}", f"{tail[0]},{tail[1]}", relation)[:16]
+
+
+def order_key(identifier: str) -> str:
+    """64 hex digits by which documents, entities and facts are ordered and cut into units, whatever came first."""
+    return digest("bucket", identifier)
+
+
+def bucket(identifier: str) -> int:
+    """The bucket, 0 to 255, of an entity or fact: the first byte of its order key."""
+    return int(order_key(identifier)[:2], 16)
+
+
+def unit_of(identifier: str, n_bits: int) -> int:
+    """The work unit that a document, entity or fact lies in: the first `n_bits` (at most 16) of its order key."""
+    return int(order_key(identifier)[:4], 16) >> (16 - n_bits)
+
+
+def unit_name(n_bits: int, number: int) -> str:
+    """The name of a unit: how many bits its prefix has, and which they are.
+
+    >>> unit_name(3, 5)
+    '03-0005'
+    """
+    return f"{n_bits:02d}-{number:04x}"
+
+
+def units_overlap(a: str, b: str) -> bool:
+    """Whether two units, perhaps of different numbers of bits, can hold the same identifier.
+
+    >>> units_overlap(unit_name(1, 1), unit_name(3, 5)), units_overlap(unit_name(1, 0), unit_name(3, 5))
+    (True, False)
+    """
+    (bits_a, number_a), (bits_b, number_b) = _unit(a), _unit(b)
+    bits = min(bits_a, bits_b)
+    return number_a >> (bits_a - bits) == number_b >> (bits_b - bits)
+
+
+def _unit(name: str) -> tuple[int, int]:
+    bits, number = name.split("-")
+    return int(bits), int(number, 16)

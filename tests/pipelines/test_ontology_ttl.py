@@ -1,0 +1,156 @@
+"""The ontology as Turtle."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pyoxigraph
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rdflib import OWL, RDF, RDFS, SDO, Graph, Literal, URIRef
+
+from pipelines.ontology_ttl import ontology_turtle
+from pipelines.vocabulary import TERMS, Namespace
+from schemas.ontology import parse_ontology
+
+ROOT = Path(__file__).resolve().parents[2]
+TYPES = {
+    "name": "people",
+    "entities": {
+        "Peop": {"label": "Person", "comment": "A human being."},
+        "Loc": {},
+        "Org": {"iri": "https://schema.org/Organization"},
+    },
+    "relations": {
+        "In": {"label": "is in", "head": ["Peop", "Org"], "tail": ["Loc"]},
+        "Married": {"head": ["Peop"], "tail": ["Peop"], "symmetric": True, "iri": "https://schema.org/spouse"},
+    },
+}
+VOCAB = "https://kg.example.org/vocab"
+
+
+def turtle(types=TYPES):
+    ontology = parse_ontology(types, "test")
+    return ontology_turtle(Namespace("https://kg.example.org/", "news", ontology), ontology)
+
+
+@pytest.fixture(scope="module")
+def graph():
+    return Graph().parse(data=turtle(), format="turtle")
+
+
+def about(graph, node):
+    """What the graph says of a node, in short forms, sorted."""
+    return sorted((graph.qname(p), str(o)) for p, o in graph.predicate_objects(URIRef(node)))
+
+
+def test_entity_type_is_a_class_with_label_and_comment(graph):
+    """An entity type is an owl:Class that says what it is."""
+    assert about(graph, f"{VOCAB}#Peop") == [
+        ("rdf:type", str(OWL.Class)),
+        ("rdfs:comment", "A human being."),
+        ("rdfs:label", "Person"),
+    ]
+
+
+def test_type_without_a_label_is_called_by_its_name(graph):
+    """A label is never missing, a comment may be."""
+    assert about(graph, f"{VOCAB}#Loc") == [("rdf:type", str(OWL.Class)), ("rdfs:label", "Loc")]
+
+
+def test_relation_type_says_what_it_may_join(graph):
+    """Several allowed types are several domainIncludes, which a reasoner does not intersect."""
+    assert about(graph, f"{VOCAB}#In") == [
+        ("rdf:type", str(OWL.ObjectProperty)),
+        ("rdfs:label", "is in"),
+        ("schema:domainIncludes", "https://kg.example.org/vocab#Peop"),
+        ("schema:domainIncludes", "https://schema.org/Organization"),
+        ("schema:rangeIncludes", "https://kg.example.org/vocab#Loc"),
+    ]
+
+
+def test_symmetric_relation_keeps_its_own_iri(graph):
+    """A symmetric relation is an owl:SymmetricProperty under the IRI that the ontology file gives it."""
+    types = set(graph.objects(SDO.spouse, RDF.type))
+
+    assert types == {OWL.ObjectProperty, OWL.SymmetricProperty}
+
+
+def test_header_says_what_offsets_count(graph):
+    """The ontology has a name, and warns that offsets are Unicode code points."""
+    node = URIRef(VOCAB)
+
+    assert (node, RDF.type, OWL.Ontology) in graph
+    assert (node, RDFS.label, Literal("people")) in graph
+    assert "Unicode code points" in str(graph.value(node, RDFS.comment))
+
+
+def test_every_term_of_ours_is_described(graph):
+    """Each x: term has a kind, a label and a comment, and no other x: term is there."""
+    described = {node for node in graph.subjects(RDFS.comment) if "/x#" in node}
+
+    assert described == {URIRef(f"https://kg.example.org/x#{term.name}") for term in TERMS}
+    assert about(graph, "https://kg.example.org/x#sentence") == [
+        ("rdf:type", str(OWL.ObjectProperty)),
+        ("rdfs:comment", "The span of the sentence that an extraction was found in."),
+        ("rdfs:isDefinedBy", VOCAB),
+        ("rdfs:label", "sentence"),
+    ]
+
+
+def test_statements_of_ours_are_rdf_statements(graph):
+    """Tools that know reification find our statements by their superclass."""
+    assert set(graph.subjects(RDFS.subClassOf, RDF.Statement)) == {
+        URIRef("https://kg.example.org/x#AggregatedStatement"),
+        URIRef("https://kg.example.org/x#Extraction"),
+    }
+
+
+def test_no_blank_nodes():
+    """Equal text is an equal graph: nothing in it is without a name."""
+    parsed = pyoxigraph.parse(turtle().encode(), format=pyoxigraph.RdfFormat.TURTLE)
+
+    assert not any(isinstance(term, pyoxigraph.BlankNode) for t in parsed for term in (t.subject, t.object))
+
+
+def test_text_does_not_depend_on_the_hash_seed():
+    """Two processes with different hash seeds write the same text."""
+    code = (
+        "import sys; from schemas.ontology import parse_ontology; from pipelines.vocabulary import Namespace;"
+        "from pipelines.ontology_ttl import ontology_turtle;"
+        f"o = parse_ontology({TYPES!r}, 'test');"
+        "sys.stdout.write(ontology_turtle(Namespace('https://kg.example.org/', 'news', o), o))"
+    )
+
+    texts = [
+        subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+
+    assert texts == [turtle(), turtle()]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    text=st.text(
+        st.sampled_from("a\x00\x0b\t\n\r\"'\\ \x7f\x85\u2028\ufffe😀") | st.characters(codec="utf-8"), min_size=1
+    )
+)
+def test_hostile_label_and_comment_survive(text):
+    """Whatever a label holds, a strict parser reads it back from the Turtle file."""
+    types = {"entities": {"Peop": {"label": text, "comment": text}}}
+
+    parsed = pyoxigraph.parse(turtle(types).encode(), format=pyoxigraph.RdfFormat.TURTLE)
+
+    assert [text, text] == [
+        t.object.value for t in parsed if t.subject.value == f"{VOCAB}#Peop" and "type" not in str(t)
+    ]

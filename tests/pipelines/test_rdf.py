@@ -1,0 +1,254 @@
+"""Records as N-Quads lines."""
+
+from dataclasses import replace
+
+import pyoxigraph
+import pytest
+import rdflib
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.rdf import document_quads, entity_quads, fact_quads, provenance_quads
+from pipelines.vocabulary import Namespace
+from schemas.ontology import parse_ontology
+from schemas.records import Document, Entity, Evidence, Fact, Mention, Relation
+
+ONTOLOGY = parse_ontology(
+    {"entities": {"Peop": {}, "Loc": {}}, "relations": {"Live_In": {"head": ["Peop"], "tail": ["Loc"]}}}, "test"
+)
+NS = Namespace("https://kg.example.org/", "news", ONTOLOGY)
+PREFIXES = {
+    "e": "https://kg.example.org/entity/",
+    "d": "https://kg.example.org/news/doc/",
+    "s": "https://kg.example.org/news/statement/",
+    "run": "https://kg.example.org/news/run/",
+    "g": "https://kg.example.org/news/graph/",
+    "m": "https://kg.example.org/model/",
+    "v": "https://kg.example.org/vocab#",
+    "x": "https://kg.example.org/x#",
+    "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
+    "rdfs": "http://www.w3.org/2000/01/rdf-schema#",
+    "xsd": "http://www.w3.org/2001/XMLSchema#",
+    "prov": "http://www.w3.org/ns/prov#",
+    "dcterms": "http://purl.org/dc/terms/",
+    "nif": "http://persistence.uni-leipzig.org/nlp2rdf/ontologies/nif-core#",
+}
+ADA, LONDON = "ada-lovelace-7f3a9c21d04be855", "london-1b6e44f0c2d97a13"
+TEXT = "Yes. Ada Lovelace lived in London."
+DOCUMENT = Document("d 42", "letters.jsonl:42", "A letter", TEXT, "{}", "ab" * 32)
+MENTIONS = [
+    Mention("d 42", 1, 27, 33, "London", "Loc", 0.99, LONDON),
+    Mention("d 42", 1, 5, 17, "Ada Lovelace", "Peop", 0.97, ADA),
+]
+RELATION = Relation("91c2f7", "5d0c9b", "d 42", 1, 5, 34, "Live_In", 5, 17, ADA, 27, 33, LONDON, 0.9312)
+FACT = Fact("5d0c9b", ADA, "Live_In", LONDON, 0.981, 2, 1)
+EVIDENCE = [
+    Evidence("5d0c9b", "91c2f7", "d 42", 5, 34, 5, 17, 27, 33, 0.9312),
+    Evidence("5d0c9b", "11aa22", "d 42", 50, 80, 50, 62, 70, 76, 0.72),
+]
+
+
+def short(lines):
+    """The lines with prefixes in the place of namespaces."""
+    text = "".join(lines)
+    for prefix, namespace in PREFIXES.items():
+        text = text.replace(f"<{namespace}", f"<{prefix}:")
+    return text.splitlines()
+
+
+def document_lines(document=DOCUMENT, mentions=MENTIONS, relations=(RELATION,)):
+    return list(document_quads(NS, document, mentions, relations, "3f9a"))
+
+
+def test_entity():
+    """An entity has its class, its name, its counts and its confidence, in the graph of its bucket."""
+    entity = Entity(ADA, "Peop", 'Ada "Lady" Lovelace', 12, 3, 1.0)
+
+    assert short(entity_quads(NS, entity)) == [
+        f"<e:{ADA}> <rdf:type> <v:Peop> <g:kg/a0> .",
+        f'<e:{ADA}> <rdfs:label> "Ada \\"Lady\\" Lovelace" <g:kg/a0> .',
+        f'<e:{ADA}> <x:mentionCount> "12"^^<xsd:integer> <g:kg/a0> .',
+        f'<e:{ADA}> <x:documentCount> "3"^^<xsd:integer> <g:kg/a0> .',
+        f'<e:{ADA}> <x:confidence> "1"^^<xsd:decimal> <g:kg/a0> .',
+    ]
+
+
+def test_fact():
+    """A fact is a direct triple, and a statement of it with counts, confidence and the evidence by statement id."""
+    assert short(fact_quads(NS, FACT, EVIDENCE)) == [
+        f"<e:{ADA}> <v:Live_In> <e:{LONDON}> <g:kg/2d> .",
+        "<s:a-5d0c9b> <rdf:type> <x:AggregatedStatement> <g:kg/2d> .",
+        "<s:a-5d0c9b> <rdf:type> <rdf:Statement> <g:kg/2d> .",
+        f"<s:a-5d0c9b> <rdf:subject> <e:{ADA}> <g:kg/2d> .",
+        "<s:a-5d0c9b> <rdf:predicate> <v:Live_In> <g:kg/2d> .",
+        f"<s:a-5d0c9b> <rdf:object> <e:{LONDON}> <g:kg/2d> .",
+        '<s:a-5d0c9b> <x:confidence> "0.981"^^<xsd:decimal> <g:kg/2d> .',
+        '<s:a-5d0c9b> <x:evidenceCount> "2"^^<xsd:integer> <g:kg/2d> .',
+        '<s:a-5d0c9b> <x:documentCount> "1"^^<xsd:integer> <g:kg/2d> .',
+        "<s:a-5d0c9b> <prov:wasDerivedFrom> <s:x-11aa22> <g:kg/2d> .",
+        "<s:a-5d0c9b> <prov:wasDerivedFrom> <s:x-91c2f7> <g:kg/2d> .",
+    ]
+
+
+def test_document_describes_itself():
+    """A document has its title, its source and the hash of its text."""
+    assert short(document_lines())[:4] == [
+        "<d:d%2042> <rdf:type> <x:Document> <g:doc/d%2042> .",
+        '<d:d%2042> <dcterms:title> "A letter" <g:doc/d%2042> .',
+        '<d:d%2042> <dcterms:source> "letters.jsonl:42" <g:doc/d%2042> .',
+        f'<d:d%2042> <x:textSha256> "{"ab" * 32}" <g:doc/d%2042> .',
+    ]
+
+
+def test_empty_title_is_left_out():
+    """A document without a title has no title, not an empty one."""
+    assert not [line for line in document_lines(replace(DOCUMENT, title="")) if "title" in line]
+
+
+def test_context_is_the_whole_text_without_the_text():
+    """The context runs over all code points; the text itself is not in the graph."""
+    astral = replace(DOCUMENT, text="Ada 😀")
+
+    assert short(document_lines(astral, [], []))[4:] == [
+        "<d:d%2042#char=0,5> <rdf:type> <nif:OffsetBasedString> <g:doc/d%2042> .",
+        "<d:d%2042#char=0,5> <rdf:type> <nif:Context> <g:doc/d%2042> .",
+        '<d:d%2042#char=0,5> <nif:beginIndex> "0"^^<xsd:integer> <g:doc/d%2042> .',
+        '<d:d%2042#char=0,5> <nif:endIndex> "5"^^<xsd:integer> <g:doc/d%2042> .',
+    ]
+
+
+def test_mention_without_a_relation_is_kept():
+    """A mention has offsets, verbatim text, its entity and its confidence, though no relation uses it."""
+    mention = Mention("d 42", 1, 5, 17, "Ada\n Lovelace", "Peop", 0.97, ADA)
+
+    lines = short(document_lines(mentions=[mention], relations=[]))
+
+    assert [line for line in lines if line.startswith("<d:d%2042#char=5,17>")] == [
+        "<d:d%2042#char=5,17> <rdf:type> <nif:OffsetBasedString> <g:doc/d%2042> .",
+        "<d:d%2042#char=5,17> <rdf:type> <nif:Phrase> <g:doc/d%2042> .",
+        "<d:d%2042#char=5,17> <nif:referenceContext> <d:d%2042#char=0,34> <g:doc/d%2042> .",
+        '<d:d%2042#char=5,17> <nif:beginIndex> "5"^^<xsd:integer> <g:doc/d%2042> .',
+        '<d:d%2042#char=5,17> <nif:endIndex> "17"^^<xsd:integer> <g:doc/d%2042> .',
+        '<d:d%2042#char=5,17> <nif:anchorOf> "Ada\\n Lovelace" <g:doc/d%2042> .',
+        f"<d:d%2042#char=5,17> <x:entity> <e:{ADA}> <g:doc/d%2042> .",
+        '<d:d%2042#char=5,17> <x:confidence> "0.97"^^<xsd:decimal> <g:doc/d%2042> .',
+    ]
+
+
+def test_extraction():
+    """An extraction states its triple, and leads to its document, run, sentence and both mentions."""
+    assert [line for line in short(document_lines()) if line.startswith("<s:")] == [
+        "<s:x-91c2f7> <rdf:type> <x:Extraction> <g:doc/d%2042> .",
+        "<s:x-91c2f7> <rdf:type> <rdf:Statement> <g:doc/d%2042> .",
+        f"<s:x-91c2f7> <rdf:subject> <e:{ADA}> <g:doc/d%2042> .",
+        "<s:x-91c2f7> <rdf:predicate> <v:Live_In> <g:doc/d%2042> .",
+        f"<s:x-91c2f7> <rdf:object> <e:{LONDON}> <g:doc/d%2042> .",
+        '<s:x-91c2f7> <x:confidence> "0.9312"^^<xsd:decimal> <g:doc/d%2042> .',
+        "<s:x-91c2f7> <prov:wasDerivedFrom> <d:d%2042> <g:doc/d%2042> .",
+        "<s:x-91c2f7> <prov:wasGeneratedBy> <run:3f9a> <g:doc/d%2042> .",
+        "<s:x-91c2f7> <x:sentence> <d:d%2042#char=5,34> <g:doc/d%2042> .",
+        "<s:x-91c2f7> <x:subjectMention> <d:d%2042#char=5,17> <g:doc/d%2042> .",
+        "<s:x-91c2f7> <x:objectMention> <d:d%2042#char=27,33> <g:doc/d%2042> .",
+    ]
+
+
+def test_sentence_of_an_extraction_is_a_node():
+    """The sentence that an extraction names is described by its offsets."""
+    assert [line for line in short(document_lines()) if line.startswith("<d:d%2042#char=5,34>")] == [
+        "<d:d%2042#char=5,34> <rdf:type> <nif:OffsetBasedString> <g:doc/d%2042> .",
+        "<d:d%2042#char=5,34> <rdf:type> <nif:Sentence> <g:doc/d%2042> .",
+        "<d:d%2042#char=5,34> <nif:referenceContext> <d:d%2042#char=0,34> <g:doc/d%2042> .",
+        '<d:d%2042#char=5,34> <nif:beginIndex> "5"^^<xsd:integer> <g:doc/d%2042> .',
+        '<d:d%2042#char=5,34> <nif:endIndex> "34"^^<xsd:integer> <g:doc/d%2042> .',
+    ]
+
+
+def test_direct_triple_is_not_in_the_document_graph():
+    """A single extraction asserts nothing: that is the fact's to do."""
+    assert not [line for line in short(document_lines()) if line.startswith(f"<e:{ADA}>")]
+
+
+def test_order_of_records_does_not_matter():
+    """Mentions, relations and evidence in any order make the same lines in the same order."""
+    other = replace(RELATION, statement_id="11aa22")
+
+    assert document_lines(relations=[RELATION, other]) == document_lines(
+        mentions=MENTIONS[::-1], relations=[other, RELATION]
+    )
+    assert list(fact_quads(NS, FACT, EVIDENCE)) == list(fact_quads(NS, FACT, EVIDENCE[::-1]))
+
+
+def test_span_that_is_everything_at_once_makes_no_line_twice():
+    """One span may be the text, two sentences' span and two mentions: each line is there once, and none is missing."""
+    document = replace(DOCUMENT, text="Ada")
+    mentions = [Mention("d 42", 0, 0, 3, "Ada", kind, 0.5, name) for kind, name in (("Peop", ADA), ("Loc", LONDON))]
+    relations = [
+        Relation(name, "f", "d 42", 0, 0, 3, "Live_In", 0, 3, ADA, 0, 3, LONDON, 0.9) for name in ("11aa22", "91c2f7")
+    ]
+
+    lines = short(document_lines(document, mentions, relations))
+
+    assert len(lines) == len(set(lines)) == 4 + 10 + 2 * 11
+    assert [line.split(" ", 1)[1] for line in lines[4:14]] == [
+        "<rdf:type> <nif:OffsetBasedString> <g:doc/d%2042> .",
+        "<rdf:type> <nif:Context> <g:doc/d%2042> .",
+        "<rdf:type> <nif:Phrase> <g:doc/d%2042> .",
+        "<rdf:type> <nif:Sentence> <g:doc/d%2042> .",
+        '<nif:beginIndex> "0"^^<xsd:integer> <g:doc/d%2042> .',
+        '<nif:endIndex> "3"^^<xsd:integer> <g:doc/d%2042> .',
+        '<nif:anchorOf> "Ada" <g:doc/d%2042> .',
+        f"<x:entity> <e:{ADA}> <g:doc/d%2042> .",
+        '<x:confidence> "0.5"^^<xsd:decimal> <g:doc/d%2042> .',
+        f"<x:entity> <e:{LONDON}> <g:doc/d%2042> .",
+    ]
+
+
+def test_provenance():
+    """A run has its model, the ontology and its settings by name; the model its name and fingerprint."""
+    lines = provenance_quads(NS, "3f9a", "default", "9f2c" * 16, {"precision": "fp32", "candidate_floor": "0.1"})
+
+    assert short(lines) == [
+        "<run:3f9a> <rdf:type> <prov:Activity> <g:provenance/3f9a> .",
+        "<run:3f9a> <prov:used> <m:9f2c9f2c9f2c9f2c> <g:provenance/3f9a> .",
+        "<run:3f9a> <dcterms:conformsTo> <https://kg.example.org/vocab> <g:provenance/3f9a> .",
+        '<run:3f9a> <x:configuration> "candidate_floor=0.1" <g:provenance/3f9a> .',
+        '<run:3f9a> <x:configuration> "precision=fp32" <g:provenance/3f9a> .',
+        "<m:9f2c9f2c9f2c9f2c> <rdf:type> <prov:Entity> <g:provenance/3f9a> .",
+        "<m:9f2c9f2c9f2c9f2c> <rdf:type> <prov:SoftwareAgent> <g:provenance/3f9a> .",
+        '<m:9f2c9f2c9f2c9f2c> <rdfs:label> "default" <g:provenance/3f9a> .',
+        f'<m:9f2c9f2c9f2c9f2c> <x:modelSha256> "{"9f2c" * 16}" <g:provenance/3f9a> .',
+    ]
+
+
+def all_lines(hostile):
+    """One record of each kind, with hostile text wherever text comes from outside."""
+    document = Document(hostile, hostile, hostile, hostile, "{}", "00")
+    mention = Mention(hostile, 0, 0, len(hostile), hostile, "Peop", 0.5, ADA)
+    relation = replace(RELATION, doc_id=hostile)
+    yield from entity_quads(NS, Entity(ADA, "Peop", hostile, 1, 1, 0.5))
+    yield from fact_quads(NS, FACT, EVIDENCE)
+    yield from document_quads(NS, document, [mention], [relation], "3f9a")
+    yield from provenance_quads(NS, "3f9a", hostile, "00", {"model": hostile})
+
+
+@pytest.mark.filterwarnings("ignore:Dataset.*:DeprecationWarning")  # rdflib's own parser calls what rdflib deprecates
+@settings(max_examples=60, deadline=None)
+@given(
+    hostile=st.text(
+        st.sampled_from("a\x00\x01\t\n\x0b\r\"'\\<>]&/#% {}|^`\x7f\x85\u2028\u0301\ufffe\ud800😀") | st.characters(),
+        min_size=1,
+    )
+)
+def test_two_parsers_read_the_same_quads(hostile):
+    """Whatever documents, names and settings hold, pyoxigraph and rdflib read all lines, and the same terms in them."""
+    lines = list(all_lines(hostile))
+    data = "".join(lines).encode()
+    dataset = rdflib.Dataset()
+
+    parsed = list(pyoxigraph.parse(data, format=pyoxigraph.RdfFormat.N_QUADS))
+    dataset.parse(data=data, format="nquads")
+
+    assert len(lines) == len(set(parsed))
+    by_rdflib = {(str(s), str(p), str(o), str(g)) for s, p, o, g in dataset.quads()}
+    assert by_rdflib == {(q.subject.value, q.predicate.value, q.object.value, q.graph_name.value) for q in parsed}
+    assert not any(isinstance(term, pyoxigraph.BlankNode) for q in parsed for term in (q.subject, q.object))
