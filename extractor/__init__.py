@@ -1,1 +1,1 @@
-"""The two-phase joint entity-relation extractor. Needs torch, transformers and pydantic; neither Beam, Prefect nor rdflib."""
+"""The two-phase joint entity-relation extractor. It needs neither Beam nor Prefect nor rdflib."""

@@ -73,7 +73,8 @@ def check_types(sentences: Iterable[AnnotatedSentence], ontology: Ontology, wher
     Raises:
         DataError: naming the unknown types, so that a wrong ontology shows before any training.
     """
-    entities, relations = set(), set()
+    entities: set[str] = set()
+    relations: set[str] = set()
     for sentence in sentences:
         entities.update(e.type for e in sentence.entities)
         relations.update(r.type for r in sentence.relations)

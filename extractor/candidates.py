@@ -30,9 +30,7 @@ class Candidates:
 
     def with_spans(self, spans: np.ndarray) -> Candidates:
         """The same candidates with their spans in another unit, row by row."""
-        return Candidates(
-            spans, self.entity_prob, self.type_prob, self.pairs, self.pair_prob, self.relation_prob
-        )
+        return Candidates(spans, self.entity_prob, self.type_prob, self.pairs, self.pair_prob, self.relation_prob)
 
 
 def empty(n_entity_types: int, n_relation_types: int) -> Candidates:

@@ -26,21 +26,25 @@ def training_toml(config: TrainConfig) -> str:
 
 
 def _card(config: TrainConfig, n_sentences: int, reports: Sequence[Any]) -> str:
+    rates = f"{config.learning_rate} (encoder) and {config.head_learning_rate} (heads)"
     lines = [
         "# Model card",
         "",
         "A two-phase span-based joint entity-relation extractor, made by `kgmill train training.toml`.",
         "",
         f"- Encoder: {config.encoder}",
-        f"- Trained on: {', '.join(config.train_files)} ({n_sentences} sentences), seed {config.seed}",
-        f"- Epochs {config.epochs}, batch {config.batch_size}, rates {config.learning_rate} and "
-        f"{config.head_learning_rate}; everything else: training.toml",
+        f"- Trained on: {', '.join(config.train_files)} ({n_sentences} sentences)",
+        f"- Seed {config.seed}, epochs {config.epochs}, batch {config.batch_size}, rates {rates}",
+        "- Everything else, and the versions it ran on: training.toml",
         "",
     ]
     if reports:
         dev = reports[-1].dev
-        lines += ["| dev F1 | strict | boundaries |", "|---|---|---|"]
+        lines += [f"F1 on {config.dev}, best-span decoding:", "", "| | strict | boundaries |", "|---|---|---|"]
         for task in ("entities", "relations"):
-            lines.append(f"| {task} | {100 * dev[task]['strict']['f1']:.1f} | {100 * dev[task]['boundaries']['f1']:.1f} |")
+            strict, boundaries = (100 * dev[task][protocol]["f1"] for protocol in ("strict", "boundaries"))
+            lines.append(f"| {task} | {strict:.1f} | {boundaries:.1f} |")
         lines.append("")
+    if config.card:
+        lines.append(Path(config.card).read_text(encoding="utf-8"))
     return "\n".join(lines)

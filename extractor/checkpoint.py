@@ -120,7 +120,9 @@ def choose_device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and not torch.cuda.is_available():
-        raise CheckpointError(f"device {name}: this torch ({torch.__version__}) sees no GPU; see README, Choosing torch")
+        raise CheckpointError(
+            f"device {name}: this torch ({torch.__version__}) sees no GPU; see README, Choosing torch"
+        )
     return torch.device(name)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from extractor.annotated import AnnotatedSentence
 from extractor.decode import decode
-from extractor.metrics import score
+from extractor.metrics import Prediction, score
 from extractor.predict import Predictor
 from schemas.ontology import Ontology
 
@@ -24,7 +24,7 @@ def evaluate(
 ) -> dict[str, Any]:
     """The evaluation report: scores of `metrics.score`, `n_sentences`, and `seconds` of prediction and decoding."""
     started = time.perf_counter()
-    predicted = []
+    predicted: list[Prediction] = []
     for begin in range(0, len(sentences), _BATCH):
         words = [sentence.words for sentence in sentences[begin : begin + _BATCH]]
         found = predictor.predict(words, floor)

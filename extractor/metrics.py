@@ -67,7 +67,7 @@ def prf(sets: Iterable[tuple[set, set]]) -> dict[str, Any]:
 
 
 def _pairs(spans: Sequence[Any], relations: Sequence[Any], *, is_strict: bool) -> set[tuple[Hashable, ...]]:
-    items = set()
+    items: set[tuple[Hashable, ...]] = set()
     for r in relations:
         head, tail = spans[r.head], spans[r.tail]
         ends = (head.start, head.end, tail.start, tail.end)

@@ -58,9 +58,7 @@ class Predictor:
         for i, window in enumerate(windows):
             parts[window.sentence].append((window.first_word, window.n_words, results[i]))
         blank = empty(len(self.config.entity_types), len(self.config.relation_types))
-        return [
-            merge_windows(parts[i], len(words)) if i in parts else blank for i, words in enumerate(sentences)
-        ]
+        return [merge_windows(parts[i], len(words)) if i in parts else blank for i, words in enumerate(sentences)]
 
     def _batches(self, windows: list[Window]) -> Iterator[tuple[int, int, list[int]]]:
         buckets: dict[int, list[int]] = defaultdict(list)
@@ -159,7 +157,7 @@ def bucket_length(n_pieces: int) -> int:
 
 
 def _keep_spans(entity_prob: np.ndarray, grid: _Grid, n_words: np.ndarray, floor: float) -> np.ndarray:
-    """Grid rows of the spans above the floor; at most two a word of the window, the likeliest, so pairs stay bounded."""
+    """Grid rows of the spans above the floor, at most two a word of the window (the likeliest), to bound the pairs."""
     kept = np.flatnonzero((entity_prob >= floor) & (grid.end_S <= n_words[grid.row_S]))
     most = 2 * n_words
     counts = np.bincount(grid.row_S[kept], minlength=len(n_words))

@@ -83,7 +83,8 @@ def _gold_inside(
     window: Window, sentence: AnnotatedSentence, max_width: int
 ) -> tuple[list[EntitySpan], list[RelationPair]]:
     begin, end = window.first_word, window.first_word + window.n_words
-    kept, entities = {}, []
+    kept: dict[int, int] = {}
+    entities: list[EntitySpan] = []
     for i, e in enumerate(sentence.entities):
         if begin <= e.start and e.end <= end and e.end - e.start <= max_width:
             kept[i] = len(entities)

@@ -14,6 +14,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -211,7 +212,7 @@ def parameter_groups(model: TwoPhaseModel, config: TrainConfig) -> list[dict[str
 def _layer_number(name: str) -> int:
     """The layer that an encoder parameter lies in; embeddings count as -1."""
     parts = name.split(".")
-    numbers = [int(after) for before, after in zip(parts, parts[1:], strict=False) if before in _LAYERS and after.isdigit()]
+    numbers = [int(after) for before, after in pairwise(parts) if before in _LAYERS and after.isdigit()]
     return numbers[0] if numbers else -1
 
 
@@ -228,7 +229,7 @@ def _rate_factor(step: int, n_steps: int, warmup_ratio: float) -> float:
 def _epoch_batches(windows: list[Window], size: int, rng: np.random.Generator) -> Iterator[list[Window]]:
     """Shuffled batches of windows of like length: sorted within stretches of batches, then the batches shuffled."""
     order = rng.permutation(len(windows))
-    batches = []
+    batches: list[list[int]] = []
     for begin in range(0, len(order), size * _SORTED_BATCHES):
         stretch = sorted(order[begin : begin + size * _SORTED_BATCHES], key=lambda i: len(windows[i].pieces))
         batches.extend(stretch[i : i + size] for i in range(0, len(stretch), size))
@@ -326,5 +327,3 @@ def _finish(run: _Run, out: Path, reports: list[EpochReport]) -> None:
     write_card(partial, run.config, n_sentences=len(run.sentences), reports=[r for r in reports if r.dev])
     os.replace(partial, out)
     shutil.rmtree(run.folder, ignore_errors=True)
-
-

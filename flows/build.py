@@ -57,7 +57,7 @@ def build_knowledge_graph(
 ) -> dict[str, Any]:
     """Builds the graph of the sources in the folder `out`; returns what run.json says.
 
-    `config` holds keys of `schemas.config.BuildConfig`. No parameter is a secret: a store's login is in the environment.
+    `config` holds keys of `schemas.config.BuildConfig`. No parameter is a secret.
     """
     checked = BuildConfig.load(None, config or {})
     logger = get_run_logger()
@@ -79,5 +79,7 @@ def build_knowledge_graph(
 
 def _leave_artifacts(out: Path, report: dict[str, Any]) -> None:
     create_table_artifact(key="ledger", table=ledger_rows(report), description=f"Ledger of {out}")
-    lines = [f"- **{f.head} - {f.relation} - {f.tail}** ({f.confidence:.2f}): {f.sentence}" for f in best_facts(out, 20)]
+    lines = [
+        f"- **{f.head} - {f.relation} - {f.tail}** ({f.confidence:.2f}): {f.sentence}" for f in best_facts(out, 20)
+    ]
     create_markdown_artifact(key="best-facts", markdown="\n".join(lines) or "No facts.", description="Best facts")

@@ -40,9 +40,12 @@ def build(options: Namespace) -> None:
 def _build_directly(options: Namespace, config: BuildConfig) -> dict[str, Any]:
     from pipelines.build import STAGES, open_build
 
-    with Progress("units") as progress, open_build(
-        tuple(options.sources), Path(options.out), config, **_how(options), on_progress=progress.update
-    ) as run:
+    with (
+        Progress("units") as progress,
+        open_build(
+            tuple(options.sources), Path(options.out), config, **_how(options), on_progress=progress.update
+        ) as run,
+    ):
         for stage in STAGES:
             _with_retries(run, stage)
         return run.finish()
@@ -78,9 +81,12 @@ def stage(options: Namespace) -> None:
     from pipelines.build import STAGES, open_build
 
     config = _config(options)
-    with Progress("units") as progress, open_build(
-        tuple(options.sources), Path(options.out), config, **_how(options), on_progress=progress.update
-    ) as run:
+    with (
+        Progress("units") as progress,
+        open_build(
+            tuple(options.sources), Path(options.out), config, **_how(options), on_progress=progress.update
+        ) as run,
+    ):
         for before in STAGES[: STAGES.index(options.stage)]:
             run.recall(before)
         _with_retries(run, options.stage)
@@ -159,7 +165,7 @@ def prefect_is_configured() -> bool:
 
 
 def _prefect_environment() -> None:
-    """No telemetry, time enough for the temporary server, and no module of the current directory before the real ones."""
+    """No telemetry, time for the temporary server, and no module of the current directory before the real ones."""
     for name, value in (
         ("PREFECT_SERVER_ANALYTICS_ENABLED", "false"),
         ("DO_NOT_TRACK", "1"),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import textwrap
+from collections import defaultdict
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +28,13 @@ class BestFact:
 
 
 def best_facts(folder: Path, n: int) -> list[BestFact]:
-    """The `n` facts with most evidence, of equals the surest; reads the tables of a finished build."""
-    facts = _table(folder, "facts")
+    """The `n` best facts of a build: most documents, then most evidence, then surest; each relation in turn."""
     order = [("n_documents", "descending"), ("n_evidence", "descending"), ("confidence", "descending")]
-    chosen = facts.sort_by([*order, ("fact_id", "ascending")]).slice(0, n).to_pylist()
+    ranked: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for fact in _table(folder, "facts").sort_by([*order, ("fact_id", "ascending")]).to_pylist():
+        ranked[fact["relation"]].append(fact)
+    turns = zip_longest(*(ranked[relation] for relation in sorted(ranked)))
+    chosen = [fact for turn in turns for fact in turn if fact][:n]
     if not chosen:
         return []
     evidence = _table(folder, "evidence", pc.field("fact_id").isin([f["fact_id"] for f in chosen])).to_pylist()
@@ -62,15 +67,15 @@ def ledger_rows(report: dict[str, Any]) -> list[dict[str, Any]]:
 
 def format_summary(folder: Path, report: dict[str, Any], n_facts: int = 12) -> str:
     """The ledger, a line a stage, and a table of the best facts with their sentences, for a terminal."""
-    d, g = report["documents"], report["graph"]
+    d, g, stages = report["documents"], report["graph"], report["stages"]
+    met = report["model_calls"]["sentences"]
+    peak = max(s["peak_rss_mb"] for s in stages.values())
+    seconds = ", ".join(f"{stage} {s['seconds']:.1f} s" for stage, s in stages.items())
     lines = [
-        f"{d['read']} documents read = {d['kept']} kept + {d['rejected']} rejected; {d['reused']} reused, "
-        f"{report['model_calls']['sentences']} sentences met the model",
+        f"{d['read']} documents read = {d['kept']} kept + {d['rejected']} rejected; {d['reused']} reused",
         *(f"  rejected: {n} {reason}" for reason, n in report["rejects"].items()),
+        f"{met} sentences met the model; {seconds}; peak memory {peak:.0f} MB",
         f"{g['entities']} entities, {g['facts']} facts, {g['quads']} quads in {folder / 'graph'}",
-        "  "
-        + ", ".join(f"{stage} {s['seconds']:.1f} s" for stage, s in report["stages"].items())
-        + f"; peak memory {max(s['peak_rss_mb'] for s in report['stages'].values()):.0f} MB",
     ]
     facts = best_facts(folder, n_facts)
     if facts:
@@ -79,12 +84,9 @@ def format_summary(folder: Path, report: dict[str, Any], n_facts: int = 12) -> s
 
 
 def _fact_table(facts: list[BestFact]) -> list[str]:
-    width = max(80, min(160, shutil.get_terminal_size((120, 24)).columns))
-    names = [f"{f.head} | {f.relation} | {f.tail}" for f in facts]
-    column = min(max(map(len, names)), 60)
-    lines = [f"{'fact':{column}}  conf. seen  sentence"]
-    for fact, name in zip(facts, names, strict=True):
-        room = width - column - 14
-        sentence = textwrap.shorten(fact.sentence, room, placeholder=" ...")
-        lines.append(f"{name[:column]:{column}}  {fact.confidence:.3f} {fact.n_evidence:4d}  {sentence}")
+    width = max(80, min(140, shutil.get_terminal_size((120, 24)).columns))
+    lines = ["confidence  evidence  fact, and its surest sentence"]
+    for f in facts:
+        lines.append(f"{f.confidence:10.3f}  {f.n_evidence:8d}  {f.head}  --{f.relation}->  {f.tail}")
+        lines.append(" " * 24 + textwrap.shorten(f'"{f.sentence}"', width - 26, placeholder=' ..."') + f" ({f.doc_id})")
     return lines

@@ -1,4 +1,4 @@
-"""Aggregate: mentions and relations to entities, facts and evidence, partitioned by hash; a partition is reduced alone."""
+"""Aggregate: mentions and relations to entities, facts and evidence; each partition of the hash is reduced alone."""
 
 from __future__ import annotations
 
@@ -168,7 +168,8 @@ def reduce_facts(relations: Sequence[Relation]) -> tuple[list[Fact], list[Eviden
     support: dict[str, list[Relation]] = defaultdict(list)
     for relation in relations:
         support[relation.fact_id].append(relation)
-    facts, evidence = [], []
+    facts: list[Fact] = []
+    evidence: list[Evidence] = []
     for key in sorted(support, key=_bucket_order):
         found = sorted(support[key], key=lambda r: (r.doc_id, r.head_begin, r.tail_begin, r.statement_id))
         confidence = round(1.0 - math.prod(1.0 - r.confidence for r in found), 6)

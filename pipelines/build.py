@@ -1,4 +1,4 @@
-"""A build: which stages there are, what each needs, and the ledger they end in. Runs with or without an orchestrator."""
+"""A build: its stages, what each needs, and the ledger they end in. Runs with or without an orchestrator."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ class Build:
         self.store.publish("aggregate", self.parts["aggregate"], ["entities", "facts", "evidence"])
 
     def _export(self, report: StageReport) -> None:
-        settings = {
+        settings: dict[str, Any] = {
             "base_iri": self.config.base_iri,
             "dataset": self.config.dataset,
             "ontology": self.ontology.model_dump(mode="json"),
@@ -353,7 +353,7 @@ def resolve_device(name: str) -> str:
 
 
 def _check_ontology(ontology: Ontology, folder: Path) -> None:
-    """An ontology for decoding may change labels, IRIs, order of keys and what a relation may join, but not the columns."""
+    """An ontology for decoding may change labels, IRIs and what a relation may join, but not the columns."""
     columns = load_ontology(folder / "ontology.toml")
     if (ontology.entity_names, ontology.relation_names) != (columns.entity_names, columns.relation_names):
         raise OntologyError(

@@ -1,4 +1,4 @@
-"""Decode: scored candidates to mentions and relations. Cheap: no model, so a new threshold or ontology redoes only this."""
+"""Decode: scored candidates to mentions and relations, without the model; a new threshold redoes only this and later."""
 
 from __future__ import annotations
 

@@ -167,7 +167,7 @@ def write_member(path: Path, lines: Iterable[str]) -> dict[str, int]:
     return {"quads": n_quads + len(batch)}
 
 
-def assemble(units: Iterable[str], request: Request) -> None:
+def assemble(request: Request, units: Iterable[str]) -> None:
     """Makes the graph folder out of members and tables, and commits it as one part."""
     store, settings = Store(Path(request.root)), request.settings
     members = [_need(store, "export", unit, key) for unit, key in settings["members"]]
@@ -219,6 +219,5 @@ def _write_networks(store: Store, settings: dict[str, Any], folder: Path) -> Non
 def build(pipeline: beam.Pipeline, request: Request) -> None:
     """The job's graph: each missing member, then, when all are there, the graph folder."""
     members = each_task(pipeline, request.tasks, MemberFn(request.root, request.scratch))
-    pipeline | "Once" >> beam.Create([request]) | "Assemble" >> beam.Map(  # type: ignore[operator]
-        lambda request, units: assemble(units, request), units=beam.pvalue.AsList(members)
-    )
+    once = pipeline | "Once" >> beam.Create([request])
+    once | "Assemble" >> beam.Map(assemble, units=beam.pvalue.AsList(members))

@@ -106,9 +106,7 @@ class ExtractFn(beam.DoFn):
         yield task["unit"]
 
 
-def reuse(
-    store: Store, task: Descriptor, documents: Sequence[Document]
-) -> tuple[dict[str, pa.Table], frozenset[str]]:
+def reuse(store: Store, task: Descriptor, documents: Sequence[Document]) -> tuple[dict[str, pa.Table], frozenset[str]]:
     """Rows of earlier parts, made with the same key, for documents whose text is still the same; and their ids.
 
     A document that broke the model is tried again.
@@ -145,9 +143,7 @@ def extract(documents: Sequence[Document], settings: dict[str, Any]) -> dict[str
     for document in documents:
         sentences = split_text(document.text)
         batch.extend((document.doc_id, i, sentence) for i, sentence in enumerate(sentences))
-        met.append(
-            {"doc_id": document.doc_id, "sha256": document.sha256, "n_sentences": len(sentences), "fault": ""}
-        )
+        met.append({"doc_id": document.doc_id, "sha256": document.sha256, "n_sentences": len(sentences), "fault": ""})
         if len(batch) >= _SENTENCES_A_CALL:
             rows.extend(_predict(batch, met, settings))
             batch = []
@@ -161,7 +157,7 @@ def extract(documents: Sequence[Document], settings: dict[str, Any]) -> dict[str
 def _predict(
     batch: list[tuple[str, int, Any]], met: list[dict[str, Any]], settings: dict[str, Any]
 ) -> list[dict[str, Any]]:
-    """Rows of the batch's sentences. If the model fails, each document is tried alone; only those that fail are lost."""
+    """Rows of the batch's sentences. If the model fails, each document is tried alone; those that fail are marked."""
     if not batch:
         return []
     predictor = load_predictor(**settings["predictor"])

@@ -1,4 +1,4 @@
-"""Ingest: sources to document parts, cut into work units by the hash of the document's id, so an edit moves nobody else."""
+"""Ingest: sources to document parts, cut into units by the hash of the document's id, so an edit moves nobody else."""
 
 from __future__ import annotations
 

@@ -21,12 +21,10 @@ import re
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -114,8 +112,10 @@ def load(
     if profile not in PROFILES:
         raise UsageError(f"unknown profile {profile!r}; known: {', '.join(PROFILES)}")
     base = _base_url(endpoint, PROFILES[profile])
-    with path.open("rb") as file, _Server(base, PROFILES[profile]) as server:
+    login = _login()
+    with path.open("rb") as file, httpx.Client(auth=login, timeout=_TIMEOUT) as client:
         graphs = _survey(file, path, sha256)
+        server = _Server(client, base, PROFILES[profile], _secret_texts(login))
         journal = _Journal(folder / "load", base)
         return _synchronise(file, graphs, server, journal, on_progress or (lambda _done, _total: None))
 
@@ -133,15 +133,13 @@ def _synchronise(
     surplus = [iri for iri in sorted(counts) if iri not in graphs and _prefix(iri) == prefix]
     # Before the store changes: a load that dies half-way must not leave an entry that an older build could trust.
     journal.forget(stale.union(surplus))
-    try:
+    on_progress(len(graphs) - len(stale), len(graphs))
+    if stale:
         _replace(file, graphs, stale, server, journal, on_progress)
-        for iri in surplus:
-            server.delete(iri)
-    finally:
-        journal.save()
+    for iri in surplus:
+        server.delete(iri)
     if stale or surplus:
-        counts = server.counts(prefix)
-    _check_counts(graphs, counts, server.url, journal)
+        _check_counts(graphs, surplus, server.counts(prefix), server.url, journal)
     n_quads = sum(graph.n_triples for graph in graphs.values())
     return LoadReport(len(graphs), n_quads, len(stale), len(graphs) - len(stale), len(surplus))
 
@@ -154,35 +152,36 @@ def _replace(
     journal: _Journal,
     on_progress: Callable[[int, int], object],
 ) -> None:
-    done = len(graphs) - len(stale)
-    on_progress(done, len(graphs))
-    if not stale:
-        return
-    # A journal of very many graphs is long, so it isn't rewritten more than some fifty times.
+    """Sends the stale graphs, and writes down what the store took even when it stops taking."""
+    # The journal of very many graphs is long, so it isn't written more than some fifty times.
     save_every = max(_SAVE_EVERY, len(stale) // _MAX_SAVES)
-    for iri, body in _read_graphs(file, "graph.nq.gz"):
-        if iri not in stale:
-            continue
-        server.put(iri, body)
-        journal.entries[iri] = graphs[iri].digest
-        done += 1
-        if done % save_every == 0:
-            journal.save()
-        on_progress(done, len(graphs))
+    fresh = (unit for unit in _read_graphs(file, "graph.nq.gz") if unit[0] in stale)
+    try:
+        for n_sent, (iri, body) in enumerate(fresh, start=1):
+            server.put(iri, body)
+            journal.entries[iri] = graphs[iri].digest
+            if n_sent % save_every == 0:
+                journal.save()
+            on_progress(len(graphs) - len(stale) + n_sent, len(graphs))
+    finally:
+        journal.save()
 
 
 def _is_current(iri: str, graph: _Graph, counts: dict[str, int], journal: _Journal) -> bool:
     return journal.entries.get(iri) == graph.digest and counts.get(iri) == graph.n_triples
 
 
-def _check_counts(graphs: dict[str, _Graph], counts: dict[str, int], url: str, journal: _Journal) -> None:
-    for iri, graph in graphs.items():
+def _check_counts(
+    graphs: dict[str, _Graph], surplus: list[str], counts: dict[str, int], url: str, journal: _Journal
+) -> None:
+    for iri in itertools.chain(graphs, surplus):
+        wanted = graphs[iri].n_triples if iri in graphs else 0
         found = counts.get(iri, 0)
-        if found != graph.n_triples:
+        if found != wanted:
             journal.forget({iri})
             raise StoreError(
-                f"{url}: graph <{iri}> holds {found} triples after the load, wanted {graph.n_triples}; "
-                "is something else writing to it? Run kgmill load again"
+                f"{url}: graph <{iri}> holds {found} triples after the load, wanted {wanted}; "
+                "if something else writes to it, stop that, and run kgmill load again"
             )
 
 
@@ -252,7 +251,7 @@ def _dataset_prefix(graphs: dict[str, _Graph]) -> str:
     for iri in graphs:
         if prefix is None or _prefix(iri) != prefix:
             raise UsageError(
-                f"graph <{iri}> isn't of one dataset with <{first}>: wanted IRIs that are equal up to their last /graph/"
+                f"graph <{iri}> isn't of one dataset with <{first}>: wanted IRIs equal up to their last /graph/"
             )
     return str(prefix)
 
@@ -288,6 +287,7 @@ class _Journal:
             self.save()
 
     def save(self) -> None:
+        """Writes the journal: the old one, or the new one, is whole at any moment."""
         temporary = self._path.with_name(f".tmp-{os.getpid()}-{self._path.name}")
         try:
             self._path.parent.mkdir(exist_ok=True)
@@ -297,76 +297,144 @@ class _Journal:
                 os.fsync(file.fileno())
             os.replace(temporary, self._path)
         except OSError as error:
+            temporary.unlink(missing_ok=True)
             raise OutputError(f"{self._path}: the journal can't be written: {error.strerror or error}") from None
 
 
 # The store
 
 
+@dataclass(frozen=True, slots=True)
 class _Server:
-    """A SPARQL 1.1 server: counts, replaces and deletes named graphs over one connection that is kept open."""
+    """A SPARQL 1.1 server: counts, replaces and deletes named graphs."""
 
-    def __init__(self, url: str, profile: Profile) -> None:
-        self.url = url
-        self._profile = profile
-        auth = _login()
-        self._secrets = _secret_texts(auth)
-        self._client = httpx.Client(auth=auth, timeout=_TIMEOUT, headers={"User-Agent": "kgmill"})
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self._client.close()
+    client: httpx.Client
+    url: str
+    profile: Profile
+    secrets: tuple[str, ...] = field(repr=False)
 
     def counts(self, prefix: str) -> dict[str, int]:
-        """The number of triples of each named graph whose IRI begins so."""
-        sparql = (
-            "SELECT ?g (COUNT(*) AS ?n) WHERE { GRAPH ?g { ?s ?p ?o } "
-            f'FILTER(STRSTARTS(STR(?g), "{prefix}")) }} GROUP BY ?g'
-        )
-        url = self.url + self._profile.query
-        response = self._request("POST", url, "the count of its graphs", data={"query": sparql}, accept="text/csv")
+        """The number of triples of each named graph whose IRI begins with the prefix."""
+        # The prefix was checked to be an IRI, so it holds no quote and no backslash.
+        pattern = f'GRAPH ?g {{ ?s ?p ?o }} FILTER(STRSTARTS(STR(?g), "{prefix}"))'
+        data = {"query": f"SELECT ?g (COUNT(*) AS ?n) WHERE {{ {pattern} }} GROUP BY ?g"}
+        url = self.url + self.profile.query
+        response = self._request("POST", url, "count of its graphs", headers={"Accept": "text/csv"}, data=data)
         try:
-            header, *rows = csv.reader(io.StringIO(response.text, newline=""))
-            if header != ["g", "n"]:
-                raise ValueError(header)
-            return {row[0]: int(row[1]) for row in rows if row and row[0]}
+            return _read_counts(response.content)
         except (ValueError, IndexError, csv.Error):
-            kind = response.headers.get("content-type", "no content type")
-            raise StoreError(f"{url}: answered {kind}, wanted SPARQL results; is this a triple store?") from None
+            raise StoreError(f"{url}: wanted SPARQL results as CSV, got something else; is this a store?") from None
 
     def put(self, iri: str, body: bytes) -> None:
-        self._request("PUT", self._graph_url(iri), f"PUT of graph <{iri}>", content=body, kind="application/n-triples")
+        """Replaces a graph by N-Triples."""
+        headers = {"Content-Type": "application/n-triples"}
+        self._request("PUT", self._graph_url(iri), f"PUT of graph <{iri}>", headers=headers, content=body)
 
     def delete(self, iri: str) -> None:
-        self._request("DELETE", self._graph_url(iri), f"DELETE of graph <{iri}>", is_absent_fine=True)
+        """Deletes a graph; one that is gone already is as good."""
+        self._request("DELETE", self._graph_url(iri), f"DELETE of graph <{iri}>", fine=404)
 
     def _graph_url(self, iri: str) -> str:
         # Not httpx's params: those leave an IRI's own %2F as it is, and the store would read it as a slash.
-        return f"{self.url}{self._profile.store}?graph={quote(iri, safe='')}"
+        return f"{self.url}{self.profile.store}?graph={quote(iri, safe='')}"
 
-    def _request(
-        self,
-        method: str,
-        url: str,
-        what: str,
-        *,
-        accept: str = "*/*",
-        kind: str | None = None,
-        is_absent_fine: bool = False,
-        **body: Any,
-    ) -> httpx.Response:
-        headers = {"Accept": accept} | ({"Content-Type": kind} if kind else {})
+    def _request(self, method: str, url: str, what: str, *, fine: int = 200, **options: Any) -> httpx.Response:
+        """The answer, after up to `MAX_TRIES` tries; `fine` is a status that is no fault though it isn't 2xx."""
         started = time.monotonic()
         for n_tries in itertools.count(1):
-            response, fault, delay_s = self._try(method, url, n_tries, headers=headers, **body)
-            if response is not None and (response.is_success or (is_absent_fine and response.status_code == 404)):
-                return response
-            is_late = response is None and time.monotonic() - started + delay_s > _MAX_CONNECTING_S * 1
-            if response is not None and response.status_code not in _TRANSIENT:
-                raise StoreError(self._safe(f"{self.url}: {what}: {fault}"))
-            if n_tries == MAX_TRIES or is_late:
-                raise StoreError(self._safe(fault))
+            delay_s = _backoff_s(n_tries)
+            try:
+                response = self.client.request(method, url, **options)
+            except httpx.RequestError as error:
+                fault = f"{self.url}: no answer ({_reason(error)}); is the store running?"
+                is_late = time.monotonic() - started + delay_s > _MAX_CONNECTING_S
+                is_final = is_late and isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+            else:
+                if response.is_success or response.status_code == fine:
+                    return response
+                fault = self._refusal(what, response)
+                is_final = response.status_code not in _TRANSIENT
+                delay_s = _retry_after_s(response, delay_s)
+            if is_final or n_tries == MAX_TRIES:
+                raise StoreError(fault)
+            logger.warning("%s; trying again in %.1f s", fault, delay_s)
             time.sleep(delay_s)
-        raise AssertionError
+        raise AssertionError("unreachable")
+
+    def _refusal(self, what: str, response: httpx.Response) -> str:
+        body = response.text
+        for secret in self.secrets:
+            body = body.replace(secret, "***")
+        hint = _HINTS.get(response.status_code, "")
+        return f"{self.url}: {what}: status {response.status_code}: {_one_line(body)}{hint}"
+
+
+def _read_counts(body: bytes) -> dict[str, int]:
+    header, *rows = csv.reader(io.StringIO(body.decode(), newline=""))
+    if header != ["g", "n"]:
+        raise ValueError(header)
+    return {row[0]: int(row[1]) for row in rows if row and row[0]}
+
+
+def _base_url(endpoint: str, profile: Profile) -> str:
+    """The endpoint without a slash or the graph store's path at its end.
+
+    Raises:
+        UsageError: it isn't an http or https URL, or holds more than one; what may be a secret isn't repeated.
+    """
+    if any(mark in endpoint for mark in "@?#"):
+        raise UsageError(
+            "the endpoint must be a plain URL, without user name, password or query: command lines are no place for "
+            f"secrets; set {USER_VARIABLE} and {PASSWORD_VARIABLE}"
+        )
+    try:
+        parts = urlsplit(endpoint)
+        is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        httpx.URL(endpoint)
+    except (ValueError, httpx.InvalidURL):
+        is_url = False
+    if not is_url:
+        raise UsageError(f"{endpoint}: wanted the store's http or https URL, such as http://127.0.0.1:7878")
+    return endpoint.rstrip("/").removesuffix(profile.store).rstrip("/")
+
+
+def _login() -> tuple[str, str] | None:
+    user, password = os.environ.get(USER_VARIABLE), os.environ.get(PASSWORD_VARIABLE)
+    if not user and not password:
+        return None
+    if not user or not password:
+        raise UsageError(f"wanted both {USER_VARIABLE} and {PASSWORD_VARIABLE}, or neither; one of them is missing")
+    return user, password
+
+
+def _secret_texts(login: tuple[str, str] | None) -> tuple[str, ...]:
+    """What a store's error page might echo: the header's token, the password and the user name."""
+    return (base64.b64encode(":".join(login).encode()).decode(), login[1], login[0]) if login else ()
+
+
+def _backoff_s(n_tries: int) -> float:
+    return _FIRST_DELAY_S * 2 ** (n_tries - 1) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
+
+
+def _retry_after_s(response: httpx.Response, default_s: float) -> float:
+    """The store's own wish, in seconds or as a date, or the default."""
+    value = response.headers.get("retry-after", "").strip()
+    if value.isdecimal():
+        return min(float(value), _MAX_RETRY_AFTER_S)
+    try:
+        wait_s = parsedate_to_datetime(value).timestamp() - time.time()
+    except (ValueError, OverflowError):
+        return default_s
+    return min(max(wait_s, default_s), _MAX_RETRY_AFTER_S)
+
+
+def _reason(error: httpx.RequestError) -> str:
+    if isinstance(error, httpx.TimeoutException):
+        return "timed out"
+    text = re.sub(r"^\[Errno -?\d+\] ", "", str(error)) or type(error).__name__
+    return text[0].lower() + text[1:]
+
+
+def _one_line(text: str) -> str:
+    """The first 200 characters, without line breaks and other control characters."""
+    return "".join(c if c.isprintable() else " " for c in text[:200]).strip()

@@ -62,8 +62,10 @@ _UPDATE = re.compile(r"\s*(?:(?:PREFIX|BASE)\s+)*(INSERT|DELETE|WITH|LOAD|CLEAR|
 # pyoxigraph can't be told to stay off the network, and it takes `SERVICESILENT<iri>{` without a space. So this looks at
 # the raw text, strings and comments included: an odd literal may be refused, but no call can hide behind a quote.
 _SPACE = r"(?:\s|#[^\r\n]*[\r\n])*"
+_SERVER = r"(?:<[^<>]*>|[?$]\w+|[\w.-]*:[^\s{}<>]*)"
 _SERVICE = re.compile(
-    rf"[?$:]\w+|(?P<service>SERVICE{_SPACE}(?:SILENT{_SPACE})?(?:<[^<>]*>|[^\s{{}}<>]+){_SPACE}\{{)", re.IGNORECASE
+    rf"[?$:]\w+|(?P<service>SERVICE{_SPACE}(?:SILENT{_SPACE})?{_SERVER}{_SPACE}\{{)",
+    re.IGNORECASE,
 )
 
 
@@ -111,7 +113,7 @@ def query(folder: Path, sparql: str) -> Result:
 
 
 def format_result(result: Result, format_name: str) -> str:
-    """A result as text that ends with a line break.
+    """A result as text, without the line break at its end that `print` adds.
 
     Args:
         result: what `query` returned; it is used up.
@@ -125,12 +127,12 @@ def format_result(result: Result, format_name: str) -> str:
     try:
         if isinstance(result, ox.QueryTriples):
             return _graph_text(result, format_name)
-        if format_name != "table":
-            kind = ox.QueryResultsFormat.JSON if format_name == "json" else ox.QueryResultsFormat.CSV
-            text = (result.serialize(format=kind) or b"").decode()
-            return text if text.endswith("\n") else f"{text}\n"
+        if format_name == "json":
+            return (result.serialize(format=ox.QueryResultsFormat.JSON) or b"").decode()
+        if format_name == "csv":
+            return (result.serialize(format=ox.QueryResultsFormat.CSV) or b"").decode().removesuffix("\r\n")
         if isinstance(result, ox.QueryBoolean):
-            return "yes\n" if result else "no\n"
+            return "yes" if result else "no"
         return _table(result)
     except RuntimeError as error:
         raise UsageError(f"the query can't be answered: {_one_line(error)}") from None
@@ -254,7 +256,7 @@ def _graph_text(triples: ox.QueryTriples, format_name: str) -> str:
     graph = list(dict.fromkeys(triples))  # a CONSTRUCT may give a triple more than once
     iris = " ".join(str(triple) for triple in graph)
     used = {prefix: iri for prefix, iri in PREFIXES.items() if iri in iris}
-    return (ox.serialize(graph, format=ox.RdfFormat.TURTLE, prefixes=used) or b"").decode()
+    return (ox.serialize(graph, format=ox.RdfFormat.TURTLE, prefixes=used) or b"").decode().removesuffix("\n")
 
 
 def _table(solutions: ox.QuerySolutions) -> str:
@@ -263,7 +265,7 @@ def _table(solutions: ox.QuerySolutions) -> str:
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
     lines = [header, ["-" * width for width in widths], *rows]
     footer = "1 row" if len(rows) == 1 else f"{len(rows)} rows"
-    return "".join(f"{line}\n" for line in [*_aligned(lines, widths), "", footer])
+    return "\n".join([*_aligned(lines, widths), "", footer])
 
 
 def _aligned(rows: list[list[str]], widths: list[int]) -> Iterator[str]:

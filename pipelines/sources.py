@@ -1,4 +1,4 @@
-"""Sources: trees of .txt files and JSONL files, read record by record. A bad record becomes a reject, never an error."""
+"""Sources: trees of .txt and JSONL files, read record by record. A bad record becomes a reject, never an error."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def find_files(sources: Sequence[str]) -> list[SourceFile]:
     Raises:
         SourceError: a source is missing or of an unknown kind, or there is no file to read in any of them.
     """
-    files = []
+    files: list[SourceFile] = []
     for source in sources:
         path = Path(source)
         if path.is_dir():

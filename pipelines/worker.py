@@ -105,7 +105,9 @@ class Worker:
         code = child.poll()
         self.stop()
         if code is not None and code < 0:
-            return WorkerError(f"the worker was killed by {signal.Signals(-code).name}; out of memory is the usual cause")
+            return WorkerError(
+                f"the worker was killed by {signal.Signals(-code).name}; out of memory is the usual cause"
+            )
         return WorkerError(f"the worker ended with exit code {code}")
 
 

@@ -96,6 +96,7 @@ class TrainConfig(_Config):
         pair_types: the multi-class global feature of phase two (Table 7, multi-features).
         word_shape: letter-case embedding: `auto` gives it to encoders that lower the case.
         max_length: longest input in word pieces; longer sentences are cut into overlapping windows.
+        card: a Markdown file whose text ends the model card: the data's terms, limits; empty: none.
         threads: CPU threads; 0 leaves torch's choice. Losses repeat exactly for one number of threads.
     """
 
@@ -127,6 +128,7 @@ class TrainConfig(_Config):
     word_shape: bool | Literal["auto"] = "auto"
     max_length: int = Field(256, ge=16)
     dev_every: int = Field(0, ge=0)
+    card: str = ""
     threads: int = Field(0, ge=0)
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
 

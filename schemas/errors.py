@@ -1,19 +1,19 @@
 """The error tree. A leaf says what happens next: stop with a code, reject one record, or try again.
 
-    KgmillError                 the run stops with one line; exit code 1
-    |-- UsageError              nothing was touched; exit code 2
-    |   |-- ConfigError         a configuration file or flag
-    |   |-- OntologyError       an ontology file
-    |   |-- SourceError         a corpus that can't be read at all
-    |   |-- OutputError         an output that can't be written
-    |   |-- DataError           annotated data
-    |   `-- CheckpointError     a model folder
-    |-- LockError               somebody else is building the same output
-    |-- CorruptPartError        a committed file no longer matches its checksum
-    |-- StoreError              a triple store refused or didn't answer
-    |-- WorkerError             the worker process died: the stage may be tried again
-    `-- TooManyRejectsError     the build finished, with rejects above the ratio; exit code 3
-    RecordError                 one record is bad: it goes to the rejects table, the run goes on
+KgmillError                 the run stops with one line; exit code 1
+|-- UsageError              nothing was touched; exit code 2
+|   |-- ConfigError         a configuration file or flag
+|   |-- OntologyError       an ontology file
+|   |-- SourceError         a corpus that can't be read at all
+|   |-- OutputError         an output that can't be written
+|   |-- DataError           annotated data
+|   `-- CheckpointError     a model folder
+|-- LockError               somebody else is building the same output
+|-- CorruptPartError        a committed file no longer matches its checksum
+|-- StoreError              a triple store refused or didn't answer
+|-- WorkerError             the worker process died: the stage may be tried again
+`-- TooManyRejectsError     the build finished, with rejects above the ratio; exit code 3
+RecordError                 one record is bad: it goes to the rejects table, the run goes on
 """
 
 from __future__ import annotations

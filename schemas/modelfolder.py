@@ -47,7 +47,7 @@ def check_model_folder(folder: Path) -> None:
         raise CheckpointError(f"{folder}/config.json: not a model configuration") from None
     if kind != MODEL_TYPE:
         raise CheckpointError(
-            f"{folder}: holds a {kind!r} model, not {MODEL_TYPE!r}; a plain encoder must first be trained (kgmill train)"
+            f"{folder}: holds a {kind!r} model, not {MODEL_TYPE!r}; a plain encoder must be trained first"
         )
     ontology = load_ontology(folder / "ontology.toml")
     for key, named in (("entity_types", ontology.entity_names), ("relation_types", ontology.relation_names)):
@@ -65,12 +65,14 @@ def _check_weights(path: Path) -> None:
     try:
         with path.open("rb") as file:
             n_header = int.from_bytes(file.read(8), "little")
-            header = json.loads(file.read(n_header)) if n_header < size else None
+            header = json.loads(file.read(min(n_header, size)))
         end = max(tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__")
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise CheckpointError(f"{path}: not a safetensors file") from None
     if size != 8 + n_header + end:
-        raise CheckpointError(f"{path}: {size} bytes, its header promises {8 + n_header + end}; the file is cut or damaged")
+        raise CheckpointError(
+            f"{path}: {size} bytes, its header promises {8 + n_header + end}; the file is cut or damaged"
+        )
 
 
 def model_fingerprint(folder: Path) -> str:
@@ -81,7 +83,9 @@ def model_fingerprint(folder: Path) -> str:
     """
     check_model_folder(folder)
     decisive = sorted(
-        path for path in folder.iterdir() if path.suffix in {".safetensors", ".json", ".txt"} or path.name == "ontology.toml"
+        path
+        for path in folder.iterdir()
+        if path.suffix in {".safetensors", ".json", ".txt"} or path.name == "ontology.toml"
     )
     return fingerprint({path.name: _file_digest(path) for path in decisive})
 

@@ -21,18 +21,26 @@ import tomllib
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from schemas.errors import OntologyError
 
-_IRI = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:[^\x00-\x20<>\"{}|^`\\]+$")
-_NAME = re.compile(r"^[^\W\d][\w.-]*$")
+# RFC 3987 without the code points that RDF parsers refuse: controls, private use, noncharacters, brackets in a path.
+_CHARACTER = r"(?:[^\x00-\x20\x7f-\x9f<>\"{}|^`\\\[\]#%\ud800-\uf8ff\ufdd0-\ufdef\ufffe\uffff]|%[0-9A-Fa-f]{2})"
+_IRI = re.compile(rf"[A-Za-z][A-Za-z0-9+.-]*:{_CHARACTER}+(?:#{_CHARACTER}*)?")
+_NAME = re.compile(r"[^\W\d][\w.-]*")
 
 
 def check_iri(value: str) -> str:
     """The value, if it is an absolute IRI that every RDF syntax can carry; ValueError otherwise."""
-    if not _IRI.match(value):
+    try:
+        is_valid = _IRI.fullmatch(value) is not None
+        _ = urlsplit(value).port
+    except ValueError:  # a port that is no number
+        is_valid = False
+    if not is_valid:
         raise ValueError(f"{value!r} is not an absolute IRI")
     return value
 
@@ -68,8 +76,13 @@ class Ontology(BaseModel):
     @model_validator(mode="after")
     def _names_are_known(self) -> Ontology:
         for name in (*self.entities, *self.relations):
-            if not _NAME.match(name):
+            if not _NAME.fullmatch(name):
                 raise ValueError(f"type name {name!r} is not a word of letters, digits, '_', '-' or '.'")
+        if both := sorted(set(self.entities) & set(self.relations)):
+            raise ValueError(f"{both} name both an entity and a relation type")
+        iris = [t.iri for t in (*self.entities.values(), *self.relations.values()) if t.iri]
+        if twice := sorted({iri for iri in iris if iris.count(iri) > 1}):
+            raise ValueError(f"several types have the IRI {twice[0]}")
         for name, relation in self.relations.items():
             if unknown := sorted({*relation.head, *relation.tail} - set(self.entities)):
                 raise ValueError(f"relation {name} names unknown entity types {unknown}")

@@ -119,7 +119,7 @@ def test_context_is_the_whole_text_without_the_text():
 
 def test_mention_without_a_relation_is_kept():
     """A mention has offsets, verbatim text, its entity and its confidence, though no relation uses it."""
-    mention = Mention("d 42", 1, 5, 17, "Ada\n Lovelace", "Peop", 0.97, ADA)
+    mention = Mention("d 42", 1, 5, 17, " Ada\nLovelace ", "Peop", 0.97, ADA)
 
     lines = short(document_lines(mentions=[mention], relations=[]))
 
@@ -129,7 +129,7 @@ def test_mention_without_a_relation_is_kept():
         "<d:d%2042#char=5,17> <nif:referenceContext> <d:d%2042#char=0,34> <g:doc/d%2042> .",
         '<d:d%2042#char=5,17> <nif:beginIndex> "5"^^<xsd:integer> <g:doc/d%2042> .',
         '<d:d%2042#char=5,17> <nif:endIndex> "17"^^<xsd:integer> <g:doc/d%2042> .',
-        '<d:d%2042#char=5,17> <nif:anchorOf> "Ada\\n Lovelace" <g:doc/d%2042> .',
+        '<d:d%2042#char=5,17> <nif:anchorOf> " Ada\\nLovelace " <g:doc/d%2042> .',
         f"<d:d%2042#char=5,17> <x:entity> <e:{ADA}> <g:doc/d%2042> .",
         '<d:d%2042#char=5,17> <x:confidence> "0.97"^^<xsd:decimal> <g:doc/d%2042> .',
     ]
