@@ -18,7 +18,9 @@ $(STAMP): setup.py constraints.txt
 	touch $(STAMP)
 
 demo: setup
-	$(BIN)/kgmill demo
+	$(BIN)/kgmill build examples/corpus --out demo --prefect
+	@echo; echo 'Who worked for an organisation that is based in a place in New Jersey?  (examples/new-jersey.rq)'; echo
+	$(BIN)/kgmill query demo @examples/new-jersey.rq
 
 test: setup
 	$(BIN)/python -m pytest

@@ -19,7 +19,7 @@ setup(
     python_requires=">=3.11",
     packages=["schemas", "extractor", "pipelines", "flows"],
     package_data={"extractor": ["models/default/*"], "flows": ["demo/*"]},
-    # Ranges here, exact pins in constraints.txt. fastapi: Prefect's server starts no flow with 0.155 (docs/decisions).
+    # Ranges here, exact pins in constraints.txt. fastapi and sqlalchemy: newer ones break Prefect (decision 0001).
     install_requires=[
         "apache-beam>=2.70,<3",
         "fastapi>=0.139,<0.151",
@@ -36,6 +36,7 @@ setup(
         "safetensors>=0.5,<1",
         "sentencex>=1.0,<2",
         "spacy>=3.8,<4",
+        "sqlalchemy>=2.0,<2.1",
         "torch>=2.6,<3",
         "tqdm>=4.66,<5",
         "transformers>=5,<6",

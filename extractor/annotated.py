@@ -60,7 +60,7 @@ def read_spert(path: Path) -> list[AnnotatedSentence]:
         records = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from None
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not JSON: {error}") from None
     if not isinstance(records, list):
         raise DataError(f"{path}: wanted a JSON list of sentences, got {type(records).__name__}")
@@ -89,10 +89,12 @@ def _spert_sentence(record: Any, where: str) -> AnnotatedSentence:
         words = tuple(record["tokens"])
         entities = tuple(EntitySpan(int(e["start"]), int(e["end"]), e["type"]) for e in record["entities"])
         relations = tuple(RelationPair(int(r["head"]), int(r["tail"]), r["type"]) for r in record["relations"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise DataError(f"{where}: wanted tokens, entities and relations as SpERT writes them ({error!r})") from None
-    if not words or not all(isinstance(word, str) for word in words):
+    if not words or not isinstance(record["tokens"], list) or not all(isinstance(word, str) for word in words):
         raise DataError(f"{where}: tokens must be a list of at least one string")
+    if not all(isinstance(item.type, str) for item in (*entities, *relations)):
+        raise DataError(f"{where}: a type is no string")
     for entity in entities:
         if not 0 <= entity.start < entity.end <= len(words):
             raise DataError(f"{where}: entity {entity.start}:{entity.end} lies outside of {len(words)} tokens")

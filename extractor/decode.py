@@ -89,7 +89,7 @@ def _choose_relations(
         allowed = ontology.allowed[columns[head]][columns[tail]]
         for column in np.flatnonzero((confident[i] >= min_confidence) & allowed).tolist():
             key = (min(head, tail), max(head, tail), column)
-            best[key] = max(best.get(key, (0.0, 0, 0)), (float(confident[i, column]), -head, -tail))
+            best[key] = max(best.get(key, (-1.0, 0, 0)), (float(confident[i, column]), -head, -tail))
     relations = []
     for (_, _, column), (confidence, minus_head, minus_tail) in best.items():
         name = ontology.relation_names[column]

@@ -42,7 +42,7 @@ def word_shape(word: str) -> int:
             return 5 if word[0].isupper() else 3
     if word.isupper():
         return 6
-    if word[0].isupper():
+    if word[:1].isupper():
         return 7 if word[1:].islower() else 8
     if word.islower():
         return 9
@@ -128,8 +128,9 @@ class WordPieces:
         if len(self._cache) > _CACHED_WORDS:
             self._cache.clear()
         if new := list({word for word in words if word not in self._cache}):
+            longest = min(MAX_PIECES_A_WORD, self.max_length - 2)  # a word that fits no window would never end
             ids = self.tokenizer(new, add_special_tokens=False, return_attention_mask=False)["input_ids"]
-            self._cache.update((w, i[:MAX_PIECES_A_WORD] or self._unknown) for w, i in zip(new, ids, strict=True))
+            self._cache.update((w, i[:longest] or self._unknown) for w, i in zip(new, ids, strict=True))
 
     def _window(self, number: int, words: Sequence[str], pieces: list[list[int]], begin: int, end: int) -> Window:
         ids, shapes, starts, ends = [self._first], [0], [], []

@@ -52,7 +52,7 @@ class Predictor:
         """The candidates of each sentence (a list of words), spans in words, probabilities at least `floor`."""
         windows = list(self.pieces.windows(sentences))
         results: dict[int, Candidates] = {}
-        for indices, found in self._run(self._batches(windows), windows, floor):
+        for indices, found in self._run(self.batches(windows), windows, floor):
             results.update(zip(indices, found, strict=True))
         parts: dict[int, list[tuple[int, int, Candidates]]] = defaultdict(list)
         for i, window in enumerate(windows):
@@ -60,10 +60,11 @@ class Predictor:
         blank = empty(len(self.config.entity_types), len(self.config.relation_types))
         return [merge_windows(parts[i], len(words)) if i in parts else blank for i, words in enumerate(sentences)]
 
-    def _batches(self, windows: list[Window]) -> Iterator[tuple[int, int, list[int]]]:
+    def batches(self, windows: list[Window]) -> Iterator[tuple[int, int, list[int]]]:
+        """Batches as (length in pieces, rows, numbers of the windows in it)."""
         buckets: dict[int, list[int]] = defaultdict(list)
         for i, window in enumerate(windows):
-            buckets[bucket_length(len(window.pieces))].append(i)
+            buckets[min(bucket_length(len(window.pieces)), self.config.max_length)].append(i)
         for length in sorted(buckets):
             n_rows = max(1, _PIECES_A_BATCH[self.device.type] // length)
             for begin in range(0, len(buckets[length]), n_rows):

@@ -16,6 +16,8 @@ from spacy.util import compile_infix_regex
 
 LONGEST_RUN = 300
 _RUN = re.compile(r"\S+")
+# sentencex 1 panics on a space of several bytes between "Mr. X" and a full stop. Same length, so offsets stay.
+_PLAIN_SPACES = {code: " " for code in range(0x80, 0x3001) if chr(code).isspace()}
 _LONG_RUN = re.compile(rf"\S{{{LONGEST_RUN},}}")
 
 
@@ -52,6 +54,7 @@ def split_text(text: str) -> list[SentenceText]:
 
 def _sentence_bounds(text: str) -> list[tuple[int, int]]:
     bounds, begin = [], 0
+    text = text.translate(_PLAIN_SPACES)
     for segment in sentencex.segment("en", text):
         at = text.find(segment, begin)
         if at < 0:  # the segmenter changed a character: what is left stays one sentence

@@ -33,7 +33,7 @@ from extractor.model import TwoPhaseModel
 from extractor.predict import Predictor
 from extractor.sampling import sample
 from schemas.config import TrainConfig
-from schemas.errors import DataError, OutputError
+from schemas.errors import ConfigError, DataError, OutputError
 from schemas.identity import fingerprint
 from schemas.ontology import load_ontology
 
@@ -76,12 +76,14 @@ def train(
     removed when the model folder is complete.
 
     Raises:
-        DataError, OntologyError, CheckpointError: an input is wrong; nothing was written.
+        ConfigError, DataError, OntologyError, CheckpointError: an input is wrong; nothing was written.
         OutputError: the output already exists.
     """
     out = Path(config.out)
     if out.exists():
         raise OutputError(f"{out}: already exists; delete it or choose another `out`")
+    if config.card and not Path(config.card).is_file():
+        raise ConfigError(f"{config.card}: no such file; `card` ends the model card")
     ontology = load_ontology(Path(config.ontology))
     sentences = read_annotated(config.train_files, config.format)
     if not sentences:

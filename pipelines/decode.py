@@ -1,4 +1,4 @@
-"""Decode: scored candidates to mentions and relations, without the model; a new threshold redoes only this and later."""
+"""Decode: scored candidates to mentions and relations, without the model: what a new threshold or ontology redoes."""
 
 from __future__ import annotations
 

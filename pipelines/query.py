@@ -155,7 +155,7 @@ def _check_query(sparql: str) -> None:
 
 def _one_line(error: Exception, limit: int = 160) -> str:
     """The error's message without line breaks; the parser's list of what it would have taken can be very long."""
-    text = " ".join(str(error).split())
+    text = str(error) + "\n"
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

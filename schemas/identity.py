@@ -8,7 +8,6 @@ import re
 import unicodedata
 from typing import Any
 
-_EDGES = re.compile(r"^[\W_]+|[\W_]+$")
 _SPACES = re.compile(r"\s+")
 _ARTICLE = re.compile(r"^the (?=\S)")
 _UNSAFE = re.compile(r"[^a-z0-9]+")
@@ -36,12 +35,22 @@ def entity_key(text: str) -> str:
 
     >>> entity_key("The  United\\nNations,")
     'united nations'
-    >>> entity_key("the The") , entity_key("...")
-    ('the', '...')
+    >>> entity_key("the The") , entity_key('the "Maine"'), entity_key("...")
+    ('the', 'maine', '...')
     """
     folded = _SPACES.sub(" ", unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())).strip()
-    key = _EDGES.sub("", folded) or folded
-    return _ARTICLE.sub("", key)
+    return _trim(_ARTICLE.sub("", _trim(folded)))
+
+
+def _trim(text: str) -> str:
+    """The text from its first letter or digit to its last and the marks on that; text that has none stays."""
+    inner = [i for i, character in enumerate(text) if unicodedata.category(character)[0] in "LN"]
+    if not inner:
+        return text
+    end = inner[-1] + 1
+    while end < len(text) and unicodedata.category(text[end])[0] == "M":
+        end += 1
+    return text[inner[0] : end]
 
 
 def slug(text: str, max_length: int = 40) -> str:

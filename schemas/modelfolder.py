@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 from schemas.errors import CheckpointError
@@ -13,22 +14,37 @@ from schemas.ontology import load_ontology
 WEIGHTS = "model.safetensors"
 REQUIRED = (WEIGHTS, "config.json", "ontology.toml", "tokenizer_config.json")
 MODEL_TYPE = "kgmill-two-phase"
+_HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 SHIPPED = Path(__file__).resolve().parent.parent / "extractor" / "models"
 
 
 def find_model(name: str) -> Path:
-    """The folder of a shipped model (`default`) or the folder that `name` is a path of.
+    """The folder of a shipped model (`default`), the folder that `name` is a path of, or a hub model's local copy.
+
+    Only a hub id (`OWNER/NAME`, where no such folder is) may use the network.
 
     Raises:
-        CheckpointError: there is neither.
+        CheckpointError: there is none of them.
     """
     shipped = SHIPPED / name
     if "/" not in name and (shipped / WEIGHTS).is_file():
         return shipped
     if Path(name).is_dir():
         return Path(name)
+    if _HUB_ID.fullmatch(name):
+        return _fetch(name)
     names = sorted(path.parent.name for path in SHIPPED.glob(f"*/{WEIGHTS}"))
     raise CheckpointError(f"model {name!r}: no such folder, and not one of the shipped models ({', '.join(names)})")
+
+
+def _fetch(hub_id: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(hub_id, allow_patterns=["*.safetensors", "*.json", "*.toml", "*.txt", "*.md"]))
+    except Exception as error:  # the client raises many kinds: offline, unknown, private, disk
+        reason = " ".join(str(error).split())[:200]
+        raise CheckpointError(f"model {hub_id!r}: no such folder, and the hub has no answer: {reason}") from None
 
 
 def check_model_folder(folder: Path) -> None:

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import json
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -18,6 +19,7 @@ from pipelines import load as load_module
 from pipelines.load import LoadReport, load
 from schemas.errors import CorruptPartError, StoreError, UsageError
 
+TLS = ssl.create_default_context()  # unused on loopback, but making one for each request would take most of the time
 KG = "https://kg.example.org/kg/graph/"
 E = "https://kg.example.org/entity/"
 V = "https://kg.example.org/vocab#"
@@ -101,7 +103,7 @@ def server(tmp_path_factory):
 def wait_for(url):
     for _ in range(200):
         try:
-            httpx.get(url, verify=False)
+            httpx.get(url, verify=TLS)
         except httpx.ConnectError:
             time.sleep(0.05)
         else:
@@ -117,12 +119,12 @@ def endpoint(server):
 
 
 def update(url, sparql):
-    httpx.post(f"{url}/update", data={"update": sparql}, verify=False).raise_for_status()
+    httpx.post(f"{url}/update", data={"update": sparql}, verify=TLS).raise_for_status()
 
 
 def dump(url):
     """All quads of a store, sorted."""
-    response = httpx.get(f"{url}/store", headers={"Accept": "application/n-quads"}, verify=False).raise_for_status()
+    response = httpx.get(f"{url}/store", headers={"Accept": "application/n-quads"}, verify=TLS).raise_for_status()
     return sorted(f"{line}\n" for line in response.text.split("\n") if line)
 
 
@@ -143,7 +145,7 @@ class Proxy(ThreadingHTTPServer):
     def __init__(self, store):
         super().__init__(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server_port}"
-        self.client = httpx.Client(base_url=store, verify=False)
+        self.client = httpx.Client(base_url=store, verify=TLS)
         self.requests = []
         self.faults = {"POST": [], "PUT": [], "DELETE": []}
 
