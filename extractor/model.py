@@ -73,20 +73,37 @@ class Pairs:
 
 
 @dataclass(frozen=True, slots=True)
+class Features:
+    """What the trained embeddings of width, distance and types give; the same for every batch of one set of weights.
+
+    Attributes:
+        width_WD, distance_ND: mapped embeddings (none without the binary global feature).
+        width_logits, distance_logits, type_logits: what each gives to its gate's score and logits (`Fusion.project`).
+    """
+
+    width_WD: Tensor
+    width_logits: Tensor
+    distance_ND: Tensor | None
+    distance_logits: Tensor | None
+    type_logits: Tensor | None
+
+
+@dataclass(frozen=True, slots=True)
 class Encoded:
     """What the encoder made of a batch, mapped for each role.
 
     Attributes:
         cls_BD: the context representation x_0.
-        span_words_KN: pooling table of the words as parts of spans; each level is [B * W, D].
-        context_words_KN: pooling table of the words as parts of the context between two spans.
+        span_words_KND: pooling table of the words as parts of spans; each level is [B * W, D].
+        context_words_KND: pooling table of the words as parts of the context between two spans.
         n_words: W.
     """
 
     cls_BD: Tensor
-    span_words_KN: Tensor
-    context_words_KN: Tensor
+    span_words_KND: Tensor
+    context_words_KND: Tensor
     n_words: int
+    features: Features
 
 
 def pooling_table(x_BWD: Tensor, max_length: int) -> Tensor:
@@ -105,7 +122,7 @@ def pooling_table(x_BWD: Tensor, max_length: int) -> Tensor:
 
 
 def range_max(table_KND: Tensor, n_words: int, row_S: Tensor, start_S: Tensor, end_S: Tensor) -> Tensor:
-    """Element-wise maximum over words start to end - 1 of a row, [S, D]; a zero vector where start == end.
+    """Element-wise maximum over words start to end - 1 of a row, [S, D]; of no meaning where start == end.
 
     Source: Eq. 4 and 9.
     """
@@ -115,8 +132,24 @@ def range_max(table_KND: Tensor, n_words: int, row_S: Tensor, start_S: Tensor, e
     first_S = level_S * n + row_S * n_words + start_S.clamp(max=n_words - 1)
     last_S = first_S + (length_S - (1 << level_S)).clamp(min=0)
     flat = table_KND.flatten(0, 1)
-    pooled_SD = torch.maximum(flat.index_select(0, first_S), flat.index_select(0, last_S))
-    return pooled_SD * (length_S > 0).unsqueeze(1).to(pooled_SD.dtype)
+    return torch.maximum(flat.index_select(0, first_S), flat.index_select(0, last_S))
+
+
+def all_spans_max(table_KND: Tensor, n_words: int, max_width: int) -> Tensor:
+    """`range_max` of all spans of up to `max_width` words, [B * W * max_width, D], by row, start, width.
+
+    The loop is over widths; spans are never gathered. What runs past the row's end is of no meaning.
+    """
+    n_levels, n, d = table_KND.shape
+    levels_KBWD = table_KND.view(n_levels, n // n_words, n_words, d)
+    pooled = table_KND.new_empty(n // n_words, n_words, max_width, d)
+    for width in range(1, max_width + 1):
+        level = min(width.bit_length(), n_levels) - 1
+        shift = min(width - (1 << level), n_words)
+        words_BWD, last = levels_KBWD[level], n_words - shift
+        torch.maximum(words_BWD[:, :last], words_BWD[:, shift:], out=pooled[:, :last, width - 1])
+        pooled[:, last:, width - 1] = words_BWD[:, last:]
+    return pooled.view(-1, d)
 
 
 class Fusion(nn.Module):
@@ -221,7 +254,20 @@ class TwoPhaseModel(PreTrainedModel):
             else:
                 nn.init.normal_(module.weight, std=0.02)
 
-    def encode(self, batch: Batch) -> Encoded:
+    def features(self) -> Features:
+        """The mapped and projected embeddings; prediction makes them once, training with every batch."""
+        width_WD = self.span_gate.map("width", self.width_embedding.weight)
+        distance_ND = distance_logits = type_logits = None
+        if self.distance_embedding is not None:
+            distance_ND = self.pair_gate.map("distance", self.distance_embedding.weight)
+            distance_logits = self.pair_gate.project("distance", distance_ND, (self.is_relation,))
+        if self.feature_embedding is not None:
+            mapped = self.relation_gate.map("types", self.feature_embedding.weight)
+            type_logits = self.relation_gate.project("types", mapped, (self.relation_type,))
+        width_logits = self.span_gate.project("width", width_WD, (self.is_entity, self.entity_type))
+        return Features(width_WD, width_logits, distance_ND, distance_logits, type_logits)
+
+    def encode(self, batch: Batch, features: Features | None = None) -> Encoded:
         """Word representations (Eq. 2 and 3: the maximum over a word's pieces), mapped once for each role."""
         hidden_BTD = self.encoder(inputs_embeds=self._embed(batch), attention_mask=batch.mask_BT).last_hidden_state
         hidden_BTD = self.dropout(hidden_BTD)
@@ -239,78 +285,81 @@ class TwoPhaseModel(PreTrainedModel):
         words_BWD = words_ND.view(n_rows, n_words, -1)
         return Encoded(
             cls_BD=self.span_gate.map("cls", hidden_BTD[:, 0]),
-            span_words_KN=pooling_table(self.span_gate.map("words", words_BWD), self.config.max_span_width),
-            context_words_KN=pooling_table(self.pair_gate.map("context", words_BWD), n_words),
+            span_words_KND=pooling_table(self.span_gate.map("words", words_BWD), self.config.max_span_width),
+            context_words_KND=pooling_table(self.pair_gate.map("context", words_BWD), n_words),
             n_words=n_words,
+            features=features or self.features(),
         )
 
-    def score_spans(self, encoded: Encoded, spans: Spans) -> tuple[Tensor, Tensor]:
-        """Phase-one logits [S, 2] (Not-Entity, Entity; Eq. 6a) and phase-two logits [S, E] (Eq. 12a)."""
-        _, logits = self._weigh_spans(encoded, spans, self._span_parts(encoded, spans))
+    def score_spans(self, encoded: Encoded, spans: Spans, *, is_grid: bool = False) -> tuple[Tensor, Tensor]:
+        """Phase-one logits [S, 2] (Not-Entity, Entity; Eq. 6a) and phase-two logits [S, E] (Eq. 12a).
+
+        `is_grid` says that the spans are all spans of up to `max_span_width` words, by row, start, width.
+        """
+        if is_grid:
+            words_SD = all_spans_max(encoded.span_words_KND, encoded.n_words, self.config.max_span_width)
+        else:
+            words_SD = self._pool_span(encoded, spans)
+        _, logits = self._weigh_spans(encoded, spans, self.dropout(words_SD))
         return logits[:, :2], logits[:, 2:]
 
     def score_pairs(self, encoded: Encoded, pairs: Pairs) -> tuple[Tensor, Tensor]:
         """Phase-one logits [P, 2] (Not-Relation, Relation; Eq. 10a) and phase-two logits [P, R] (Eq. 14a)."""
-        distance_P = self._distance(pairs)
-        gate = self.pair_gate
+        begin_P, end_P, distance_P = self._between(pairs)
+        gate, heads, features = self.pair_gate, (self.is_relation,), encoded.features
+        context_PD = range_max(encoded.context_words_KND, encoded.n_words, pairs.head.row_S, begin_P, end_P)
         parts = {
             "head": self.dropout(gate.map("head", self._represent_spans(encoded, pairs.head))),
             "tail": self.dropout(gate.map("tail", self._represent_spans(encoded, pairs.tail))),
-            "context": self.dropout(self._context(encoded, pairs)),
+            "context": self.dropout(context_PD * (begin_P < end_P).unsqueeze(1).to(context_PD.dtype)),
         }
-        if self.distance_embedding is not None:
-            parts["distance"] = gate.map("distance", self.distance_embedding.weight)[distance_P]
-        heads = (self.is_relation,)
-        alpha_PO, pair_logits_P2 = gate.mix([gate.project(r, x, heads) for r, x in parts.items()], heads)
+        projected = [gate.project(role, x_PD, heads) for role, x_PD in parts.items()]
+        if features.distance_ND is not None and features.distance_logits is not None:
+            parts["distance"] = features.distance_ND[distance_P]
+            projected.append(features.distance_logits[distance_P])
+        alpha_PO, pair_logits_P2 = gate.mix(projected, heads)
         fused_PD = gate.fuse(alpha_PO, list(parts.values()))
-        return pair_logits_P2, self._score_types(fused_PD, pairs, distance_P)
+        return pair_logits_P2, self._score_types(encoded, fused_PD, pairs, distance_P)
 
     def _embed(self, batch: Batch) -> Tensor:
         embedded_BTD = self.encoder.get_input_embeddings()(batch.pieces_BT)
         return embedded_BTD if self.shape_embedding is None else embedded_BTD + self.shape_embedding(batch.shapes_BT)
 
-    def _span_parts(self, encoded: Encoded, spans: Spans) -> Tensor:
-        words_SD = range_max(encoded.span_words_KN, encoded.n_words, spans.row_S, spans.start_S, spans.end_S)
-        return self.dropout(words_SD)
+    def _pool_span(self, encoded: Encoded, spans: Spans) -> Tensor:
+        return range_max(encoded.span_words_KND, encoded.n_words, spans.row_S, spans.start_S, spans.end_S)
+
+    def _width(self, spans: Spans) -> Tensor:
+        return (spans.end_S - spans.start_S - 1).clamp(0, self.config.max_span_width - 1)
 
     def _weigh_spans(self, encoded: Encoded, spans: Spans, words_SD: Tensor) -> tuple[Tensor | None, Tensor]:
         heads = (self.is_entity, self.entity_type)
-        gate = self.span_gate
-        width_S = (spans.end_S - spans.start_S - 1).clamp(max=self.config.max_span_width - 1)
         projected = [
-            gate.project("words", words_SD, heads),
-            gate.project("cls", encoded.cls_BD, heads)[spans.row_S],
-            gate.project("width", gate.map("width", self.width_embedding.weight), heads)[width_S],
+            self.span_gate.project("words", words_SD, heads),
+            self.span_gate.project("cls", encoded.cls_BD, heads)[spans.row_S],
+            encoded.features.width_logits[self._width(spans)],
         ]
-        return gate.mix(projected, heads)
+        return self.span_gate.mix(projected, heads)
 
     def _represent_spans(self, encoded: Encoded, spans: Spans) -> Tensor:
-        words_SD = self._span_parts(encoded, spans)
+        words_SD = self.dropout(self._pool_span(encoded, spans))
         alpha_SO, _ = self._weigh_spans(encoded, spans, words_SD)
-        width_S = (spans.end_S - spans.start_S - 1).clamp(max=self.config.max_span_width - 1)
-        width_SD = self.span_gate.map("width", self.width_embedding.weight)[width_S]
+        width_SD = encoded.features.width_WD[self._width(spans)]
         return self.span_gate.fuse(alpha_SO, [words_SD, encoded.cls_BD[spans.row_S], width_SD])
 
-    def _context(self, encoded: Encoded, pairs: Pairs) -> Tensor:
-        begin_P = torch.minimum(pairs.head.end_S, pairs.tail.end_S)
-        end_P = torch.maximum(pairs.head.start_S, pairs.tail.start_S)
-        return range_max(
-            encoded.context_words_KN, encoded.n_words, pairs.head.row_S, begin_P, torch.maximum(begin_P, end_P)
-        )
+    def _between(self, pairs: Pairs) -> tuple[Tensor, Tensor, Tensor]:
+        """The words between the two spans: first, one after the last, and their number, capped (section 4.2).
 
-    def _distance(self, pairs: Pairs) -> Tensor:
-        """Words between the two spans, capped (section 4.2); overlapping spans have distance 0."""
+        Overlapping spans have none between them.
+        """
         begin_P = torch.minimum(pairs.head.end_S, pairs.tail.end_S)
-        end_P = torch.maximum(pairs.head.start_S, pairs.tail.start_S)
-        return (end_P - begin_P).clamp(0, self.config.max_distance)
+        end_P = torch.maximum(begin_P, torch.maximum(pairs.head.start_S, pairs.tail.start_S))
+        return begin_P, end_P, (end_P - begin_P).clamp(max=self.config.max_distance)
 
-    def _score_types(self, pair_PD: Tensor, pairs: Pairs, distance_P: Tensor) -> Tensor:
-        gate, heads = self.relation_gate, (self.relation_type,)
+    def _score_types(self, encoded: Encoded, pair_PD: Tensor, pairs: Pairs, distance_P: Tensor) -> Tensor:
+        gate, heads, type_logits = self.relation_gate, (self.relation_type,), encoded.features.type_logits
         parts = [gate.project("pair", self.dropout(gate.map("pair", pair_PD)), heads)]
-        if self.feature_embedding is not None:
+        if type_logits is not None:
             n_entity = len(self.config.entity_types or ())
             feature_P = pairs.head_type_P * n_entity + pairs.tail_type_P
-            feature_P = feature_P * (self.config.max_distance + 1) + distance_P
-            features_PD = gate.map("types", self.feature_embedding.weight)
-            parts.append(gate.project("types", features_PD, heads)[feature_P])
+            parts.append(type_logits[feature_P * (self.config.max_distance + 1) + distance_P])
         return gate.mix(parts, heads)[1]

@@ -22,7 +22,7 @@ from extractor.encoding import Window, WordPieces, collate
 from extractor.model import Encoded, Pairs, Spans
 
 LENGTHS = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512)
-PAIRS_A_CHUNK = 256
+_PAIRS_A_CHUNK = {"cpu": 64, "cuda": 1024}
 _PIECES_A_BATCH = {"cpu": 512, "cuda": 16384}
 
 
@@ -46,6 +46,8 @@ class Predictor:
         self.ontology = checkpoint.ontology
         self.pieces = WordPieces(checkpoint.tokenizer, self.config.max_length)
         self.n_threads = (n_threads or torch.get_num_threads()) if device.type == "cpu" else 1
+        with torch.inference_mode():
+            self.features = self.model.features()
         self._grids: dict[tuple[int, int], _Grid] = {}
 
     def predict(self, sentences: Sequence[Sequence[str]], floor: float) -> list[Candidates]:
@@ -90,9 +92,10 @@ class Predictor:
 
     @torch.inference_mode()
     def _score(self, windows: list[Window], n_rows: int, length: int, floor: float) -> list[Candidates]:
-        encoded = self.model.encode(collate(windows, self.pieces.pad_id, n_rows, length).to(self.device))
+        batch = collate(windows, self.pieces.pad_id, n_rows, length).to(self.device)
+        encoded = self.model.encode(batch, self.features)
         grid = self._grid(n_rows, length - 2)
-        entity_logits, type_logits = self.model.score_spans(encoded, grid.spans)
+        entity_logits, type_logits = self.model.score_spans(encoded, grid.spans, is_grid=True)
         entity_prob = torch.softmax(entity_logits.float(), dim=1)[:, 1].cpu().numpy()
         n_words = np.zeros(n_rows, np.int64)
         n_words[: len(windows)] = [w.n_words for w in windows]
@@ -117,11 +120,12 @@ class Predictor:
         n_relations = len(self.config.relation_types)
         if not len(pairs) or not n_relations:
             return np.zeros(len(pairs), np.float32), np.zeros((len(pairs), n_relations), np.float32)
-        index_2P = torch.from_numpy(_pad_rows(kept[pairs])).to(self.device).T
-        type_2P = torch.from_numpy(_pad_rows(types[pairs])).to(self.device).T
+        size = _PAIRS_A_CHUNK[self.device.type]
+        index_2P = torch.from_numpy(_pad_rows(kept[pairs], size)).to(self.device).T
+        type_2P = torch.from_numpy(_pad_rows(types[pairs], size)).to(self.device).T
         probs, relations = [], []
-        for begin in range(0, index_2P.shape[1], PAIRS_A_CHUNK):
-            chunk = slice(begin, begin + PAIRS_A_CHUNK)
+        for begin in range(0, index_2P.shape[1], size):
+            chunk = slice(begin, begin + size)
             head, tail = index_2P[0, chunk], index_2P[1, chunk]
             scored = Pairs(spans.take(head), spans.take(tail), type_2P[0, chunk], type_2P[1, chunk])
             pair_logits, relation_logits = self.model.score_pairs(encoded, scored)
@@ -180,8 +184,8 @@ def _pairs_in_rows(row_K: np.ndarray) -> np.ndarray:
     return np.stack((head, tail), axis=1)[head != tail]
 
 
-def _pad_rows(rows_M2: np.ndarray) -> np.ndarray:
-    padding = -len(rows_M2) % PAIRS_A_CHUNK
+def _pad_rows(rows_M2: np.ndarray, size: int) -> np.ndarray:
+    padding = -len(rows_M2) % size
     return np.concatenate((rows_M2, np.zeros((padding, 2), rows_M2.dtype)))
 
 

@@ -90,6 +90,8 @@ def stage(options: Namespace) -> None:
         for before in STAGES[: STAGES.index(options.stage)]:
             run.recall(before)
         _with_retries(run, options.stage)
+        if options.stage == STAGES[-1]:
+            run.finish()  # run.json has to promise the bytes of the new graph
         report = run.reports[options.stage]
     print(f"{options.stage}: {report.n_done} work units made, {report.n_reused} reused, {report.seconds:.1f} s")
 

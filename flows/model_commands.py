@@ -6,6 +6,7 @@ import json
 import sys
 from argparse import Namespace
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -54,17 +55,25 @@ def evaluate(options: Namespace) -> None:
 
 def predict(options: Namespace) -> None:
     """`kgmill predict`: a JSON line a text with its mentions and relations, offsets in characters."""
-    folder = find_model(options.model)
-    from extractor.extract_text import extract_texts
-    from extractor.predict import open_predictor
+    find_model(options.model)
+    from extractor.api import Extractor
 
     texts = list(_texts(options))
-    predictor = open_predictor(folder, options.device, options.precision)
-    for (name, text), found in zip(
-        texts, extract_texts(predictor, [text for _, text in texts], options.min_confidence), strict=True
-    ):
-        line: dict[str, Any] = {"source": name, "n_characters": len(text), **found}
+    extractor = Extractor.from_pretrained(options.model, device=options.device, precision=options.precision)
+    found = extractor.extract((text for _, text in texts), min_confidence=options.min_confidence)
+    for (name, text), extraction in zip(texts, found, strict=True):
+        mentions = [_rounded(asdict(mention)) for mention in extraction.mentions]
+        number = {mention: i for i, mention in enumerate(extraction.mentions)}
+        relations = [
+            _rounded({"head": number[r.head], "tail": number[r.tail], "type": r.type, "confidence": r.confidence})
+            for r in extraction.relations
+        ]
+        line = {"source": name, "n_characters": len(text), "mentions": mentions, "relations": relations}
         print(json.dumps(line, ensure_ascii=False))
+
+
+def _rounded(row: dict[str, Any]) -> dict[str, Any]:
+    return row | {"confidence": round(row["confidence"], 6)}
 
 
 def _texts(options: Namespace) -> Iterator[tuple[str, str]]:

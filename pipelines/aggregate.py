@@ -44,8 +44,8 @@ _DOCUMENT_COUNTS = pa.schema(
 
 def partition_bits(decoded: Sequence[Part]) -> int:
     """How many bits of the hash make partitions of about 100,000 mentions."""
-    n_mentions = sum(part.rows("mentions") for part in decoded)
-    return min(MAX_BITS, max(0, (-(-n_mentions // _MENTIONS_A_PARTITION) - 1).bit_length()))
+    n_partitions = max(1, -(-sum(part.rows("mentions") for part in decoded) // _MENTIONS_A_PARTITION))
+    return min(MAX_BITS, (n_partitions - 1).bit_length())
 
 
 def partitions(n_bits: int) -> list[str]:

@@ -259,8 +259,10 @@ class Build:
         return report
 
     def fail(self, error: BaseException) -> None:
-        """Says in run.json that the run failed, and why."""
+        """Says in run.json that the run failed, and why; `graph` stays true of what is in DIR/graph."""
         report = self._report("failed", {}, {})
+        if "graph" not in self.parts:
+            report["graph"] = self._last_run().get("graph", report["graph"])
         report["error"] = str(error) or type(error).__name__
         self._write_run(report)
 
@@ -287,12 +289,19 @@ class Build:
         }
 
     def _write_run(self, report: dict[str, Any]) -> None:
-        before = self.store.root / "run.json"
-        if before.is_file():
-            name = json.loads(before.read_text(encoding="utf-8")).get("started", "unknown").replace(":", "")
+        path = self.store.root / "run.json"
+        if path.is_file():
+            name = self._last_run().get("started", "unknown").replace(":", "")
             (self.store.root / "runs").mkdir(exist_ok=True)
-            os.replace(before, self.store.root / "runs" / f"{name}.json")
-        write_json(before, report)
+            os.replace(path, self.store.root / "runs" / f"{name}.json")
+        write_json(path, report)
+
+    def _last_run(self) -> dict[str, Any]:
+        """What run.json says; nothing where there is none."""
+        try:
+            return dict(json.loads((self.store.root / "run.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError):
+            return {}
 
 
 @contextmanager

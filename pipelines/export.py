@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import shutil
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -34,6 +33,7 @@ VERSION = 1
 GRAPH_UNIT = "all"
 _MEMBER = "quads.nq.gz"
 _LINES_A_WRITE = 4096
+_BYTES_A_STEP = 1 << 18
 
 
 def plan(
@@ -173,28 +173,32 @@ def assemble(request: Request, units: Iterable[str]) -> None:
     members = [_need(store, "export", unit, key) for unit, key in settings["members"]]
     folder = store.scratch()
     n_quads = sum(member.counts["quads"] for member in members)
-    (folder / "ontology.ttl").write_text(ontology_turtle(namespace(settings), parse_ontology(settings["ontology"], "")))
+    ontology = ontology_turtle(namespace(settings), parse_ontology(settings["ontology"], ""))
+    (folder / "ontology.ttl").write_text(ontology, encoding="utf-8")
     counts: dict[str, Any] = {"quads": n_quads}
     if "nq" in settings["formats"]:
         with (folder / "graph.nq.gz").open("wb") as out:
-            counts["sha256"] = chain_members((member.path / _MEMBER for member in members), out)
+            counts["sha256"] = chain_members(members, out)
     if {"graphml", "json"} & set(settings["formats"]):
         _write_networks(store, settings, folder)
     store.commit("graph", GRAPH_UNIT, settings["key"], folder, counts)
     write_receipt(request.scratch, GRAPH_UNIT, {"fingerprint": settings["key"], "members": sorted(units)})
 
 
-def chain_members(members: Iterable[Path], out: BinaryIO) -> str:
-    """Copies gzip members behind one another; returns the SHA-256 of what they hold."""
+def chain_members(members: Iterable[Part], out: BinaryIO) -> str:
+    """Copies gzip members behind one another; returns the SHA-256 of what they hold.
+
+    Raises:
+        CorruptPartError: a member is missing or was altered.
+    """
     digest = hashlib.sha256()
-    for path in members:
-        with path.open("rb") as member:
-            shutil.copyfileobj(member, out, 1 << 20)
-            member.seek(0)
-            inflate = zlib.decompressobj(wbits=31)
-            while block := member.read(1 << 18):
-                digest.update(inflate.decompress(block))
-            digest.update(inflate.flush())
+    for part in members:
+        member = memoryview(part.read_bytes(_MEMBER))
+        out.write(member)
+        inflate = zlib.decompressobj(wbits=31)
+        for begin in range(0, len(member), _BYTES_A_STEP):
+            digest.update(inflate.decompress(member[begin : begin + _BYTES_A_STEP]))
+        digest.update(inflate.flush())
     return digest.hexdigest()
 
 

@@ -160,6 +160,8 @@ def _predict(
     """Rows of the batch's sentences. If the model fails, each document is tried alone; those that fail are marked."""
     if not batch:
         return []
+    from extractor.api import to_characters
+
     predictor = load_predictor(**settings["predictor"])
     try:
         found = predictor.predict([sentence.words for _, _, sentence in batch], settings["floor"])
@@ -171,22 +173,19 @@ def _predict(
             return []
         return [row for i in ids for row in _predict([b for b in batch if b[0] == i], met, settings)]
     return [
-        sentence_row(doc_id, number, sentence, candidates)
+        sentence_row(doc_id, number, sentence, to_characters(sentence, candidates))
         for (doc_id, number, sentence), candidates in zip(batch, found, strict=True)
     ]
 
 
 def sentence_row(doc_id: str, number: int, sentence: Any, candidates: Candidates) -> dict[str, Any]:
-    """A row of the sentences table: word spans become character spans, arrays become flat lists."""
-    begins = np.array(sentence.word_begins, np.int32)
-    ends = np.array(sentence.word_ends, np.int32)
-    spans = np.stack((begins[candidates.spans[:, 0]], ends[candidates.spans[:, 1] - 1]), axis=1)
+    """A row of the sentences table: arrays become flat lists. The candidates' spans are in characters."""
     return {
         "doc_id": doc_id,
         "sentence": number,
         "begin": sentence.begin,
         "end": sentence.end,
-        "spans": spans.ravel(),
+        "spans": candidates.spans.ravel(),
         "entity_prob": candidates.entity_prob,
         "type_prob": candidates.type_prob.ravel(),
         "pairs": candidates.pairs.ravel(),

@@ -29,8 +29,8 @@ _SPILL_KEYS = [("file", pa.int64()), ("record", pa.int64())]
 
 def unit_bits(files: Sequence[SourceFile], unit_bytes: int) -> int:
     """How many bits of the hash make the units about `unit_bytes` of source each; units are 2 ** bits."""
-    n_units = -(-sum(file.n_bytes for file in files) // unit_bytes)
-    return min(MAX_BITS, max(0, (n_units - 1).bit_length()))
+    n_units = max(1, -(-sum(file.n_bytes for file in files) // unit_bytes))
+    return min(MAX_BITS, (n_units - 1).bit_length())
 
 
 def plan(files: Sequence[SourceFile], unit_bytes: int) -> list[Descriptor]:

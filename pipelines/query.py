@@ -155,7 +155,7 @@ def _check_query(sparql: str) -> None:
 
 def _one_line(error: Exception, limit: int = 160) -> str:
     """The error's message without line breaks; the parser's list of what it would have taken can be very long."""
-    text = str(error) + "\n"
+    text = " ".join(str(error).split())
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
@@ -253,7 +253,7 @@ def _graph_text(triples: ox.QueryTriples, format_name: str) -> str:
             f"CONSTRUCT and DESCRIBE give a graph, which is no {format_name} table: "
             "use --format table, which writes Turtle, or a SELECT query"
         )
-    graph = list(dict.fromkeys(triples))  # a CONSTRUCT may give a triple more than once
+    graph = list(dict.fromkeys(triples))  # DESCRIBE gives a triple once for each graph that holds it
     iris = " ".join(str(triple) for triple in graph)
     used = {prefix: iri for prefix, iri in PREFIXES.items() if iri in iris}
     return (ox.serialize(graph, format=ox.RdfFormat.TURTLE, prefixes=used) or b"").decode().removesuffix("\n")

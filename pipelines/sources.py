@@ -34,7 +34,8 @@ def find_files(sources: Sequence[str]) -> list[SourceFile]:
     """The files of the sources, each source's in the order of their names; folders are searched whole.
 
     Raises:
-        SourceError: a source is missing or of an unknown kind, or there is no file to read in any of them.
+        SourceError: a source is missing or of an unknown kind, a file's path is not UTF-8, or there is no file to read
+            in any of them.
     """
     files: list[SourceFile] = []
     for source in sources:
@@ -54,9 +55,12 @@ def find_files(sources: Sequence[str]) -> list[SourceFile]:
 
 
 def _source_file(path: Path, name: str) -> SourceFile:
+    resolved = str(path.resolve())
+    if _storable(resolved) != resolved:
+        raise SourceError(f"{path}: its path is not UTF-8; rename it")
     try:
         with path.open("rb"):
-            return SourceFile(str(path.resolve()), name, path.stat().st_size)
+            return SourceFile(resolved, name, path.stat().st_size)
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror}") from None
 

@@ -135,12 +135,19 @@ def test_ask_is_yes_or_no(same_build, city, expected):
 
 
 def test_construct_is_turtle(same_build):
-    """A graph is written as Turtle with the prefixes it needs, each triple once."""
-    sparql = f"CONSTRUCT {{ <{E}ada> rdfs:label ?n }} {{ VALUES (?i ?n) {{ (1 'Ada') (2 'Ada') }} }}"
+    """A graph is written as Turtle, with the prefixes that it needs and no others."""
+    sparql = f"CONSTRUCT {{ <{E}ada> rdfs:label ?name }} {{ <{E}ada> rdfs:label ?name }}"
     assert answer(same_build, sparql, "table") == (
         "@prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> .\n"
-        '<https://kg.example.org/entity/ada> rdfs:label "Ada" .'
+        '<https://kg.example.org/entity/ada> rdfs:label "Ada Lovelace" .'
     )
+
+
+def test_graph_holds_a_triple_once(build):
+    """A triple of two named graphs is described once."""
+    make_build(build, [f'<{E}ada> <{V}age> "36" <{graph}> .\n' for graph in (A, B)])
+    turtle = '<https://kg.example.org/entity/ada> <https://kg.example.org/vocab#age> "36" .'
+    assert answer(build, f"DESCRIBE <{E}ada>", "table") == turtle
 
 
 @pytest.mark.parametrize("format_name", ["json", "csv"])

@@ -1,0 +1,56 @@
+"""What the tests of the pipelines share: jobs and whole builds that run in this process, on the real Beam runner."""
+
+import pytest
+
+from pipelines.build import STAGES, Build, check_build
+from pipelines.job import Request, read_receipts
+from pipelines.store import Store, remove
+from pipelines.worker import Worker, run_job
+from schemas.config import BuildConfig
+
+
+class WorkerInThisProcess(Worker):
+    """Runs each job as the child would, without the seconds that a child takes to import torch."""
+
+    def run(self, request_file, on_poll=lambda: None):
+        return run_job(request_file)
+
+
+@pytest.fixture
+def store(tmp_path):
+    """The store of a new output folder."""
+    made = Store(tmp_path / "out")
+    made.create()
+    return made
+
+
+@pytest.fixture
+def run():
+    """Runs a job on Beam's FnApiRunner; returns its receipts by unit."""
+
+    def run(store, job, tasks, settings):
+        scratch = store.scratch()
+        run_job(Request(job, str(store.root), str(scratch), tasks, settings).save())
+        receipts = read_receipts(scratch)
+        remove(scratch)
+        return receipts
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def build_here(tiny_model):
+    """Builds a source with the tiny model, all stages, in this process; returns what run.json says."""
+
+    def build_here(source, out, **settings):
+        sources = (str(source),)
+        config = BuildConfig.load(None, {"model": str(tiny_model), "device": "cpu", **settings})
+        store = Store(out)
+        checked = check_build(sources, out, config, "FnApiRunner")
+        with store.lock():
+            build = Build(sources, config, store, WorkerInThisProcess(1), *checked, started="2026-01-01T00:00:00Z")
+            for stage in STAGES:
+                build.run_stage(stage)
+            return build.finish()
+
+    return build_here

@@ -1,0 +1,232 @@
+"""Sources: trees of .txt and JSONL files, with every fault that a line or a file may have."""
+
+import json
+import os
+
+import pytest
+
+from pipelines.sources import SourceFile, find_files, group_files, read_records
+from schemas.errors import SourceError
+from schemas.records import Document, Reject
+
+ADA = "6abd2c1d3d1cb5de8ba1cb21ce77ab8da12f4bcdbd7c5e2dd8bd4b8e52b9f0ee"
+
+
+def records(folder, content, name="news.jsonl"):
+    """The records of a file of that content."""
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return list(read_records(SourceFile(str(path), name, path.stat().st_size)))
+
+
+def one(folder, content, name="news.jsonl"):
+    """The only record of a file."""
+    [record] = records(folder, content, name)
+    return record
+
+
+# Finding files
+
+
+def test_tree_is_found_whole_and_sorted(tmp_path):
+    """Files are named by their path below the source, with forward slashes, in the order of names."""
+    for name in ("b.txt", "a/z.jsonl", "a/b/c.txt", "a.txt", "notes.md", ".hidden"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    assert ["a/b/c.txt", "a/z.jsonl", "a.txt", "b.txt"] == [file.name for file in find_files([str(tmp_path)])]
+
+
+def test_sources_keep_their_order(tmp_path):
+    """Sources are read in the order in which they are given; a file is named by its own name."""
+    for name in ("b/x.txt", "a/y.jsonl"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("four")
+    found = find_files([str(tmp_path / "b"), str(tmp_path / "a" / "y.jsonl")])
+    assert [("x.txt", 4), ("y.jsonl", 4)] == [(file.name, file.n_bytes) for file in found]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("missing", "{0}/missing: no such file or folder"),
+        ("notes.md", "{0}/notes.md: unknown kind of source; known: folders and files of .txt, .jsonl"),
+        ("empty", "{0}/empty: no .txt or .jsonl file in here"),
+    ],
+)
+def test_source_that_cannot_be_read_is_refused(tmp_path, source, message):
+    """A missing path, a file of an unknown suffix and a folder without documents name themselves and what is wanted."""
+    (tmp_path / "notes.md").write_text("x")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SourceError) as caught:
+        find_files([str(tmp_path / source)])
+    assert message.format(tmp_path) == str(caught.value)
+
+
+def test_name_that_is_not_utf8_is_refused(tmp_path):
+    """A file whose name has no Unicode form can be named in no table: it has to be renamed."""
+    path = os.fsencode(tmp_path) + b"/na\xefve.txt"
+    with open(path, "wb") as file:  # noqa: PTH123 - a path of bytes
+        file.write(b"x")
+    with pytest.raises(SourceError, match="its path is not UTF-8; rename it"):
+        find_files([str(tmp_path)])
+
+
+def test_file_that_vanished_is_a_source_error(tmp_path):
+    """A file that went away between finding and reading stops the run with its name."""
+    with pytest.raises(SourceError) as caught:
+        list(read_records(SourceFile(str(tmp_path / "gone.txt"), "gone.txt", 1)))
+    assert f"{tmp_path}/gone.txt: No such file or directory" == str(caught.value)
+
+
+def test_files_are_grouped_by_size():
+    """Groups keep the order and hold about as many bytes as wanted; a larger file is alone."""
+    files = [SourceFile(name, name, size) for name, size in (("a", 3), ("b", 3), ("c", 20), ("d", 4), ("e", 6))]
+    assert [["a", "b"], ["c"], ["d", "e"]] == [[f.name for f in group] for group in group_files(files, 10)]
+
+
+# Text files
+
+
+def test_text_file_is_one_document(tmp_path):
+    """A .txt file is a document under its path, line breaks and all."""
+    assert one(tmp_path, "Ada\r\nLovelace\n", "a.txt") == Document(
+        "a.txt",
+        "a.txt",
+        "",
+        "Ada\r\nLovelace\n",
+        "{}",
+        "c9c1fb6d29ac58bf3e1d0fbf4bcbe90a2aee8e7ad4b6c8a37f2d3c6c1d5b1d4c",
+    )
+
+
+def test_byte_order_mark_is_no_text(tmp_path):
+    """A BOM is dropped, so that offsets begin at the first letter."""
+    assert one(tmp_path, b"\xef\xbb\xbfAda", "a.txt").text == "Ada"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason", "detail"),
+    [
+        (b"", "empty", "the text is empty"),
+        (b" \n\t\n", "empty", "the text is empty"),
+        (b"GIF89a\x00\x01", "binary", "wanted text, got a file with NUL bytes"),
+        (b"na\xefve", "not_utf8", "byte 2 is not UTF-8"),
+    ],
+)
+def test_text_file_without_text_is_a_reject(tmp_path, content, reason, detail):
+    """An empty, a binary and a wrongly encoded file are rejects under the file's name."""
+    assert one(tmp_path, content, "a.txt") == Reject("ingest", "a.txt", "a.txt", reason, detail)
+
+
+# JSON lines
+
+
+def test_line_is_a_document(tmp_path):
+    """A line's other fields become metadata with sorted keys; its source has its line number."""
+    line = '{"text": "Ada", "title": "A letter", "id": "d1", "year": 1843, "about": {"z": 1, "b": "é"}}'
+    assert one(tmp_path, line) == Document(
+        "d1",
+        "news.jsonl:1",
+        "A letter",
+        "Ada",
+        '{"about":{"b":"é","z":1},"year":1843}',
+        ADA,
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "doc_id", "reason", "detail"),
+    [
+        ('{"id": "d1", "text": "Ada"', "", "malformed_json", "Expecting ',' delimiter: line 1 column 27 (char 26)"),
+        ("[1, 2]", "", "malformed_json", "wanted an object, got list"),
+        ("null", "", "malformed_json", "wanted an object, got NoneType"),
+        ('{"id": "d1"}', "d1", "no_text", "wanted a string under 'text', got NoneType"),
+        ('{"id": "d1", "text": 7}', "d1", "no_text", "wanted a string under 'text', got int"),
+        ('{"id": "d1", "text": ""}', "d1", "empty", "the text is empty"),
+        ('{"id": "d1", "text": " \\n "}', "d1", "empty", "the text is empty"),
+        ('{"id": ["d1"], "text": "Ada"}', "", "bad_field", "wanted a string or a number under 'id', got list"),
+        ('{"id": true, "text": "Ada"}', "", "bad_field", "wanted a string or a number under 'id', got bool"),
+        ('{"id": "d1", "title": {}, "text": "Ada"}', "d1", "bad_field", "wanted a string or a number under 'title', got dict"),
+        (b'{"id": "d1", "text": "na\xefve"}', "", "not_utf8", "byte 24 is not UTF-8"),
+    ],
+)
+def test_bad_line_is_a_reject(tmp_path, line, doc_id, reason, detail):
+    """A bad line is a reject with its number, its reason, what was wanted and what came."""
+    assert one(tmp_path, line) == Reject("ingest", "news.jsonl:1", doc_id, reason, detail)
+
+
+def test_bad_line_costs_no_other(tmp_path):
+    """Lines around a bad one are kept; blank lines are skipped, but counted in the numbers."""
+    content = '{"text": "Ada"}\n\n  \r\n{"text": \n{"text": "Bob"}\r\n'
+    assert ["news.jsonl:1", "news.jsonl:4", "news.jsonl:5"] == [record.source for record in records(tmp_path, content)]
+    assert [Document, Reject, Document] == [type(record) for record in records(tmp_path, content)]
+
+
+def test_number_is_an_id(tmp_path):
+    """An id and a title that are numbers become their digits."""
+    document = one(tmp_path, '{"id": 12, "title": 4.5, "text": "Ada"}')
+    assert ("12", "4.5") == (document.doc_id, document.title)
+
+
+@pytest.mark.parametrize("line", ['{"text": "Ada"}', '{"id": null, "text": "Ada"}', '{"id": "", "text": "Ada"}'])
+def test_document_without_id_is_named_by_file_and_content(tmp_path, line):
+    """No id, null and the empty string: the file's name and the text's hash stand in, so that lines may move."""
+    assert one(tmp_path, f"\n{line}").doc_id == f"news.jsonl#{ADA[:16]}"
+
+
+def test_zero_is_an_id(tmp_path):
+    """The number 0 is an id, not a missing one."""
+    assert one(tmp_path, '{"id": 0, "text": "Ada"}').doc_id == "0"
+
+
+def test_lone_surrogates_are_replaced_one_by_one(tmp_path):
+    """A lone surrogate becomes U+FFFD, so that the length stays; a pair is one character."""
+    line = r'{"id": "\ud800", "title": "\udfff", "text": "a\ud83db\ud83d\ude00", "x": "\udc00"}'
+    document = one(tmp_path, line)
+    assert ("\ufffd", "\ufffd", "a\ufffdb\U0001f600", '{"x":"\ufffd"}') == (
+        document.doc_id,
+        document.title,
+        document.text,
+        document.metadata,
+    )
+
+
+def test_byte_order_mark_before_a_line_is_no_json(tmp_path):
+    """A JSONL file may begin with a BOM."""
+    assert one(tmp_path, b'\xef\xbb\xbf{"id": "d1", "text": "Ada"}').doc_id == "d1"
+
+
+@pytest.mark.parametrize("depth", [50, 100_000])
+def test_deep_nesting_stops_no_run(tmp_path, depth):
+    """JSON nested as deep as Python can follow is kept; deeper, it is a reject."""
+    line = f'{{"id": "d1", "text": "Ada", "deep": {"[" * depth}{"]" * depth}}}'
+    assert (type(one(tmp_path, line)), depth) in {(Document, 50), (Reject, 100_000)}
+
+
+def test_nesting_near_pythons_limit_stops_no_run(tmp_path):
+    """Whatever can just be parsed can be written again as metadata: no depth raises."""
+    lines = "\n".join(f'{{"text": "Ada", "deep": {"[" * n}{"]" * n}}}' for n in range(700, 1000))
+    kinds = [type(record) for record in records(tmp_path, lines)]
+    assert (300, {Document, Reject}) == (len(kinds), set(kinds))
+
+
+def test_number_of_too_many_digits_is_a_reject(tmp_path):
+    """Python refuses integers of more than 4300 digits: the line is a reject."""
+    assert one(tmp_path, f'{{"text": "Ada", "n": {"1" * 5000}}}').reason == "malformed_json"
+
+
+def test_line_of_five_megabytes_is_kept(tmp_path):
+    """A long line is one document, every character of it."""
+    text = "Ada lived in London. " * 250_000
+    document = one(tmp_path, json.dumps({"id": "long", "text": text}))
+    assert (5_250_000, text) == (len(document.text), document.text)
+
+
+def test_nul_in_a_json_string_is_text(tmp_path):
+    r"""The escape \u0000 is a character like others: only a file of raw NUL bytes is binary."""
+    assert one(tmp_path, '{"id": "d1", "text": "a\\u0000b"}').text == "a\0b"
+
+
+def test_nul_bytes_in_a_line_are_a_reject(tmp_path):
+    """A raw NUL byte is no JSON."""
+    assert one(tmp_path, b'{"id": "d1", "text": "a\0b"}').reason == "malformed_json"

@@ -1,0 +1,229 @@
+"""The part store: what is committed, what is live, and who holds the folder."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pytest
+
+from pipelines.store import Store, part_name
+from schemas.errors import CorruptPartError, LockError, OutputError
+
+KEY = "0123456789abcdef" * 4
+OTHER_KEY = "fedcba9876543210" * 4
+HOLDER = """
+import sys
+from pathlib import Path
+from pipelines.store import Store
+with Store(Path(sys.argv[1])).lock():
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def numbers(*values):
+    return {"numbers": pa.table({"n": list(values)})}
+
+
+def rows_by_glob(store, table="numbers"):
+    """What DuckDB, Spark and pyarrow would read."""
+    return sorted(ds.dataset(store.root / "tables" / table, format="parquet").to_table()["n"].to_pylist())
+
+
+@pytest.fixture
+def holder(store):
+    """A process that holds the store's folder."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(store.root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+# Commits
+
+
+def test_committed_part_is_found(store):
+    """A part is found by stage, unit and fingerprint, with its rows and counts."""
+    store.commit("ingest", "00-0000", KEY, numbers(1, 2, 3), {"kept": 3})
+    part = store.find("ingest", "00-0000", KEY)
+    assert ([1, 2, 3], 3, {"kept": 3}) == (part.read("numbers")["n"].to_pylist(), part.rows("numbers"), part.counts)
+
+
+def test_part_is_not_found_by_another_fingerprint(store):
+    """Fingerprints that only begin alike name different parts, though their folder's name would be the same."""
+    store.commit("ingest", "00-0000", KEY, numbers(1), {})
+    assert store.find("ingest", "00-0000", KEY[:16] + OTHER_KEY[16:]) is None
+
+
+def test_part_of_a_scratch_folder_keeps_its_files(store):
+    """A folder whose files are already written is committed as it is."""
+    folder = store.scratch()
+    (folder / "graph.txt").write_bytes(b"a b c .\n")
+    assert b"a b c .\n" == store.commit("graph", "all", KEY, folder, {}).read_bytes("graph.txt")
+
+
+def test_interrupted_commit_leaves_nothing_visible(store):
+    """A commit that fails after its first table is written leaves no part."""
+    content = {**numbers(1), "broken": "not a table"}
+    with pytest.raises(AttributeError):
+        store.commit("ingest", "00-0000", KEY, content, {})
+    assert (None, False) == (store.find("ingest", "00-0000", KEY), (store.root / "parts").exists())
+
+
+def test_part_without_manifest_is_replaced(store):
+    """What a crash of the file system left in a part's place gives way to the part."""
+    leftover = store.root / "parts" / "ingest" / part_name("00-0000", KEY)
+    leftover.mkdir(parents=True)
+    (leftover / "numbers.parquet").write_bytes(b"half")
+    store.commit("ingest", "00-0000", KEY, numbers(1), {})
+    assert [1] == store.find("ingest", "00-0000", KEY).read("numbers")["n"].to_pylist()
+
+
+def test_second_commit_of_a_fingerprint_keeps_the_first(store):
+    """Work that ran twice leaves the part that came first."""
+    store.commit("ingest", "00-0000", KEY, numbers(1), {"from": "first"})
+    part = store.commit("ingest", "00-0000", KEY, numbers(2), {"from": "second"})
+    assert ([1], {"from": "first"}, []) == (
+        part.read("numbers")["n"].to_pylist(),
+        store.find("ingest", "00-0000", KEY).counts,
+        list(store.tmp.iterdir()),
+    )
+
+
+def test_damaged_byte_is_a_corrupt_part(store):
+    """A part whose bytes were altered is refused, with the file's name and the way out."""
+    part = store.commit("ingest", "00-0000", KEY, numbers(1, 2, 3), {})
+    path = part.path / "numbers.parquet"
+    data = bytearray(path.read_bytes())
+    data[10] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(CorruptPartError) as caught:
+        part.read("numbers")
+    assert f"{path}: not the bytes that were committed; delete {part.path} and build again" == str(caught.value)
+
+
+def test_missing_file_is_a_corrupt_part(store):
+    """A part that lost a file is refused, with the file's name."""
+    part = store.commit("ingest", "00-0000", KEY, numbers(1), {})
+    (part.path / "numbers.parquet").unlink()
+    with pytest.raises(CorruptPartError, match=r"numbers\.parquet: No such file or directory; delete "):
+        part.read("numbers")
+
+
+# What is live
+
+
+def test_published_rows_are_the_globs_rows(store):
+    """The files under DIR/tables/TABLE are the live rows, all of them and no others."""
+    parts = [store.commit("s", "01-0000", KEY, numbers(1, 2), {}), store.commit("s", "01-0001", KEY, numbers(3), {})]
+    store.publish("s", parts, ["numbers"])
+    assert [1, 2, 3] == rows_by_glob(store)
+
+
+def test_publish_removes_stale_parts(store):
+    """A part that is live no more leaves the tables and the parts."""
+    old = store.commit("s", "00-0000", KEY, numbers(1, 2), {})
+    store.publish("s", [old], ["numbers"])
+    new = store.commit("s", "00-0000", OTHER_KEY, numbers(2, 3), {})
+    store.publish("s", [new], ["numbers"])
+    assert ([2, 3], ["00-0000.fedcba9876543210", "live.json"]) == (
+        rows_by_glob(store),
+        sorted(path.name for path in (store.root / "parts" / "s").iterdir()),
+    )
+
+
+def test_live_parts_are_the_last_published(store):
+    """A part that was committed and not published is not live; live parts come in unit order."""
+    parts = [store.commit("s", unit, KEY, numbers(1), {}) for unit in ("01-0001", "01-0000", "02-0000")]
+    store.publish("s", parts[:2], [])
+    store.commit("s", "02-0000", OTHER_KEY, numbers(1), {})
+    assert ["01-0000", "01-0001"] == [part.unit for part in store.live("s")]
+
+
+def test_nothing_is_live_at_first(store):
+    """A stage that never finished has no live parts."""
+    assert store.live("ingest") == []
+
+
+def test_published_files_replace_the_folder(store):
+    """DIR/graph holds the published part's files and nothing else."""
+    (store.root / "graph").mkdir()
+    (store.root / "graph" / "old.nq").write_text("old")
+    folder = store.scratch()
+    (folder / "new.nq").write_text("new")
+    store.publish_files("graph", store.commit("graph", "all", KEY, folder, {}))
+    assert {"new.nq": "new"} == {path.name: path.read_text() for path in (store.root / "graph").iterdir()}
+
+
+def test_tables_are_hard_links(store):
+    """A table's file costs no second copy of its part."""
+    part = store.commit("s", "00-0000", KEY, numbers(1), {})
+    store.publish("s", [part], ["numbers"])
+    assert (part.path / "numbers.parquet").samefile(store.root / "tables" / "numbers" / f"{part.name}.parquet")
+
+
+def test_tables_are_copies_where_links_cannot_be(store, monkeypatch):
+    """On a file system without hard links the tables hold the same rows."""
+
+    def refuse(source, target):
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(os, "link", refuse)
+    part = store.commit("s", "00-0000", KEY, numbers(1, 2), {})
+    store.publish("s", [part], ["numbers"])
+    table = store.root / "tables" / "numbers" / f"{part.name}.parquet"
+    assert ([1, 2], False) == (rows_by_glob(store), table.samefile(part.path / "numbers.parquet"))
+
+
+# The folder and its lock
+
+
+def test_second_holder_is_told_the_first_ones_pid(store, holder):
+    """A folder that another process holds is refused with that process's pid."""
+    with pytest.raises(LockError) as caught, store.lock():
+        pytest.fail("the lock was given twice")
+    assert f"{store.root}: another build (pid {holder.pid}) is running here; wait for it" == str(caught.value)
+
+
+def test_lock_ends_with_its_holder(store, holder):
+    """A holder that is killed holds nothing."""
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+    with store.lock():
+        assert str(os.getpid()) == (store.root / ".lock").read_text()
+
+
+def test_lock_removes_leftovers(store):
+    """Folders and files of dead runs in DIR/.tmp are gone once the folder is held."""
+    (store.scratch() / "spill").mkdir()
+    (store.tmp / "file").write_text("half")
+    with store.lock():
+        assert list(store.tmp.iterdir()) == []
+
+
+def test_refused_lock_removes_nothing(store, holder):
+    """A second holder leaves the first one's work in progress alone."""
+    folder = store.scratch()
+    with pytest.raises(LockError), store.lock():
+        pytest.fail("the lock was given twice")
+    assert folder.is_dir()
+
+
+def test_output_that_is_a_file_is_refused(tmp_path):
+    """An output folder that is a file can't be used."""
+    (tmp_path / "out").write_text("")
+    with pytest.raises(OutputError) as caught:
+        Store(tmp_path / "out").create()
+    assert f"{tmp_path}/out: is a file; --out wants a folder" == str(caught.value)
+
+
+def test_making_a_store_touches_nothing(tmp_path):
+    """Only `create` and `lock` make the folder."""
+    Store(tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,149 @@
+"""Configuration files and overrides."""
+
+import pytest
+
+from schemas.config import BuildConfig, TrainConfig
+from schemas.errors import ConfigError
+
+TRAINING = 'encoder = "e"\ntrain = "t.json"\nontology = "o.toml"\nout = "m"\n'
+
+
+def written(tmp_path, text):
+    """A configuration file with the text."""
+    path = tmp_path / "c.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_defaults():
+    """Without a file the documented defaults hold."""
+    config = BuildConfig.load(None, {})
+
+    assert (config.model, config.min_confidence, config.max_reject_ratio) == ("default", 0.5, 0.01)
+
+
+def test_unknown_key_names_file_and_key(tmp_path):
+    """An unknown key is refused with the file, the key and the keys that are known."""
+    path = written(tmp_path, "min_confidense = 0.5\n")
+
+    with pytest.raises(ConfigError) as caught:
+        BuildConfig.load(path, {})
+
+    assert str(caught.value).startswith(f"{path}: unknown key 'min_confidense'; known keys: model, ontology, ")
+
+
+def test_unknown_override():
+    """An unknown key among the overrides is refused too."""
+    with pytest.raises(ConfigError, match=r"^unknown key 'colour'"):
+        BuildConfig.load(None, {"colour": "red"})
+
+
+def test_overrides_win(tmp_path):
+    """A flag wins over the file, which wins over the default."""
+    path = written(tmp_path, 'min_confidence = 0.7\ndataset = "news"\n')
+
+    config = BuildConfig.load(path, {"min_confidence": 0.9})
+
+    assert (config.min_confidence, config.dataset) == (0.9, "news")
+
+
+def test_none_overrides_are_ignored(tmp_path):
+    """A flag that was not given changes nothing."""
+    path = written(tmp_path, "min_confidence = 0.7\n")
+
+    config = BuildConfig.load(path, {"min_confidence": None})
+
+    assert config.min_confidence == 0.7
+
+
+def test_false_override_is_no_missing_one(tmp_path):
+    """A flag that is false or zero was given."""
+    path = written(tmp_path, TRAINING)
+
+    config = TrainConfig.load(path, {"role_maps": False, "weight_decay": 0})
+
+    assert (config.role_maps, config.weight_decay) == (False, 0.0)
+
+
+def test_syntax_error_names_file_and_line(tmp_path):
+    """A file that is no TOML is named, with the line."""
+    path = written(tmp_path, 'model = "default"\nmin_confidence = \n')
+
+    with pytest.raises(ConfigError, match=rf"^{path}: not TOML: .*line 2"):
+        BuildConfig.load(path, {})
+
+
+def test_missing_file(tmp_path):
+    """A file that is not there is named."""
+    with pytest.raises(ConfigError, match=r"gone\.toml: No such file"):
+        BuildConfig.load(tmp_path / "gone.toml", {})
+
+
+def test_missing_key(tmp_path):
+    """A key without a default must be there."""
+    path = written(tmp_path, 'encoder = "e"\n')
+
+    with pytest.raises(ConfigError, match=r"train: Field required"):
+        TrainConfig.load(path, {})
+
+
+def test_formats_are_sorted_and_single():
+    """Formats are a set: equal sets make equal configurations."""
+    config = BuildConfig.load(None, {"formats": ["nq", "json", "nq"]})
+
+    assert config.formats == ("json", "nq")
+
+
+def test_unknown_format():
+    """A graph format that is not known is refused with those that are."""
+    with pytest.raises(ConfigError, match=r"formats: unknown formats \['ttl'\]; known are nq, graphml, json"):
+        BuildConfig.load(None, {"formats": ("nq", "ttl")})
+
+
+@pytest.mark.parametrize("iri", ["https://x.org", "https://x.org/#", "https://x.org/#a/", "x/", ""])
+def test_bad_base_iri(iri):
+    """The base of all IRIs is absolute, ends in a slash or colon, and has no fragment."""
+    with pytest.raises(ConfigError, match=r"^base_iri: "):
+        BuildConfig.load(None, {"base_iri": iri})
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("candidate_floor", 0),
+        ("min_confidence", 1.01),
+        ("max_reject_ratio", -0.1),
+        ("device", "gpu"),
+        ("device", "cuda:x"),
+        ("precision", "fp8"),
+        ("dataset", "a/b"),
+        ("dataset", "news\n"),
+        ("unit_bytes", 1),
+    ],
+)
+def test_value_out_of_range(key, value):
+    """A value out of its range is refused by its key."""
+    with pytest.raises(ConfigError, match=rf"^{key}: "):
+        BuildConfig.load(None, {key: value})
+
+
+def test_one_training_file(tmp_path):
+    """One training file may be given without a list."""
+    config = TrainConfig.load(written(tmp_path, TRAINING), {})
+
+    assert config.train_files == ("t.json",)
+
+
+def test_several_training_files(tmp_path):
+    """Several training files keep their order."""
+    config = TrainConfig.load(written(tmp_path, TRAINING), {"train": ["b.json", "a.json"]})
+
+    assert config.train_files == ("b.json", "a.json")
+
+
+def test_configuration_is_frozen():
+    """A configuration can't be changed after it was checked."""
+    config = BuildConfig.load(None, {})
+
+    with pytest.raises(ValueError, match="frozen"):
+        config.dataset = "other"

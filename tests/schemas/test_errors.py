@@ -1,0 +1,39 @@
+"""The error tree."""
+
+import pytest
+
+from schemas import errors
+from schemas.errors import KgmillError, RecordError
+
+
+@pytest.mark.parametrize(
+    ("name", "exit_code"),
+    [
+        ("ConfigError", 2),
+        ("OntologyError", 2),
+        ("SourceError", 2),
+        ("OutputError", 2),
+        ("DataError", 2),
+        ("CheckpointError", 2),
+        ("LockError", 1),
+        ("CorruptPartError", 1),
+        ("StoreError", 1),
+        ("WorkerError", 1),
+        ("TooManyRejectsError", 3),
+    ],
+)
+def test_exit_codes(name, exit_code):
+    """Each error that ends a run has the exit code of the contract."""
+    error = getattr(errors, name)("why")
+
+    assert error.exit_code == exit_code
+    assert isinstance(error, KgmillError)
+
+
+def test_record_error_ends_no_run():
+    """A bad record is no error of the run, and keeps its countable reason."""
+    error = RecordError("malformed_json", "wanted an object, got a list")
+
+    assert not isinstance(error, KgmillError)
+    assert error.reason == "malformed_json"
+    assert str(error) == "malformed_json: wanted an object, got a list"

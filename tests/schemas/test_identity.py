@@ -1,0 +1,155 @@
+"""Names that are equal wherever they are computed."""
+
+import doctest
+import re
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from schemas import identity
+from schemas.identity import (
+    bucket,
+    digest,
+    entity_id,
+    entity_key,
+    fact_id,
+    fingerprint,
+    order_key,
+    slug,
+    statement_id,
+    unit_name,
+    unit_of,
+    units_overlap,
+)
+
+
+def test_doctests():
+    """The worked examples of the module hold."""
+    result = doctest.testmod(identity)
+
+    assert result.failed == 0
+    assert result.attempted >= 6
+
+
+@pytest.mark.parametrize(
+    "variant",
+    [
+        "new york times",
+        "NEW YORK TIMES",
+        "The New York Times",
+        "New  York\n Times",
+        "New\u00a0York Times",
+        "“New York Times”,",
+        "the 'New York Times'",
+        "Ｎｅｗ Ｙｏｒｋ Ｔｉｍｅｓ",
+    ],
+)
+def test_entity_id_of_variants(variant):
+    """Case, spaces, width, edge punctuation and a leading article don't make another entity."""
+    assert entity_id("New York Times", "Org") == "new-york-times-d521f8b03e575293"
+    assert entity_id(variant, "Org") == entity_id("New York Times", "Org")
+
+
+def test_entity_id_of_another_type():
+    """One name of two types is two entities."""
+    assert entity_id("Washington", "Peop") != entity_id("Washington", "Loc")
+
+
+def test_composed_and_decomposed_letters():
+    """A letter with an accent and the same in two code points are one."""
+    assert entity_id("Cafe\u0301", "Org") == entity_id("Café", "Org")
+
+
+def test_last_vowel_sign_is_no_punctuation():
+    """A vowel sign at a name's end, which is no letter to Unicode, tells names apart."""
+    assert entity_key("राम,") == "राम"
+    assert entity_key("रामा,") == "रामा"
+
+
+def test_names_without_letters_stay_apart():
+    """Two names of symbols alone, with the same variation selector, are not one."""
+    assert entity_key("❤\ufe0f") != entity_key("☀\ufe0f")
+
+
+@given(st.text(min_size=1).filter(str.strip))
+@example("the ,")
+@example("\u00a8")
+@example("The ...")
+def test_entity_key_is_never_empty(text):
+    """Text that is more than spaces has a key that is more than spaces."""
+    assert entity_key(text).strip() != ""
+
+
+@given(st.text(max_size=40))
+@example("The “the” Who")
+def test_entity_key_of_a_key(text):
+    """A key is its own key, but for one more leading article."""
+    key = entity_key(text)
+
+    assert entity_key(key) == key or key.startswith("the ")
+
+
+@given(st.text(max_size=40).filter(lambda text: any(character.isalnum() for character in text)))
+@example('the "Maine"')
+def test_entity_key_ignores_edges(text):
+    """Quotes, spaces and commas around a name don't change its key."""
+    assert entity_key(f" “{text}”, ") == entity_key(text)
+
+
+@pytest.mark.parametrize("identifier", ["", "ada-7f3a", "d 42", "\ud800"])
+def test_unit_of_eight_bits_is_the_bucket(identifier):
+    """Buckets, units and the order of documents are prefixes of one key."""
+    key = order_key(identifier)
+
+    assert bucket(identifier) == int(key[:2], 16)
+    assert unit_of(identifier, 8) == bucket(identifier)
+    assert unit_of(identifier, 16) == int(key[:4], 16)
+    assert unit_of(identifier, 5) == unit_of(identifier, 8) >> 3
+    assert unit_of(identifier, 0) == 0
+
+
+def test_order_key_literal():
+    """An order key never changes from one version to the next, as graphs are cut by it."""
+    assert order_key("ada-7f3a")[:8] == "a1593f68"
+
+
+@given(st.text(max_size=8), st.integers(0, 16), st.integers(0, 16))
+def test_units_that_hold_one_identifier_overlap(identifier, bits_a, bits_b):
+    """Two units with an identifier in common overlap, whatever their sizes."""
+    a, b = (unit_name(bits, unit_of(identifier, bits)) for bits in (bits_a, bits_b))
+
+    assert units_overlap(a, b)
+
+
+def test_parts_of_a_digest_do_not_run_into_each_other():
+    """The border between two parts counts."""
+    assert digest("ab", "c") != digest("a", "bc")
+
+
+def test_fingerprint_ignores_the_order_of_keys():
+    """Equal values have one fingerprint."""
+    assert fingerprint({"a": 1, "b": [2, "é"]}) == fingerprint({"b": [2, "é"], "a": 1})
+
+
+def test_fact_id_is_directed():
+    """A fact and its reverse are two."""
+    assert fact_id("ada", "Kill", "bob") != fact_id("bob", "Kill", "ada")
+
+
+def test_statement_id_knows_its_offsets():
+    """Two relation mentions of one document differ by their offsets."""
+    first = statement_id("d", (0, 3), (5, 8), "Kill")
+
+    assert len(first) == 16
+    assert first != statement_id("d", (0, 3), (5, 9), "Kill")
+
+
+def test_slug_is_cut_without_a_trailing_hyphen():
+    """A long name is cut, and no hyphen stays at its end."""
+    assert slug("a" * 39 + " b") == "a" * 39
+
+
+def test_entity_id_without_ascii_letters():
+    """A name with no ASCII letters is its hash alone."""
+    assert re.fullmatch("[0-9a-f]{16}", entity_id("東京", "Loc"))

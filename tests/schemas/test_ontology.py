@@ -1,0 +1,145 @@
+"""Ontology files."""
+
+import pytest
+
+from schemas.errors import OntologyError
+from schemas.ontology import check_iri, load_ontology, parse_ontology
+
+TYPES = "[entities.Peop]\n[entities.Loc]\n"
+
+
+def fault_of(tmp_path, text):
+    """The message with which an ontology file is refused, without its path."""
+    path = tmp_path / "o.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(OntologyError) as caught:
+        load_ontology(path)
+    where, _, message = str(caught.value).partition(": ")
+    assert where == str(path)
+    return message
+
+
+def test_columns_are_in_the_order_of_the_file(tmp_path):
+    """The order of types in the file is the order of the model's columns."""
+    path = tmp_path / "o.toml"
+    path.write_text(
+        '[entities.Peop]\n[entities.Loc]\n[relations.Live_In]\nhead = ["Peop"]\ntail = ["Loc"]\n'
+        '[relations.Born_In]\nhead = ["Peop"]\ntail = ["Loc"]\n',
+        encoding="utf-8",
+    )
+
+    ontology = load_ontology(path)
+
+    assert ontology.entity_names == ("Peop", "Loc")
+    assert ontology.relation_names == ("Live_In", "Born_In")
+
+
+def test_allowed_mask():
+    """The mask holds head, tail and relation columns, in this order."""
+    ontology = parse_ontology(
+        {
+            "entities": {"Peop": {}, "Loc": {}},
+            "relations": {
+                "Live_In": {"head": ["Peop"], "tail": ["Loc"]},
+                "Near": {"head": ["Loc", "Peop"], "tail": ["Loc", "Peop"], "symmetric": True},
+            },
+        },
+        "test",
+    )
+
+    peop_peop, peop_loc = (False, True), (True, True)
+    loc_peop, loc_loc = (False, True), (False, True)
+    assert ontology.allowed == ((peop_peop, peop_loc), (loc_peop, loc_loc))
+
+
+def test_unknown_key(tmp_path):
+    """A key that is not known is refused by its full name."""
+    message = fault_of(tmp_path, "[entities.Peop]\ncolour = 'red'\n")
+
+    assert message == "unknown key 'entities.Peop.colour'"
+
+
+def test_unknown_head_type(tmp_path):
+    """A relation whose head is no entity type is refused with both names."""
+    message = fault_of(tmp_path, f'{TYPES}[relations.Kill]\nhead = ["Person"]\ntail = ["Peop"]\n')
+
+    assert message == "relation Kill names unknown entity types ['Person']"
+
+
+def test_unknown_tail_type(tmp_path):
+    """A relation whose tail is no entity type is refused with both names."""
+    message = fault_of(tmp_path, f'{TYPES}[relations.Kill]\nhead = ["Peop"]\ntail = ["Peop", "Animal"]\n')
+
+    assert message == "relation Kill names unknown entity types ['Animal']"
+
+
+def test_relation_without_tail(tmp_path):
+    """A relation must say what it may join."""
+    message = fault_of(tmp_path, f'{TYPES}[relations.Kill]\nhead = ["Peop"]\n')
+
+    assert message == "relations.Kill.tail: Field required"
+
+
+def test_no_entity_types(tmp_path):
+    """An ontology without entity types is refused."""
+    message = fault_of(tmp_path, "[entities]\n")
+
+    assert message.startswith("entities: ")
+
+
+@pytest.mark.parametrize("iri", ["schema/Person", "https://x.org/a b", "https://x.org/<a>", "https://x.org/a\\n"])
+def test_bad_iri(tmp_path, iri):
+    """An IRI that is relative, or that some RDF syntax can't carry, is refused."""
+    message = fault_of(tmp_path, f"[entities.Peop]\niri = '{iri}'\n")
+
+    assert message.startswith("entities.Peop.iri: ")
+    assert message.endswith("is not an absolute IRI")
+
+
+def test_iri_with_a_newline_at_its_end():
+    """A newline after an IRI is no part of it: `$` in a regular expression would let it pass."""
+    with pytest.raises(ValueError, match="not an absolute IRI"):
+        check_iri("https://x.org/a\n")
+
+
+def test_good_iri():
+    """An absolute IRI, with letters of any script, passes unchanged."""
+    assert check_iri("https://x.org/café#Ω") == "https://x.org/café#Ω"
+
+
+def test_symmetric_relation_with_different_ends(tmp_path):
+    """A symmetric relation must have the same types at both ends."""
+    message = fault_of(tmp_path, f'{TYPES}[relations.Near]\nhead = ["Peop"]\ntail = ["Loc"]\nsymmetric = true\n')
+
+    assert message == "relation Near is symmetric, but its heads and tails differ"
+
+
+@pytest.mark.parametrize("name", ["'1st'", "'a b'", "'a/b'", '"a\\n"', "''"])
+def test_type_name_that_makes_no_iri(tmp_path, name):
+    """A type's name must be a word, as an IRI is minted from it."""
+    message = fault_of(tmp_path, f"[entities.{name}]\n")
+
+    assert "is not a word of letters, digits, '_', '-' or '.'" in message
+
+
+def test_no_such_file(tmp_path):
+    """A missing file is named."""
+    with pytest.raises(OntologyError, match=r"gone\.toml: No such file"):
+        load_ontology(tmp_path / "gone.toml")
+
+
+def test_not_toml(tmp_path):
+    """A syntax error is given with its line."""
+    message = fault_of(tmp_path, "[entities.Peop]\nlabel = \n")
+
+    assert message.startswith("not TOML: ")
+    assert "line 2" in message
+
+
+def test_not_utf8(tmp_path):
+    """A file in another encoding is refused by its name."""
+    path = tmp_path / "o.toml"
+    path.write_bytes(b"name = 'caf\xe9'\n[entities.Peop]\n")
+
+    with pytest.raises(OntologyError, match=r"o\.toml: not TOML: 'utf-8' codec"):
+        load_ontology(path)

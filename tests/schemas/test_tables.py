@@ -1,0 +1,79 @@
+"""Records as Arrow tables and back."""
+
+import io
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from schemas.records import Document, Entity, Evidence, Fact, Mention, Reject, Relation
+from schemas.tables import SCHEMAS, TABLES, from_table, to_table
+
+RECORDS = {
+    "documents": [
+        Document("d1", "a.txt", "", "Ada\u00a0lived \U0001f600.", "{}", "ab" * 32),
+        Document("d2", "b.jsonl:7", "A letter", "", '{"year":1843}', "cd" * 32),
+    ],
+    "mentions": [Mention("d1", 0, 0, 3, "Ada", "Peop", 0.1 + 0.2, "ada-7f3a9c21d04be855")],
+    "relations": [Relation("91c2", "5d0c", "d1", 0, 0, 12, "Live_In", 0, 3, "ada-7f", 8, 9, "x-1b", 1e-300)],
+    "entities": [Entity("ada-7f", "Peop", "Ada", 3, 2, 1.0)],
+    "facts": [Fact("5d0c", "ada-7f", "Live_In", "x-1b", 0.0, 2**40, 1)],
+    "evidence": [Evidence("5d0c", "91c2", "d1", 0, 12, 0, 3, 8, 9, 0.5)],
+    "rejects": [Reject("ingest", "b.jsonl:8", "", "malformed_json", "line 8: wanted an object")],
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_record_arrow_record(name):
+    """Records of every table come back equal from Arrow."""
+    table = to_table(name, RECORDS[name])
+
+    assert list(from_table(name, table)) == RECORDS[name]
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_record_parquet_record(name):
+    """Records of every table come back equal from Parquet, whatever the order of its columns."""
+    file = io.BytesIO()
+    pq.write_table(to_table(name, RECORDS[name]), file)
+    table = pq.read_table(file)
+
+    assert list(from_table(name, table.select(table.column_names[::-1]))) == RECORDS[name]
+
+
+def test_no_records():
+    """A table of no records keeps its columns."""
+    table = to_table("facts", [])
+
+    assert table.schema == SCHEMAS["facts"]
+    assert list(from_table("facts", table)) == []
+
+
+def test_many_records_keep_their_order():
+    """More records than a batch holds come back in order."""
+    records = [Reject("ingest", f"a.jsonl:{i}", "", "x", "") for i in range(10_000)]
+
+    assert list(from_table("rejects", to_table("rejects", iter(records)))) == records
+
+
+def test_field_names_and_types():
+    """A schema has the record's fields, in order, none of them null."""
+    expected = pa.schema(
+        [
+            pa.field("doc_id", pa.string(), nullable=False),
+            pa.field("sentence", pa.int64(), nullable=False),
+            pa.field("begin", pa.int64(), nullable=False),
+            pa.field("end", pa.int64(), nullable=False),
+            pa.field("text", pa.string(), nullable=False),
+            pa.field("type", pa.string(), nullable=False),
+            pa.field("confidence", pa.float64(), nullable=False),
+            pa.field("entity_id", pa.string(), nullable=False),
+        ]
+    )
+
+    assert SCHEMAS["mentions"] == expected
+
+
+def test_table_names():
+    """There is a table for each kind of record that a build keeps."""
+    assert list(SCHEMAS) == ["documents", "mentions", "relations", "entities", "facts", "evidence", "rejects"]
