@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from extractor.dygie import read_documents
 from schemas.errors import DataError
 from schemas.ontology import Ontology
 
@@ -32,11 +33,16 @@ class RelationPair:
 
 @dataclass(frozen=True, slots=True)
 class AnnotatedSentence:
-    """Words with gold entities and relations. A pair of entities may hold several relations."""
+    """Words with gold entities and relations. A pair of entities may hold several relations.
+
+    Attributes:
+        key: name of the sentence or of the document that it is a part of; empty where the data has none.
+    """
 
     words: tuple[str, ...]
     entities: tuple[EntitySpan, ...]
     relations: tuple[RelationPair, ...]
+    key: str = ""
 
 
 def read_annotated(paths: Iterable[str], format_name: str) -> list[AnnotatedSentence]:
@@ -65,6 +71,24 @@ def read_spert(path: Path) -> list[AnnotatedSentence]:
     if not isinstance(records, list):
         raise DataError(f"{path}: wanted a JSON list of sentences, got {type(records).__name__}")
     return [_spert_sentence(record, f"{path}: sentence {i}") for i, record in enumerate(records)]
+
+
+def read_dygie(path: Path) -> list[AnnotatedSentence]:
+    """The sentences of a DyGIE JSONL file, in order; what a sentence can't hold is left out (`dygie.read_documents`).
+
+    Raises:
+        DataError: naming the file, the line and the fault.
+    """
+    return [
+        AnnotatedSentence(
+            sentence.words,
+            tuple(EntitySpan(*entity) for entity in sentence.entities),
+            tuple(RelationPair(*relation) for relation in sentence.relations),
+            document.key,
+        )
+        for document in read_documents(path)
+        for sentence in document.sentences
+    ]
 
 
 def check_types(sentences: Iterable[AnnotatedSentence], ontology: Ontology, where: str) -> None:
@@ -101,7 +125,7 @@ def _spert_sentence(record: Any, where: str) -> AnnotatedSentence:
     for relation in relations:
         if not {relation.head, relation.tail} <= set(range(len(entities))) or relation.head == relation.tail:
             raise DataError(f"{where}: relation {relation.head} -> {relation.tail} with {len(entities)} entities")
-    return AnnotatedSentence(words, entities, relations)
+    return AnnotatedSentence(words, entities, relations, str(record.get("orig_id", "")))
 
 
-_READERS = {"spert": read_spert}
+_READERS = {"spert": read_spert, "dygie": read_dygie}

@@ -11,6 +11,7 @@ from importlib import import_module
 from schemas import __version__
 from schemas.errors import KgmillError
 
+_FORMATS = ("spert", "dygie")
 _STAGES = ("ingest", "extract", "decode", "aggregate", "export")
 
 
@@ -79,7 +80,7 @@ def parser() -> argparse.ArgumentParser:
     evaluate = _command(commands, "evaluate", "score a model on annotated sentences", "model:evaluate")
     _model_options(evaluate)
     evaluate.add_argument("--data", metavar="FILE", required=True)
-    evaluate.add_argument("--format", default="spert", choices=("spert",))
+    evaluate.add_argument("--format", default="spert", choices=_FORMATS)
     evaluate.add_argument("--min-confidence", type=float, default=0.5, metavar="P")
     evaluate.add_argument("--json", action="store_true", help="print the report as JSON")
     predict = _command(commands, "predict", "mentions and relations of text, as JSON lines", "model:predict")
@@ -87,6 +88,14 @@ def parser() -> argparse.ArgumentParser:
     predict.add_argument("files", metavar="FILE", nargs="*", help="text files; none: standard input")
     predict.add_argument("--text", help="the text itself")
     predict.add_argument("--min-confidence", type=float, default=0.5, metavar="P")
+    stats = _command(commands, "stats", "data distributions, beside the paper's", "model:stats")
+    stats.add_argument("data", metavar="FILE", nargs="+")
+    stats.add_argument("--format", default="spert", choices=_FORMATS)
+    convert = _command(commands, "convert", "annotated data from one format to the other", "model:convert")
+    convert.add_argument("source", metavar="SOURCE")
+    convert.add_argument("target", metavar="TARGET")
+    convert.add_argument("--from", dest="source_format", required=True, choices=_FORMATS)
+    convert.add_argument("--to", dest="target_format", required=True, choices=_FORMATS)
     return top
 
 

@@ -76,6 +76,24 @@ def _rounded(row: dict[str, Any]) -> dict[str, Any]:
     return row | {"confidence": round(row["confidence"], 6)}
 
 
+def stats(options: Namespace) -> None:
+    """`kgmill stats`: data distributions beside the paper's."""
+    from extractor.annotated import read_annotated
+    from extractor.stats import format_stats
+
+    print(format_stats(read_annotated(options.data, options.format)))
+
+
+def convert(options: Namespace) -> None:
+    """`kgmill convert`: annotated data from one format to the other."""
+    from extractor.convert import convert as run
+
+    n_sentences, lost = run(Path(options.source), options.source_format, Path(options.target), options.target_format)
+    print(f"{n_sentences} sentences written to {options.target}")
+    for name, n in lost.items():
+        print(f"  lost: {n} {name}, which {options.target_format} or a sentence can't hold")
+
+
 def _texts(options: Namespace) -> Iterator[tuple[str, str]]:
     if options.text is not None:
         yield "--text", options.text

@@ -103,7 +103,7 @@ class TrainConfig(_Config):
     encoder: str
     train: str | tuple[str, ...]
     dev: str = ""
-    format: Literal["spert"] = "spert"
+    format: Literal["spert", "dygie"] = "spert"
     ontology: str
     out: str
     seed: int = 42

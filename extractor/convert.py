@@ -1,0 +1,62 @@
+"""Annotated data from one format to another, with a report of what the other can't hold."""
+
+from __future__ import annotations
+
+import json
+from itertools import groupby
+from pathlib import Path
+
+from extractor.annotated import AnnotatedSentence, read_annotated
+from extractor.dygie import DygieSentence, count_lost, format_document, read_documents
+from schemas.errors import DataError, OutputError
+
+
+def convert(source: Path, source_format: str, target: Path, target_format: str) -> tuple[int, dict[str, int]]:
+    """Writes the sentences of one file to another; returns how many they are, and what was lost, by kind.
+
+    Raises:
+        DataError: the source is not of its format, or a format is unknown.
+        OutputError: the target can't be written.
+    """
+    if target_format not in ("spert", "dygie"):
+        raise DataError(f"unknown format {target_format!r}; known: spert, dygie")
+    sentences = read_annotated([str(source)], source_format)
+    lost = count_lost(read_documents(source)) if source_format == "dygie" else {}
+    text = to_spert(sentences) if target_format == "spert" else to_dygie(sentences)
+    try:
+        target.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{target}: {error.strerror}") from None
+    return len(sentences), lost
+
+
+def to_spert(sentences: list[AnnotatedSentence]) -> str:
+    """A SpERT JSON file."""
+    records = [
+        {
+            "tokens": list(s.words),
+            "entities": [{"type": e.type, "start": e.start, "end": e.end} for e in s.entities],
+            "relations": [{"type": r.type, "head": r.head, "tail": r.tail} for r in s.relations],
+            "orig_id": s.key,
+        }
+        for s in sentences
+    ]
+    return json.dumps(records, ensure_ascii=False) + "\n"
+
+
+def to_dygie(sentences: list[AnnotatedSentence]) -> str:
+    """A DyGIE JSONL file: neighbours with the same key are one document; a sentence without key is one alone."""
+    numbered = [(s.key or f"sentence-{i}", s) for i, s in enumerate(sentences)]
+    lines = [
+        format_document(key, [_dygie(sentence) for _, sentence in group])
+        for key, group in groupby(numbered, key=lambda pair: pair[0])
+    ]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _dygie(sentence: AnnotatedSentence) -> DygieSentence:
+    return DygieSentence(
+        sentence.words,
+        tuple((e.start, e.end, e.type) for e in sentence.entities),
+        tuple((r.head, r.tail, r.type) for r in sentence.relations),
+    )

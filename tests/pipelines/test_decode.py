@@ -1,0 +1,134 @@
+"""Decode: candidates to mentions and relations, on a real Beam runner, without a model."""
+
+import pytest
+
+from pipelines import decode
+from pipelines.extract import SENTENCES
+from schemas.identity import entity_id
+from schemas.records import Document, Mention, Relation
+from schemas.tables import from_table, to_table
+
+TEXT = "Ada Byron lives in London. Bob left."
+DOCUMENT = Document("d1", "d1.txt", "", TEXT, "{}", "00" * 32)
+ADA, LONDON, BOB = "ada-byron-e648949e78b39f67", "london-933717d6ad550ee7", "bob-84a1b39650b41896"
+ONTOLOGY = {
+    "entities": {"Peop": {}, "Loc": {}},
+    "relations": {"Live_In": {"head": ["Peop"], "tail": ["Loc"]}},
+}
+# "Ada", "Ada Byron" and "London"; London lives in Ada Byron almost as surely as she in it, and "Ada" more surely.
+FIRST = {
+    "doc_id": "d1",
+    "sentence": 0,
+    "begin": 0,
+    "end": 26,
+    "spans": [0, 3, 0, 9, 19, 25],
+    "entity_prob": [0.6, 0.9, 0.8],
+    "type_prob": [0.9, 0.1, 0.9, 0.1, 0.25, 0.75],
+    "pairs": [0, 2, 1, 2, 2, 1],
+    "pair_prob": [0.95, 0.9, 0.85],
+    "relation_prob": [1.0, 1.0, 1.0],
+}
+SECOND = {
+    "doc_id": "d1",
+    "sentence": 1,
+    "begin": 27,
+    "end": 36,
+    "spans": [27, 30],
+    "entity_prob": [0.75],
+    "type_prob": [1.0, 0.0],
+    "pairs": [],
+    "pair_prob": [],
+    "relation_prob": [],
+}
+
+
+@pytest.fixture
+def inputs(store):
+    """The ingest and the extract part of the document; its sentences lie in the table in no order."""
+    import pyarrow as pa
+
+    documents = {"documents": to_table("documents", [DOCUMENT]), "rejects": to_table("rejects", [])}
+    sentences = {"sentences": pa.Table.from_pylist([SECOND, FIRST], SENTENCES)}
+    return (
+        [store.commit("ingest", "00-0000", "aa" * 32, documents, {"kept": 1, "rejected": 0})],
+        [store.commit("extract", "00-0000", "bb" * 32, sentences, {})],
+    )
+
+
+@pytest.fixture
+def run_decode(run, store, inputs):
+    """Decodes with an ontology and a threshold; returns the mentions and the relations."""
+
+    def run_decode(min_confidence=0.5, ontology=ONTOLOGY):
+        settings = {"ontology": ontology, "min_confidence": min_confidence}
+        _, tasks = decode.plan(store, *inputs, settings)
+        receipts = run(store, "decode", tasks, settings)
+        part = store.find("decode", "00-0000", receipts["00-0000"]["fingerprint"])
+        return tuple(list(from_table(name, part.read(name))) for name in ("mentions", "relations"))
+
+    return run_decode
+
+
+def test_sentences_become_mentions_and_relations(run_decode):
+    """Confidences are phase one times phase two; offsets cut the mention's text out of the document's."""
+    mentions, relations = run_decode()
+    assert mentions == [
+        Mention("d1", 0, 0, 9, "Ada Byron", "Peop", 0.81, ADA),
+        Mention("d1", 0, 19, 25, "London", "Loc", 0.6, LONDON),
+        Mention("d1", 1, 27, 30, "Bob", "Peop", 0.75, BOB),
+    ]
+    assert relations == [
+        Relation("4c1fed3dbd40ffe0", "f6173405afdb55a5", "d1", 0, 0, 26, "Live_In", 0, 9, ADA, 19, 25, LONDON, 0.9)
+    ]
+
+
+def test_threshold_drops_mentions_with_their_relations(run_decode):
+    """A relation between mentions one of which is not sure enough goes with it."""
+    mentions, relations = run_decode(min_confidence=0.7)
+    assert ([m.text for m in mentions], relations) == (["Ada Byron", "Bob"], [])
+
+
+def test_lower_threshold_finds_more_without_a_model(run_decode):
+    """The candidates are still there: a lower threshold keeps what a higher one dropped, but no overlap."""
+    mentions, _ = run_decode(min_confidence=0.1)
+    assert [m.text for m in mentions] == ["Ada Byron", "London", "Bob"]
+
+
+def test_overlapping_entities_stay_where_the_ontology_lets_them(run_decode):
+    """An ontology of overlapping entities keeps "Ada" inside "Ada Byron", with its relation."""
+    mentions, relations = run_decode(ontology=ONTOLOGY | {"overlapping_entities": True})
+    assert [m.text for m in mentions] == ["Ada", "Ada Byron", "London", "Bob"]
+    assert [(r.head_begin, r.head_end, r.confidence) for r in relations] == [(0, 3, 0.95), (0, 9, 0.9)]
+
+
+def test_ontology_decides_what_a_relation_joins(run_decode):
+    """With head and tail turned round, the other direction of the pair is the relation."""
+    turned = {"Live_In": {"head": ["Loc"], "tail": ["Peop"]}}
+    _, relations = run_decode(ontology=ONTOLOGY | {"relations": turned})
+    assert [(r.head_entity, r.tail_entity, r.confidence) for r in relations] == [(LONDON, ADA, 0.85)]
+
+
+def test_offsets_are_code_points(run, store):
+    """An emoji before a mention counts as one."""
+    import pyarrow as pa
+
+    document = Document("d1", "d1.txt", "", f"\U0001f600 {TEXT}", "{}", "00" * 32)
+    row = SECOND | {"begin": 29, "end": 38, "spans": [29, 32]}
+    tables = decode.decode_sentences(
+        {"d1": document}, pa.Table.from_pylist([row], SENTENCES), {"ontology": ONTOLOGY, "min_confidence": 0.5}
+    )
+    assert tables["mentions"]["text"].to_pylist() == ["Bob"]
+
+
+def test_finished_unit_is_not_planned_again(store, inputs, run_decode):
+    """Equal settings find the part; another threshold or ontology plans the unit, and only decode."""
+    run_decode()
+    same = {"ontology": ONTOLOGY, "min_confidence": 0.5}
+    other = {"ontology": ONTOLOGY, "min_confidence": 0.6}
+    assert [len(found) for settings in (same, other) for found in decode.plan(store, *inputs, settings)] == [1, 0, 0, 1]
+
+
+def test_mentions_of_one_name_and_type_are_one_entity(run_decode):
+    """The entity that a mention names is that of its normalised text and type."""
+    mentions, _ = run_decode()
+    assert [m.entity_id for m in mentions] == [entity_id("the ADA  BYRON", "Peop"), LONDON, BOB]

@@ -1,0 +1,151 @@
+"""Ingest: sources to document parts, on a real Beam runner."""
+
+import json
+
+import pytest
+
+from pipelines import ingest
+from pipelines.sources import SourceFile, find_files
+from schemas.records import Document, Reject
+from schemas.tables import from_table
+
+ADA = "99a563ab2f6e21e96998f9fddd2a2bab82b70ac019579502b8d7fc0032ff62bb"
+BOB = "cd9fb1e148ccd8442e5aa74904cc73bf6fb54d1d54d333bd596aa9bb4bb4e961"
+
+
+@pytest.fixture
+def source(tmp_path):
+    """A folder to be filled."""
+    folder = tmp_path / "source"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def run_ingest(run, store, source):
+    """Ingests the source as it is now; returns the parts, now live, and the receipts."""
+
+    def run_ingest(n_bits=0, unit_bytes=1 << 18):
+        receipts = run(store, "ingest", ingest.plan(find_files([str(source)]), unit_bytes), {"n_bits": n_bits})
+        parts = [store.find("ingest", unit, receipts[unit]["fingerprint"]) for unit in sorted(receipts)]
+        store.publish("ingest", parts, ["documents"])
+        return parts, receipts
+
+    return run_ingest
+
+
+def lines(*records):
+    return "".join(f"{json.dumps(record)}\n" for record in records)
+
+
+def rows(parts, table):
+    return [row for part in parts for row in from_table(table, part.read(table))]
+
+
+def changes(receipts):
+    return {name: sum(r[name] for r in receipts.values()) for name in ("added", "changed", "removed")}
+
+
+def test_documents_and_rejects_are_committed(source, run_ingest):
+    """A unit's part has the documents that are kept, the rejects, and how many there are of each."""
+    (source / "a.txt").write_text("Ada")
+    (source / "b.jsonl").write_text('{"id": 7, "text": "Bob", "year": 1843}\n{"id": 8}\n')
+    (source / "c.txt").write_text("")
+    [part], _ = run_ingest()
+    assert {"kept": 2, "rejected": 2} == part.counts
+    assert [Document("7", "b.jsonl:1", "", "Bob", '{"year":1843}', BOB), Document("a.txt", "a.txt", "", "Ada", "{}", ADA)] == rows(
+        [part], "documents"
+    )
+    assert [
+        Reject("ingest", "b.jsonl:2", "8", "no_text", "wanted a string under 'text', got NoneType"),
+        Reject("ingest", "c.txt", "c.txt", "empty", "the text is empty"),
+    ] == rows([part], "rejects")
+
+
+def test_first_of_duplicates_is_kept(source, run_ingest):
+    """Of documents with one id the first in source order is kept, whichever task read it; the others are rejects."""
+    (source / "a.jsonl").write_text(lines({"id": "x", "text": "first"}, {"id": "x", "text": "second"}))
+    (source / "b.jsonl").write_text(lines({"id": "x", "text": "third"}))
+    [part], _ = run_ingest(unit_bytes=1)
+    assert ["first"] == [document.text for document in rows([part], "documents")]
+    assert [
+        Reject("ingest", "a.jsonl:2", "x", "duplicate_id", "the id was taken by a.jsonl:1"),
+        Reject("ingest", "b.jsonl:1", "x", "duplicate_id", "the id was taken by a.jsonl:1"),
+    ] == rows([part], "rejects")
+
+
+def test_documents_are_cut_into_units_by_their_ids(source, run_ingest):
+    """Each document lies in the unit that its id's hash says, in the order of the hashes; empty units are parts too."""
+    (source / "a.jsonl").write_text(lines(*({"id": f"d{n}", "text": "Ada"} for n in range(6))))
+    parts, _ = run_ingest(n_bits=3)
+    found = {part.unit: [document.doc_id for document in rows([part], "documents")] for part in parts}
+    assert found == {
+        "03-0000": ["d4"],
+        "03-0001": ["d2"],
+        "03-0002": [],
+        "03-0003": [],
+        "03-0004": ["d5"],
+        "03-0005": [],
+        "03-0006": ["d1", "d0"],
+        "03-0007": ["d3"],
+    }
+
+
+def test_edit_moves_nobody_else(source, run_ingest):
+    """A changed document makes a new part of its own unit alone."""
+    (source / "a.jsonl").write_text(lines(*({"id": f"d{n}", "text": "Ada"} for n in range(6))))
+    before, _ = run_ingest(n_bits=3)
+    (source / "a.jsonl").write_text(
+        lines(*({"id": f"d{n}", "text": "Bob" if n == 2 else "Ada"} for n in range(6))),
+    )
+    after, _ = run_ingest(n_bits=3)
+    changed = [new.unit for old, new in zip(before, after, strict=True) if old.fingerprint != new.fingerprint]
+    assert changed == ["03-0001"]
+
+
+def test_place_of_a_text_in_a_file_is_part_of_the_record(source, run_ingest):
+    """A document that moved to another line has another source, so its part is made again."""
+    (source / "a.jsonl").write_text(lines({"id": "x", "text": "Ada"}))
+    [before], _ = run_ingest()
+    (source / "a.jsonl").write_text("\n" + lines({"id": "x", "text": "Ada"}))
+    [after], _ = run_ingest()
+    sources = [rows([part], "documents")[0].source for part in (after,)]
+    assert (sources, before.fingerprint == after.fingerprint) == (["a.jsonl:2"], False)
+
+
+def test_changes_are_counted_against_the_live_parts(source, run_ingest):
+    """Receipts say how many documents are new, changed and gone."""
+    for name in ("a", "b", "c"):
+        (source / f"{name}.txt").write_text(name)
+    assert {"added": 3, "changed": 0, "removed": 0} == changes(run_ingest()[1])
+    (source / "a.txt").write_text("another")
+    (source / "b.txt").unlink()
+    (source / "d.txt").write_text("d")
+    (source / "e.txt").write_text("e")
+    assert {"added": 2, "changed": 1, "removed": 1} == changes(run_ingest()[1])
+
+
+def test_changes_are_counted_across_another_cutting(source, run_ingest):
+    """A corpus that is cut finer than before has the same documents."""
+    for n in range(6):
+        (source / f"{n}.txt").write_text("Ada")
+    run_ingest(n_bits=0)
+    (source / "0.txt").write_text("Bob")
+    (source / "1.txt").unlink()
+    assert {"added": 0, "changed": 1, "removed": 1} == changes(run_ingest(n_bits=2)[1])
+
+
+def test_spills_of_one_unit_are_merged_in_order(source, run_ingest, monkeypatch):
+    """However often a task spills, the first of duplicates is the first in the source."""
+    monkeypatch.setattr(ingest, "_SPILL_BYTES", 4)
+    (source / "a.jsonl").write_text(lines(*({"id": "x", "text": f"text {n}"} for n in range(4))))
+    [part], _ = run_ingest()
+    assert (["text 0"], 3) == ([document.text for document in rows([part], "documents")], part.counts["rejected"])
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"), [([0], 0), ([1], 0), ([1000], 0), ([1001], 1), ([500, 501], 1), ([4001], 3), ([10**9], 12)]
+)
+def test_units_are_about_as_large_as_wanted(sizes, expected):
+    """2 ** bits units of about 1000 bytes hold the source; there are at most 4096."""
+    assert ingest.unit_bits([SourceFile("a", "a", size) for size in sizes], 1000) == expected
