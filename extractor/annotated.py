@@ -117,7 +117,7 @@ def _spert_sentence(record: Any, where: str) -> AnnotatedSentence:
         raise DataError(f"{where}: wanted tokens, entities and relations as SpERT writes them ({error!r})") from None
     if not words or not isinstance(record["tokens"], list) or not all(isinstance(word, str) for word in words):
         raise DataError(f"{where}: tokens must be a list of at least one string")
-    if not all(isinstance(item.type, str) for item in (*entities, *relations)):
+    if not all(isinstance(name, str) for name in (*(e.type for e in entities), *(r.type for r in relations))):
         raise DataError(f"{where}: a type is no string")
     for entity in entities:
         if not 0 <= entity.start < entity.end <= len(words):

@@ -1,6 +1,7 @@
 """Words to word pieces, windows and batches."""
 
 import doctest
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -45,7 +46,7 @@ def test_windows_cover_all_words(lengths, limit):
 
     assert {word for begin, end in bounds for word in range(begin, end)} == set(range(len(lengths)))
     assert all(sum(lengths[begin:end]) <= limit for begin, end in bounds)
-    assert all(a < b for (a, _), (b, _) in zip(bounds, bounds[1:], strict=False))
+    assert all(a < b for (a, _), (b, _) in pairwise(bounds))
 
 
 @given(st.integers(20, 200), st.integers(8, 64))
@@ -53,7 +54,7 @@ def test_windows_share_a_quarter(n_words, limit):
     """Neighbouring windows of words of one piece share a quarter of their limit."""
     bounds = list(_window_bounds([1] * n_words, limit))
 
-    assert {a_end - b_begin for (_, a_end), (b_begin, _) in zip(bounds, bounds[1:], strict=False)} <= {limit // 4}
+    assert {a_end - b_begin for (_, a_end), (b_begin, _) in pairwise(bounds)} <= {limit // 4}
 
 
 def test_pieces_of_a_window(tokenizer):

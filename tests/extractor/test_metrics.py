@@ -11,12 +11,12 @@ from extractor.metrics import prf, score
 
 GOLD = [
     AnnotatedSentence(
-        tuple("Ada Byron works for Acme Corp in Paris .".split()),
+        ("Ada", "Byron", "works", "for", "Acme", "Corp", "in", "Paris", "."),
         (EntitySpan(0, 2, "Peop"), EntitySpan(4, 6, "Org"), EntitySpan(7, 8, "Loc")),
         (RelationPair(0, 1, "Work_For"), RelationPair(0, 2, "Live_In")),
     ),
     AnnotatedSentence(
-        tuple("Brutus and others killed Caesar".split()),
+        ("Brutus", "and", "others", "killed", "Caesar"),
         (EntitySpan(0, 1, "Peop"), EntitySpan(4, 5, "Peop")),
         (RelationPair(0, 1, "Kill"),),
     ),

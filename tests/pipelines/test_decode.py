@@ -1,5 +1,6 @@
 """Decode: candidates to mentions and relations, on a real Beam runner, without a model."""
 
+import pyarrow as pa
 import pytest
 
 from pipelines import decode
@@ -45,8 +46,6 @@ SECOND = {
 @pytest.fixture
 def inputs(store):
     """The ingest and the extract part of the document; its sentences lie in the table in no order."""
-    import pyarrow as pa
-
     documents = {"documents": to_table("documents", [DOCUMENT]), "rejects": to_table("rejects", [])}
     sentences = {"sentences": pa.Table.from_pylist([SECOND, FIRST], SENTENCES)}
     return (
@@ -108,10 +107,8 @@ def test_ontology_decides_what_a_relation_joins(run_decode):
     assert [(r.head_entity, r.tail_entity, r.confidence) for r in relations] == [(LONDON, ADA, 0.85)]
 
 
-def test_offsets_are_code_points(run, store):
+def test_offsets_are_code_points():
     """An emoji before a mention counts as one."""
-    import pyarrow as pa
-
     document = Document("d1", "d1.txt", "", f"\U0001f600 {TEXT}", "{}", "00" * 32)
     row = SECOND | {"begin": 29, "end": 38, "spans": [29, 32]}
     tables = decode.decode_sentences(

@@ -52,10 +52,11 @@ def test_documents_and_rejects_are_committed(source, run_ingest):
     (source / "b.jsonl").write_text('{"id": 7, "text": "Bob", "year": 1843}\n{"id": 8}\n')
     (source / "c.txt").write_text("")
     [part], _ = run_ingest()
-    assert {"kept": 2, "rejected": 2} == part.counts
-    assert [Document("7", "b.jsonl:1", "", "Bob", '{"year":1843}', BOB), Document("a.txt", "a.txt", "", "Ada", "{}", ADA)] == rows(
-        [part], "documents"
-    )
+    assert part.counts == {"kept": 2, "rejected": 2}
+    assert [
+        Document("7", "b.jsonl:1", "", "Bob", '{"year":1843}', BOB),
+        Document("a.txt", "a.txt", "", "Ada", "{}", ADA),
+    ] == rows([part], "documents")
     assert [
         Reject("ingest", "b.jsonl:2", "8", "no_text", "wanted a string under 'text', got NoneType"),
         Reject("ingest", "c.txt", "c.txt", "empty", "the text is empty"),
@@ -67,7 +68,7 @@ def test_first_of_duplicates_is_kept(source, run_ingest):
     (source / "a.jsonl").write_text(lines({"id": "x", "text": "first"}, {"id": "x", "text": "second"}))
     (source / "b.jsonl").write_text(lines({"id": "x", "text": "third"}))
     [part], _ = run_ingest(unit_bytes=1)
-    assert ["first"] == [document.text for document in rows([part], "documents")]
+    assert [document.text for document in rows([part], "documents")] == ["first"]
     assert [
         Reject("ingest", "a.jsonl:2", "x", "duplicate_id", "the id was taken by a.jsonl:1"),
         Reject("ingest", "b.jsonl:1", "x", "duplicate_id", "the id was taken by a.jsonl:1"),
@@ -117,12 +118,12 @@ def test_changes_are_counted_against_the_live_parts(source, run_ingest):
     """Receipts say how many documents are new, changed and gone."""
     for name in ("a", "b", "c"):
         (source / f"{name}.txt").write_text(name)
-    assert {"added": 3, "changed": 0, "removed": 0} == changes(run_ingest()[1])
+    assert changes(run_ingest()[1]) == {"added": 3, "changed": 0, "removed": 0}
     (source / "a.txt").write_text("another")
     (source / "b.txt").unlink()
     (source / "d.txt").write_text("d")
     (source / "e.txt").write_text("e")
-    assert {"added": 2, "changed": 1, "removed": 1} == changes(run_ingest()[1])
+    assert changes(run_ingest()[1]) == {"added": 2, "changed": 1, "removed": 1}
 
 
 def test_changes_are_counted_across_another_cutting(source, run_ingest):
@@ -132,7 +133,7 @@ def test_changes_are_counted_across_another_cutting(source, run_ingest):
     run_ingest(n_bits=0)
     (source / "0.txt").write_text("Bob")
     (source / "1.txt").unlink()
-    assert {"added": 0, "changed": 1, "removed": 1} == changes(run_ingest(n_bits=2)[1])
+    assert changes(run_ingest(n_bits=2)[1]) == {"added": 0, "changed": 1, "removed": 1}
 
 
 def test_spills_of_one_unit_are_merged_in_order(source, run_ingest, monkeypatch):
@@ -140,7 +141,7 @@ def test_spills_of_one_unit_are_merged_in_order(source, run_ingest, monkeypatch)
     monkeypatch.setattr(ingest, "_SPILL_BYTES", 4)
     (source / "a.jsonl").write_text(lines(*({"id": "x", "text": f"text {n}"} for n in range(4))))
     [part], _ = run_ingest()
-    assert (["text 0"], 3) == ([document.text for document in rows([part], "documents")], part.counts["rejected"])
+    assert ([document.text for document in rows([part], "documents")], part.counts["rejected"]) == (["text 0"], 3)
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def test_tree_is_found_whole_and_sorted(tmp_path):
     for name in ("b.txt", "a/z.jsonl", "a/b/c.txt", "a.txt", "notes.md", ".hidden"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("x")
-    assert ["a/b/c.txt", "a/z.jsonl", "a.txt", "b.txt"] == [file.name for file in find_files([str(tmp_path)])]
+    assert [file.name for file in find_files([str(tmp_path)])] == ["a/b/c.txt", "a/z.jsonl", "a.txt", "b.txt"]
 
 
 def test_sources_keep_their_order(tmp_path):
@@ -42,7 +42,7 @@ def test_sources_keep_their_order(tmp_path):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).write_text("four")
     found = find_files([str(tmp_path / "b"), str(tmp_path / "a" / "y.jsonl")])
-    assert [("x.txt", 4), ("y.jsonl", 4)] == [(file.name, file.n_bytes) for file in found]
+    assert [(file.name, file.n_bytes) for file in found] == [("x.txt", 4), ("y.jsonl", 4)]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_file_that_vanished_is_a_source_error(tmp_path):
 def test_files_are_grouped_by_size():
     """Groups keep the order and hold about as many bytes as wanted; a larger file is alone."""
     files = [SourceFile(name, name, size) for name, size in (("a", 3), ("b", 3), ("c", 20), ("d", 4), ("e", 6))]
-    assert [["a", "b"], ["c"], ["d", "e"]] == [[f.name for f in group] for group in group_files(files, 10)]
+    assert [[f.name for f in group] for group in group_files(files, 10)] == [["a", "b"], ["c"], ["d", "e"]]
 
 
 # Text files
@@ -163,14 +163,14 @@ def test_bad_line_is_a_reject(tmp_path, line, doc_id, reason, detail):
 def test_bad_line_costs_no_other(tmp_path):
     """Lines around a bad one are kept; blank lines are skipped, but counted in the numbers."""
     content = '{"text": "Ada"}\n\n  \r\n{"text": \n{"text": "Bob"}\r\n'
-    assert ["news.jsonl:1", "news.jsonl:4", "news.jsonl:5"] == [record.source for record in records(tmp_path, content)]
+    assert [record.source for record in records(tmp_path, content)] == ["news.jsonl:1", "news.jsonl:4", "news.jsonl:5"]
     assert [Document, Reject, Document] == [type(record) for record in records(tmp_path, content)]
 
 
 def test_number_is_an_id(tmp_path):
     """An id and a title that are numbers become their digits."""
     document = one(tmp_path, '{"id": 12, "title": 4.5, "text": "Ada"}')
-    assert ("12", "4.5") == (document.doc_id, document.title)
+    assert (document.doc_id, document.title) == ("12", "4.5")
 
 
 @pytest.mark.parametrize("line", ['{"text": "Ada"}', '{"id": null, "text": "Ada"}', '{"id": "", "text": "Ada"}'])
@@ -188,12 +188,12 @@ def test_lone_surrogates_are_replaced_one_by_one(tmp_path):
     """A lone surrogate becomes U+FFFD, so that the length stays; a pair is one character."""
     line = r'{"id": "\ud800", "title": "\udfff", "text": "a\ud83db\ud83d\ude00", "x": "\udc00"}'
     document = one(tmp_path, line)
-    assert ("\ufffd", "\ufffd", "a\ufffdb\U0001f600", '{"x":"\ufffd"}') == (
+    assert (
         document.doc_id,
         document.title,
         document.text,
         document.metadata,
-    )
+    ) == ("\ufffd", "\ufffd", "a\ufffdb\U0001f600", '{"x":"\ufffd"}')
 
 
 def test_byte_order_mark_before_a_line_is_no_json(tmp_path):

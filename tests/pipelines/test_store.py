@@ -52,7 +52,7 @@ def test_committed_part_is_found(store):
     """A part is found by stage, unit and fingerprint, with its rows and counts."""
     store.commit("ingest", "00-0000", KEY, numbers(1, 2, 3), {"kept": 3})
     part = store.find("ingest", "00-0000", KEY)
-    assert ([1, 2, 3], 3, {"kept": 3}) == (part.read("numbers")["n"].to_pylist(), part.rows("numbers"), part.counts)
+    assert (part.read("numbers")["n"].to_pylist(), part.rows("numbers"), part.counts) == ([1, 2, 3], 3, {"kept": 3})
 
 
 def test_part_is_not_found_by_another_fingerprint(store):
@@ -65,7 +65,7 @@ def test_part_of_a_scratch_folder_keeps_its_files(store):
     """A folder whose files are already written is committed as it is."""
     folder = store.scratch()
     (folder / "graph.txt").write_bytes(b"a b c .\n")
-    assert b"a b c .\n" == store.commit("graph", "all", KEY, folder, {}).read_bytes("graph.txt")
+    assert store.commit("graph", "all", KEY, folder, {}).read_bytes("graph.txt") == b"a b c .\n"
 
 
 def test_interrupted_commit_leaves_nothing_visible(store):
@@ -73,7 +73,7 @@ def test_interrupted_commit_leaves_nothing_visible(store):
     content = {**numbers(1), "broken": "not a table"}
     with pytest.raises(AttributeError):
         store.commit("ingest", "00-0000", KEY, content, {})
-    assert (None, False) == (store.find("ingest", "00-0000", KEY), (store.root / "parts").exists())
+    assert (store.find("ingest", "00-0000", KEY), (store.root / "parts").exists()) == (None, False)
 
 
 def test_part_without_manifest_is_replaced(store):
@@ -82,18 +82,18 @@ def test_part_without_manifest_is_replaced(store):
     leftover.mkdir(parents=True)
     (leftover / "numbers.parquet").write_bytes(b"half")
     store.commit("ingest", "00-0000", KEY, numbers(1), {})
-    assert [1] == store.find("ingest", "00-0000", KEY).read("numbers")["n"].to_pylist()
+    assert store.find("ingest", "00-0000", KEY).read("numbers")["n"].to_pylist() == [1]
 
 
 def test_second_commit_of_a_fingerprint_keeps_the_first(store):
     """Work that ran twice leaves the part that came first."""
     store.commit("ingest", "00-0000", KEY, numbers(1), {"from": "first"})
     part = store.commit("ingest", "00-0000", KEY, numbers(2), {"from": "second"})
-    assert ([1], {"from": "first"}, []) == (
+    assert (
         part.read("numbers")["n"].to_pylist(),
         store.find("ingest", "00-0000", KEY).counts,
         list(store.tmp.iterdir()),
-    )
+    ) == ([1], {"from": "first"}, [])
 
 
 def test_damaged_byte_is_a_corrupt_part(store):
@@ -123,7 +123,7 @@ def test_published_rows_are_the_globs_rows(store):
     """The files under DIR/tables/TABLE are the live rows, all of them and no others."""
     parts = [store.commit("s", "01-0000", KEY, numbers(1, 2), {}), store.commit("s", "01-0001", KEY, numbers(3), {})]
     store.publish("s", parts, ["numbers"])
-    assert [1, 2, 3] == rows_by_glob(store)
+    assert rows_by_glob(store) == [1, 2, 3]
 
 
 def test_publish_removes_stale_parts(store):
@@ -132,10 +132,10 @@ def test_publish_removes_stale_parts(store):
     store.publish("s", [old], ["numbers"])
     new = store.commit("s", "00-0000", OTHER_KEY, numbers(2, 3), {})
     store.publish("s", [new], ["numbers"])
-    assert ([2, 3], ["00-0000.fedcba9876543210", "live.json"]) == (
+    assert (
         rows_by_glob(store),
         sorted(path.name for path in (store.root / "parts" / "s").iterdir()),
-    )
+    ) == ([2, 3], ["00-0000.fedcba9876543210", "live.json"])
 
 
 def test_live_parts_are_the_last_published(store):
@@ -143,7 +143,7 @@ def test_live_parts_are_the_last_published(store):
     parts = [store.commit("s", unit, KEY, numbers(1), {}) for unit in ("01-0001", "01-0000", "02-0000")]
     store.publish("s", parts[:2], [])
     store.commit("s", "02-0000", OTHER_KEY, numbers(1), {})
-    assert ["01-0000", "01-0001"] == [part.unit for part in store.live("s")]
+    assert [part.unit for part in store.live("s")] == ["01-0000", "01-0001"]
 
 
 def test_nothing_is_live_at_first(store):
@@ -158,7 +158,7 @@ def test_published_files_replace_the_folder(store):
     folder = store.scratch()
     (folder / "new.nq").write_text("new")
     store.publish_files("graph", store.commit("graph", "all", KEY, folder, {}))
-    assert {"new.nq": "new"} == {path.name: path.read_text() for path in (store.root / "graph").iterdir()}
+    assert {path.name: path.read_text() for path in (store.root / "graph").iterdir()} == {"new.nq": "new"}
 
 
 def test_tables_are_hard_links(store):
@@ -178,7 +178,7 @@ def test_tables_are_copies_where_links_cannot_be(store, monkeypatch):
     part = store.commit("s", "00-0000", KEY, numbers(1, 2), {})
     store.publish("s", [part], ["numbers"])
     table = store.root / "tables" / "numbers" / f"{part.name}.parquet"
-    assert ([1, 2], False) == (rows_by_glob(store), table.samefile(part.path / "numbers.parquet"))
+    assert (rows_by_glob(store), table.samefile(part.path / "numbers.parquet")) == ([1, 2], False)
 
 
 # The folder and its lock

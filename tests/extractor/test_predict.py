@@ -1,0 +1,235 @@
+"""Prediction: the same bits whatever the neighbours, windows, odd input."""
+
+import numpy as np
+import pytest
+import torch
+
+from extractor.checkpoint import Checkpoint
+from extractor.decode import decode
+from extractor.model import TwoPhaseConfig, TwoPhaseModel
+from extractor.predict import (
+    Predictor,
+    _Grid,
+    _keep_spans,
+    _pairs_in_rows,
+    bucket_length,
+    open_predictor,
+)
+from extractor.sampling import all_spans
+from schemas.errors import CheckpointError
+
+FLOOR = 1e-6  # low enough for many spans and several chunks of pairs
+MANY_PAIRS = 300
+NAMES = ("Ada", "Byron", "Acme", "Corp", "Paris", "London", "worked", "lives", "in", "for", "the", "1,200", ",", "NATO")
+
+
+def neighbours(n, seed=0, longest=40):
+    """Random sentences of up to `longest` words."""
+    rng = np.random.default_rng(seed)
+    return [rng.choice(NAMES, rng.integers(1, longest)).tolist() for _ in range(n)]
+
+
+@pytest.fixture(scope="module")
+def wide(predictor):
+    """A random model of a real encoder's width, whose matrix products take other paths than tiny ones."""
+    torch.manual_seed(0)
+    encoder = {
+        "model_type": "bert",
+        "vocab_size": predictor.pieces.tokenizer.vocab_size,
+        "hidden_size": 384,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 12,
+        "intermediate_size": 1536,
+        "max_position_embeddings": 64,
+    }
+    config = TwoPhaseConfig(
+        encoder=encoder,
+        entity_types=list(predictor.config.entity_types),
+        relation_types=list(predictor.config.relation_types),
+        max_length=64,
+    )
+    model = TwoPhaseModel(config).eval()
+    checkpoint = Checkpoint(model, predictor.pieces.tokenizer, predictor.ontology)
+    return Predictor(checkpoint, torch.device("cpu"), 1)
+
+
+def test_sentence_alone_equals_sentence_in_company(predictor, sentences, is_equal):
+    """Each sentence alone has, bit for bit, the candidates that it has among forty others, in any place."""
+    others = neighbours(40)
+
+    before = predictor.predict([*others, *sentences], FLOOR)[-len(sentences) :]
+    after = predictor.predict([*sentences[::-1], *others], FLOOR)[: len(sentences)][::-1]
+
+    assert sum(len(c.pairs) for c in before) > MANY_PAIRS
+    for words, first, second in zip(sentences, before, after, strict=True):
+        (alone,) = predictor.predict([words], FLOOR)
+        assert is_equal(alone, first)
+        assert is_equal(alone, second)
+
+
+def test_wide_model_alone_equals_in_company(wide, sentences, is_equal):
+    """The same holds at a real encoder's width."""
+    company = wide.predict([*neighbours(20, longest=12), *sentences], 0.4)[-len(sentences) :]
+
+    assert sum(len(c.pairs) for c in company) > MANY_PAIRS
+    for words, candidates in zip(sentences, company, strict=True):
+        assert is_equal(wide.predict([words], 0.4)[0], candidates)
+
+
+def test_number_of_threads_changes_no_bit(tiny_model, predictor, sentences, is_equal):
+    """One thread and two give the same candidates."""
+    two = open_predictor(tiny_model, "cpu", "fp32", 2)
+    found = [*sentences, *neighbours(40)]
+
+    pairs = zip(predictor.predict(found, FLOOR), two.predict(found, FLOOR), strict=True)
+
+    assert all(is_equal(a, b) for a, b in pairs)
+
+
+def test_torch_threads_are_left_as_they_were(predictor, sentences):
+    """Prediction sets torch's threads for itself alone."""
+    torch.set_num_threads(2)
+    try:
+        predictor.predict(sentences, 0.5)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
+
+
+def test_a_second_call_gives_the_same(predictor, sentences, is_equal):
+    """What was predicted before changes nothing."""
+    first, again = predictor.predict(sentences, FLOOR), predictor.predict(sentences, FLOOR)
+
+    assert all(is_equal(a, b) for a, b in zip(first, again, strict=True))
+
+
+def test_no_sentences(predictor):
+    """No sentences give no candidates."""
+    assert predictor.predict([], 0.1) == []
+
+
+def test_empty_sentence(predictor, sentences, is_equal):
+    """A sentence without words has no candidates, and keeps its place among others."""
+    found = predictor.predict([[], sentences[0], []], 0.1)
+
+    assert [len(c.spans) > 0 for c in found] == [False, True, False]
+    assert (found[0].type_prob.shape, found[0].relation_prob.shape) == ((0, 3), (0, 3))
+    assert is_equal(found[1], predictor.predict(sentences[:1], 0.1)[0])
+
+
+def test_one_word(predictor):
+    """A sentence of one word has no pairs."""
+    (found,) = predictor.predict([["Initech"]], FLOOR)
+
+    assert found.spans.tolist() == [[0, 1]]
+    assert found.pairs.shape == (0, 2)
+
+
+def test_candidates_are_sorted_and_above_the_floor(predictor, sentences):
+    """Spans are sorted, pairs too, and nothing below the floor is kept."""
+    for found in predictor.predict([*sentences, *neighbours(10)], 0.01):
+        assert found.spans.tolist() == sorted(found.spans.tolist())
+        assert found.pairs.tolist() == sorted(found.pairs.tolist())
+        assert found.entity_prob.min(initial=1) >= 0.01
+        assert found.pair_prob.min(initial=1) >= 0.01
+
+
+def test_probabilities_of_types_sum_to_one(predictor, sentences):
+    """Phase two is a softmax over types."""
+    found = predictor.predict(sentences, 0.01)
+
+    assert np.allclose(np.concatenate([c.type_prob for c in found]).sum(axis=1), 1)
+    assert np.allclose(np.concatenate([c.relation_prob for c in found]).sum(axis=1), 1)
+
+
+def test_long_sentence(predictor, sentences):
+    """A sentence longer than the model's input has what its windows have alone, with offsets in its own words."""
+    words = [word for sentence in sentences * 5 for word in sentence]
+    windows = list(predictor.pieces.windows([words]))
+    expected = {}
+    for window in windows:
+        part = words[window.first_word : window.first_word + window.n_words]
+        (found,) = predictor.predict([part], 0.01)
+        for (start, end), probability in zip(found.spans + window.first_word, found.entity_prob, strict=True):
+            expected.setdefault((start, end), set()).add(probability)
+
+    (found,) = predictor.predict([words], 0.01)
+
+    assert len(windows) > 5
+    assert [tuple(span) for span in found.spans] == sorted(expected)
+    assert all(p in expected[tuple(span)] for span, p in zip(found.spans, found.entity_prob, strict=True))
+    assert found.spans[-1, 1] > len(words) - 4
+
+
+def test_mentions_of_a_long_sentence(predictor, sentences):
+    """Mentions far beyond the first window are the words that they should be."""
+    words = ["the"] * 150 + sentences[0]
+
+    mentions, relations = decode(predictor.predict([words], 0.1)[0], predictor.ontology, 0.5)
+
+    texts = {" ".join(words[m.start : m.end]): m for m in mentions}
+    assert texts["Ada Byron"].start == 150
+    assert texts["Acme Corp"].start == 154
+    assert [(mentions[r.head].start, r.type, mentions[r.tail].start) for r in relations] == [(150, "Work_For", 154)]
+
+
+def test_giant_word(predictor):
+    """A word of a hundred thousand characters is one word."""
+    (found,) = predictor.predict([["of", "x" * 100_000, "in"]], FLOOR)
+
+    assert {tuple(span) for span in found.spans.tolist()} <= {tuple(span) for span in all_spans(3, 4).tolist()}
+
+
+@pytest.mark.parametrize(("n_pieces", "length"), [(3, 16), (16, 16), (17, 32), (512, 512), (513, 1024)])
+def test_bucket_length(n_pieces, length):
+    """A window goes into the smallest bucket that holds it."""
+    assert bucket_length(n_pieces) == length
+
+
+def test_encoder_with_odd_positions(wide, sentences):
+    """No batch is longer than the encoder has positions for, though its length is no bucket's."""
+    config = TwoPhaseConfig(**wide.config.to_dict() | {"max_length": 19})
+    config.encoder = wide.config.encoder | {"max_position_embeddings": 19}
+    checkpoint = Checkpoint(TwoPhaseModel(config).eval(), wide.pieces.tokenizer, wide.ontology)
+
+    found = Predictor(checkpoint, torch.device("cpu"), 1).predict(sentences, 0.4)
+
+    assert all(len(c.spans) for c in found)
+
+
+def test_most_spans_of_a_window():
+    """At most two spans a word are kept, the likeliest, and a window's bound counts no other window's spans."""
+    bounds = all_spans(4, 4)
+    row = np.repeat([0, 1], len(bounds))
+    grid = _Grid(None, np.tile(bounds[:, 0], 2), np.tile(bounds[:, 1], 2), row)
+    prob = np.linspace(0.5, 0.9, 2 * len(bounds))
+
+    kept = _keep_spans(prob, grid, np.array([3, 4]), 0.1)
+
+    first, second = kept[row[kept] == 0], kept[row[kept] == 1] - len(bounds)
+    assert bounds[first].tolist() == [[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]]
+    assert bounds[second].tolist() == bounds[2:].tolist()
+
+
+def test_pairs_in_rows():
+    """All ordered pairs of different candidates of one row, and none across rows."""
+    pairs = _pairs_in_rows(np.array([0, 0, 2, 3, 3]))
+
+    assert pairs.tolist() == [[0, 1], [1, 0], [3, 4], [4, 3]]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_gpu_that_is_not_there(tiny_model):
+    """Asking for a GPU where torch sees none is refused with a way out."""
+    with pytest.raises(CheckpointError, match=r"^device cuda: this torch .* sees no GPU; see README"):
+        open_predictor(tiny_model, "cuda", "fp32")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+def test_company_on_a_gpu(tiny_model, sentences, is_equal):
+    """On a GPU too, a sentence alone has the candidates that it has among others."""
+    found = open_predictor(tiny_model, "cuda", "fp32")
+
+    company = found.predict([*neighbours(40), *sentences], FLOOR)[-len(sentences) :]
+
+    assert all(is_equal(found.predict([s], FLOOR)[0], c) for s, c in zip(sentences, company, strict=True))

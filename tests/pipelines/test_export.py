@@ -1,0 +1,259 @@
+"""Export: hand-made tables to graph files, on a real Beam runner."""
+
+import gzip
+import hashlib
+import json
+
+import networkx as nx
+import pyoxigraph
+import pytest
+import rdflib
+
+from pipelines import export
+from schemas.errors import CorruptPartError
+from schemas.identity import bucket, fact_id, statement_id
+from schemas.records import Document, Entity, Evidence, Fact, Mention, Relation
+from schemas.tables import to_table
+
+TEXT = 'Ada Byron lives in "London".\nBob left.'
+ADA, LONDON, BOB = "ada-byron-e648949e78b39f67", "london-933717d6ad550ee7", "bob-84a1b39650b41896"
+LIVES = fact_id(ADA, "Live_In", LONDON)
+STATEMENT = statement_id("a b.txt", (0, 9), (20, 26), "Live_In")
+DOCUMENTS = [
+    Document("a b.txt", "a b.txt", "A \\ letter", TEXT, "{}", "ab" * 32),
+    Document("\u0141\u00f3d\u017a", "news.jsonl:2", "", "Nothing.", "{}", "cd" * 32),
+]
+MENTIONS = [
+    Mention("a b.txt", 0, 0, 9, "Ada Byron", "Peop", 0.9, ADA),
+    Mention("a b.txt", 0, 20, 26, "London", "Loc", 0.8, LONDON),
+    Mention("a b.txt", 1, 29, 32, "Bob", "Peop", 0.7, BOB),
+]
+RELATIONS = [Relation(STATEMENT, LIVES, "a b.txt", 0, 0, 28, "Live_In", 0, 9, ADA, 20, 26, LONDON, 0.75)]
+ENTITIES = [
+    Entity(LONDON, "Loc", "London", 1, 1, 0.8),
+    Entity(ADA, "Peop", "Ada Byron", 1, 1, 0.9),
+    Entity(BOB, "Peop", "Bob", 1, 1, 0.7),
+]
+FACTS = [Fact(LIVES, ADA, "Live_In", LONDON, 0.75, 1, 1)]
+EVIDENCE = [Evidence(LIVES, STATEMENT, "a b.txt", 0, 28, 0, 9, 20, 26, 0.75)]
+KG = "https://kg.example.org/"
+SETTINGS = {
+    "base_iri": KG,
+    "dataset": "kg",
+    "ontology": {
+        "entities": {"Peop": {}, "Loc": {}},
+        "relations": {"Live_In": {"head": ["Peop"], "tail": ["Loc"]}},
+    },
+    "run_key": "3f9a",
+    "model": "ef" * 32,
+    "model_name": "small",
+    "configuration": {"min_confidence": 0.5},
+}
+FORMATS = ("graphml", "json", "nq")
+
+
+@pytest.fixture
+def parts(store):
+    """The parts of one unit and one partition, by stage."""
+
+    def commit(stage, letter, **tables):
+        rows = {name: to_table(name, records) for name, records in tables.items()}
+        return [store.commit(stage, "00-0000", letter * 64, rows, {})]
+
+    return {
+        "ingest": commit("ingest", "a", documents=DOCUMENTS, rejects=[]),
+        "decode": commit("decode", "b", mentions=MENTIONS, relations=RELATIONS),
+        "aggregate": commit("aggregate", "c", entities=ENTITIES, facts=FACTS, evidence=EVIDENCE),
+    }
+
+
+@pytest.fixture
+def run_export(run, store, parts):
+    """Exports; returns the graph's part."""
+
+    def run_export(formats=FORMATS, key="d" * 64, **settings):
+        settings = SETTINGS | settings
+        done, tasks, units = export.plan(store, parts["ingest"], parts["decode"], parts["aggregate"], settings)
+        keys = {part.unit: part.fingerprint for part in done} | {task["unit"]: task["fingerprint"] for task in tasks}
+        settings |= {
+            "key": key,
+            "members": [(unit, keys[unit]) for unit in units],
+            "formats": formats,
+            "aggregated": [(part.unit, part.fingerprint) for part in parts["aggregate"]],
+        }
+        receipts = run(store, "export", tasks, settings)
+        assert receipts["all"]["members"] == sorted(task["unit"] for task in tasks)
+        return store.find("graph", "all", key)
+
+    return run_export
+
+
+def quads(graph):
+    return gzip.decompress(graph.read_bytes("graph.nq.gz"))
+
+
+def network(graph, name):
+    """The graph that NetworkX loads from one of its two files."""
+    data = gzip.decompress(graph.read_bytes(name))
+    if name == "graph.json.gz":
+        return nx.node_link_graph(json.loads(data), edges="edges")
+    return nx.parse_graphml(data.decode(), force_multigraph=True)
+
+
+def terms(dataset):
+    """An rdflib dataset as canonical lines, to be compared with pyoxigraph's."""
+    return {
+        str(pyoxigraph.Quad(*(pyoxigraph_term(term) for term in (s, p, o)), pyoxigraph.NamedNode(str(g))))
+        for s, p, o, g in dataset.quads()
+    }
+
+
+def pyoxigraph_term(term):
+    if isinstance(term, rdflib.URIRef):
+        return pyoxigraph.NamedNode(str(term))
+    return pyoxigraph.Literal(str(term), datatype=term.datatype and pyoxigraph.NamedNode(str(term.datatype)))
+
+
+def test_graph_folder_has_the_wanted_files(run_export):
+    """The ontology is always there; the formats are those that were asked for."""
+    assert sorted(run_export().files) == ["graph.graphml.gz", "graph.json.gz", "graph.nq.gz", "ontology.ttl"]
+    assert sorted(run_export(formats=("json",), key="e" * 64).files) == ["graph.json.gz", "ontology.ttl"]
+
+
+def test_two_parsers_read_the_same_quads(run_export):
+    """pyoxigraph and rdflib read the same set, which has as many quads as lines and as the part counts."""
+    graph = run_export()
+    lines = quads(graph)
+    oxigraph = {str(quad) for quad in pyoxigraph.parse(lines, format=pyoxigraph.RdfFormat.N_QUADS)}
+    dataset = rdflib.Dataset()
+    dataset.parse(data=lines.decode(), format="nquads")
+    assert terms(dataset) == oxigraph
+    assert (len(oxigraph), graph.counts["quads"]) == (lines.count(b"\n"), lines.count(b"\n"))
+
+
+def test_sha256_is_of_the_uncompressed_bytes(run_export):
+    """The part tells the hash by which run.json and loaders know the graph."""
+    graph = run_export()
+    assert graph.counts["sha256"] == hashlib.sha256(quads(graph)).hexdigest()
+
+
+def test_named_graphs_stand_together(run_export):
+    """Provenance comes first, then the buckets in order, then each document; none is met twice."""
+    graphs = list(dict.fromkeys(line.rsplit(b" ", 2)[1].decode() for line in quads(run_export()).splitlines()))
+    buckets = sorted({bucket(name) for name in (ADA, LONDON, BOB, LIVES)})
+    assert graphs[: 1 + len(buckets)] == [
+        f"<{KG}kg/graph/provenance/3f9a>",
+        *(f"<{KG}kg/graph/kg/{number:02x}>" for number in buckets),
+    ]
+    assert graphs[1 + len(buckets) :] == [f"<{KG}kg/graph/doc/a%20b.txt>", f"<{KG}kg/graph/doc/%C5%81%C3%B3d%C5%BA>"]
+
+
+def test_fact_is_a_triple_with_evidence(run_export):
+    """The triple stands in its bucket's graph, beside the statement that names its evidence."""
+    lines = quads(run_export()).decode().splitlines()
+    graph = f"<{KG}kg/graph/kg/{bucket(LIVES):02x}>"
+    assert f"<{KG}entity/{ADA}> <{KG}vocab#Live_In> <{KG}entity/{LONDON}> {graph} ." in lines
+    derived = "<http://www.w3.org/ns/prov#wasDerivedFrom>"
+    assert f"<{KG}kg/statement/a-{LIVES}> {derived} <{KG}kg/statement/x-{STATEMENT}> {graph} ." in lines
+
+
+@pytest.mark.parametrize("name", ["graph.graphml.gz", "graph.json.gz"])
+def test_networks_have_all_attributes(run_export, name):
+    """Nodes and edges of both files have the entities' and facts' fields."""
+    graph = network(run_export(), name)
+    assert dict(graph.nodes(data=True)) == {
+        f"{KG}entity/{key}": {
+            "entity_id": key,
+            "type": type_name,
+            "name": label,
+            "n_mentions": 1,
+            "n_documents": 1,
+            "confidence": confidence,
+        }
+        for key, type_name, label, confidence in (
+            (ADA, "Peop", "Ada Byron", 0.9),
+            (BOB, "Peop", "Bob", 0.7),
+            (LONDON, "Loc", "London", 0.8),
+        )
+    }
+    assert list(graph.edges(keys=True, data=True)) == [
+        (
+            f"{KG}entity/{ADA}",
+            f"{KG}entity/{LONDON}",
+            f"a-{LIVES}",
+            {
+                "fact_id": LIVES,
+                "relation": "Live_In",
+                "iri": f"{KG}vocab#Live_In",
+                "confidence": 0.75,
+                "n_evidence": 1,
+                "n_documents": 1,
+                "evidence": '[{"doc_id":"a b.txt","sentence":[0,28],"head":[0,9],"tail":[20,26],"confidence":0.75}]',
+            },
+        )
+    ]
+
+
+def test_networks_are_equal(run_export):
+    """GraphML and node-link JSON load to equal graphs."""
+    graph = run_export()
+    assert nx.utils.graphs_equal(network(graph, "graph.graphml.gz"), network(graph, "graph.json.gz"))
+
+
+def test_empty_tables_are_a_graph(run, store):
+    """A corpus in which nothing was found has provenance, and networks without nodes."""
+    empty = {name: to_table(name, []) for name in ("entities", "facts", "evidence")}
+    part = store.commit("aggregate", "00-0000", "c" * 64, empty, {})
+    _, tasks, units = export.plan(store, [], [], [part], SETTINGS)
+    members = [(task["unit"], task["fingerprint"]) for task in tasks]
+    settings = SETTINGS | {
+        "key": "d" * 64,
+        "members": members,
+        "formats": FORMATS,
+        "aggregated": [("00-0000", "c" * 64)],
+    }
+    run(store, "export", tasks, settings)
+    graph = store.find("graph", "all", "d" * 64)
+    assert units == ["provenance", "kg-00-0000"]
+    assert {line.rsplit(b" ", 2)[1] for line in quads(graph).splitlines()} == {
+        b"<https://kg.example.org/kg/graph/provenance/3f9a>"
+    }
+    assert (len(network(graph, "graph.graphml.gz")), len(network(graph, "graph.json.gz"))) == (0, 0)
+
+
+def test_unchanged_members_are_reused(run_export, store, parts):
+    """Another run's key makes provenance and documents anew, and leaves entities and facts as they are."""
+    run_export()
+    done, tasks, _ = export.plan(
+        store, parts["ingest"], parts["decode"], parts["aggregate"], SETTINGS | {"run_key": "4b0c"}
+    )
+    assert ([part.unit for part in done], [task["unit"] for task in tasks]) == (
+        ["kg-00-0000"],
+        ["provenance", "doc-00-0000"],
+    )
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-20], lambda data: data[:-9] + b"\0" + data[-8:]])
+def test_damaged_member_is_refused(run_export, store, damage):
+    """A member that is cut or altered comes into no graph, though only the other members are made anew."""
+    run_export()
+    [path] = (store.root / "parts" / "export").glob("kg-*/quads.nq.gz")
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(CorruptPartError, match="not the bytes that were committed"):
+        run_export(run_key="4b0c", key="e" * 64)
+    assert store.find("graph", "all", "e" * 64) is None
+
+
+def test_equal_input_makes_equal_files(run_export, store):
+    """A second export from the same parts has the same bytes in every file: no dates, no names."""
+    first, second = run_export(), run_export(key="e" * 64)
+    assert {name: file["sha256"] for name, file in first.files.items()} == {
+        name: file["sha256"] for name, file in second.files.items()
+    }
+
+
+def test_member_has_many_batches_of_lines(tmp_path):
+    """More lines than are written at once are all written, and counted."""
+    lines = [f"<a:{n}> <a:p> <a:o> <a:g> .\n" for n in range(10_000)]
+    assert export.write_member(tmp_path / "m.gz", lines) == {"quads": 10_000}
+    assert gzip.decompress((tmp_path / "m.gz").read_bytes()).decode() == "".join(lines)
