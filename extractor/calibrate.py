@@ -1,7 +1,7 @@
 """Fits a calibration to annotated sentences that the model was not trained on, and shows what it did.
 
-Reported errors are cross-fitted: the sentences are dealt into folds, and each fold is scored with temperatures fitted to
-the others. The stored temperatures are fitted to all.
+Reported errors are cross-fitted: the sentences are dealt into folds, and each fold is scored with temperatures that
+were fitted to the others. The stored temperatures are fitted to all.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def calibrate(
     ontology: Ontology,
     wanted_precision: float = 0.0,
 ) -> CalibrationReport:
-    """Fits temperatures, and with `wanted_precision` a threshold for each type, to candidates of annotated sentences."""
+    """Fits temperatures, and with `wanted_precision` a threshold a type, to candidates of annotated sentences."""
     folds = [range(k, len(sentences), N_FOLDS) for k in range(min(N_FOLDS, len(sentences)))]
     scaled: dict[int, Candidates] = {}
     for fold in folds:
@@ -72,9 +72,7 @@ def calibrate(
     return CalibrationReport(calibration, before, after)
 
 
-def fit(
-    candidates: Sequence[Candidates], sentences: Sequence[AnnotatedSentence], ontology: Ontology
-) -> Calibration:
+def fit(candidates: Sequence[Candidates], sentences: Sequence[AnnotatedSentence], ontology: Ontology) -> Calibration:
     """The four temperatures: phase one on all candidate spans, and on pairs of decoded mentions; phase two on gold."""
     entity_column = {name: i for i, name in enumerate(ontology.entity_names)}
     relation_column = {name: i for i, name in enumerate(ontology.relation_names)}
@@ -96,7 +94,10 @@ def fit(
                 if key in related:
                     relations.append((found.relation_prob[i], related[key]))
     return Calibration(
-        fit_binary(*_columns(spans)), fit_types(*_columns(types)), fit_binary(*_columns(pairs)), fit_types(*_columns(relations))
+        entity=fit_binary(*_columns(spans)),
+        entity_type=fit_types(*_columns(types)),
+        relation=fit_binary(*_columns(pairs)),
+        relation_type=fit_types(*_columns(relations)),
     )
 
 
@@ -171,5 +172,5 @@ def _panel(x: int, y: int, title: str, found: Outcomes, n_bins: int) -> str:
         f'<rect x="{x}" y="{y}" width="{size}" height="{size}" fill="none" stroke="#999"/>'
         f'<line x1="{x}" y1="{y + size}" x2="{x + size}" y2="{y}" stroke="#c33" stroke-dasharray="4 3"/>'
         + "".join(bars)
-        + f'<text x="{x + size / 2}" y="{y + size + 26}" text-anchor="middle" fill="#333">confidence (items below)</text>'
+        + f'<text x="{x + size / 2}" y="{y + size + 26}" text-anchor="middle">confidence; items in each bin</text>'
     )

@@ -1,8 +1,8 @@
 """Temperature scaling: the probabilities of both phases made to mean what they say.
 
-A softmax over logits z becomes a softmax over z / T, one T for each of the four outputs (is it an entity, which type, is it
-a relation, which type), fitted to the likelihood of data that the model was not trained on. Stored beside the weights as
-calibration.json; applied to candidates before they are decoded, so a new calibration never needs the model again.
+A softmax over logits z becomes a softmax over z / T, one T for each of the four outputs (is it an entity, which type,
+is it a relation, which type), fitted to the likelihood of data that the model was not trained on. Stored beside the
+weights as calibration.json; applied to candidates before they are decoded, so it never needs the model again.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ class DygieDocument:
     """A document.
 
     Attributes:
-        n_lost: what sentences can't hold: coreference clusters, events, and entities or relations over a sentence's end.
+        n_lost: what sentences can't hold: clusters, events, and entities or relations over a sentence's end.
     """
 
     key: str

@@ -16,8 +16,17 @@ INTERVALS = ((0, 3), (4, 7), (8, 11), (12, None))
 
 # Table 1, 2 and 6 of the paper, under the data's names.
 PAPER_COUNTS = {
-    **{"Other": 592, "Org": 786, "Peop": 1370, "Loc": 1541, "Not-Entity": 101555},
-    **{"Kill": 229, "Located_In": 312, "Work_For": 325, "OrgBased_In": 317, "Live_In": 421, "Not-Relation": 12915},
+    "Other": 592,
+    "Org": 786,
+    "Peop": 1370,
+    "Loc": 1541,
+    "Not-Entity": 101555,
+    "Kill": 229,
+    "Located_In": 312,
+    "Work_For": 325,
+    "OrgBased_In": 317,
+    "Live_In": 421,
+    "Not-Relation": 12915,
 }
 PAPER_DISTANCES = {
     "Live_In": (39.0, 27.6, 10.5, 22.9),

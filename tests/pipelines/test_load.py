@@ -204,7 +204,7 @@ def proxy(endpoint):
 def waits(monkeypatch):
     """The seconds that a load would have slept between tries, without sleeping."""
     waits = []
-    monkeypatch.setattr(load_module.time, "sleep", waits.append)
+    monkeypatch.setattr("pipelines.graph_store.time.sleep", waits.append)
     return waits
 
 
