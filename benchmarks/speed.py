@@ -1,8 +1,8 @@
 """Prediction against its bare encoder on the same batches, in one run: `make bench`.
 
-Rounds of both are interleaved; the ratio is the median of the rounds' ratios. Both run the same fixed-shape batches on the
-same number of threads. The whole of prediction (word pieces, batches, spans, pairs, arrays) is on one side, the encoder's
-forward alone on the other.
+Rounds of both are interleaved; the ratio is the median of the rounds' ratios. Both run the same fixed-shape batches on
+the same number of threads. The whole of prediction (word pieces, batches, spans, pairs, arrays) is on one side, the
+encoder's forward alone on the other.
 """
 
 from __future__ import annotations

@@ -103,7 +103,10 @@ class Extractor:
         mentions: list[ExtractedMention],
         relations: list[ExtractedRelation],
     ) -> None:
-        chosen, pairs = decode(candidates, self.predictor.ontology, min_confidence)
+        calibration = self.predictor.calibration
+        chosen, pairs = decode(
+            calibration.apply(candidates), self.predictor.ontology, min_confidence, calibration.thresholds
+        )
         here = [ExtractedMention(m.start, m.end, text[m.start : m.end], m.type, m.confidence) for m in chosen]
         mentions.extend(here)
         relations.extend(ExtractedRelation(here[p.head], here[p.tail], p.type, p.confidence) for p in pairs)

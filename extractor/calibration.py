@@ -16,8 +16,8 @@ import numpy as np
 
 from extractor.candidates import Candidates
 from schemas.errors import CheckpointError
+from schemas.modelfolder import CALIBRATION
 
-FILE = "calibration.json"
 _TINY = 1e-12
 
 
@@ -47,7 +47,7 @@ class Calibration:
 
     def save(self, folder: Path) -> None:
         """Writes calibration.json into a model folder."""
-        (folder / FILE).write_text(json.dumps(asdict(self), indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        (folder / CALIBRATION).write_text(json.dumps(asdict(self), indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def load_calibration(folder: Path) -> Calibration:
@@ -56,7 +56,7 @@ def load_calibration(folder: Path) -> Calibration:
     Raises:
         CheckpointError: the file is not what `Calibration.save` writes.
     """
-    path = folder / FILE
+    path = folder / CALIBRATION
     if not path.is_file():
         return Calibration()
     try:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
+from extractor.calibration import Calibration, load_calibration
 from extractor.model import TwoPhaseConfig, TwoPhaseModel
 from schemas.errors import CheckpointError, KgmillError
 from schemas.modelfolder import check_model_folder
@@ -31,6 +32,7 @@ class Checkpoint:
     model: TwoPhaseModel
     tokenizer: PreTrainedTokenizerBase
     ontology: Ontology
+    calibration: Calibration = field(default_factory=Calibration)
 
 
 def load_checkpoint(folder: Path, device: torch.device, dtype: torch.dtype = torch.float32) -> Checkpoint:
@@ -54,7 +56,7 @@ def load_checkpoint(folder: Path, device: torch.device, dtype: torch.dtype = tor
     if info["missing_keys"] or info["mismatched_keys"]:
         names = sorted(map(str, (*info["missing_keys"], *info["mismatched_keys"])))
         raise CheckpointError(f"{folder}: weights don't fit config.json: {', '.join(names[:3])} ({len(names)} in all)")
-    return Checkpoint(model.to(device).eval(), tokenizer, ontology)
+    return Checkpoint(model.to(device).eval(), tokenizer, ontology, load_calibration(folder))
 
 
 def new_checkpoint(encoder: str, ontology: Ontology, options: dict) -> Checkpoint:

@@ -6,6 +6,7 @@ times phase two, each a softmax.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,32 +36,41 @@ class DecodedRelation:
 
 
 def decode(
-    candidates: Candidates, ontology: Ontology, min_confidence: float
+    candidates: Candidates,
+    ontology: Ontology,
+    min_confidence: float,
+    thresholds: Mapping[str, float] | None = None,
 ) -> tuple[list[DecodedMention], list[DecodedRelation]]:
-    """The mentions and relations of a sentence.
+    """The mentions and relations of a sentence; `thresholds` has the least confidence of a type, where it is its own.
 
     Mentions: the surest first; one that overlaps a surer one is dropped, unless the ontology lets entities overlap.
     Relations: only types that the ontology allows between the two mentions' types; of a pair and its reverse with the
     same type, the surer (for a symmetric type the one whose head comes first).
     """
-    chosen = _choose_spans(candidates, ontology, min_confidence)
+    own = thresholds or {}
+    chosen = _choose_spans(candidates, ontology, _least(ontology.entity_names, min_confidence, own))
     mentions = [
         DecodedMention(int(start), int(end), ontology.entity_names[column], confidence)
         for _, start, end, column, confidence in chosen
     ]
     mention_of = {row: i for i, (row, *_) in enumerate(chosen)}
     columns = {row: column for row, _, _, column, _ in chosen}
-    return mentions, _choose_relations(candidates, ontology, min_confidence, mention_of, columns)
+    least = _least(ontology.relation_names, min_confidence, own)
+    return mentions, _choose_relations(candidates, ontology, least, mention_of, columns)
+
+
+def _least(names: Sequence[str], min_confidence: float, own: Mapping[str, float]) -> np.ndarray:
+    return np.array([own.get(name, min_confidence) for name in names])
 
 
 def _choose_spans(
-    candidates: Candidates, ontology: Ontology, min_confidence: float
+    candidates: Candidates, ontology: Ontology, least_E: np.ndarray
 ) -> list[tuple[int, int, int, int, float]]:
     if not len(candidates.spans):
         return []
     column = candidates.type_prob.argmax(axis=1)
     confidence = candidates.entity_prob.astype(np.float64) * candidates.type_prob.max(axis=1)
-    rows = np.flatnonzero(confidence >= min_confidence)
+    rows = np.flatnonzero(confidence >= least_E[column])
     start, end = candidates.spans[:, 0], candidates.spans[:, 1]
     order = rows[np.lexsort((end[rows], start[rows], -confidence[rows]))]
     chosen: list[tuple[int, int, int, int, float]] = []
@@ -74,7 +84,7 @@ def _choose_spans(
 def _choose_relations(
     candidates: Candidates,
     ontology: Ontology,
-    min_confidence: float,
+    least_R: np.ndarray,
     mention_of: dict[int, int],
     columns: dict[int, int],
 ) -> list[DecodedRelation]:
@@ -82,12 +92,12 @@ def _choose_relations(
         return []
     best: dict[tuple[int, int, int], tuple[float, int, int]] = {}
     confident = candidates.pair_prob.astype(np.float64)[:, None] * candidates.relation_prob
-    for i in np.flatnonzero(confident.max(axis=1, initial=0.0) >= min_confidence).tolist():
+    for i in np.flatnonzero((confident >= least_R).any(axis=1)).tolist():
         head, tail = candidates.pairs[i].tolist()
         if head not in mention_of or tail not in mention_of:
             continue
         allowed = ontology.allowed[columns[head]][columns[tail]]
-        for column in np.flatnonzero((confident[i] >= min_confidence) & allowed).tolist():
+        for column in np.flatnonzero((confident[i] >= least_R) & allowed).tolist():
             key = (min(head, tail), max(head, tail), column)
             best[key] = max(best.get(key, (-1.0, 0, 0)), (float(confident[i, column]), -head, -tail))
     relations = []

@@ -28,7 +28,8 @@ def evaluate(
     for begin in range(0, len(sentences), _BATCH):
         words = [sentence.words for sentence in sentences[begin : begin + _BATCH]]
         found = predictor.predict(words, floor)
-        predicted.extend(decode(candidates, ontology, min_confidence) for candidates in found)
+        scaled = map(predictor.calibration.apply, found)
+        predicted.extend(decode(c, ontology, min_confidence, predictor.calibration.thresholds) for c in scaled)
     seconds = time.perf_counter() - started
     return {**score(sentences, predicted), "n_sentences": len(sentences), "seconds": round(seconds, 3)}
 

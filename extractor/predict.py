@@ -44,6 +44,7 @@ class Predictor:
         self.device = device
         self.config = checkpoint.model.config
         self.ontology = checkpoint.ontology
+        self.calibration = checkpoint.calibration
         self.pieces = WordPieces(checkpoint.tokenizer, self.config.max_length)
         self.n_threads = (n_threads or torch.get_num_threads()) if device.type == "cpu" else 1
         with torch.inference_mode():

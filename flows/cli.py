@@ -88,6 +88,15 @@ def parser() -> argparse.ArgumentParser:
     predict.add_argument("files", metavar="FILE", nargs="*", help="text files; none: standard input")
     predict.add_argument("--text", help="the text itself")
     predict.add_argument("--min-confidence", type=float, default=0.5, metavar="P")
+    calibrate = _command(
+        commands, "calibrate", "fit a model's confidence to data it was not trained on", "model:calibrate"
+    )
+    _model_options(calibrate)
+    calibrate.add_argument("--data", metavar="FILE", required=True)
+    calibrate.add_argument("--format", default="spert", choices=_FORMATS)
+    calibrate.add_argument("--into", metavar="FOLDER", help="model folder to write calibration.json into (the model's)")
+    calibrate.add_argument("--wanted-precision", type=float, default=0.0, metavar="P", help="choose a threshold a type")
+    calibrate.add_argument("--svg", metavar="FILE", help="write a reliability diagram")
     stats = _command(commands, "stats", "data distributions, beside the paper's", "model:stats")
     stats.add_argument("data", metavar="FILE", nargs="+")
     stats.add_argument("--format", default="spert", choices=_FORMATS)

@@ -76,6 +76,35 @@ def _rounded(row: dict[str, Any]) -> dict[str, Any]:
     return row | {"confidence": round(row["confidence"], 6)}
 
 
+def calibrate(options: Namespace) -> None:
+    """`kgmill calibrate`: temperatures, and thresholds where a precision is wanted, into calibration.json."""
+    folder = find_model(options.model)
+    into = find_model(options.into) if options.into else folder
+    from extractor.annotated import check_types, read_annotated
+    from extractor.calibrate import calibrate as run
+    from extractor.calibrate import reliability_svg
+    from extractor.predict import open_predictor
+
+    sentences = read_annotated([options.data], options.format)
+    predictor = open_predictor(folder, options.device, options.precision)
+    check_types(sentences, predictor.ontology, options.data)
+    candidates = predictor.predict([sentence.words for sentence in sentences], 0.02)
+    report = run(candidates, sentences, predictor.ontology, options.wanted_precision)
+    report.calibration.save(into)
+    c = report.calibration
+    print(
+        f"temperatures: entity {c.entity}, entity type {c.entity_type}, relation {c.relation}, "
+        f"relation type {c.relation_type}"
+    )
+    print(f"{'':12}{'items':>7}{'error before':>14}{'after':>8}   (expected calibration error, cross-fitted)")
+    for name, before in report.before.items():
+        print(f"{name:12}{len(before.confidence):>7}{100 * before.ece:>13.1f}%{100 * report.after[name].ece:>7.1f}%")
+    for name, threshold in sorted(c.thresholds.items()):
+        print(f"  {name}: precision {options.wanted_precision} from confidence {threshold} on")
+    if options.svg:
+        Path(options.svg).write_text(reliability_svg(report), encoding="utf-8")
+
+
 def stats(options: Namespace) -> None:
     """`kgmill stats`: data distributions beside the paper's."""
     from extractor.annotated import read_annotated

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 import schemas
+from extractor.calibration import load_calibration
 from pipelines import aggregate, decode, export, extract, ingest
 from pipelines.job import Descriptor, Request, read_receipts
 from pipelines.sources import find_files
@@ -132,7 +133,7 @@ class Build:
         self.store.publish("extract", self.parts["extract"], [])
 
     def _decode(self, report: StageReport) -> None:
-        settings = {"ontology": self.ontology.model_dump(mode="json"), "min_confidence": self.config.min_confidence}
+        settings = self.decode_settings
         done, tasks = decode.plan(self.store, self.parts["ingest"], self.parts["extract"], settings)
         receipts = self._run("decode", tasks, settings, len(tasks), report) if tasks else {}
         self._finish_units("decode", done, receipts, report)
@@ -231,8 +232,16 @@ class Build:
     @property
     def run_key(self) -> str:
         """16 hex digits that name the activity behind the statements: model, settings and ontology, no time."""
-        made = {"extract": self.extract_key, "min_confidence": self.config.min_confidence}
-        return fingerprint(made | {"ontology": self.ontology.model_dump(mode="json")})[:16]
+        return fingerprint({"extract": self.extract_key, "decode": self.decode_settings})[:16]
+
+    @property
+    def decode_settings(self) -> dict[str, Any]:
+        """What decides how candidates become mentions and relations."""
+        return {
+            "ontology": self.ontology.model_dump(mode="json"),
+            "min_confidence": self.config.min_confidence,
+            "calibration": asdict(load_calibration(self.model_folder)),
+        }
 
     def finish(self) -> dict[str, Any]:
         """Publishes the rejects and writes run.json; returns its content.

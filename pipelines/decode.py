@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
 
+from extractor.calibration import Calibration
 from extractor.candidates import Candidates
 from extractor.decode import decode
 from pipelines.extract import sentence_candidates
@@ -63,23 +64,36 @@ def decode_sentences(
 ) -> dict[str, pa.Table]:
     """The mentions and relations tables of a unit, in the order of its documents and sentences."""
     ontology = parse_ontology(settings["ontology"], "ontology")
+    calibration = Calibration(**settings.get("calibration", {}))
     columns = (len(ontology.entities), len(ontology.relations))
     rank = {doc_id: i for i, doc_id in enumerate(documents)}
     mentions: list[Mention] = []
     relations: list[Relation] = []
     rows = sorted(sentence_candidates(sentences, columns), key=lambda r: (rank[r[0]["doc_id"]], r[0]["sentence"]))
     for row, candidates in rows:
-        found = decode_sentence(documents[row["doc_id"]], row, candidates, ontology, settings["min_confidence"])
+        found = decode_sentence(
+            documents[row["doc_id"]],
+            row,
+            calibration.apply(candidates),
+            ontology,
+            settings["min_confidence"],
+            calibration.thresholds,
+        )
         mentions.extend(found[0])
         relations.extend(found[1])
     return {"mentions": to_table("mentions", mentions), "relations": to_table("relations", relations)}
 
 
 def decode_sentence(
-    document: Document, row: dict[str, Any], candidates: Candidates, ontology: Ontology, min_confidence: float
+    document: Document,
+    row: dict[str, Any],
+    candidates: Candidates,
+    ontology: Ontology,
+    min_confidence: float,
+    thresholds: Mapping[str, float] | None = None,
 ) -> tuple[list[Mention], list[Relation]]:
     """The mentions and relations of one sentence, with the document's own text."""
-    chosen, pairs = decode(candidates, ontology, min_confidence)
+    chosen, pairs = decode(candidates, ontology, min_confidence, thresholds)
     mentions = [
         Mention(
             document.doc_id,

@@ -12,6 +12,7 @@ from schemas.identity import fingerprint
 from schemas.ontology import load_ontology
 
 WEIGHTS = "model.safetensors"
+CALIBRATION = "calibration.json"
 REQUIRED = (WEIGHTS, "config.json", "ontology.toml", "tokenizer_config.json")
 MODEL_TYPE = "kgmill-two-phase"
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
@@ -94,6 +95,8 @@ def _check_weights(path: Path) -> None:
 def model_fingerprint(folder: Path) -> str:
     """SHA-256 over all that decides a model's scores: weights, configuration, ontology and tokenizer.
 
+    The calibration is not among them: it is applied when candidates are decoded.
+
     Raises:
         CheckpointError: the folder holds no kgmill model.
     """
@@ -101,7 +104,8 @@ def model_fingerprint(folder: Path) -> str:
     decisive = sorted(
         path
         for path in folder.iterdir()
-        if path.suffix in {".safetensors", ".json", ".txt"} or path.name == "ontology.toml"
+        if (path.suffix in {".safetensors", ".json", ".txt"} and path.name != CALIBRATION)
+        or path.name == "ontology.toml"
     )
     return fingerprint({path.name: _file_digest(path) for path in decisive})
 

@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from extractor.checkpoint import Checkpoint
-from extractor.decode import decode
 from extractor.model import TwoPhaseConfig, TwoPhaseModel
 from extractor.predict import (
     Predictor,
@@ -159,18 +158,6 @@ def test_long_sentence(predictor, sentences):
     assert [tuple(span) for span in found.spans] == sorted(expected)
     assert all(p in expected[tuple(span)] for span, p in zip(found.spans, found.entity_prob, strict=True))
     assert found.spans[-1, 1] > len(words) - 4
-
-
-def test_mentions_of_a_long_sentence(predictor, sentences):
-    """Mentions far beyond the first window are the words that they should be."""
-    words = ["the"] * 150 + sentences[0]
-
-    mentions, relations = decode(predictor.predict([words], 0.1)[0], predictor.ontology, 0.5)
-
-    texts = {" ".join(words[m.start : m.end]): m for m in mentions}
-    assert texts["Ada Byron"].start == 150
-    assert texts["Acme Corp"].start == 154
-    assert [(mentions[r.head].start, r.type, mentions[r.tail].start) for r in relations] == [(150, "Work_For", 154)]
 
 
 def test_giant_word(predictor):

@@ -1,0 +1,131 @@
+"""The Python API, and what importing the package takes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import extractor
+from extractor import Extractor
+from extractor.candidates import Candidates, empty
+
+TEXT = "Ada  Byron worked for “Acme Corp” in Paris. Carl May killed Dora Lane in Rome."
+NAMES = {"Ada  Byron", "Acme Corp", "Paris", "Carl May", "Dora Lane", "Rome"}
+
+
+@pytest.fixture(scope="module")
+def tiny(predictor):
+    """An extractor with the tiny model."""
+    return Extractor(predictor)
+
+
+def test_offsets_give_the_text_of_mentions(tiny):
+    """A mention's offsets are characters of its text, over several sentences."""
+    (found,) = tiny.extract([TEXT], min_confidence=0.3)
+
+    assert [TEXT[m.begin : m.end] for m in found.mentions] == [m.text for m in found.mentions]
+    assert [m.begin for m in found.mentions] == sorted(m.begin for m in found.mentions)
+    assert {"Carl May", "Dora Lane"} <= {m.text for m in found.mentions}
+    assert {m.text for m in found.mentions} <= NAMES
+
+
+def test_relations_join_mentions(tiny):
+    """A relation holds its two mentions, with their types."""
+    (found,) = tiny.extract(["Ada Byron worked for Acme Corp in Paris ."])
+
+    assert [(r.head.text, r.head.type, r.type, r.tail.text, r.tail.type) for r in found.relations] == [
+        ("Ada Byron", "Peop", "Work_For", "Acme Corp", "Org")
+    ]
+    assert all(r.head in found.mentions and r.tail in found.mentions for r in found.relations)
+    assert all(0.5 <= r.confidence <= 1 for r in found.relations)
+
+
+def test_one_extraction_a_text_in_order(tiny):
+    """Each text has its extraction, in order; a text without words has an empty one."""
+    texts = ["", "Bob Stone lives in London .", " \n ", "Initech hired Eve Moss ."]
+
+    found = list(tiny.extract(texts))
+
+    assert [[m.text for m in f.mentions] for f in found] == [[], ["Bob Stone", "London"], [], ["Initech", "Eve Moss"]]
+    assert [[(r.head.text, r.type) for r in f.relations] for f in found] == [
+        [],
+        [("Bob Stone", "Live_In")],
+        [],
+        [("Eve Moss", "Work_For")],
+    ]
+
+
+def test_texts_in_chunks(tiny, monkeypatch):
+    """Texts are read as they are needed, and the chunks they are predicted in change nothing."""
+    texts = ["Bob Stone lives in London .", "", "Initech hired Eve Moss ."] * 2
+    together = list(tiny.extract(texts))
+    monkeypatch.setattr("extractor.api.SENTENCES_A_CHUNK", 1)
+    taken = []
+
+    one_by_one = tiny.extract(text for text in texts if not taken.append(text))
+
+    assert next(one_by_one) == together[0]
+    assert taken == texts[:1]
+    assert [together[0], *one_by_one] == together
+
+
+def test_threshold(tiny):
+    """A higher threshold keeps fewer mentions, all of them as sure."""
+    everything, sure = (next(tiny.extract([TEXT], min_confidence=p)).mentions for p in (0.0, 0.9))
+
+    assert len(everything) > len(sure)
+    assert all(mention.confidence >= 0.9 for mention in sure)
+
+
+def test_no_texts(tiny):
+    """No texts give no extractions."""
+    assert list(tiny.extract([])) == []
+
+
+def test_from_pretrained_reads_a_folder(tiny_model):
+    """An extractor is made from a model folder's path."""
+    found = Extractor.from_pretrained(str(tiny_model), device="cpu", n_threads=1)
+
+    assert found.predictor.ontology.entity_names == ("Peop", "Org", "Loc")
+
+
+def test_unknown_attribute_of_the_package():
+    """The package has the names that it has."""
+    with pytest.raises(AttributeError, match="module 'extractor' has no attribute 'Extraktor'"):
+        _ = extractor.Extraktor
+
+
+def test_imports():
+    """No module of the extractor pulls in Beam, Prefect, rdflib or networkx: it runs alone on a GPU box."""
+    modules = [f"extractor.{path.stem}" for path in Path(extractor.__file__).parent.glob("*.py")]
+    code = (
+        "import importlib, json, sys\n"
+        f"for name in {sorted(modules)!r}: importlib.import_module(name)\n"
+        "print(json.dumps(sorted({name.split('.')[0] for name in sys.modules})))\n"
+    )
+
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+    loaded = set(json.loads(output))
+    assert {"torch", "transformers", "extractor", "schemas"} <= loaded
+    assert loaded.isdisjoint({"apache_beam", "prefect", "rdflib", "networkx", "pyoxigraph", "pipelines", "flows"})
+
+
+def test_candidates_in_characters(predictor):
+    """Spans of words become spans of characters, row by row, also where there are none."""
+    from extractor.api import to_characters
+    from extractor.text import split_text
+
+    (sentence,) = split_text("  Ada  Byron slept.")
+    words = predictor.predict([sentence.words], 1e-6)[0]
+
+    characters = to_characters(sentence, words)
+
+    assert isinstance(characters, Candidates)
+    bounds = {(0, 1): [2, 5], (0, 2): [2, 12], (1, 2): [7, 12]}
+    for word_span, expected in bounds.items():
+        row = words.spans.tolist().index(list(word_span))
+        assert characters.spans[row].tolist() == expected
+    assert to_characters(sentence, empty(3, 3)).spans.shape == (0, 2)

@@ -1,0 +1,138 @@
+"""Raw text to sentences and words with exact offsets."""
+
+import doctest
+import time
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from extractor import text as text_module
+from extractor.text import split_text
+
+HOSTILE = (
+    *("a", "Ada", "Mr. X", "Dr.", "U.S.", "J.", "J. K.", "p.", "3.14", "1,200", "it's", "can't", "a-b", "x@y.z"),
+    *(" ", "  ", "\n", "\n\n", "\t", "\r\n", "\r", "\x0b", "\x1c", "\x00", "\u00a0", "\u0085", "\u2028", "\u3000"),
+    *(".", "!", "?", "...", "…", "。", "(", ")", "[1]", "“", "”", "‘", "’", '"', "'", "«", "»", "--", "—", ",", ";"),
+    *(
+        "\u200b",
+        "\ufeff",
+        "\u0301",
+        "e\u0301",
+        "é",
+        "ﬁ",
+        "İ",
+        "ß",
+        "日本",
+        "हिन्दी",
+        "😀",
+        "👩\u200d👧",
+        "🇫🇷",
+        "❤\ufe0f",
+    ),
+    "http://a.b/c?d=e.",
+)
+
+
+def check_offsets(text):
+    """Sentences are ordered and disjoint, words too, each is the text at its offsets, and only spaces lie between."""
+    covered = 0
+    for sentence in split_text(text):
+        assert sentence.begin == sentence.word_begins[0]
+        assert sentence.end == sentence.word_ends[-1]
+        for word, begin, end in zip(sentence.words, sentence.word_begins, sentence.word_ends, strict=True):
+            assert text[begin:end] == word != ""
+            assert text[covered:begin].strip() == ""
+            assert covered <= begin
+            covered = end
+    assert text[covered:].strip() == ""
+
+
+def words_of(text):
+    """The words of each sentence."""
+    return [list(sentence.words) for sentence in split_text(text)]
+
+
+def test_doctests():
+    """The worked examples of the module hold."""
+    result = doctest.testmod(text_module)
+
+    assert result.failed == 0
+    assert result.attempted > 0
+
+
+def test_sentences_and_words():
+    """Sentences end at full stops that end sentences; words are split as in treebanks."""
+    text = "Mr. Smith didn't go to the U.S. embassy. He stayed in Saint-Denis."
+
+    assert words_of(text) == [
+        ["Mr.", "Smith", "did", "n't", "go", "to", "the", "U.S.", "embassy", "."],
+        ["He", "stayed", "in", "Saint-Denis", "."],
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Two  spaces.   Then three.",
+        "A line\nbroken. Another\n\nparagraph\r\nhere.",
+        "Emoji 😀 inside 👩\u200d👧 words. And 🇫🇷 more.",
+        "Cafe\u0301 Zu\u0308rich. E\u0301dith.",
+        "No\u00a0break\u00a0space. Mr.\u00a0X.",
+        "“Curly quotes,” she said. ‘Yes.’",
+        "\ufeffA byte-order mark. \u200bZero width.",
+        "   Spaces around.   ",
+    ],
+)
+def test_offsets_of_messy_text(text):
+    """Every word is the text at its offsets, and no character but a space is lost."""
+    check_offsets(text)
+
+
+@given(st.lists(st.sampled_from(HOSTILE), max_size=14).map("".join))
+@example("Dr.Mr. X\u3000.")
+def test_offsets_of_hostile_text(text):
+    """The same holds for whatever may come together; U+3000 after an initial once made the segmenter panic."""
+    check_offsets(text)
+
+
+@given(st.text(max_size=60))
+def test_offsets_of_any_text(text):
+    """The same holds for any text."""
+    check_offsets(text)
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\n", "\u00a0\u2003"])
+def test_text_without_words(text):
+    """Text without words has no sentences."""
+    assert split_text(text) == []
+
+
+@pytest.mark.parametrize("character", ["a", ".", "(", "😀"])
+def test_long_run_is_one_word(character):
+    """Two million characters without a space are one word, found in linear time."""
+    text = character * 2_000_000
+    split_text("warm")
+    started = time.process_time()
+
+    (sentence,) = split_text(text)
+
+    assert time.process_time() - started < 2
+    assert (sentence.word_begins, sentence.word_ends) == ((0,), (2_000_000,))
+
+
+def test_words_around_a_long_run():
+    """Words beside a long run are split as ever."""
+    run = "x." * 200
+
+    assert words_of(f"See {run} there.") == [["See", run, "there", "."]]
+
+
+def test_sentences_of_a_large_text():
+    """A megabyte of plain sentences is split at each of them."""
+    text = "Ada lived in London. " * 5_000
+
+    sentences = split_text(text)
+
+    assert len(sentences) == 5_000
+    assert text[sentences[-1].begin : sentences[-1].end] == "Ada lived in London."

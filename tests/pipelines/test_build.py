@@ -1,0 +1,263 @@
+"""A build: its stages one after another, and the ledger that they end in."""
+
+import gzip
+import hashlib
+import json
+
+import pyarrow.dataset as ds
+import pytest
+
+from pipelines.build import Build, check_build, open_build, resolve_device
+from pipelines.store import Store
+from pipelines.worker import Worker
+from schemas.config import BuildConfig
+from schemas.errors import (
+    CheckpointError,
+    ConfigError,
+    KgmillError,
+    OntologyError,
+    OutputError,
+    SourceError,
+    WorkerError,
+)
+
+TEXTS = {
+    "a.txt": "Ada Byron worked for Acme Corp in Paris .",
+    "b.txt": "Bob Stone lives in London . Ada Byron worked for Acme Corp in Paris .",
+    "c/d.txt": "Carl May killed Dora Lane in Rome .\n\nThe weather in Oslo was cold .",
+    "empty.txt": "",
+}
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """A folder of four text files, one of them empty."""
+    folder = tmp_path_factory.mktemp("source")
+    for name, text in TEXTS.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(source, build_here, tmp_path_factory):
+    """A finished build of the source that tests only read, in one work unit."""
+    folder = tmp_path_factory.mktemp("build") / "out"
+    build_here(source, folder)
+    return folder
+
+
+@pytest.fixture
+def settings(tiny_model):
+    return {"model": str(tiny_model), "device": "cpu"}
+
+
+def config(settings, **others):
+    return BuildConfig.load(None, settings | others)
+
+
+def read(folder, table):
+    return ds.dataset(folder / "tables" / table, format="parquet").to_table().to_pylist()
+
+
+def quads(folder):
+    return gzip.decompress((folder / "graph" / "graph.nq.gz").read_bytes())
+
+
+# What a build leaves
+
+
+def test_ledger_balances(finished):
+    """What was read is what was kept and what was rejected, and the rejects table says why."""
+    report = json.loads((finished / "run.json").read_text())
+    assert report["documents"] == {
+        "read": 4,
+        "kept": 3,
+        "rejected": 1,
+        "reused": 0,
+        "added": 3,
+        "changed": 0,
+        "removed": 0,
+    }
+    assert report["rejects"] == {"empty": 1}
+    assert [(row["source"], row["reason"]) for row in read(finished, "rejects")] == [("empty.txt", "empty")]
+
+
+def test_facts_are_those_of_the_sentences(finished):
+    """The corpus says three things, one of them in two documents."""
+    names = {row["entity_id"]: row["label"] for row in read(finished, "entities")}
+    assert {(names[f["head"]], f["relation"], names[f["tail"]], f["n_documents"]) for f in read(finished, "facts")} == {
+        ("Ada Byron", "Work_For", "Acme Corp", 2),
+        ("Bob Stone", "Live_In", "London", 1),
+        ("Carl May", "Kill", "Dora Lane", 1),
+    }
+
+
+def test_evidence_leads_to_the_mentions_text(finished):
+    """Offsets of every piece of evidence, applied to the stored text, give the texts of both its mentions."""
+    texts = {row["doc_id"]: row["text"] for row in read(finished, "documents")}
+    mentions = {(m["doc_id"], m["begin"], m["end"]): m["text"] for m in read(finished, "mentions")}
+    evidence = read(finished, "evidence")
+    found = [
+        (
+            texts[e["doc_id"]][e[f"{role}_begin"] : e[f"{role}_end"]],
+            mentions[e["doc_id"], e[f"{role}_begin"], e[f"{role}_end"]],
+        )
+        for e in evidence
+        for role in ("head", "tail")
+    ]
+    assert [a for a, _ in found] == [b for _, b in found]
+    assert {a for a, _ in found} >= {"Ada Byron", "Acme Corp", "Bob Stone", "London", "Carl May", "Dora Lane"}
+    sentences = {texts[e["doc_id"]][e["sentence_begin"] : e["sentence_end"]] for e in evidence}
+    assert "Bob Stone lives in London ." in sentences
+
+
+def test_size_of_a_unit_changes_no_byte_of_the_graph(source, finished, build_here, tmp_path):
+    """The same corpus in smaller work units has the same lines in the same order."""
+    (tmp_path / "source").mkdir()
+    padding = "The weather in Oslo was cold .\n" * 40
+    for n in range(8):
+        (tmp_path / "source" / f"{n}.txt").write_text(f"{TEXTS['b.txt']}\n{padding}")
+    small = build_here(tmp_path / "source", tmp_path / "small", unit_bytes=1024)
+    large = build_here(tmp_path / "source", tmp_path / "large", unit_bytes=262144)
+    assert (small["stages"]["ingest"]["n_done"], large["stages"]["ingest"]["n_done"]) == (16, 1)
+    assert quads(tmp_path / "small") == quads(tmp_path / "large")
+    assert small["graph"] == large["graph"]
+
+
+def test_run_json_promises_the_graphs_bytes(finished):
+    """run.json has the SHA-256 of the uncompressed graph, and its numbers of quads, entities and facts."""
+    promised = json.loads((finished / "run.json").read_text())["graph"]
+    assert promised == {
+        "entities": len(read(finished, "entities")),
+        "facts": 3,
+        "quads": quads(finished).count(b"\n"),
+        "sha256": hashlib.sha256(quads(finished)).hexdigest(),
+    }
+
+
+def test_new_threshold_needs_no_model(source, build_here, tmp_path):
+    """With another threshold documents and candidates are reused; a threshold of 1 leaves no fact."""
+    build_here(source, tmp_path / "out")
+    report = build_here(source, tmp_path / "out", min_confidence=1.0)
+    assert report["model_calls"] == {"sentences": 0}
+    assert (report["documents"]["reused"], report["graph"]["facts"]) == (3, 0)
+
+
+# Failures
+
+
+def test_unbalanced_ledger_stops_the_run(source, settings, build_here, tmp_path):
+    """A part that miscounts its rejects is noticed at the end."""
+    build_here(source, tmp_path / "out")
+    with (
+        pytest.raises(KgmillError, match="doesn't balance with 1 rejects"),
+        _opened(source, tmp_path, settings) as build,
+    ):
+        for stage in ("ingest", "extract"):
+            build.recall(stage)
+        build.parts["ingest"][0].counts["rejected"] = 2
+        build.finish()
+
+
+def _opened(source, tmp_path, settings):
+    return open_build((str(source),), tmp_path / "out", config(settings))
+
+
+def test_failed_run_says_so_and_keeps_the_graph(source, settings, build_here, tmp_path):
+    """After a failure run.json has its message, and still promises the graph that is there; the run before is kept."""
+    before = build_here(source, tmp_path / "out")
+    with pytest.raises(WorkerError), _opened(source, tmp_path, settings):
+        raise WorkerError("the worker was killed")
+    report = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert (report["status"], report["error"]) == ("failed", "the worker was killed")
+    assert report["graph"] == before["graph"]
+    [kept] = (tmp_path / "out" / "runs").iterdir()
+    assert json.loads(kept.read_text()) == before
+
+
+def test_first_failed_run_promises_no_graph(source, settings, tmp_path):
+    """Without a graph there is nothing to promise."""
+    with pytest.raises(WorkerError), _opened(source, tmp_path, settings):
+        raise WorkerError("the worker was killed")
+    report = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert report["graph"] == {"entities": 0, "facts": 0, "quads": 0, "sha256": ""}
+
+
+def test_stage_needs_the_stage_before(source, settings, tmp_path):
+    """A stage alone asks for what the stage before it should have left."""
+    with pytest.raises(OutputError, match="no finished ingest here; run kgmill ingest first$"):
+        with _opened(source, tmp_path, settings) as build:
+            build.recall("ingest")
+
+
+def test_missing_receipt_stops_the_stage(source, settings, tmp_path):
+    """A job that ends without having committed all units is not taken for done."""
+
+    class LazyWorker(Worker):
+        def run(self, request_file, on_poll=lambda: None):
+            return {"seconds": 0.0, "peak_rss_mb": 1.0}
+
+    chosen = config(settings)
+    store = Store(tmp_path / "out")
+    store.create()
+    checked = check_build((str(source),), store.root, chosen, "FnApiRunner")
+    build = Build((str(source),), chosen, store, LazyWorker(), *checked)
+    with pytest.raises(KgmillError, match="^ingest: 0 of 1 work units were committed; build again$"):
+        build.run_stage("ingest")
+
+
+# Checks before anything is touched
+
+
+@pytest.fixture
+def wrong(tmp_path, tiny_model):
+    """What may be wrong with a build, by name: sources and settings."""
+    (tmp_path / "a.txt").write_text("Ada")
+    (tmp_path / "other.toml").write_text("[entities.Peop]\n[entities.Other]\n")
+    (tmp_path / "folder").mkdir()
+    good = str(tmp_path / "a.txt")
+    return {
+        "source": (str(tmp_path / "none"), {}, SourceError),
+        "model": (good, {"model": str(tmp_path / "none")}, CheckpointError),
+        "empty model": (good, {"model": str(tmp_path / "folder")}, CheckpointError),
+        "ontology": (good, {"ontology": str(tmp_path / "other.toml")}, OntologyError),
+        "missing ontology": (good, {"ontology": str(tmp_path / "none.toml")}, OntologyError),
+    }
+
+
+@pytest.mark.parametrize("name", ["source", "model", "empty model", "ontology", "missing ontology"])
+def test_wrong_build_touches_nothing(wrong, settings, tmp_path, name):
+    """A build with a wrong source, model or ontology is refused before its folder is made."""
+    source, others, error = wrong[name]
+    with pytest.raises(error), open_build((source,), tmp_path / "out", config(settings, **others)):
+        pytest.fail("the build was opened")
+    assert not (tmp_path / "out").exists()
+
+
+def test_refused_runner_touches_nothing(source, settings, tmp_path):
+    """A refused runner is a wrong configuration."""
+    with pytest.raises(ConfigError, match="runner DaskRunner: refused"):
+        check_build((str(source),), tmp_path / "out", config(settings), "DaskRunner")
+
+
+def test_output_that_is_a_file_is_refused(source, settings, tmp_path):
+    """An output that is a file is a wrong output."""
+    (tmp_path / "out").write_text("")
+    with pytest.raises(OutputError, match="out: is a file; --out wants a folder$"):
+        check_build((str(source),), tmp_path / "out", config(settings), "FnApiRunner")
+
+
+def test_ontology_with_the_models_types_is_taken(source, settings, tiny_model, tmp_path):
+    """An ontology of one's own may rename and restrict, but has the model's types in the model's order."""
+    text = (tiny_model / "ontology.toml").read_text().replace("works for", "is employed by")
+    (tmp_path / "own.toml").write_text(text)
+    chosen = config(settings, ontology=str(tmp_path / "own.toml"))
+    _, _, ontology, _ = check_build((str(source),), tmp_path / "out", chosen, "FnApiRunner")
+    assert ontology.relations["Work_For"].label == "is employed by"
+
+
+@pytest.mark.parametrize("name", ["cpu", "cuda", "cuda:1"])
+def test_named_device_stays(name):
+    """Only `auto` is looked up."""
+    assert resolve_device(name) == name

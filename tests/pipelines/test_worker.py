@@ -1,0 +1,171 @@
+"""The worker: a child process whose errors, death and end the parent hears of."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipelines.job import Request, read_receipts
+from pipelines.worker import Worker, check_runner
+from schemas.errors import ConfigError, CorruptPartError, KgmillError, WorkerError
+from schemas.tables import to_table
+
+PARENT = """
+import sys
+from pathlib import Path
+from pipelines.worker import Worker
+worker = Worker()
+worker.run(Path(sys.argv[1]), lambda: print(worker._child.pid, flush=True))
+"""
+
+
+def ingest_request(store, path):
+    """A job that reads one text file."""
+    tasks = [{"first": 0, "files": [{"path": str(path), "name": "a.txt", "n_bytes": 3}]}]
+    return Request("ingest", str(store.root), str(store.scratch()), tasks, {"n_bits": 0}).save()
+
+
+@pytest.fixture
+def text(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("Ada")
+    return path
+
+
+@pytest.fixture
+def pipe(tmp_path):
+    """A named pipe: a job that reads it stands still."""
+    os.mkfifo(tmp_path / "pipe.txt")
+    return tmp_path / "pipe.txt"
+
+
+def is_read(pipe):
+    """Whether a process has the pipe open for reading: the job is in its middle."""
+    try:
+        os.close(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+    except OSError:
+        return False
+    return True
+
+
+@pytest.fixture(scope="module")
+def worker():
+    """A worker that several tests share; they leave it with a living child, or none."""
+    with Worker() as worker:
+        yield worker
+
+
+def test_job_runs_in_the_child(worker, store, text):
+    """A job's receipts are there, and the child says how long it took and how much memory it had."""
+    reply = worker.run(ingest_request(store, text))
+    [scratch] = store.tmp.iterdir()
+    assert {unit: receipt["added"] for unit, receipt in read_receipts(scratch).items()} == {"00-0000": 1}
+    assert sorted(reply) == ["peak_rss_mb", "seconds"]
+    assert worker._child.pid != os.getpid()
+
+
+def test_error_of_a_job_keeps_its_kind(worker, store, text, capfd):
+    """A damaged part is a CorruptPartError on both sides; the child lives on and prints nothing."""
+    tables = {"documents": to_table("documents", []), "rejects": to_table("rejects", [])}
+    part = store.commit("ingest", "00-0000", "aa" * 32, tables, {"kept": 0, "rejected": 0})
+    store.publish("ingest", [part], [])
+    (part.path / "documents.parquet").write_bytes(b"damaged")
+    with pytest.raises(CorruptPartError) as caught:
+        worker.run(ingest_request(store, text))
+    path = f"{part.path}/documents.parquet"
+    assert str(caught.value) == f"{path}: not the bytes that were committed; delete {part.path} and build again"
+    assert (worker._child.poll(), capfd.readouterr()) == (None, ("", ""))
+
+
+def test_any_other_error_is_one_line(worker, store):
+    """What the project has no kind for arrives as one line that names the fault."""
+    request = Request("decode", str(store.root), str(store.scratch()), [{"unit": "00-0000"}], {})
+    with pytest.raises(KgmillError, match="documents") as caught:
+        worker.run(request.save())
+    assert (type(caught.value), str(caught.value).count("\n")) == (KgmillError, 0)
+
+
+def test_killed_child_is_a_worker_error_and_is_replaced(worker, store, text, pipe):
+    """A child killed in the middle of a job is named with its signal; the next job has a new child."""
+
+    def kill():
+        if is_read(pipe):
+            os.kill(worker._child.pid, signal.SIGKILL)
+
+    with pytest.raises(WorkerError, match="^the worker was killed by SIGKILL; out of memory is the usual cause$"):
+        worker.run(ingest_request(store, pipe), kill)
+    assert worker._child is None
+    assert worker.run(ingest_request(store, text))["seconds"] > 0
+
+
+def test_child_that_died_between_jobs_is_a_worker_error(worker, store, text):
+    """A child that was killed while it waited for work is noticed with the next job."""
+    worker.run(ingest_request(store, text))
+    os.kill(worker._child.pid, signal.SIGKILL)
+    with pytest.raises(WorkerError, match="killed by SIGKILL"):
+        worker.run(ingest_request(store, text))
+
+
+def test_child_ends_with_its_parent(store, pipe):
+    """When the parent is killed, a child in the middle of a job is gone within ten seconds."""
+    command = [sys.executable, "-c", PARENT, str(ingest_request(store, pipe))]
+    parent = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        child = int(parent.stdout.readline())
+        wait_until(lambda: is_read(pipe), 60)
+    finally:
+        parent.kill()
+        parent.communicate()
+    with contextlib.ExitStack() as stack:
+        stack.callback(
+            lambda: (contextlib.suppress(ProcessLookupError) and is_gone(child)) or os.kill(child, signal.SIGKILL)
+        )
+        wait_until(lambda: is_gone(child), 10)
+
+
+def wait_until(is_so, seconds):
+    end = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def is_gone(pid):
+    """Whether no process has the pid, or one that is dead and was only not yet waited for."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def test_child_ends_with_its_worker(store, text):
+    """`stop` ends the child in order."""
+    with Worker() as worker:
+        worker.run(ingest_request(store, text))
+        child = worker._child
+    assert (child.returncode, worker._child) == (0, None)
+
+
+@pytest.mark.parametrize(
+    ("runner", "reason"),
+    [
+        ("DirectRunner", "it may try to download a runner; the local runner here is FnApiRunner"),
+        ("DaskRunner", "it loses data silently"),
+    ],
+)
+def test_dangerous_runner_is_refused(runner, reason):
+    """Runners that lose data or reach for the network are refused with the reason."""
+    with pytest.raises(ConfigError) as caught:
+        check_runner(runner)
+    assert str(caught.value) == f"runner {runner}: refused, because {reason}"
+
+
+@pytest.mark.parametrize("runner", ["FnApiRunner", "FlinkRunner", "DataflowRunner"])
+def test_other_runners_are_let_through(runner):
+    """Beam decides on all others."""
+    assert check_runner(runner) is None
