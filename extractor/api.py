@@ -70,7 +70,7 @@ class Extractor:
         """
         return cls(open_predictor(find_model(name), device, precision, n_threads))
 
-    def extract(self, texts: Iterable[str], *, min_confidence: float = 0.5) -> Iterator[Extraction]:
+    def extract(self, texts: Iterable[str], *, min_confidence: float = 0.4) -> Iterator[Extraction]:
         """An `Extraction` a text, in order, as soon as its stretch of about 1,000 sentences is done."""
         chunk: list[tuple[str, list[SentenceText]]] = []
         n_sentences = 0

@@ -46,7 +46,13 @@ def load_checkpoint(folder: Path, device: torch.device, dtype: torch.dtype = tor
     try:
         config = TwoPhaseConfig.from_pretrained(folder)
         model, info = TwoPhaseModel.from_pretrained(
-            folder, config=config, dtype=dtype, use_safetensors=True, local_files_only=True, output_loading_info=True
+            folder,
+            config=config,
+            dtype=dtype,
+            use_safetensors=True,
+            local_files_only=True,
+            ignore_mismatched_sizes=True,  # so that they are named below
+            output_loading_info=True,
         )
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except KgmillError:
@@ -56,7 +62,8 @@ def load_checkpoint(folder: Path, device: torch.device, dtype: torch.dtype = tor
     if info["missing_keys"] or info["mismatched_keys"]:
         names = sorted(map(str, (*info["missing_keys"], *info["mismatched_keys"])))
         raise CheckpointError(f"{folder}: weights don't fit config.json: {', '.join(names[:3])} ({len(names)} in all)")
-    return Checkpoint(model.to(device).eval(), tokenizer, ontology, load_calibration(folder))
+    # The encoder's own configuration may name another dtype, which transformers would keep for it alone.
+    return Checkpoint(model.to(device=device, dtype=dtype).eval(), tokenizer, ontology, load_calibration(folder))
 
 
 def new_checkpoint(encoder: str, ontology: Ontology, options: dict) -> Checkpoint:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from extractor.candidates import Candidates, empty, merge_windows
 from extractor.checkpoint import Checkpoint, choose_device, load_checkpoint
@@ -23,6 +24,7 @@ from extractor.model import Encoded, Pairs, Spans
 
 LENGTHS = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 _PAIRS_A_CHUNK = {"cpu": 64, "cuda": 1024}
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.float32}
 _PIECES_A_BATCH = {"cpu": 512, "cuda": 16384}
 
 
@@ -147,14 +149,26 @@ class Predictor:
 
 
 def open_predictor(folder: Path, device: str, precision: str, n_threads: int = 0) -> Predictor:
-    """A predictor for a model folder, on `auto|cpu|cuda[:N]`, at `fp32|bf16|fp16`.
+    """A predictor for a model folder, on `auto|cpu|cuda[:N]`, at `fp32|bf16|fp16|int8`.
 
     Raises:
         CheckpointError: the folder is no usable model, or the device is not there.
     """
     chosen = choose_device(device)
-    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
-    return Predictor(load_checkpoint(folder, chosen, dtype), chosen, n_threads)
+    checkpoint = load_checkpoint(folder, chosen, _DTYPES[precision])
+    if precision == "int8":
+        quantise(checkpoint.model.encoder)
+    return Predictor(checkpoint, chosen, n_threads)
+
+
+def quantise(encoder: nn.Module) -> None:
+    """Makes an encoder's linear layers int8, in place: weights a channel, activations a token, at the time they come.
+
+    A token's scale is its own, so that rows still don't influence one another.
+    """
+    from torchao.quantization import Int8DynamicActivationInt8WeightConfig, quantize_
+
+    quantize_(encoder, Int8DynamicActivationInt8WeightConfig())
 
 
 def bucket_length(n_pieces: int) -> int:

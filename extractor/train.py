@@ -38,7 +38,7 @@ from schemas.identity import fingerprint
 from schemas.ontology import load_ontology
 
 logger = logging.getLogger(__name__)
-DECODE_CONFIDENCE = 0.5
+DECODE_CONFIDENCE = 0.4
 _SORTED_BATCHES = 16  # batches whose sentences are sorted by length together
 
 

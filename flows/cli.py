@@ -12,6 +12,7 @@ from schemas import __version__
 from schemas.errors import KgmillError
 
 _FORMATS = ("spert", "dygie")
+_PRECISIONS = ("fp32", "bf16", "fp16", "int8")
 _STAGES = ("ingest", "extract", "decode", "aggregate", "export")
 
 
@@ -81,13 +82,13 @@ def parser() -> argparse.ArgumentParser:
     _model_options(evaluate)
     evaluate.add_argument("--data", metavar="FILE", required=True)
     evaluate.add_argument("--format", default="spert", choices=_FORMATS)
-    evaluate.add_argument("--min-confidence", type=float, default=0.5, metavar="P")
+    evaluate.add_argument("--min-confidence", type=float, default=0.4, metavar="P")
     evaluate.add_argument("--json", action="store_true", help="print the report as JSON")
     predict = _command(commands, "predict", "mentions and relations of text, as JSON lines", "model:predict")
     _model_options(predict)
     predict.add_argument("files", metavar="FILE", nargs="*", help="text files; none: standard input")
     predict.add_argument("--text", help="the text itself")
-    predict.add_argument("--min-confidence", type=float, default=0.5, metavar="P")
+    predict.add_argument("--min-confidence", type=float, default=0.4, metavar="P")
     calibrate = _command(
         commands, "calibrate", "fit a model's confidence to data it was not trained on", "model:calibrate"
     )
@@ -122,7 +123,7 @@ def _build_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--model", metavar="NAME|PATH", help="a shipped model or a model folder (default: default)")
     command.add_argument("--ontology", metavar="F.toml", help="default: the model's")
     command.add_argument("--device", metavar="auto|cpu|cuda[:N]")
-    command.add_argument("--precision", choices=("fp32", "bf16", "fp16"))
+    command.add_argument("--precision", choices=_PRECISIONS)
     command.add_argument("--min-confidence", metavar="P", type=float)
     command.add_argument("--base-iri", metavar="IRI")
     command.add_argument("--dataset", metavar="NAME")
@@ -135,7 +136,7 @@ def _build_options(command: argparse.ArgumentParser) -> None:
 def _model_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--model", default="default", metavar="NAME|PATH")
     command.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]")
-    command.add_argument("--precision", default="fp32", choices=("fp32", "bf16", "fp16"))
+    command.add_argument("--precision", default="fp32", choices=_PRECISIONS)
 
 
 if __name__ == "__main__":

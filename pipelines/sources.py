@@ -45,7 +45,7 @@ def find_files(sources: Sequence[str]) -> list[SourceFile]:
             files.extend(_source_file(p, p.relative_to(path).as_posix()) for p in found)
         elif not path.exists():
             raise SourceError(f"{source}: no such file or folder")
-        elif path.suffix in SUFFIXES:
+        elif path.suffix in SUFFIXES and path.is_file():
             files.append(_source_file(path, path.name))
         else:
             raise SourceError(f"{source}: unknown kind of source; known: folders and files of {', '.join(SUFFIXES)}")

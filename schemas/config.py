@@ -50,9 +50,9 @@ class BuildConfig(_Config):
     model: str = "default"
     ontology: str = ""
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    precision: Literal["fp32", "bf16", "fp16", "int8"] = "fp32"
     candidate_floor: float = Field(0.1, gt=0, lt=1)
-    min_confidence: float = Field(0.5, ge=0, le=1)
+    min_confidence: float = Field(0.4, ge=0, le=1)
     base_iri: str = "https://kg.example.org/"
     dataset: str = Field("kg", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     formats: tuple[str, ...] = GRAPH_FORMATS

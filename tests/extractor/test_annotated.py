@@ -25,6 +25,7 @@ SENTENCE = AnnotatedSentence(
     ("Ada", "left", "Paris"),
     (EntitySpan(0, 1, "Peop"), EntitySpan(2, 3, "Loc")),
     (RelationPair(0, 1, "Live_In"),),
+    "17",
 )
 
 
@@ -51,7 +52,7 @@ def relation(head, tail):
 
 
 def test_good_sentence(written):
-    """A record becomes words, typed spans and typed pairs; further keys are ignored."""
+    """A record becomes words, typed spans and typed pairs, with its `orig_id` as key."""
     assert read_spert(written([GOOD])) == [SENTENCE]
 
 

@@ -98,14 +98,10 @@ def test_evidence_leads_to_the_mentions_text(finished):
     texts = {row["doc_id"]: row["text"] for row in read(finished, "documents")}
     mentions = {(m["doc_id"], m["begin"], m["end"]): m["text"] for m in read(finished, "mentions")}
     evidence = read(finished, "evidence")
-    found = [
-        (
-            texts[e["doc_id"]][e[f"{role}_begin"] : e[f"{role}_end"]],
-            mentions[e["doc_id"], e[f"{role}_begin"], e[f"{role}_end"]],
-        )
-        for e in evidence
-        for role in ("head", "tail")
-    ]
+    found = []
+    for e in evidence:
+        for begin, end in ((e["head_begin"], e["head_end"]), (e["tail_begin"], e["tail_end"])):
+            found.append((texts[e["doc_id"]][begin:end], mentions[e["doc_id"], begin, end]))
     assert [a for a, _ in found] == [b for _, b in found]
     assert {a for a, _ in found} >= {"Ada Byron", "Acme Corp", "Bob Stone", "London", "Carl May", "Dora Lane"}
     sentences = {texts[e["doc_id"]][e["sentence_begin"] : e["sentence_end"]] for e in evidence}
@@ -150,24 +146,22 @@ def test_new_threshold_needs_no_model(source, build_here, tmp_path):
 def test_unbalanced_ledger_stops_the_run(source, settings, build_here, tmp_path):
     """A part that miscounts its rejects is noticed at the end."""
     build_here(source, tmp_path / "out")
-    with (
-        pytest.raises(KgmillError, match="doesn't balance with 1 rejects"),
-        _opened(source, tmp_path, settings) as build,
-    ):
+    with opened(source, tmp_path, settings) as build:
         for stage in ("ingest", "extract"):
             build.recall(stage)
         build.parts["ingest"][0].counts["rejected"] = 2
-        build.finish()
+        with pytest.raises(KgmillError, match="doesn't balance with 1 rejects"):
+            build.finish()
 
 
-def _opened(source, tmp_path, settings):
+def opened(source, tmp_path, settings):
     return open_build((str(source),), tmp_path / "out", config(settings))
 
 
 def test_failed_run_says_so_and_keeps_the_graph(source, settings, build_here, tmp_path):
     """After a failure run.json has its message, and still promises the graph that is there; the run before is kept."""
     before = build_here(source, tmp_path / "out")
-    with pytest.raises(WorkerError), _opened(source, tmp_path, settings):
+    with pytest.raises(WorkerError), opened(source, tmp_path, settings):
         raise WorkerError("the worker was killed")
     report = json.loads((tmp_path / "out" / "run.json").read_text())
     assert (report["status"], report["error"]) == ("failed", "the worker was killed")
@@ -178,7 +172,7 @@ def test_failed_run_says_so_and_keeps_the_graph(source, settings, build_here, tm
 
 def test_first_failed_run_promises_no_graph(source, settings, tmp_path):
     """Without a graph there is nothing to promise."""
-    with pytest.raises(WorkerError), _opened(source, tmp_path, settings):
+    with pytest.raises(WorkerError), opened(source, tmp_path, settings):
         raise WorkerError("the worker was killed")
     report = json.loads((tmp_path / "out" / "run.json").read_text())
     assert report["graph"] == {"entities": 0, "facts": 0, "quads": 0, "sha256": ""}
@@ -186,9 +180,9 @@ def test_first_failed_run_promises_no_graph(source, settings, tmp_path):
 
 def test_stage_needs_the_stage_before(source, settings, tmp_path):
     """A stage alone asks for what the stage before it should have left."""
-    with pytest.raises(OutputError, match="no finished ingest here; run kgmill ingest first$"):
-        with _opened(source, tmp_path, settings) as build:
-            build.recall("ingest")
+    wanted = r"no finished ingest here; run kgmill ingest first$"
+    with pytest.raises(OutputError, match=wanted), opened(source, tmp_path, settings) as build:
+        build.recall("ingest")
 
 
 def test_missing_receipt_stops_the_stage(source, settings, tmp_path):
@@ -203,7 +197,7 @@ def test_missing_receipt_stops_the_stage(source, settings, tmp_path):
     store.create()
     checked = check_build((str(source),), store.root, chosen, "FnApiRunner")
     build = Build((str(source),), chosen, store, LazyWorker(), *checked)
-    with pytest.raises(KgmillError, match="^ingest: 0 of 1 work units were committed; build again$"):
+    with pytest.raises(KgmillError, match=r"^ingest: 0 of 1 work units were committed; build again$"):
         build.run_stage("ingest")
 
 
@@ -244,7 +238,7 @@ def test_refused_runner_touches_nothing(source, settings, tmp_path):
 def test_output_that_is_a_file_is_refused(source, settings, tmp_path):
     """An output that is a file is a wrong output."""
     (tmp_path / "out").write_text("")
-    with pytest.raises(OutputError, match="out: is a file; --out wants a folder$"):
+    with pytest.raises(OutputError, match=r"out: is a file; --out wants a folder$"):
         check_build((str(source),), tmp_path / "out", config(settings), "FnApiRunner")
 
 

@@ -58,8 +58,8 @@ def inputs(store):
 def run_decode(run, store, inputs):
     """Decodes with an ontology and a threshold; returns the mentions and the relations."""
 
-    def run_decode(min_confidence=0.5, ontology=ONTOLOGY):
-        settings = {"ontology": ontology, "min_confidence": min_confidence}
+    def run_decode(min_confidence=0.5, ontology=ONTOLOGY, **others):
+        settings = {"ontology": ontology, "min_confidence": min_confidence, **others}
         _, tasks = decode.plan(store, *inputs, settings)
         receipts = run(store, "decode", tasks, settings)
         part = store.find("decode", "00-0000", receipts["00-0000"]["fingerprint"])
@@ -91,6 +91,18 @@ def test_lower_threshold_finds_more_without_a_model(run_decode):
     """The candidates are still there: a lower threshold keeps what a higher one dropped, but no overlap."""
     mentions, _ = run_decode(min_confidence=0.1)
     assert [m.text for m in mentions] == ["Ada Byron", "London", "Bob"]
+
+
+def test_calibration_scales_confidence(run_decode):
+    """With a temperature of 2 a probability of 0.9 becomes sqrt(0.9) / (sqrt(0.9) + sqrt(0.1)) = 0.75."""
+    _, relations = run_decode(calibration={"relation": 2.0})
+    assert [relation.confidence for relation in relations] == [0.75]
+
+
+def test_threshold_of_a_type_goes_before_the_general_one(run_decode):
+    """A relation type with a threshold of its own keeps only what reaches it."""
+    mentions, relations = run_decode(calibration={"thresholds": {"Live_In": 0.95}})
+    assert (len(mentions), relations) == (3, [])
 
 
 def test_overlapping_entities_stay_where_the_ontology_lets_them(run_decode):

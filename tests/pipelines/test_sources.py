@@ -62,6 +62,13 @@ def test_source_that_cannot_be_read_is_refused(tmp_path, source, message):
     assert message.format(tmp_path) == str(caught.value)
 
 
+def test_named_pipe_is_refused(tmp_path):
+    """A pipe can't be read twice, and opening one might wait for ever."""
+    os.mkfifo(tmp_path / "pipe.txt")
+    with pytest.raises(SourceError, match=r"pipe\.txt: unknown kind of source"):
+        find_files([str(tmp_path / "pipe.txt")])
+
+
 def test_name_that_is_not_utf8_is_refused(tmp_path):
     """A file whose name has no Unicode form can be named in no table: it has to be renamed."""
     path = os.fsencode(tmp_path) + b"/na\xefve.txt"

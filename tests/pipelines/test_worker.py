@@ -97,7 +97,7 @@ def test_killed_child_is_a_worker_error_and_is_replaced(worker, store, text, pip
         if is_read(pipe):
             os.kill(worker._child.pid, signal.SIGKILL)
 
-    with pytest.raises(WorkerError, match="^the worker was killed by SIGKILL; out of memory is the usual cause$"):
+    with pytest.raises(WorkerError, match=r"^the worker was killed by SIGKILL; out of memory is the usual cause$"):
         worker.run(ingest_request(store, pipe), kill)
     assert worker._child is None
     assert worker.run(ingest_request(store, text))["seconds"] > 0
@@ -121,11 +121,11 @@ def test_child_ends_with_its_parent(store, pipe):
     finally:
         parent.kill()
         parent.communicate()
-    with contextlib.ExitStack() as stack:
-        stack.callback(
-            lambda: (contextlib.suppress(ProcessLookupError) and is_gone(child)) or os.kill(child, signal.SIGKILL)
-        )
+    try:
         wait_until(lambda: is_gone(child), 10)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
 
 
 def wait_until(is_so, seconds):

@@ -1,0 +1,106 @@
+"""What the tests of the flows share: the command line in this process, one warm worker, one finished build."""
+
+import contextlib
+import io
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from flows import cli
+from pipelines import build as build_module
+from pipelines.worker import Worker
+
+TEXTS = {
+    "a.txt": "Ada Byron worked for Acme Corp in Paris . The weather in Oslo was cold .",
+    "letters/b.txt": "Bob Stone lives in London .\n\nAda Byron worked for Acme Corp in Paris .\n",
+    "c.jsonl": "".join(
+        json.dumps({"id": n, "title": f"Report {n}", "text": text, "year": 1900 + n}) + "\n"
+        for n, text in enumerate(
+            [
+                "Carl May killed Dora Lane in Rome .",
+                "Carl May killed Dora Lane in Rome . Bob Stone lives in London .",
+                *(f"The weather in Oslo was cold . Report {n} says so ." for n in range(12)),
+            ]
+        )
+    ),
+}
+N_DOCUMENTS, N_SENTENCES = 16, 31
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that ended: its exit code, what it printed, and its lines on standard error but for progress."""
+
+    code: int
+    out: str
+    errors: list[str]
+
+
+@pytest.fixture(scope="session")
+def worker():
+    """One child for all builds of these tests: importing torch takes longer than such a build."""
+    with Worker(1) as worker:
+        yield worker
+
+
+@pytest.fixture(scope="session")
+def kgmill(worker, tiny_model):
+    """Runs a command line in this process; builds take the tiny model unless told otherwise, and no Prefect."""
+
+    def kgmill(*arguments):
+        command = [str(argument) for argument in arguments]
+        if command[0] in ("build", "ingest", "extract", "decode", "aggregate", "export") and "--model" not in command:
+            command += ["--model", str(tiny_model)]
+        if command[0] == "build":
+            command += ["--no-prefect"]
+        out, errors = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
+            patch.setattr(build_module, "Worker", lambda n_workers: contextlib.nullcontext(worker))
+            code = cli.run(command)
+        return Done(code, out.getvalue(), [line for line in errors.getvalue().splitlines() if " units" not in line])
+
+    return kgmill
+
+
+@pytest.fixture(scope="session")
+def source(tmp_path_factory):
+    """A corpus of text files and JSON lines in which every document is good. Only read."""
+    folder = tmp_path_factory.mktemp("source")
+    for name, text in TEXTS.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+@dataclass(frozen=True)
+class Build:
+    """A finished build: its folder and how the command ended."""
+
+    folder: Path
+    done: Done
+
+
+@pytest.fixture(scope="session")
+def first(kgmill, source, tmp_path_factory):
+    """The corpus, built once. Only read."""
+    folder = tmp_path_factory.mktemp("first") / "out"
+    done = kgmill("build", source, "--out", folder)
+    assert (done.code, done.errors) == (0, [])
+    return Build(folder, done)
+
+
+@pytest.fixture
+def copy(first, tmp_path):
+    """A copy of the finished build that a test may change."""
+    return Path(shutil.copytree(first.folder, tmp_path / "copy"))
+
+
+@pytest.fixture(autouse=True)
+def no_prefect_server(monkeypatch, tmp_path_factory):
+    """Whoever runs the tests, no Prefect API is configured."""
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path_factory.getbasetemp() / "prefect"))
+    for name in ("PREFECT_API_URL", "PREFECT_PROFILE"):
+        monkeypatch.delenv(name, raising=False)

@@ -1,0 +1,327 @@
+"""The command line: exit codes, one line for each fault, and what it takes to start."""
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from flows import cli
+from schemas import __version__
+
+KGMILL = str(Path(sys.executable).with_name("kgmill"))
+HEAVY = ("torch", "transformers", "apache_beam", "prefect", "pyarrow", "spacy", "rdflib", "networkx")
+
+
+# Starting
+
+
+def test_help_is_quick():
+    """`kgmill --help` takes less than a second."""
+
+    def seconds():
+        started = time.perf_counter()
+        subprocess.run([KGMILL, "--help"], check=True, stdout=subprocess.DEVNULL)
+        return time.perf_counter() - started
+
+    assert min(seconds() for _ in range(3)) < 1.0
+
+
+def test_help_imports_nothing_heavy():
+    """The parser needs neither torch nor Beam nor Prefect nor Arrow."""
+    program = (
+        "import sys\n"
+        "from flows.cli import parser\n"
+        "parser().format_help()\n"
+        f"print([name for name in {HEAVY} if name in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout == "[]\n"
+
+
+def test_build_imports_no_torch_and_no_prefect():
+    """The parent of a build without Prefect leaves torch to its child."""
+    program = (
+        "import sys\n"
+        "import flows.graph_commands, flows.summary, pipelines.build\n"
+        "print([name for name in ('torch', 'transformers', 'prefect') if name in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout == "[]\n"
+
+
+def test_version_is_printed(capsys):
+    """`kgmill --version` prints the version."""
+    with pytest.raises(SystemExit) as caught:
+        cli.run(["--version"])
+    assert (caught.value.code, capsys.readouterr().out) == (0, f"kgmill {__version__}\n")
+
+
+def test_every_command_has_a_handler():
+    """What the parser names is there."""
+    commands = next(action for action in cli.parser()._actions if action.dest != "help" and action.choices)
+    for name, command in commands.choices.items():
+        module, _, function = command.get_default("handler").partition(":")
+        source = Path(cli.__file__).with_name(f"{module.partition('.')[2]}.py").read_text()
+        assert f"def {function}(options: Namespace)" in source, name
+
+
+@pytest.fixture
+def poisoned(tmp_path):
+    """A current directory with folders of the packages' names that raise when they are imported."""
+    for name in ("schemas", "extractor", "pipelines", "flows"):
+        (tmp_path / "here" / name).mkdir(parents=True)
+        (tmp_path / "here" / name / "__init__.py").write_text("raise RuntimeError('the wrong module')\n")
+    return tmp_path / "here"
+
+
+def test_build_works_beside_folders_of_the_packages_names(poisoned, source, first, tiny_model):
+    """Neither the command nor its child imports what lies in the current directory; the bytes are the same."""
+    command = [KGMILL, "build", source, "--out", "out", "--model", tiny_model, "--no-prefect", "--workers", "2"]
+    done = subprocess.run(command, cwd=poisoned, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "16 documents read = 16 kept + 0 rejected; 0 reused")
+    assert "Traceback" not in done.stderr
+    assert (
+        json.loads((poisoned / "out" / "run.json").read_text())["graph"]
+        == json.loads((first.folder / "run.json").read_text())["graph"]
+    )
+
+
+# What is wrong before anything is touched
+
+
+def other_types(folder):
+    config = json.loads((folder / "config.json").read_text())
+    config["entity_types"] = ["Peop", "Place", "Loc"]
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+def cut_weights(folder):
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+@pytest.fixture
+def bad_model(tiny_model, tmp_path):
+    """Makes a copy of the tiny model with a fault in it."""
+
+    def bad_model(damage):
+        folder = Path(shutil.copytree(tiny_model, tmp_path / "model"))
+        damage(folder)
+        return folder
+
+    return bad_model
+
+
+@pytest.fixture
+def refused(kgmill, source, tmp_path):
+    """Runs a build that must be refused with exit code 2 and one line, and nothing touched; returns the line."""
+
+    def refused(*arguments, corpus=source):
+        done = kgmill("build", corpus, "--out", tmp_path / "out", *arguments)
+        assert (done.code, done.out, len(done.errors), (tmp_path / "out").is_dir()) == (2, "", 1, False)
+        return done.errors[0].replace(str(tmp_path), "TMP")
+
+    return refused
+
+
+def test_missing_source_is_refused(refused, tmp_path):
+    """A source that isn't there."""
+    assert refused(corpus=tmp_path / "none") == "kgmill: TMP/none: no such file or folder"
+
+
+def test_empty_folder_is_refused(refused, tmp_path):
+    """A corpus without a document."""
+    (tmp_path / "empty").mkdir()
+    assert refused(corpus=tmp_path / "empty") == "kgmill: TMP/empty: no .txt or .jsonl file in here"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("min_confidense = 0.5\n", "unknown key 'min_confidense'; known keys: model, ontology, device, "),
+        ("min_confidence = 2\n", "min_confidence: Input should be less than or equal to 1; known keys: "),
+        ("min_confidence\n", "not TOML: "),
+        (None, "No such file or directory"),
+    ],
+)
+def test_wrong_configuration_is_refused(refused, tmp_path, text, message):
+    """An unknown key, a value out of range, a file that is no TOML, and none at all."""
+    if text is not None:
+        (tmp_path / "f.toml").write_text(text)
+    assert refused("--config", tmp_path / "f.toml").startswith(f"kgmill: TMP/f.toml: {message}")
+
+
+def test_flag_out_of_range_is_refused(refused):
+    """A flag is checked like a key."""
+    assert refused("--base-iri", "https://kg.example.org/#").startswith("kgmill: base_iri: ")
+
+
+def test_output_that_is_a_file_is_refused(refused, tmp_path):
+    """--out wants a folder."""
+    (tmp_path / "out").write_text("mine")
+    assert refused() == "kgmill: TMP/out: is a file; --out wants a folder"
+    assert (tmp_path / "out").read_text() == "mine"
+
+
+def test_plain_encoder_is_refused(refused, tiny_encoder):
+    """A BERT folder is no kgmill model."""
+    assert refused("--model", tiny_encoder) == (
+        f"kgmill: {tiny_encoder}: ontology.toml is missing, so this is no kgmill model folder"
+    )
+
+
+def test_model_of_other_types_is_refused(refused, bad_model):
+    """A model whose configuration and ontology name different types."""
+    assert refused("--model", bad_model(other_types)) == (
+        "kgmill: TMP/model: config.json has entity_types ['Peop', 'Place', 'Loc'], ontology.toml has "
+        "['Peop', 'Org', 'Loc']; a model keeps the types that it was trained on"
+    )
+
+
+def test_cut_weights_are_refused(refused, bad_model):
+    """A safetensors file that ends too early, with both lengths."""
+    line = refused("--model", bad_model(cut_weights))
+    assert line.startswith("kgmill: TMP/model/model.safetensors: ")
+    assert line.endswith("; the file is cut or damaged")
+
+
+def test_unknown_model_is_refused(refused):
+    """A name that is neither a folder nor a shipped model."""
+    assert refused("--model", "none").startswith("kgmill: model 'none': no such folder, and not one of the shipped ")
+
+
+def test_ontology_of_other_types_is_refused(refused, tmp_path):
+    """An ontology with other types than the model's."""
+    (tmp_path / "other.toml").write_text("[entities.Peop]\n")
+    assert refused("--ontology", tmp_path / "other.toml").startswith("kgmill: the ontology has types ['Peop'], ")
+
+
+def test_refused_runner_is_refused(refused):
+    """A runner that loses data."""
+    assert refused("--runner", "DaskRunner") == "kgmill: runner DaskRunner: refused, because it loses data silently"
+
+
+def test_unknown_flag_is_refused(capsys):
+    """argparse's own exit code is the contract's."""
+    with pytest.raises(SystemExit) as caught:
+        cli.run(["build", "source", "--out", "out", "--no-such-flag"])
+    assert (caught.value.code, "--no-such-flag" in capsys.readouterr().err) == (2, True)
+
+
+def test_schedule_without_a_server_is_refused(kgmill, source, tiny_model, tmp_path):
+    """A schedule needs a Prefect server, and says how to start one."""
+    command = ("schedule", source, "--out", tmp_path / "out", "--model", tiny_model, "--every", "60")
+    done = kgmill(*command)
+    assert (done.code, done.errors) == (
+        2,
+        [
+            "kgmill: a schedule needs a Prefect server: start one with `prefect server start` and set "
+            "PREFECT_API_URL=http://127.0.0.1:4200/api"
+        ],
+    )
+
+
+# Failures
+
+
+def test_unknown_runner_is_one_line(kgmill, source, tmp_path):
+    """What Beam says of a runner that it doesn't know arrives as one line."""
+    done = kgmill("build", source, "--out", tmp_path / "out", "--runner", "NoSuchRunner")
+    assert (done.code, len(done.errors), "NoSuchRunner" in done.errors[0]) == (1, 1, True)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (OSError(28, "No space left on device", "/data/out"), 1, "kgmill: /data/out: No space left on device"),
+        (KeyboardInterrupt(), 130, "kgmill: stopped; the next run goes on from the last committed work unit"),
+    ],
+)
+def test_interruption_and_full_disk_are_one_line(kgmill, source, tmp_path, monkeypatch, error, code, line):
+    """Ctrl-C and a full disk leave no traceback."""
+
+    def fail(*arguments, **options):
+        raise error
+
+    monkeypatch.setattr("flows.graph_commands._build_directly", fail)
+    done = kgmill("build", source, "--out", tmp_path / "out")
+    assert (done.code, done.errors) == (code, [line])
+
+
+def test_load_to_a_dead_store_is_one_line(kgmill, first, monkeypatch):
+    """A store that doesn't answer is a failure with its address."""
+    monkeypatch.setattr("pipelines.load.time.sleep", lambda seconds: None, raising=False)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    done = kgmill("load", first.folder, "--endpoint", url)
+    assert (done.code, len(done.errors), done.errors[0].startswith(f"kgmill: {url}")) == (1, 1, True)
+
+
+# Queries
+
+
+def test_query_without_a_build_is_refused(kgmill, tmp_path):
+    """A folder without a finished build, with the command that makes one."""
+    done = kgmill("query", tmp_path, "ASK {}")
+    assert (done.code, done.errors) == (
+        2,
+        [f"kgmill: {tmp_path}: no finished build here; run kgmill build SOURCE... --out {tmp_path} first"],
+    )
+
+
+def test_query_answers(kgmill, copy):
+    """A fact is a triple."""
+    people = '?head rdfs:label "Carl May" . ?tail rdfs:label "Dora Lane"'
+    done = kgmill("query", copy, f"ASK {{ ?head <https://kg.example.org/vocab#Kill> ?tail . {people} }}")
+    assert (done.code, done.out, done.errors) == (0, "yes\n", [])
+
+
+def test_query_is_read_from_a_file(kgmill, copy, tmp_path):
+    """@FILE names a file that holds the query; one that isn't there is refused."""
+    (tmp_path / "q.rq").write_text('ASK { ?entity rdfs:label "Nobody" }')
+    assert kgmill("query", copy, f"@{tmp_path}/q.rq").out == "no\n"
+    missing = kgmill("query", copy, f"@{tmp_path}/none.rq")
+    assert (missing.code, missing.errors) == (2, [f"kgmill: {tmp_path}/none.rq: No such file or directory"])
+
+
+# The model
+
+
+def test_predict_prints_mentions_and_relations(kgmill, tiny_model):
+    """A JSON line a text, offsets in characters of that text."""
+    text = "Yes . Carl May killed Dora Lane in Rome ."
+    done = kgmill("predict", "--model", tiny_model, "--device", "cpu", "--text", text)
+    line = json.loads(done.out)
+    mentions = [(text[m["begin"] : m["end"]], m["type"]) for m in line["mentions"]]
+    assert (done.code, line["source"], line["n_characters"]) == (0, "--text", 41)
+    assert mentions == [("Carl May", "Peop"), ("Dora Lane", "Peop"), ("Rome", "Loc")]
+    assert [(r["head"], r["type"], r["tail"]) for r in line["relations"]] == [(0, "Kill", 1)]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(None, "No such file or directory"), (b"na\xefve", "byte 2 is not UTF-8 text")]
+)
+def test_text_that_cannot_be_read_is_refused(kgmill, tiny_model, tmp_path, content, message):
+    """A missing file and a wrongly encoded one, before the model is loaded."""
+    if content:
+        (tmp_path / "a.txt").write_bytes(content)
+    done = kgmill("predict", "--model", tiny_model, tmp_path / "a.txt")
+    assert (done.code, done.errors) == (2, [f"kgmill: {tmp_path}/a.txt: {message}"])
+
+
+def test_evaluate_prints_the_contracts_json(kgmill, tiny_model, tiny_sentences):
+    """Sentences that the model knows by heart, scored as the contract says."""
+    done = kgmill(
+        *("evaluate", "--model", tiny_model, "--device", "cpu", "--data", tiny_sentences, "--json", "--format", "spert")
+    )
+    report = json.loads(done.out)
+    assert (done.code, report["n_sentences"]) == (0, 8)
+    assert {"entities", "relations", "n_sentences", "seconds"} <= set(report)
+    assert [report[task][rule]["f1"] for task in ("entities", "relations") for rule in ("strict", "boundaries")] == [
+        1.0
+    ] * 4
+    assert sorted(report["relations"]["strict"]["by_type"]) == ["Kill", "Live_In", "Work_For"]
