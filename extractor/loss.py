@@ -31,12 +31,28 @@ def type_loss(logits_NC: Tensor, column_N: Tensor) -> Tensor:
     return F.cross_entropy(logits_NC[gold], column_N[gold])
 
 
+def one_phase_loss(logits_N2: Tensor, type_logits_NC: Tensor, column_N: Tensor) -> Tensor:
+    """Cross-entropy over all types and none, averaged over instances, from logits taken apart by phase; 0 for none.
+
+    Source: Table 7, w/o two-phase.
+    """
+    if not len(logits_N2):
+        return logits_N2.sum()
+    log_prob_NC = F.log_softmax(logits_N2, dim=1)[:, 1:] + F.log_softmax(type_logits_NC, dim=1)
+    log_none_N1 = F.log_softmax(logits_N2, dim=1)[:, :1]
+    return F.nll_loss(torch.cat((log_none_N1, log_prob_NC), dim=1), column_N + 1)
+
+
 def joint_loss(
     instances: Instances,
     span_logits: tuple[Tensor, Tensor],
     pair_logits: tuple[Tensor, Tensor],
+    *,
+    two_phase: bool = True,
 ) -> Tensor:
     """The loss of Eq. 16 from the outputs of `score_spans` and `score_pairs` on the instances."""
+    if not two_phase:
+        return one_phase_loss(*span_logits, instances.span_type_S) + one_phase_loss(*pair_logits, instances.pair_type_P)
     return (
         binary_loss(span_logits[0], instances.span_type_S >= 0)
         + type_loss(span_logits[1], instances.span_type_S)

@@ -34,6 +34,7 @@ class TwoPhaseConfig(PreTrainedConfig):
     fusion: str = "gate"
     pair_distance: bool = True
     pair_types: bool = True
+    two_phase: bool = True
     word_shape: bool = False
     max_length: int = 256
     dropout: float = 0.1
@@ -221,14 +222,16 @@ class TwoPhaseModel(PreTrainedModel):
             encoder.pooler = None
         self.encoder = encoder
         d = encoder.config.hidden_size
-        n_entity, n_relation = len(config.entity_types or ()), len(config.relation_types or ())
+        n_entity = len(config.entity_types or ())
+        n_none = 0 if config.two_phase else 1  # one phase: a first type, Not-Entity or Not-Relation (Table 7)
+        n_relation = len(config.relation_types or ()) + n_none
         self.shape_embedding = nn.Embedding(N_SHAPES, d) if config.word_shape else None
         self.dropout = nn.Dropout(config.dropout)
 
         self.span_gate = Fusion(config, d, {"words": d, "cls": d, "width": d})
         self.width_embedding = nn.Embedding(config.max_span_width, d)
         self.is_entity = nn.Linear(self.span_gate.width, 2)  # W_2, b_2 of Eq. 6a
-        self.entity_type = nn.Linear(self.span_gate.width, n_entity)  # W_4, b_4 of Eq. 12a
+        self.entity_type = nn.Linear(self.span_gate.width, n_entity + n_none)  # W_4, b_4 of Eq. 12a
 
         span = self.span_gate.width
         roles = {"head": span, "tail": span, "context": d} | ({"distance": d} if config.pair_distance else {})
@@ -301,7 +304,7 @@ class TwoPhaseModel(PreTrainedModel):
         else:
             words_SD = self._pool_span(encoded, spans)
         _, logits = self._weigh_spans(encoded, spans, self.dropout(words_SD))
-        return logits[:, :2], logits[:, 2:]
+        return self._phases(logits[:, :2], logits[:, 2:])
 
     def score_pairs(self, encoded: Encoded, pairs: Pairs) -> tuple[Tensor, Tensor]:
         """Phase-one logits [P, 2] (Not-Relation, Relation; Eq. 10a) and phase-two logits [P, R] (Eq. 14a)."""
@@ -319,7 +322,17 @@ class TwoPhaseModel(PreTrainedModel):
             projected.append(features.distance_logits[distance_P])
         alpha_PO, pair_logits_P2 = gate.mix(projected, heads)
         fused_PD = gate.fuse(alpha_PO, list(parts.values()))
-        return pair_logits_P2, self._score_types(encoded, fused_PD, pairs, distance_P)
+        return self._phases(pair_logits_P2, self._score_types(encoded, fused_PD, pairs, distance_P))
+
+    def _phases(self, binary_N2: Tensor, type_NC: Tensor) -> tuple[Tensor, Tensor]:
+        """The logits of both phases; of a one-phase model the same probabilities, taken apart.
+
+        The softmax over (none, types) is the softmax over (none, log-sum-exp of types) times that over types.
+        """
+        if self.config.two_phase:
+            return binary_N2, type_NC
+        types = type_NC[:, 1:]
+        return torch.cat((type_NC[:, :1], torch.logsumexp(types, dim=1, keepdim=True)), dim=1), types
 
     def _embed(self, batch: Batch) -> Tensor:
         embedded_BTD = self.encoder.get_input_embeddings()(batch.pieces_BT)

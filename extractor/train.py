@@ -106,6 +106,7 @@ def train(
 def _model_options(config: TrainConfig) -> dict[str, Any]:
     names = (
         *("max_span_width", "max_distance", "role_maps", "fusion", "pair_distance", "pair_types"),
+        "two_phase",
         *("word_shape", "max_length", "dropout"),
     )
     return {name: getattr(config, name) for name in names}
@@ -176,6 +177,7 @@ class _Run:
             instances,
             state.model.score_spans(encoded, instances.spans),
             state.model.score_pairs(encoded, instances.pairs),
+            two_phase=config.two_phase,
         )
         state.optimizer.zero_grad(set_to_none=True)
         loss.backward()

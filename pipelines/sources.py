@@ -159,9 +159,9 @@ def _storable(text: str) -> str:
 def group_files(files: Iterable[SourceFile], n_bytes: int) -> list[list[SourceFile]]:
     """The files in order, in groups of about `n_bytes`; a larger file is a group alone."""
     groups: list[list[SourceFile]] = []
-    size = n_bytes
+    size = 0
     for file in files:
-        if size + file.n_bytes > n_bytes:
+        if not groups or size + file.n_bytes > n_bytes:
             groups.append([])
             size = 0
         groups[-1].append(file)

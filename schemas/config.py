@@ -94,6 +94,7 @@ class TrainConfig(_Config):
         fusion: `gate` (Eq. 5) or `concat` (Table 7, w/o gated).
         pair_distance: the binary global feature of phase one (Table 7, bi-features).
         pair_types: the multi-class global feature of phase two (Table 7, multi-features).
+        two_phase: false: one softmax over all types and none for each task (Table 7, w/o two-phase).
         word_shape: letter-case embedding: `auto` gives it to encoders that lower the case.
         max_length: longest input in word pieces; longer sentences are cut into overlapping windows.
         card: a Markdown file whose text ends the model card: the data's terms, limits; empty: none.
@@ -125,6 +126,7 @@ class TrainConfig(_Config):
     fusion: Literal["gate", "concat"] = "gate"
     pair_distance: bool = True
     pair_types: bool = True
+    two_phase: bool = True
     word_shape: bool | Literal["auto"] = "auto"
     max_length: int = Field(256, ge=16)
     dev_every: int = Field(0, ge=0)

@@ -317,13 +317,8 @@ def test_binary_file_alone_is_too_many_rejects(kgmill, tmp_path):
     """A corpus of one binary file is built, empty, and ends with exit code 3."""
     (tmp_path / "a.txt").write_bytes(b"\x7fELF\x00\x01")
     done = kgmill("build", tmp_path / "a.txt", "--out", tmp_path / "out")
-    assert (done.code, done.errors) == (
-        3,
-        [
-            "kgmill: 1 of 1 documents were rejected, more than --max-reject-ratio 0.01; "
-            f"see {tmp_path}/out/tables/rejects"
-        ],
-    )
+    line = f"1 of 1 documents were rejected, more than --max-reject-ratio 0.01; see {tmp_path}/out/tables/rejects"
+    assert (done.code, done.errors) == (3, [f"kgmill: {line}"])
     assert [row["reason"] for row in rows(tmp_path / "out", "rejects")] == ["binary"]
     assert run_json(tmp_path / "out")["status"] == "done"
 

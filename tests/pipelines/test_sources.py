@@ -85,10 +85,14 @@ def test_file_that_vanished_is_a_source_error(tmp_path):
     assert f"{tmp_path}/gone.txt: No such file or directory" == str(caught.value)
 
 
-def test_files_are_grouped_by_size():
-    """Groups keep the order and hold about as many bytes as wanted; a larger file is alone."""
-    files = [SourceFile(name, name, size) for name, size in (("a", 3), ("b", 3), ("c", 20), ("d", 4), ("e", 6))]
-    assert [[f.name for f in group] for group in group_files(files, 10)] == [["a", "b"], ["c"], ["d", "e"]]
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [([3, 3, 20, 4, 6], [[3, 3], [20], [4, 6]]), ([0, 0, 10, 0, 1], [[0, 0, 10, 0], [1]]), ([11], [[11]]), ([], [])],
+)
+def test_files_are_grouped_by_size(sizes, expected):
+    """Groups keep the order and hold about as many bytes as wanted; a larger file is alone, an empty one no fault."""
+    groups = group_files([SourceFile("a", "a", size) for size in sizes], 10)
+    assert [[file.n_bytes for file in group] for group in groups] == expected
 
 
 # Text files

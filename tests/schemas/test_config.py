@@ -19,7 +19,7 @@ def test_defaults():
     """Without a file the documented defaults hold."""
     config = BuildConfig.load(None, {})
 
-    assert (config.model, config.min_confidence, config.max_reject_ratio) == ("default", 0.5, 0.01)
+    assert (config.model, config.min_confidence, config.max_reject_ratio) == ("default", 0.4, 0.01)
 
 
 def test_unknown_key_names_file_and_key(tmp_path):

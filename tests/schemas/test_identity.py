@@ -61,6 +61,11 @@ def test_composed_and_decomposed_letters():
     assert entity_id("Cafe\u0301", "Org") == entity_id("Café", "Org")
 
 
+def test_signs_that_stand_for_letters():
+    """A sign that stands for capitals counts as them: it has no lower case before it is taken apart."""
+    assert entity_key("Acme™") == entity_key("ACMEtm") == "acmetm"
+
+
 def test_last_vowel_sign_is_no_punctuation():
     """A vowel sign at a name's end, which is no letter to Unicode, tells names apart."""
     assert entity_key("राम,") == "राम"

@@ -1,0 +1,93 @@
+"""The Prefect flow: the same bytes, retries for dead workers alone, and when it is used."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flows.graph_commands import prefect_is_configured
+
+KGMILL = str(Path(sys.executable).with_name("kgmill"))
+RETRIES = """
+import warnings
+from flows.build import N_RETRIES, _is_worth_a_retry, run_stage
+from prefect.states import Completed, Failed
+from schemas.errors import ConfigError, WorkerError
+
+def decide(error):
+    return _is_worth_a_retry(None, None, Failed(data=error))
+
+print([decide(WorkerError("killed")), decide(ConfigError("wrong")), decide(OSError("full"))])
+print(_is_worth_a_retry(None, None, Completed(data={})), run_stage.retries, run_stage.persist_result)
+"""
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """An empty Prefect home."""
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
+    return tmp_path
+
+
+def test_nothing_is_configured_by_default(home):
+    """Without an address in the environment and without profiles there is no Prefect API."""
+    assert prefect_is_configured() is False
+
+
+def test_environment_configures_prefect(home, monkeypatch):
+    """PREFECT_API_URL is enough."""
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:4200/api")
+    assert prefect_is_configured() is True
+
+
+@pytest.mark.parametrize(
+    ("profiles", "expected"),
+    [
+        ('active = "ours"\n[profiles.ours]\nPREFECT_API_URL = "http://127.0.0.1:4200/api"\n', True),
+        ('active = "ours"\n[profiles.ours]\n[profiles.other]\nPREFECT_API_URL = "http://a/api"\n', False),
+        ('active = "none"\n[profiles.ours]\nPREFECT_API_URL = "http://a/api"\n', False),
+        ('[profiles.ours]\nPREFECT_API_URL = "http://a/api"\n', False),
+        ("active = \n", False),
+    ],
+)
+def test_active_profile_configures_prefect(home, profiles, expected):
+    """Only the active profile counts; a file that is no TOML counts for nothing."""
+    (home / "profiles.toml").write_text(profiles)
+    assert prefect_is_configured() is expected
+
+
+def test_environment_chooses_the_profile(home, monkeypatch):
+    """PREFECT_PROFILE goes before the file's own choice."""
+    (home / "profiles.toml").write_text(
+        'active = "ours"\n[profiles.ours]\n[profiles.b]\nPREFECT_API_URL = "http://a"\n'
+    )
+    monkeypatch.setenv("PREFECT_PROFILE", "b")
+    assert prefect_is_configured() is True
+
+
+def test_only_a_dead_worker_is_worth_a_retry():
+    """A task whose worker died is tried again, twice at most; any other failure and a success are not."""
+    done = subprocess.run([sys.executable, "-c", RETRIES], capture_output=True, text=True, check=True)
+    assert done.stdout == "[True, False, False]\nFalse 2 False\n"
+
+
+@pytest.mark.slow  # the temporary server alone takes ten seconds or more
+def test_flow_makes_the_bytes_of_a_plain_build(source, first, tiny_model, tmp_path):
+    """A flow run on Prefect's temporary server ends in the same graph, in the same summary, and in artifacts."""
+    command = [KGMILL, "build", source, "--out", tmp_path / "out", "--model", tiny_model, "--prefect"]
+    environment = os.environ | {"PREFECT_HOME": str(tmp_path / "home")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "16 documents read = 16 kept + 0 rejected; 0 reused")
+    graphs = [folder / "graph" / "graph.nq.gz" for folder in (first.folder, tmp_path / "out")]
+    assert graphs[0].read_bytes() == graphs[1].read_bytes()
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["status"] == "done"
+
+
+def test_wrong_source_is_refused_before_prefect_starts(kgmill, tiny_model, tmp_path):
+    """With --prefect, too, a wrong source is one line and exit code 2, at once."""
+    command = [KGMILL, "build", tmp_path / "none", "--out", tmp_path / "out", "--model", tiny_model, "--prefect"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, f"kgmill: {tmp_path}/none: no such file or folder\n")

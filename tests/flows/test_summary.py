@@ -1,0 +1,100 @@
+"""What a person sees of a build."""
+
+import pyarrow.parquet as pq
+import pytest
+
+from flows.progress import Progress
+from flows.summary import BestFact, best_facts, format_summary, ledger_rows
+from schemas.records import Document, Entity, Evidence, Fact
+from schemas.tables import to_table
+
+TEXT = "Ada lives\nin  London. Bob lives in Rome. Ada works for Acme."
+REPORT = {
+    "documents": {"read": 3, "kept": 2, "rejected": 1, "reused": 1, "added": 2, "changed": 0, "removed": 0},
+    "rejects": {"empty": 1},
+    "model_calls": {"sentences": 7},
+    "stages": {"ingest": {"seconds": 1.25, "peak_rss_mb": 90.4}, "extract": {"seconds": 2.0, "peak_rss_mb": 512.6}},
+    "graph": {"entities": 4, "facts": 3, "quads": 60},
+}
+
+
+def evidence(fact_id, statement_id, begin, end, confidence):
+    return Evidence(fact_id, statement_id, "d1", begin, end, begin, begin + 3, end - 5, end - 1, confidence)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """The tables of a build with three facts: two of one relation, one of another."""
+    tables = {
+        "documents": [Document("d1", "d1.txt", "", TEXT, "{}", "00" * 32)],
+        "entities": [Entity(name.lower(), "T", name, 1, 1, 0.9) for name in ("Ada", "Bob", "London", "Rome", "Acme")],
+        "facts": [
+            Fact("f1", "ada", "Live_In", "london", 0.8, 2, 1),
+            Fact("f2", "bob", "Live_In", "rome", 0.9, 1, 1),
+            Fact("f3", "ada", "Work_For", "acme", 0.6, 1, 1),
+        ],
+        "evidence": [
+            evidence("f1", "s1", 23, 41, 0.5),
+            evidence("f1", "s2", 0, 21, 0.7),
+            evidence("f2", "s3", 22, 40, 0.9),
+            evidence("f3", "s4", 41, 60, 0.6),
+        ],
+    }
+    for name, rows in tables.items():
+        (tmp_path / "tables" / name).mkdir(parents=True)
+        pq.write_table(to_table(name, rows), tmp_path / "tables" / name / "part.parquet")
+    return tmp_path
+
+
+def test_best_facts_take_relations_in_turn(folder):
+    """The best fact of each relation, then the second best; each with its surest sentence, spaces made one."""
+    assert best_facts(folder, 12) == [
+        BestFact("Ada", "Live_In", "London", 0.8, 2, "d1", "Ada lives in London."),
+        BestFact("Ada", "Work_For", "Acme", 0.6, 1, "d1", "Ada works for Acme."),
+        BestFact("Bob", "Live_In", "Rome", 0.9, 1, "d1", "Bob lives in Rome."),
+    ]
+
+
+def test_best_facts_are_as_many_as_asked_for(folder):
+    """At most n."""
+    assert [fact.tail for fact in best_facts(folder, 2)] == ["London", "Acme"]
+
+
+def test_summary_is_for_a_terminal(folder):
+    """The ledger, a line of the stages, the graph's size, and a table of facts."""
+    lines = format_summary(folder, REPORT, 1).splitlines()
+    assert lines == [
+        "3 documents read = 2 kept + 1 rejected; 1 reused",
+        "  rejected: 1 empty",
+        "7 sentences met the model; ingest 1.2 s, extract 2.0 s; peak memory 513 MB",
+        f"4 entities, 3 facts, 60 quads in {folder}/graph",
+        "",
+        "confidence  evidence  fact, and its surest sentence",
+        "     0.800         2  Ada  --Live_In->  London",
+        '                        "Ada lives in London." (d1)',
+    ]
+
+
+def test_ledger_is_rows_of_name_and_value():
+    """run.json as a table for Prefect."""
+    assert ledger_rows(REPORT)[6:] == [
+        {"what": "documents removed", "value": 0},
+        {"what": "rejected: empty", "value": 1},
+        {"what": "sentences that met the model", "value": 7},
+        {"what": "entities", "value": 4},
+        {"what": "facts", "value": 3},
+        {"what": "quads", "value": 60},
+    ]
+
+
+def test_progress_is_lines_where_there_is_no_terminal(capsys, monkeypatch):
+    """A line when a stage begins, one when it ends, and between them one in ten seconds with an estimate."""
+    now = [100.0]
+    monkeypatch.setattr("flows.progress.time.monotonic", lambda: now[0])
+    with Progress("units") as progress:
+        for done, seconds in ((0, 0.0), (1, 5.0), (2, 6.0), (3, 1.0), (8, 1.0)):
+            now[0] += seconds
+            progress.update("extract", done, 8)
+    assert capsys.readouterr().err == (
+        "extract: 0 of 8 units\nextract: 2 of 8 units, about 33 s left\nextract: 8 of 8 units\n"
+    )
