@@ -81,6 +81,7 @@ def test_flow_makes_the_bytes_of_a_plain_build(source, first, tiny_model, tmp_pa
     environment = os.environ | {"PREFECT_HOME": str(tmp_path / "home")}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.splitlines()[0]) == (0, "16 documents read = 16 kept + 0 rejected; 0 reused")
+    assert "Traceback" not in done.stderr
     graphs = [folder / "graph" / "graph.nq.gz" for folder in (first.folder, tmp_path / "out")]
     assert graphs[0].read_bytes() == graphs[1].read_bytes()
     assert json.loads((tmp_path / "out" / "run.json").read_text())["status"] == "done"
