@@ -41,7 +41,7 @@ def read_documents(path: Path) -> list[DygieDocument]:
         DataError: naming the file, the line and the fault.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")  # splitlines would also cut at U+2028
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
@@ -68,7 +68,7 @@ def _document(line: str, where: str) -> DygieDocument:
             for words, start, entities, pairs in zip(sentences, starts, ner, relations, strict=False)
             if words
         ]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         fault = f"{type(error).__name__}: {error}"
         raise DataError(
             f"{where}: wanted doc_key, sentences, ner and relations as DyGIE writes them ({fault})"

@@ -56,26 +56,17 @@ def test_equal_margins_take_the_first():
     assert merged.entity_prob.tolist() == [0.5]
 
 
-def test_edge_of_the_sentence_is_no_edge_of_a_window():
-    """At the sentence's begin and end there is nothing more to see."""
-    first, second = candidates([(0, 1)], [0.5]), candidates([(0, 1)], [0.75])
-
-    merged = merge_windows([(0, 3, first), (0, 2, second)], 4)
-
-    assert merged.entity_prob.tolist() == [0.5]
-
-
 def test_pairs_follow_their_spans():
     """A pair's rows are those of the merged spans, and its numbers come from its better window."""
-    first = candidates([(0, 1), (6, 7), (9, 10)], [0.5, 0.5, 0.5], [(0, 1), (2, 1)], [0.25, 0.375])
-    second = candidates([(0, 1), (3, 4), (8, 9)], [0.5, 0.5, 0.5], [(1, 0), (2, 1)], [0.75, 0.875])
+    first = candidates([(0, 1), (7, 8), (9, 10)], [0.5, 0.5, 0.5], [(0, 1), (2, 1)], [0.25, 0.375])
+    second = candidates([(1, 2), (3, 4), (8, 9)], [0.5, 0.5, 0.5], [(1, 0), (2, 1)], [0.75, 0.875])
 
     merged = merge_windows([(0, 10, first), (6, 10, second)], 16)
 
-    assert merged.spans.tolist() == [[0, 1], [6, 7], [9, 10], [14, 15]]
+    assert merged.spans.tolist() == [[0, 1], [7, 8], [9, 10], [14, 15]]
     assert merged.pairs.tolist() == [[0, 1], [2, 1], [3, 2]]
-    assert merged.pair_prob.tolist() == [0.25, 0.375, 0.875]
-    assert merged.relation_prob.tolist() == [[0.25], [0.375], [0.875]]
+    assert merged.pair_prob.tolist() == [0.25, 0.75, 0.875]
+    assert merged.relation_prob.tolist() == [[0.25], [0.75], [0.875]]
 
 
 def test_windows_without_candidates():

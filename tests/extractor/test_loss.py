@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from extractor.loss import binary_loss, joint_loss, type_loss
+from extractor.loss import binary_loss, joint_loss, one_phase_loss, type_loss
 from extractor.model import Pairs, Spans
 from extractor.sampling import Instances
 
@@ -87,3 +87,28 @@ def test_joint_loss_of_a_sentence_without_entities():
     loss = joint_loss(found, (torch.zeros(1, 2), torch.zeros(1, 4)), (torch.zeros(0, 2), torch.zeros(0, 5)))
 
     assert loss.item() == pytest.approx(2 * LN2)
+
+
+def test_one_phase_loss():
+    """In one phase none is a class among the types, and its probability is that of phase one."""
+    logits = torch.tensor([[0.0, 0.0], [math.log(3), 0.0]]), torch.tensor([[math.log(4), 0.0], [9.0, 1.0]])
+
+    loss = one_phase_loss(*logits, torch.tensor([0, -1]))
+
+    assert loss.item() == pytest.approx((-math.log(1 / 2 * 4 / 5) - math.log(3 / 4)) / 2)
+
+
+def test_one_phase_loss_without_instances():
+    """No instance costs nothing."""
+    assert one_phase_loss(torch.ones(0, 2), torch.ones(0, 3), torch.ones(0, dtype=torch.int64)).item() == 0
+
+
+def test_joint_loss_in_one_phase():
+    """Without two phases the loss is that of spans and that of pairs."""
+    found = instances(span_types=[1, -1], pair_types=[0])
+
+    loss = joint_loss(
+        found, (torch.zeros(2, 2), torch.zeros(2, 4)), (torch.zeros(1, 2), torch.zeros(1, 5)), two_phase=False
+    )
+
+    assert loss.item() == pytest.approx((math.log(8) + LN2) / 2 + math.log(10))

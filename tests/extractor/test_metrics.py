@@ -101,11 +101,14 @@ def test_relations_boundaries():
 
 def test_reverse_direction_is_wrong():
     """A relation from tail to head is another relation."""
-    reverse = [([*PREDICTED[1][0]], [DecodedRelation(1, 0, "Kill", 0.9)])]
+    mentions = [DecodedMention(0, 1, "Peop", 0.9), DecodedMention(4, 5, "Peop", 0.8)]
 
-    scores = score(GOLD[1:], reverse)["relations"]["boundaries"]
+    there, back = (
+        score(GOLD[1:], [(mentions, [DecodedRelation(*ends, "Kill", 0.9)])])["relations"] for ends in ((0, 1), (1, 0))
+    )
 
-    assert scores["f1"] == 0
+    assert (there["strict"]["f1"], there["boundaries"]["f1"]) == (1, 1)
+    assert (back["strict"]["f1"], back["boundaries"]["f1"]) == (0, 0)
 
 
 def test_nothing_predicted():

@@ -22,7 +22,7 @@ MANY_PAIRS = 300
 NAMES = ("Ada", "Byron", "Acme", "Corp", "Paris", "London", "worked", "lives", "in", "for", "the", "1,200", ",", "NATO")
 
 
-def neighbours(n, seed=0, longest=40):
+def neighbours(n, seed=0, longest=24):
     """Random sentences of up to `longest` words."""
     rng = np.random.default_rng(seed)
     return [rng.choice(NAMES, rng.integers(1, longest)).tolist() for _ in range(n)]

@@ -187,6 +187,7 @@ def test_wrong_input_is_refused_before_anything_is_written(training, tmp_path, c
         {"pair_distance": False, "pair_types": False},
         {"word_shape": False},
         {"layer_decay": 0.5},
+        {"two_phase": False},
     ],
 )
 def test_ablations(training, tmp_path, sentences, switch):

@@ -1,0 +1,159 @@
+"""DyGIE's JSONL, read, written and converted."""
+
+import json
+
+import pytest
+
+from extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair, read_annotated, read_spert
+from extractor.convert import convert
+from extractor.dygie import read_documents
+from schemas.errors import DataError, OutputError
+
+# Offsets count through the document, ends are inclusive.
+DOCUMENT = {
+    "doc_key": "d1",
+    "sentences": [["Ada", "Byron", "slept", "."], [], ["She", "left", "New", "York"]],
+    "ner": [[[0, 1, "Peop"]], [], [[4, 4, "Peop"], [6, 7, "Loc"]]],
+    "relations": [[], [], [[4, 4, 6, 7, "Live_In"]]],
+}
+SENTENCES = [
+    AnnotatedSentence(("Ada", "Byron", "slept", "."), (EntitySpan(0, 2, "Peop"),), (), "d1"),
+    AnnotatedSentence(
+        ("She", "left", "New", "York"),
+        (EntitySpan(0, 1, "Peop"), EntitySpan(2, 4, "Loc")),
+        (RelationPair(0, 1, "Live_In"),),
+        "d1",
+    ),
+]
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Writes documents as lines and gives the path."""
+
+    def write(*documents):
+        path = tmp_path / "data.jsonl"
+        lines = (d if isinstance(d, str) else json.dumps(d, ensure_ascii=False) for d in documents)
+        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_offsets_become_those_of_the_sentence(written):
+    """Offsets of the document, ends inclusive, become offsets of the sentence, ends exclusive; empty sentences go."""
+    assert read_annotated([str(written(DOCUMENT))], "dygie") == SENTENCES
+
+
+def test_document_without_annotations(written):
+    """A document may have words alone; blank lines are no documents."""
+    path = written({"doc_key": 7, "sentences": [["a"]]}, "", "  ")
+
+    assert read_annotated([str(path)], "dygie") == [AnnotatedSentence(("a",), (), (), "7")]
+
+
+def test_what_a_sentence_cannot_hold_is_counted(written):
+    """Entities and relations over a sentence's end, clusters and events are left out and counted."""
+    document = DOCUMENT | {
+        "ner": [[[0, 1, "Peop"], [3, 4, "Loc"]], [], [[4, 4, "Peop"], [6, 7, "Loc"]]],
+        "relations": [[[0, 1, 4, 4, "Same"], [0, 1, 0, 1, "Same"]], [], [[4, 4, 6, 7, "Live_In"]]],
+        "clusters": [[[0, 1], [4, 4]]],
+        "events": [[], [], []],
+    }
+
+    (found,) = read_documents(written(document))
+
+    assert found.n_lost == {"clusters": 1, "entities": 1, "relations": 2}
+    assert [len(s.relations) for s in found.sentences] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{",
+        "[]",
+        "7",
+        {"sentences": []},
+        {"doc_key": "d"},
+        DOCUMENT | {"ner": [[]]},
+        DOCUMENT | {"ner": [[[0, "x", "Peop"]], [], []]},
+        DOCUMENT | {"ner": [[[0]], [], []]},
+        DOCUMENT | {"ner": [[[0, float("inf"), "Peop"]], [], []]},
+        DOCUMENT | {"sentences": [["a", 1], [], []]},
+        "[" * 100_000,
+    ],
+)
+def test_line_of_another_form(written, line):
+    """A line that is not of DyGIE's form is refused with file and line."""
+    path = written(DOCUMENT, line)
+
+    with pytest.raises(DataError, match=rf"^{path}:2: wanted doc_key, sentences, ner and relations"):
+        read_documents(path)
+
+
+def test_missing_file(tmp_path):
+    """A file that is not there is named."""
+    with pytest.raises(DataError, match=r"gone\.jsonl: No such file"):
+        read_documents(tmp_path / "gone.jsonl")
+
+
+def test_not_utf8(tmp_path):
+    """A file in another encoding is named, with the byte."""
+    (tmp_path / "d.jsonl").write_bytes(b'{"doc_key": "caf\xe9"}')
+
+    with pytest.raises(DataError, match=r"d\.jsonl: byte 16 is not UTF-8"):
+        read_documents(tmp_path / "d.jsonl")
+
+
+def test_round_trip(written, tmp_path):
+    """DyGIE to SpERT and back keeps words, entities, relations and documents, and says that nothing was lost."""
+    spert, dygie = tmp_path / "data.json", tmp_path / "again.jsonl"
+
+    first = convert(written(DOCUMENT), "dygie", spert, "spert")
+    second = convert(spert, "spert", dygie, "dygie")
+
+    assert (first, second) == ((2, {}), (2, {}))
+    assert read_spert(spert) == SENTENCES
+    assert read_annotated([str(dygie)], "dygie") == SENTENCES
+    assert len(read_documents(dygie)) == 1
+
+
+@pytest.mark.parametrize("space", ["\u2028", "\x85", "\x0b", "\x1c"])
+def test_word_with_a_line_separator(tmp_path, space):
+    """A word that holds what some call a line's end is still one word of one line."""
+    spert, dygie = tmp_path / "data.json", tmp_path / "data.jsonl"
+    spert.write_text(json.dumps([{"tokens": [f"a{space}b"], "entities": [], "relations": []}]))
+
+    convert(spert, "spert", dygie, "dygie")
+
+    assert read_annotated([str(dygie)], "dygie")[0].words == (f"a{space}b",)
+
+
+def test_sentences_without_a_key_are_documents(tmp_path):
+    """Sentences without a key are one document each; neighbours with the same key are one."""
+    spert, dygie = tmp_path / "data.json", tmp_path / "data.jsonl"
+    record = {"tokens": ["a"], "entities": [], "relations": []}
+    keyed = record | {"orig_id": 5}
+    spert.write_text(json.dumps([record, record, keyed, keyed]))
+
+    convert(spert, "spert", dygie, "dygie")
+
+    assert [(d.key, len(d.sentences)) for d in read_documents(dygie)] == [
+        ("sentence-0", 1),
+        ("sentence-1", 1),
+        ("5", 2),
+    ]
+
+
+def test_unknown_target_format(written, tmp_path):
+    """A format that is not known is refused before anything is written."""
+    with pytest.raises(DataError, match="unknown format 'conll'; known: spert, dygie"):
+        convert(written(DOCUMENT), "dygie", tmp_path / "x", "conll")
+
+    assert not (tmp_path / "x").exists()
+
+
+def test_target_that_cannot_be_written(written, tmp_path):
+    """A target in no folder is refused by its name."""
+    with pytest.raises(OutputError, match=r"gone/x\.json: No such file"):
+        convert(written(DOCUMENT), "dygie", tmp_path / "gone" / "x.json", "spert")
