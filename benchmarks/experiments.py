@@ -1,8 +1,8 @@
 """A queue of trainings that goes on where it stopped: `python -m benchmarks.experiments [QUEUE.toml]`.
 
-The queue is a list of configurations: each is the base configuration with some keys changed, a name and a seed. Each one is
-trained and scored on dev; its row is appended to docs/experiments.jsonl, and docs/experiments.md is written anew from all
-rows. A configuration that has its row is passed over, and a training that was cut off goes on after its last epoch.
+The queue is a list of configurations: each is the base configuration with some keys changed, a name and a seed. Each one
+is trained and scored on dev; its row is appended to docs/experiments.jsonl, and docs/experiments.md is written anew from
+all rows. A configuration that has its row is passed over, and a training that was cut off goes on after its last epoch.
 """
 
 from __future__ import annotations
