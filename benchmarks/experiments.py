@@ -1,8 +1,8 @@
 """A queue of trainings that goes on where it stopped: `python -m benchmarks.experiments [QUEUE.toml]`.
 
-The queue is a list of configurations: each is the base configuration with some keys changed, a name and a seed. Each one
-is trained and scored on dev; its row is appended to docs/experiments.jsonl, and docs/experiments.md is written anew from
-all rows. A configuration that has its row is passed over, and a training that was cut off goes on after its last epoch.
+The queue is a list of configurations: each is the base configuration with some keys changed, a name and a seed. Each
+is trained and scored on dev; its row is appended to docs/experiments.jsonl, and docs/experiments.md is written anew
+from all rows. A configuration that has its row is passed over; a training that was cut off goes on where it was.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ def run(name: str, changes: dict[str, Any], config: TrainConfig, key: str) -> di
         print(f"  epoch {report.epoch} of {config.epochs}, loss {report.loss:.4f}, {report.seconds:.0f} s", flush=True)
 
     config = config.model_copy(update={"out": str(out), "dev_every": 0})
-    last = train(config, on_epoch=show)[-1]
+    reports = train(config, on_epoch=show)
+    last = reports[-1]
     if last.dev is None:
         raise ValueError(f"{name}: the base configuration has no dev file")
     return {
@@ -60,7 +61,7 @@ def run(name: str, changes: dict[str, Any], config: TrainConfig, key: str) -> di
         "train": list(config.train_files),
         "dev": config.dev,
         "epochs": config.epochs,
-        "seconds": round(sum(r.seconds for r in [last]) * config.epochs),
+        "seconds": round(sum(report.seconds for report in reports)),
         "ner": round(100 * last.dev["entities"]["strict"]["f1"], 2),
         "re": round(100 * last.dev["relations"]["strict"]["f1"], 2),
         "re_boundaries": round(100 * last.dev["relations"]["boundaries"]["f1"], 2),
