@@ -10,6 +10,7 @@ import pytest
 import rdflib
 
 from pipelines import export
+from pipelines.store import remove
 from schemas.errors import CorruptPartError
 from schemas.identity import bucket, fact_id, statement_id
 from schemas.records import Document, Entity, Evidence, Fact, Mention, Relation
@@ -147,6 +148,15 @@ def test_fact_is_a_triple_with_evidence(run_export):
     assert f"<{KG}kg/statement/a-{LIVES}> {derived} <{KG}kg/statement/x-{STATEMENT}> {graph} ." in lines
 
 
+def test_mention_is_a_span_of_its_document(run_export):
+    """A mention's span says its text and its entity in its document's graph, in code points of the text."""
+    lines = quads(run_export()).decode().splitlines()
+    span, graph = f"<{KG}kg/doc/a%20b.txt#char=20,26>", f"<{KG}kg/graph/doc/a%20b.txt>"
+    nif = "http://persistence.uni-leipzig.org/nlp2rdf/ontologies/nif-core#"
+    assert f'{span} <{nif}anchorOf> "London" {graph} .' in lines
+    assert f"{span} <{KG}x#entity> <{KG}entity/{LONDON}> {graph} ." in lines
+
+
 @pytest.mark.parametrize("name", ["graph.graphml.gz", "graph.json.gz"])
 def test_networks_have_all_attributes(run_export, name):
     """Nodes and edges of both files have the entities' and facts' fields."""
@@ -223,6 +233,15 @@ def test_unchanged_members_are_reused(run_export, store, parts):
     )
 
 
+def test_name_of_the_model_is_in_provenance_alone(run_export, store, parts):
+    """A model that is only called otherwise makes no document's member anew."""
+    run_export()
+    _, tasks, _ = export.plan(
+        store, parts["ingest"], parts["decode"], parts["aggregate"], SETTINGS | {"model_name": "large"}
+    )
+    assert [task["unit"] for task in tasks] == ["provenance"]
+
+
 @pytest.mark.parametrize("damage", [lambda data: data[:-20], lambda data: data[:-9] + b"\0" + data[-8:]])
 def test_damaged_member_is_refused(run_export, store, damage):
     """A member that is cut or altered comes into no graph, though only the other members are made anew."""
@@ -235,11 +254,19 @@ def test_damaged_member_is_refused(run_export, store, damage):
 
 
 def test_equal_input_makes_equal_files(run_export, store):
-    """A second export from the same parts has the same bytes in every file: no dates, no names."""
-    first, second = run_export(), run_export(key="e" * 64)
+    """A second export, of new members from the same parts, has the same bytes in every file."""
+    first = run_export()
+    remove(store.root / "parts" / "export")
+    second = run_export(key="e" * 64)
     assert {name: file["sha256"] for name, file in first.files.items()} == {
         name: file["sha256"] for name, file in second.files.items()
     }
+
+
+@pytest.mark.parametrize("name", ["graph.nq.gz", "graph.graphml.gz", "graph.json.gz"])
+def test_gzip_header_has_neither_time_nor_name(run_export, name):
+    """The flags, which would announce a name, and the time are zero (RFC 1952, section 2.3)."""
+    assert run_export().read_bytes(name)[3:8] == b"\0\0\0\0\0"
 
 
 def test_member_has_many_batches_of_lines(tmp_path):

@@ -51,8 +51,9 @@ def test_documents_and_rejects_are_committed(source, run_ingest):
     (source / "a.txt").write_text("Ada")
     (source / "b.jsonl").write_text('{"id": 7, "text": "Bob", "year": 1843}\n{"id": 8}\n')
     (source / "c.txt").write_text("")
+    (source / "d.txt").write_bytes(b"\0")
     [part], _ = run_ingest()
-    assert part.counts == {"kept": 2, "rejected": 2}
+    assert part.counts == {"kept": 2, "rejected": 3}
     assert [
         Document("7", "b.jsonl:1", "", "Bob", '{"year":1843}', BOB),
         Document("a.txt", "a.txt", "", "Ada", "{}", ADA),
@@ -60,6 +61,7 @@ def test_documents_and_rejects_are_committed(source, run_ingest):
     assert [
         Reject("ingest", "b.jsonl:2", "8", "no_text", "wanted a string under 'text', got NoneType"),
         Reject("ingest", "c.txt", "c.txt", "empty", "the text is empty"),
+        Reject("ingest", "d.txt", "d.txt", "binary", "wanted text, got a file with NUL bytes"),
     ] == rows([part], "rejects")
 
 
