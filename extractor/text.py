@@ -91,7 +91,7 @@ def _tokens(sentence: str, shift: int) -> list[tuple[int, int]]:
 def _tokenizer() -> Tokenizer:
     """spaCy's English tokeniser, closer to the treebanks that models learn from.
 
-    A hyphen between letters splits no word, and neither does a contraction without its apostrophe: "wed", "its", "cant".
+    A hyphen between letters splits no word, and neither does a contraction that lacks its apostrophe ("wed", "cant").
     """
     nlp = English()
     rules = nlp.tokenizer.rules or {}
