@@ -13,6 +13,7 @@ import statistics
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -35,25 +36,27 @@ def main() -> None:
     chosen = options.parse_args()
     texts = [path.read_text(encoding="utf-8") for path in sorted(Path(chosen.corpus).glob("*.txt"))]
     sentences = [sentence.words for text in texts for sentence in split_text(text)]
-    predictor = open_predictor(find_model(chosen.model), "cpu", "fp32", chosen.threads)
+    folder = find_model(chosen.model)
+    predictor = open_predictor(folder, "cpu", "fp32", chosen.threads)
     batches, n_pieces = make_batches(predictor, sentences)
-
     sides: dict[str, Callable[[], object]] = {
-        "encoder alone": lambda: run_encoder(predictor, batches),
-        "prediction": lambda: predictor.predict(sentences, FLOOR),
+        "encoder alone": partial(run_encoder, predictor, batches),
+        "prediction": partial(predictor.predict, sentences, FLOOR),
     }
+    for precision in ("bf16", "int8"):
+        other = open_predictor(folder, "cpu", precision, chosen.threads)
+        sides[f"prediction {precision}"] = partial(other.predict, sentences, FLOOR)
+
     seconds = interleave(sides, chosen.rounds)
-    ratios = [whole / bare for bare, whole in zip(seconds["encoder alone"], seconds["prediction"], strict=True)]
     n_padded = sum(batch.pieces_BT.numel() for batch in batches)
-    median = {name: statistics.median(values) for name, values in seconds.items()}
     print(f"{len(sentences)} sentences, {n_pieces} word pieces, padded to {n_padded} ({n_padded / n_pieces:.2f}x)")
-    print(f"{predictor.n_threads} threads, {chosen.rounds} interleaved rounds")
-    print(f"{'':16}{'seconds':>9}{'sentences/s':>13}{'pieces/s':>10}")
-    for name, value in median.items():
-        print(f"{name:16}{value:9.2f}{len(sentences) / value:13.0f}{n_pieces / value:10.0f}")
-    ratio = statistics.median(ratios)
-    print(f"prediction / encoder {ratio:.3f}: the encoder is {100 / ratio:.0f} % of the time")
-    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+    print(f"{predictor.n_threads} threads, medians of {chosen.rounds} interleaved rounds")
+    print(f"{'':18}{'seconds':>9}{'sentences/s':>13}{'pieces/s':>10}{'of prediction':>15}")
+    for name, values in seconds.items():
+        median = statistics.median(values)
+        ratio = statistics.median(v / whole for v, whole in zip(values, seconds["prediction"], strict=True))
+        print(f"{name:18}{median:9.2f}{len(sentences) / median:13.0f}{n_pieces / median:10.0f}{ratio:15.3f}")
+    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB with three models loaded")
 
 
 def make_batches(predictor: Predictor, sentences: list[tuple[str, ...]]) -> tuple[list[Batch], int]:

@@ -65,8 +65,11 @@ def _with_retries(run: Any, stage: str) -> None:
 
 def _build_with_prefect(options: Namespace, config: BuildConfig) -> dict[str, Any]:
     from pipelines.build import check_build
+    from pipelines.store import Store
 
     check_build(tuple(options.sources), Path(options.out), config, options.runner)
+    with Store(Path(options.out).resolve()).lock():
+        pass  # a folder that is held is refused in a second and one line, before Prefect starts
     _prefect_environment()
     if not prefect_is_configured():
         print("starting Prefect's temporary server; this takes 10 to 20 seconds", file=sys.stderr)

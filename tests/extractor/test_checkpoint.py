@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from extractor.checkpoint import choose_device, encoder_source, load_checkpoint, new_checkpoint, save_checkpoint
-from extractor.predict import Predictor, open_predictor
+from extractor.predict import Predictor
 from schemas.errors import CheckpointError
 from schemas.ontology import load_ontology
 
@@ -50,15 +50,6 @@ def test_model_is_ready_to_predict(tiny_model):
     assert {p.dtype for p in checkpoint.model.parameters()} == {torch.float32}
     assert checkpoint.ontology.entity_names == ("Peop", "Org", "Loc")
     assert checkpoint.model.config.entity_types == ["Peop", "Org", "Loc"]
-
-
-@pytest.mark.parametrize("precision", ["bf16", "fp16"])
-def test_half_precision_predicts(tiny_model, sentences, precision):
-    """At half precision the surest mention is found too."""
-    (found,) = open_predictor(tiny_model, "cpu", precision, 1).predict(sentences[:1], 0.1)
-
-    assert found.spans[found.entity_prob.argmax()].tolist() in [[0, 2], [4, 6], [7, 8]]
-    assert found.entity_prob.dtype == "float32"
 
 
 def test_weights_that_are_missing(copy):

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from extractor.checkpoint import Checkpoint
+from extractor.decode import decode
 from extractor.model import TwoPhaseConfig, TwoPhaseModel
 from extractor.predict import (
     Predictor,
@@ -73,6 +74,43 @@ def test_wide_model_alone_equals_in_company(wide, sentences, is_equal):
     assert sum(len(c.pairs) for c in company) > MANY_PAIRS
     for words, candidates in zip(sentences, company, strict=True):
         assert is_equal(wide.predict([words], 0.4)[0], candidates)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16", "int8"])
+def test_other_precisions(tiny_model, sentences, is_equal, precision):
+    """At other precisions the mentions are found too, and a sentence alone scores as in company."""
+    found = open_predictor(tiny_model, "cpu", precision, 1)
+
+    company = found.predict([*neighbours(10), *sentences], 0.1)[-len(sentences) :]
+
+    mentions, relations = decode(company[0], found.ontology, 0.3)
+    assert [(m.start, m.end, m.type) for m in mentions] == [(0, 2, "Peop"), (4, 6, "Org"), (7, 8, "Loc")]
+    assert [(r.head, r.type, r.tail) for r in relations] == [(0, "Work_For", 1)]
+    assert company[0].entity_prob.dtype == np.float32
+    assert all(is_equal(found.predict([s], 0.1)[0], c) for s, c in zip(sentences, company, strict=True))
+
+
+def test_shapes_do_not_depend_on_company(predictor, sentences, monkeypatch):
+    """The model sees one shape a length of window, and pairs in chunks of one size, whatever the company."""
+    shapes, sizes = set(), set()
+    encode, score_pairs = predictor.model.encode, predictor.model.score_pairs
+
+    def spy_encode(batch, features):
+        shapes.add(tuple(batch.pieces_BT.shape))
+        return encode(batch, features)
+
+    def spy_pairs(encoded, pairs):
+        sizes.add(len(pairs.head_type_P))
+        return score_pairs(encoded, pairs)
+
+    monkeypatch.setattr(predictor.model, "encode", spy_encode)
+    monkeypatch.setattr(predictor.model, "score_pairs", spy_pairs)
+
+    for company in ([], neighbours(3), neighbours(40)):
+        predictor.predict([*sentences, *company], FLOOR)
+
+    assert len(shapes) == len({length for _, length in shapes}) > 2
+    assert len(sizes) == 1
 
 
 def test_number_of_threads_changes_no_bit(tiny_model, predictor, sentences, is_equal):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from flows.graph_commands import prefect_is_configured
+from pipelines.store import Store
 
 KGMILL = str(Path(sys.executable).with_name("kgmill"))
 RETRIES = """
@@ -87,7 +88,16 @@ def test_flow_makes_the_bytes_of_a_plain_build(source, first, tiny_model, tmp_pa
     assert json.loads((tmp_path / "out" / "run.json").read_text())["status"] == "done"
 
 
-def test_wrong_source_is_refused_before_prefect_starts(kgmill, tiny_model, tmp_path):
+def test_held_folder_is_refused_before_prefect_starts(source, tiny_model, tmp_path):
+    """With --prefect, too, a folder that another build holds is one line and exit code 1, at once."""
+    command = [KGMILL, "build", source, "--out", tmp_path / "out", "--model", tiny_model, "--prefect"]
+    with Store(tmp_path / "out").lock():
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    line = f"kgmill: {tmp_path}/out: another build (pid {os.getpid()}) is running here; wait for it\n"
+    assert (done.returncode, done.stderr) == (1, line)
+
+
+def test_wrong_source_is_refused_before_prefect_starts(tiny_model, tmp_path):
     """With --prefect, too, a wrong source is one line and exit code 2, at once."""
     command = [KGMILL, "build", tmp_path / "none", "--out", tmp_path / "out", "--model", tiny_model, "--prefect"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

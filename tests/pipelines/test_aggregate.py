@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines import aggregate
-from schemas.identity import entity_id, fact_id, statement_id
+from schemas.identity import entity_id, fact_id, statement_id, unit_name, unit_of
 from schemas.records import Entity, Evidence, Fact, Mention, Relation
 from schemas.tables import from_table, to_table
 
@@ -73,6 +73,9 @@ def run_aggregate(run, store):
         receipts = run(store, "aggregate", tasks, {"n_bits": n_bits, "key": key})
         assert sorted(receipts) == [f"{n_bits:02d}-000{number}" for number in range(1 << n_bits)]
         parts = [store.find("aggregate", unit, key) for unit in sorted(receipts)]
+        for part in parts:
+            ids = [*part.read("entities")["entity_id"].to_pylist(), *part.read("facts")["fact_id"].to_pylist()]
+            assert {unit_name(n_bits, unit_of(name, n_bits)) for name in ids} <= {part.unit}
         return {
             name: [row for part in parts for row in from_table(name, part.read(name))]
             for name in ("entities", "facts", "evidence")
@@ -114,7 +117,7 @@ def test_partitions_change_only_the_cutting(run_aggregate, n_bits):
             [mention(doc_id, 10 * n, name) for n, name in enumerate(names)],
             [relation(doc_id, mention(doc_id, 0, "Ada"), mention(doc_id, 9, name), 0.5) for name in names],
         )
-        for u, doc_id in enumerate("de")
+        for u, doc_id in enumerate(["d3", "d4"])
     }
     whole = run_aggregate(many)
     assert run_aggregate(many, n_bits) == whole

@@ -37,20 +37,32 @@ def text(tmp_path):
     return path
 
 
+class Pipe:
+    """A named pipe: a job that reads it stands still until it is closed.
+
+    Attributes:
+        handle: its writing end, once somebody reads.
+    """
+
+    def __init__(self, path):
+        os.mkfifo(path)
+        self.path = path
+        self.handle = None
+
+    def is_read(self):
+        """Whether a process has opened it for reading: the job is in its middle."""
+        if self.handle is None:
+            with contextlib.suppress(OSError):
+                self.handle = os.open(self.path, os.O_WRONLY | os.O_NONBLOCK)
+        return self.handle is not None
+
+
 @pytest.fixture
 def pipe(tmp_path):
-    """A named pipe: a job that reads it stands still."""
-    os.mkfifo(tmp_path / "pipe.txt")
-    return tmp_path / "pipe.txt"
-
-
-def is_read(pipe):
-    """Whether a process has the pipe open for reading: the job is in its middle."""
-    try:
-        os.close(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
-    except OSError:
-        return False
-    return True
+    pipe = Pipe(tmp_path / "pipe.txt")
+    yield pipe
+    if pipe.handle is not None:
+        os.close(pipe.handle)
 
 
 @pytest.fixture(scope="module")
@@ -69,17 +81,19 @@ def test_job_runs_in_the_child(worker, store, text):
     assert worker._child.pid != os.getpid()
 
 
-def test_error_of_a_job_keeps_its_kind(worker, store, text, capfd):
+def test_error_of_a_job_keeps_its_kind(store, text, capfd):
     """A damaged part is a CorruptPartError on both sides; the child lives on and prints nothing."""
     tables = {"documents": to_table("documents", []), "rejects": to_table("rejects", [])}
     part = store.commit("ingest", "00-0000", "aa" * 32, tables, {"kept": 0, "rejected": 0})
     store.publish("ingest", [part], [])
     (part.path / "documents.parquet").write_bytes(b"damaged")
-    with pytest.raises(CorruptPartError) as caught:
-        worker.run(ingest_request(store, text))
+    with Worker() as worker:
+        with pytest.raises(CorruptPartError) as caught:
+            worker.run(ingest_request(store, text))
+        assert worker._child.poll() is None
     path = f"{part.path}/documents.parquet"
     assert str(caught.value) == f"{path}: not the bytes that were committed; delete {part.path} and build again"
-    assert (worker._child.poll(), capfd.readouterr()) == (None, ("", ""))
+    assert capfd.readouterr() == ("", "")
 
 
 def test_any_other_error_is_one_line(worker, store):
@@ -94,11 +108,11 @@ def test_killed_child_is_a_worker_error_and_is_replaced(worker, store, text, pip
     """A child killed in the middle of a job is named with its signal; the next job has a new child."""
 
     def kill():
-        if is_read(pipe):
+        if pipe.is_read():
             os.kill(worker._child.pid, signal.SIGKILL)
 
     with pytest.raises(WorkerError, match=r"^the worker was killed by SIGKILL; out of memory is the usual cause$"):
-        worker.run(ingest_request(store, pipe), kill)
+        worker.run(ingest_request(store, pipe.path), kill)
     assert worker._child is None
     assert worker.run(ingest_request(store, text))["seconds"] > 0
 
@@ -106,18 +120,19 @@ def test_killed_child_is_a_worker_error_and_is_replaced(worker, store, text, pip
 def test_child_that_died_between_jobs_is_a_worker_error(worker, store, text):
     """A child that was killed while it waited for work is noticed with the next job."""
     worker.run(ingest_request(store, text))
-    os.kill(worker._child.pid, signal.SIGKILL)
+    worker._child.kill()
+    worker._child.wait()
     with pytest.raises(WorkerError, match="killed by SIGKILL"):
         worker.run(ingest_request(store, text))
 
 
 def test_child_ends_with_its_parent(store, pipe):
     """When the parent is killed, a child in the middle of a job is gone within ten seconds."""
-    command = [sys.executable, "-c", PARENT, str(ingest_request(store, pipe))]
+    command = [sys.executable, "-c", PARENT, str(ingest_request(store, pipe.path))]
     parent = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         child = int(parent.stdout.readline())
-        wait_until(lambda: is_read(pipe), 60)
+        wait_until(pipe.is_read, 60)
     finally:
         parent.kill()
         parent.communicate()
