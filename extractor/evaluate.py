@@ -24,14 +24,36 @@ def evaluate(
 ) -> dict[str, Any]:
     """The evaluation report: scores of `metrics.score`, `n_sentences`, and `seconds` of prediction and decoding."""
     started = time.perf_counter()
+    predicted = predict_sentences(predictor, ontology, sentences, min_confidence, floor)
+    seconds = time.perf_counter() - started
+    return {**score(sentences, predicted), "n_sentences": len(sentences), "seconds": round(seconds, 3)}
+
+
+def predict_sentences(
+    predictor: Predictor,
+    ontology: Ontology,
+    sentences: Sequence[AnnotatedSentence],
+    min_confidence: float,
+    floor: float = 0.1,
+) -> list[Prediction]:
+    """The decoded mentions and relations of each sentence, with the model's own calibration."""
     predicted: list[Prediction] = []
     for begin in range(0, len(sentences), _BATCH):
         words = [sentence.words for sentence in sentences[begin : begin + _BATCH]]
         found = predictor.predict(words, floor)
         scaled = map(predictor.calibration.apply, found)
         predicted.extend(decode(c, ontology, min_confidence, predictor.calibration.thresholds) for c in scaled)
-    seconds = time.perf_counter() - started
-    return {**score(sentences, predicted), "n_sentences": len(sentences), "seconds": round(seconds, 3)}
+    return predicted
+
+
+def format_sizes(sizes: dict[str, dict[str, dict[str, float]]]) -> str:
+    """The scores of `metrics.score_by_size` as a table."""
+    lines = []
+    for name, intervals in sizes.items():
+        lines.append(f"{name + ', words':24}{'precision':>10}{'recall':>10}{'F1':>10}{'support':>10}")
+        ordered = sorted(intervals.items(), key=lambda item: (item[0][0] == ">", int(item[0].strip(">").split("-")[0])))
+        lines.extend(_row(f"  {interval}", scores, scores["support"]) for interval, scores in ordered)
+    return "\n".join(lines)
 
 
 def format_report(report: dict[str, Any]) -> str:

@@ -15,6 +15,8 @@ from extractor.decode import DecodedMention, DecodedRelation
 
 Prediction = tuple[Sequence[DecodedMention], Sequence[DecodedRelation]]
 _ANY = "Entity"
+LENGTHS = ((1, 2), (3, 4), (5, 6), (7, 8), (9, 10))
+DISTANCES = ((0, 0), (1, 3), (4, 6), (7, 9))
 
 
 def score(gold: Sequence[AnnotatedSentence], predicted: Sequence[Prediction]) -> dict[str, Any]:
@@ -41,6 +43,44 @@ def score(gold: Sequence[AnnotatedSentence], predicted: Sequence[Prediction]) ->
         task, protocol = name.split()
         report[task][protocol] = prf(sets)
     return report
+
+
+def score_by_size(
+    gold: Sequence[AnnotatedSentence], predicted: Sequence[Prediction]
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Strict scores of entities by length and of relations by distance, both in words; support is of gold.
+
+    Source: section 4.4, Fig. 3 and 4 (the paper's intervals, and one for longer entities).
+    """
+    entities: list[tuple[set, set]] = []
+    relations: list[tuple[set, set]] = []
+    for sentence, (mentions, pairs) in zip(gold, predicted, strict=True):
+        entities.append((_by_length(sentence.entities), _by_length(mentions)))
+        relations.append(
+            (_by_distance(sentence.entities, sentence.relations), _by_distance(mentions, pairs)),
+        )
+    return {"entity length": prf(entities)["by_type"], "relation distance": prf(relations)["by_type"]}
+
+
+def _interval(value: int, intervals: Sequence[tuple[int, int]]) -> str:
+    for low, high in intervals:
+        if value <= high:
+            return str(low) if low == high else f"{low}-{high}"
+    return f">{intervals[-1][1]}"
+
+
+def _by_length(spans: Sequence[Any]) -> set[tuple[Hashable, ...]]:
+    return {(_interval(s.end - s.start, LENGTHS), s.type, s.start, s.end) for s in spans}
+
+
+def _by_distance(spans: Sequence[Any], relations: Sequence[Any]) -> set[tuple[Hashable, ...]]:
+    items: set[tuple[Hashable, ...]] = set()
+    for r in relations:
+        head, tail = spans[r.head], spans[r.tail]
+        words = max(0, max(head.start, tail.start) - min(head.end, tail.end))
+        ends = (head.type, head.start, head.end, tail.type, tail.start, tail.end)
+        items.add((_interval(words, DISTANCES), r.type, *ends))
+    return items
 
 
 def prf(sets: Iterable[tuple[set, set]]) -> dict[str, Any]:

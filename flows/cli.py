@@ -83,6 +83,7 @@ def parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--data", metavar="FILE", required=True)
     evaluate.add_argument("--format", default="spert", choices=_FORMATS)
     evaluate.add_argument("--min-confidence", type=float, default=0.4, metavar="P")
+    evaluate.add_argument("--sizes", action="store_true", help="also by entity length and relation distance")
     evaluate.add_argument("--json", action="store_true", help="print the report as JSON")
     predict = _command(commands, "predict", "mentions and relations of text, as JSON lines", "model:predict")
     _model_options(predict)

@@ -41,7 +41,7 @@ def _build_directly(options: Namespace, config: BuildConfig) -> dict[str, Any]:
     from pipelines.build import STAGES, open_build
 
     with (
-        Progress("units") as progress,
+        Progress(" units") as progress,
         open_build(
             tuple(options.sources), Path(options.out), config, **_how(options), on_progress=progress.update
         ) as run,
@@ -85,7 +85,7 @@ def stage(options: Namespace) -> None:
 
     config = _config(options)
     with (
-        Progress("units") as progress,
+        Progress(" units") as progress,
         open_build(
             tuple(options.sources), Path(options.out), config, **_how(options), on_progress=progress.update
         ) as run,
@@ -143,7 +143,7 @@ def load(options: Namespace) -> None:
     """`kgmill load`."""
     from pipelines.load import load as load_store
 
-    with Progress("graphs") as progress:
+    with Progress(" graphs") as progress:
         report = load_store(
             Path(options.dir),
             options.endpoint,

@@ -29,7 +29,7 @@ def train(options: Namespace) -> None:
             scores = f"  dev NER {ner:.1f}  strict RE {re:.1f}"
         print(f"epoch {report.epoch}  loss {report.loss:.4f}  {report.seconds:.0f} s{scores}", flush=True)
 
-    with Progress("steps") as progress:
+    with Progress(" steps") as progress:
         run(
             config,
             on_step=lambda done, total, loss: progress.update("train", done, total, f"loss {loss:.3f}"),
@@ -43,7 +43,8 @@ def evaluate(options: Namespace) -> None:
     folder = find_model(options.model)
     from extractor.annotated import check_types, read_annotated
     from extractor.evaluate import evaluate as run
-    from extractor.evaluate import format_report
+    from extractor.evaluate import format_report, format_sizes, predict_sentences
+    from extractor.metrics import score_by_size
     from extractor.predict import open_predictor
 
     sentences = read_annotated([options.data], options.format)
@@ -51,6 +52,9 @@ def evaluate(options: Namespace) -> None:
     check_types(sentences, predictor.ontology, options.data)
     report = run(predictor, predictor.ontology, sentences, options.min_confidence)
     print(json.dumps(report, indent=1) if options.json else format_report(report))
+    if options.sizes and not options.json:
+        predicted = predict_sentences(predictor, predictor.ontology, sentences, options.min_confidence)
+        print(format_sizes(score_by_size(sentences, predicted)))
 
 
 def predict(options: Namespace) -> None:

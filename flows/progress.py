@@ -52,4 +52,4 @@ class Progress:
             return
         self._printed = now
         left = f", about {(now - self._began) / done * (total - done):.0f} s left" if 0 < done < total else ""
-        print(f"{stage}: {done} of {total} {self.unit}{left} {note}".rstrip(), file=sys.stderr)  # noqa: T201
+        print(f"{stage}: {done} of {total}{self.unit}{left} {note}".rstrip(), file=sys.stderr)  # noqa: T201

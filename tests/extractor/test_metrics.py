@@ -7,7 +7,7 @@ import pytest
 from extractor import metrics
 from extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair
 from extractor.decode import DecodedMention, DecodedRelation
-from extractor.metrics import prf, score
+from extractor.metrics import prf, score, score_by_size
 
 GOLD = [
     AnnotatedSentence(
@@ -131,3 +131,15 @@ def test_spans_of_different_sentences_do_not_meet():
     scores = score(GOLD, PREDICTED[::-1])["entities"]["boundaries"]
 
     assert scores["f1"] == 0
+
+
+def test_scores_by_size_put_items_into_the_papers_intervals():
+    """A one-word entity and a three-word one, found and missed; a relation over two words, found."""
+    gold = AnnotatedSentence(
+        tuple("abcdefg"), (EntitySpan(0, 1, "P"), EntitySpan(3, 6, "Q")), (RelationPair(0, 1, "R"),)
+    )
+    mentions = (DecodedMention(0, 1, "P", 0.9), DecodedMention(3, 6, "Q", 0.9), DecodedMention(6, 7, "P", 0.9))
+    sizes = score_by_size([gold], [(mentions, (DecodedRelation(0, 1, "R", 0.9),))])
+    assert sizes["entity length"]["1-2"]["precision"] == 0.5
+    assert sizes["entity length"]["3-4"]["recall"] == 1.0
+    assert list(sizes["relation distance"]) == ["1-3"]

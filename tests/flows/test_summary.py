@@ -91,7 +91,7 @@ def test_progress_is_lines_where_there_is_no_terminal(capsys, monkeypatch):
     """A line when a stage begins, one when it ends, and between them one in ten seconds with an estimate."""
     now = [100.0]
     monkeypatch.setattr("flows.progress.time.monotonic", lambda: now[0])
-    with Progress("units") as progress:
+    with Progress(" units") as progress:
         for done, seconds in ((0, 0.0), (1, 5.0), (2, 6.0), (3, 1.0), (8, 1.0)):
             now[0] += seconds
             progress.update("extract", done, 8)
