@@ -15,6 +15,8 @@ from spacy.tokenizer import Tokenizer
 from spacy.util import compile_infix_regex
 
 LONGEST_RUN = 300
+LONGEST_SENTENCE = 600  # characters
+_BLANKED = str.maketrans(dict.fromkeys("\"“”„«»‹›()[]{}'‘’`", " "))
 _RUN = re.compile(r"\S+")
 # sentencex 1 panics on a space of several bytes between "Mr. X" and a full stop. Same length, so offsets stay.
 _PLAIN_SPACES = {code: " " for code in range(0x80, 0x3001) if chr(code).isspace()}
@@ -53,9 +55,23 @@ def split_text(text: str) -> list[SentenceText]:
 
 
 def _sentence_bounds(text: str) -> list[tuple[int, int]]:
+    """Bounds of sentences. sentencex cuts nowhere between two quotes or brackets, however far apart they are.
+
+    So what comes out longer than any sentence is cut again with its quotes and brackets blanked.
+    """
+    bounds = []
+    for begin, end in _segments(text):
+        if end - begin <= LONGEST_SENTENCE:
+            bounds.append((begin, end))
+        else:
+            bounds.extend((begin + a, begin + b) for a, b in _segments(text[begin:end].translate(_BLANKED)))
+    return bounds
+
+
+def _segments(text: str) -> list[tuple[int, int]]:
     bounds, begin = [], 0
     text = text.translate(_PLAIN_SPACES)
-    for segment in sentencex.segment("en", text):
+    for segment in _cut(text):
         at = text.find(segment, begin)
         if at < 0:  # the segmenter changed a character: what is left stays one sentence
             break
@@ -64,6 +80,15 @@ def _sentence_bounds(text: str) -> list[tuple[int, int]]:
     if text[begin:].strip():
         bounds.append((begin, len(text)))
     return bounds
+
+
+def _cut(text: str) -> list[str]:
+    try:
+        return list(sentencex.segment("en", text))
+    except BaseException as error:  # a panic of the Rust library is no Exception
+        if type(error).__name__ != "PanicException":
+            raise
+        return []  # so the text is one sentence, which prediction cuts into windows
 
 
 def _word_bounds(sentence: str) -> list[tuple[int, int]]:

@@ -56,6 +56,19 @@ def test_threshold_of_mentions():
     assert [(m.start, m.end) for m in mentions] == [(0, 1)]
 
 
+def test_thresholds_of_types():
+    """A type's own threshold takes the place of the common one, for mentions and for relations."""
+    found = candidates(
+        [(0, 1, 0.75, PEOP), (2, 3, 0.75, PEOP), (4, 5, 0.75, LOC)],
+        [(0, 1, 0.5, KILL), (0, 2, 0.5, LIVE_IN)],
+    )
+
+    mentions, related = decode(found, ONTOLOGY, 0.6, {"Loc": 0.8, "Kill": 0.4})
+
+    assert [m.type for m in mentions] == ["Peop", "Peop"]
+    assert related == [DecodedRelation(0, 1, "Kill", 0.5)]
+
+
 def test_surer_of_two_that_overlap():
     """Of mentions that overlap the surest stays, and makes room for those that don't touch it."""
     found = candidates([(0, 2, 0.75, PEOP), (1, 4, 0.875, LOC), (3, 5, 0.8125, PEOP), (4, 5, 0.625, LOC)])

@@ -1,4 +1,4 @@
-"""DyGIE's JSONL, read, written and converted."""
+"""DyGIE's JSONL, read and written."""
 
 import json
 
@@ -7,7 +7,7 @@ import pytest
 from extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair, read_annotated, read_spert
 from extractor.convert import convert
 from extractor.dygie import read_documents
-from schemas.errors import DataError, OutputError
+from schemas.errors import DataError
 
 # Offsets count through the document, ends are inclusive.
 DOCUMENT = {
@@ -143,17 +143,3 @@ def test_sentences_without_a_key_are_documents(tmp_path):
         ("sentence-1", 1),
         ("5", 2),
     ]
-
-
-def test_unknown_target_format(written, tmp_path):
-    """A format that is not known is refused before anything is written."""
-    with pytest.raises(DataError, match="unknown format 'conll'; known: spert, dygie"):
-        convert(written(DOCUMENT), "dygie", tmp_path / "x", "conll")
-
-    assert not (tmp_path / "x").exists()
-
-
-def test_target_that_cannot_be_written(written, tmp_path):
-    """A target in no folder is refused by its name."""
-    with pytest.raises(OutputError, match=r"gone/x\.json: No such file"):
-        convert(written(DOCUMENT), "dygie", tmp_path / "gone" / "x.json", "spert")

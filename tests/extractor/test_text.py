@@ -136,3 +136,22 @@ def test_sentences_of_a_large_text():
 
     assert len(sentences) == 5_000
     assert text[sentences[-1].begin : sentences[-1].end] == "Ada lived in London."
+
+
+def test_quotes_far_apart_bind_no_text_together():
+    """A quote that is closed a page later leaves the sentences between apart."""
+    text = 'He said "no. ' + "Then it rained all day. " * 60 + 'They called it "the flood.'
+    assert max(len(sentence.words) for sentence in split_text(text)) < 20
+
+
+def test_text_that_the_segmenter_panics_on_is_one_sentence(monkeypatch):
+    """A panic of the Rust library costs the cut, not the document; other faults are not hidden."""
+
+    class PanicException(BaseException):  # noqa: N818 - the name that pyo3 gives it
+        pass
+
+    def panic(language, text):
+        raise PanicException
+
+    monkeypatch.setattr("extractor.text.sentencex.segment", panic)
+    assert [s.words for s in split_text("He left. She stayed.")] == [("He", "left", ".", "She", "stayed", ".")]
