@@ -147,7 +147,7 @@ def test_quotes_far_apart_bind_no_text_together():
 def test_text_that_the_segmenter_panics_on_is_one_sentence(monkeypatch):
     """A panic of the Rust library costs the cut, not the document; other faults are not hidden."""
 
-    class PanicException(BaseException):  # noqa: N818 - the name that pyo3 gives it
+    class PanicException(BaseException):
         pass
 
     def panic(language, text):
