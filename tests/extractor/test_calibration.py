@@ -2,13 +2,14 @@
 
 import doctest
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from extractor import calibration
 from extractor.annotated import read_spert
-from extractor.calibrate import calibrate, reliability_svg
+from extractor.calibrate import calibrate, outcomes, reliability_svg
 from extractor.calibration import (
     Calibration,
     expected_calibration_error,
@@ -136,6 +137,17 @@ def test_outcomes_of_a_model_that_knows_by_heart(report):
 
     assert found.is_right[found.confidence > 0.5].all()
     assert found.is_right.sum() == 9
+
+
+def test_outcomes_are_strict(predictor, tiny_sentences):
+    """A mention, or a relation, that the data doesn't hold is wrong, however sure."""
+    sentences = [replace(s, entities=s.entities[:1], relations=()) for s in read_spert(tiny_sentences)]
+    found = outcomes(predictor.predict([s.words for s in sentences], 0.1), sentences, predictor.ontology)
+
+    assert found["mentions"].is_right.sum() == 8
+    assert len(found["mentions"].is_right) > 8
+    assert not found["relations"].is_right.any()
+    assert set(found["relations"].types.tolist()) == {"Work_For", "Live_In", "Kill"}
 
 
 def test_reliability_diagram(report):
