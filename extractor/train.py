@@ -281,7 +281,7 @@ def _save(run: _Run) -> None:
     name = f"epoch-{state.epoch}.safetensors"
     save_file({key: t.cpu().contiguous() for key, t in tensors.items()}, folder / name)
     header = {
-        "configuration": _run_fingerprint(run.config),
+        "configuration": _run_fingerprint(run),
         "tensors": name,
         "epoch": state.epoch,
         "step": state.step,
@@ -300,8 +300,10 @@ def _restore(run: _Run) -> None:
     if not (folder / "state.json").is_file():
         return
     header = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-    if header["configuration"] != _run_fingerprint(run.config):
-        raise OutputError(f"{folder}: holds the state of another configuration; delete it or choose another `out`")
+    if header["configuration"] != _run_fingerprint(run):
+        raise OutputError(
+            f"{folder}: holds the state of another configuration, or of other data; delete it or choose another `out`"
+        )
     tensors = load_file(folder / header["tensors"])
     with torch.no_grad():
         for name, parameter in state.model.named_parameters():
@@ -320,8 +322,10 @@ def _restore(run: _Run) -> None:
     logger.info("resuming after epoch %d of %s", state.epoch, folder)
 
 
-def _run_fingerprint(config: TrainConfig) -> str:
-    return fingerprint(config.model_dump(mode="json", exclude={"out"}))
+def _run_fingerprint(run: _Run) -> str:
+    """Names configuration and data: a training that was cut off doesn't go on with sentences that were edited since."""
+    config = run.config.model_dump(mode="json", exclude={"out"})
+    return fingerprint({"config": config, "sentences": [repr(sentence) for sentence in run.sentences]})
 
 
 def _finish(run: _Run, out: Path, reports: list[EpochReport]) -> None:

@@ -129,7 +129,9 @@ def test_resume_under_another_configuration(training):
     with pytest.raises(Interrupted):
         train(training(epochs=2), on_step=interrupt)
 
-    with pytest.raises(OutputError, match=r"model\.training: holds the state of another configuration; delete it or"):
+    with pytest.raises(
+        OutputError, match=r"model\.training: holds the state of another configuration, or of other data; "
+    ):
         train(training(epochs=2, learning_rate=2e-3))
 
 

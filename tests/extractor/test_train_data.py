@@ -1,4 +1,4 @@
-"""Training with as few keys as can be: the ontology is what the data shows."""
+"""What training makes of its data: the ontology that it shows, and that it stays the same over a resume."""
 
 import json
 
@@ -7,7 +7,7 @@ import pytest
 from extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair, infer_ontology, read_annotated
 from extractor.train import train
 from schemas.config import TrainConfig
-from schemas.errors import DataError
+from schemas.errors import DataError, OutputError
 from schemas.ontology import load_ontology
 
 
@@ -55,3 +55,23 @@ def test_overlapping_entities_and_several_relations_a_pair_are_learnt(tiny_encod
     settings = {"encoder": str(tiny_encoder), "train": str(tmp_path / "data.json"), "out": str(tmp_path / "m")}
     reports = train(TrainConfig.load(None, settings | {"epochs": 2, "dev": str(tmp_path / "data.json")}))
     assert reports[-1].dev["relations"]["strict"]["support"] == 8
+
+
+def test_resume_on_edited_data_is_refused(tiny_encoder, tiny_sentences, tmp_path):
+    """A training that was cut off doesn't go on with sentences that were edited since."""
+    data = tmp_path / "data.json"
+    records = json.loads(tiny_sentences.read_text(encoding="utf-8"))
+    data.write_text(json.dumps(records), encoding="utf-8")
+    config = TrainConfig.load(
+        None, {"encoder": str(tiny_encoder), "train": str(data), "out": str(tmp_path / "m"), "epochs": 2}
+    )
+
+    def stop(done, total, loss):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(config, on_step=stop)
+    data.write_text(json.dumps(records[1:]), encoding="utf-8")
+    with pytest.raises(OutputError, match="of other data"):
+        train(config)
