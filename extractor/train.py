@@ -174,13 +174,11 @@ class _Run:
         n_negatives = (config.negative_spans, config.negative_pairs)
         instances = sample(windows, self.sentences, ontology, config.max_span_width, n_negatives, rng)
         instances = instances.to(self.device)
-        encoded = state.model.encode(collate(windows, self.pieces.pad_id).to(self.device))
-        loss = joint_loss(
-            instances,
-            state.model.score_spans(encoded, instances.spans),
-            state.model.score_pairs(encoded, instances.pairs),
-            two_phase=config.two_phase,
-        )
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
+            encoded = state.model.encode(collate(windows, self.pieces.pad_id).to(self.device))
+            span_logits = state.model.score_spans(encoded, instances.spans)
+            pair_logits = state.model.score_pairs(encoded, instances.pairs)
+        loss = joint_loss(instances, span_logits, pair_logits, two_phase=config.two_phase)
         state.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(state.model.parameters(), config.max_grad_norm)

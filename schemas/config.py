@@ -98,6 +98,7 @@ class TrainConfig(_Config):
         word_shape: letter-case embedding: `auto` gives it to encoders that lower the case.
         max_length: longest input in word pieces; longer sentences are cut into overlapping windows.
         card: a Markdown file whose text ends the model card: the data's terms, limits; empty: none.
+        precision: `bf16` computes matrix products in bfloat16 (autocast); weights and their averages stay fp32.
         threads: CPU threads; 0 leaves torch's choice. Losses repeat exactly for one number of threads.
     """
 
@@ -131,6 +132,7 @@ class TrainConfig(_Config):
     max_length: int = Field(256, ge=16)
     dev_every: int = Field(0, ge=0)
     card: str = ""
+    precision: Literal["fp32", "bf16"] = "fp32"
     threads: int = Field(0, ge=0)
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
 
