@@ -38,7 +38,6 @@ setup(
         "spacy>=3.8,<4",
         "sqlalchemy>=2.0,<2.1",
         "torch>=2.6,<3",
-        "torchao>=0.15,<0.19",
         "tqdm>=4.66,<5",
         "transformers>=5,<6",
     ],

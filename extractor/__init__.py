@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from extractor.api import Extractor
 
 __all__ = ["Extractor"]
-
-# transformers imports torchao wherever it is installed, and torchao then warns of CUDA parts that a CPU build of torch
-# can't load, and of an API of torch that it still calls.
-for _name in ("torchao", "torch.utils._pytree"):
-    logging.getLogger(_name).setLevel(logging.ERROR)
 
 
 def __getattr__(name: str) -> Any:

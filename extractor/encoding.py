@@ -87,9 +87,11 @@ class Batch:
     word_ends_BW: Tensor
 
     def to(self, device: torch.device) -> Batch:
-        """The same batch on a device."""
+        """The same batch on a device; to a GPU from pinned memory, so that the copy waits for nothing."""
         fields = (self.pieces_BT, self.mask_BT, self.shapes_BT, self.word_starts_BW, self.word_ends_BW)
-        return Batch(*(tensor.to(device, non_blocking=True) for tensor in fields))
+        if device.type != "cuda":
+            return Batch(*(tensor.to(device) for tensor in fields))
+        return Batch(*(tensor.pin_memory().to(device, non_blocking=True) for tensor in fields))
 
 
 class WordPieces:

@@ -4,8 +4,8 @@ Source: Ji et al., A Two-Phase Paradigm for Joint Entity-Relation Extraction, se
 own for each role (`role_maps`), the paper's letter is left: see docs/model.md for why and docs/experiments.md for the
 numbers.
 
-Shapes: B rows, T word pieces, W words, S spans, P ordered pairs, D hidden width, E entity types, R relation types,
-O representations that a gate weighs, K levels of a pooling table.
+Shapes: B rows, T word pieces, W words, S spans, N entities, P ordered pairs, D hidden width, E entity types,
+R relation types, O representations that a gate weighs, K levels of a pooling table.
 """
 
 from __future__ import annotations
@@ -59,18 +59,35 @@ class Spans:
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Ordered pairs of spans in the same row, with the entity types (columns) of both."""
+    """Ordered pairs of entities in the same row: N entities with their types (columns), and P pairs that index them."""
 
-    head: Spans
-    tail: Spans
-    head_type_P: Tensor
-    tail_type_P: Tensor
+    entities: Spans
+    type_N: Tensor
+    head_P: Tensor
+    tail_P: Tensor
+
+    def take(self, index: Tensor) -> Pairs:
+        """The pairs at `index`, in its order, among the same entities."""
+        return Pairs(self.entities, self.type_N, self.head_P[index], self.tail_P[index])
 
     def to(self, device: torch.device) -> Pairs:
         """The same pairs on a device."""
-        return Pairs(
-            self.head.to(device), self.tail.to(device), self.head_type_P.to(device), self.tail_type_P.to(device)
-        )
+        return Pairs(self.entities.to(device), self.type_N.to(device), self.head_P.to(device), self.tail_P.to(device))
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Entities as heads and as tails of pairs: mapped once each, however many pairs they are in.
+
+    Attributes:
+        head_ND, tail_ND: the mapped representations.
+        head_logits_N3, tail_logits_N3: what each gives to the pair gate's score and to phase one (`Fusion.project`).
+    """
+
+    head_ND: Tensor
+    tail_ND: Tensor
+    head_logits_N3: Tensor
+    tail_logits_N3: Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +122,16 @@ class Encoded:
     context_words_KND: Tensor
     n_words: int
     features: Features
+
+
+@dataclass(frozen=True, slots=True)
+class _Linked:
+    """Phase one of pairs: the gate's weights, the logits, and what phase two needs of the words between."""
+
+    alpha_PO: Tensor | None
+    logits_P2: Tensor
+    context_PD: Tensor
+    distance_P: Tensor
 
 
 def pooling_table(x_BWD: Tensor, max_length: int) -> Tensor:
@@ -257,6 +284,11 @@ class TwoPhaseModel(PreTrainedModel):
             else:
                 nn.init.normal_(module.weight, std=0.02)
 
+    def role_maps(self) -> list[nn.ModuleDict]:
+        """The maps of all gates: what costs most after the encoder."""
+        gates = (self.span_gate, self.pair_gate, self.relation_gate)
+        return [gate.maps for gate in gates if gate.maps is not None]
+
     def features(self) -> Features:
         """The mapped and projected embeddings; prediction makes them once, training with every batch."""
         width_WD = self.span_gate.map("width", self.width_embedding.weight)
@@ -306,23 +338,27 @@ class TwoPhaseModel(PreTrainedModel):
         _, logits = self._weigh_spans(encoded, spans, self.dropout(words_SD))
         return self._phases(logits[:, :2], logits[:, 2:])
 
-    def score_pairs(self, encoded: Encoded, pairs: Pairs) -> tuple[Tensor, Tensor]:
+    def map_ends(self, encoded: Encoded, entities: Spans) -> Ends:
+        """What phase one needs of each entity, as a head and as a tail."""
+        gate, heads = self.pair_gate, (self.is_relation,)
+        span_ND = self._represent_spans(encoded, entities)
+        head_ND, tail_ND = (self.dropout(gate.map(role, span_ND)) for role in ("head", "tail"))
+        return Ends(head_ND, tail_ND, gate.project("head", head_ND, heads), gate.project("tail", tail_ND, heads))
+
+    def score_pairs(self, encoded: Encoded, ends: Ends, pairs: Pairs) -> tuple[Tensor, Tensor]:
         """Phase-one logits [P, 2] (Not-Relation, Relation; Eq. 10a) and phase-two logits [P, R] (Eq. 14a)."""
-        begin_P, end_P, distance_P = self._between(pairs)
-        gate, heads, features = self.pair_gate, (self.is_relation,), encoded.features
-        context_PD = range_max(encoded.context_words_KND, encoded.n_words, pairs.head.row_S, begin_P, end_P)
-        parts = {
-            "head": self.dropout(gate.map("head", self._represent_spans(encoded, pairs.head))),
-            "tail": self.dropout(gate.map("tail", self._represent_spans(encoded, pairs.tail))),
-            "context": self.dropout(context_PD * (begin_P < end_P).unsqueeze(1).to(context_PD.dtype)),
-        }
-        projected = [gate.project(role, x_PD, heads) for role, x_PD in parts.items()]
-        if features.distance_ND is not None and features.distance_logits is not None:
-            parts["distance"] = features.distance_ND[distance_P]
-            projected.append(features.distance_logits[distance_P])
-        alpha_PO, pair_logits_P2 = gate.mix(projected, heads)
-        fused_PD = gate.fuse(alpha_PO, list(parts.values()))
-        return self._phases(pair_logits_P2, self._score_types(encoded, fused_PD, pairs, distance_P))
+        linked = self._link(encoded, ends, pairs)
+        parts = [ends.head_ND[pairs.head_P], ends.tail_ND[pairs.tail_P], linked.context_PD]
+        if encoded.features.distance_ND is not None:
+            parts.append(encoded.features.distance_ND[linked.distance_P])
+        fused_PD = self.pair_gate.fuse(linked.alpha_PO, parts)
+        return self._phases(linked.logits_P2, self._score_types(encoded, fused_PD, pairs, linked.distance_P))
+
+    def link_pairs(self, encoded: Encoded, ends: Ends, pairs: Pairs) -> Tensor:
+        """Phase-one logits [P, 2] alone (Eq. 10a): few pairs are worth a phase two."""
+        if not self.config.two_phase:
+            return self.score_pairs(encoded, ends, pairs)[0]
+        return self._link(encoded, ends, pairs).logits_P2
 
     def _phases(self, binary_N2: Tensor, type_NC: Tensor) -> tuple[Tensor, Tensor]:
         """The logits of both phases; of a one-phase model the same probabilities, taken apart.
@@ -359,13 +395,29 @@ class TwoPhaseModel(PreTrainedModel):
         width_SD = encoded.features.width_WD[self._width(spans)]
         return self.span_gate.fuse(alpha_SO, [words_SD, encoded.cls_BD[spans.row_S], width_SD])
 
+    def _link(self, encoded: Encoded, ends: Ends, pairs: Pairs) -> _Linked:
+        begin_P, end_P, distance_P = self._between(pairs)
+        gate, heads, features = self.pair_gate, (self.is_relation,), encoded.features
+        row_P = pairs.entities.row_S[pairs.head_P]
+        context_PD = range_max(encoded.context_words_KND, encoded.n_words, row_P, begin_P, end_P)
+        context_PD = self.dropout(context_PD * (begin_P < end_P).unsqueeze(1).to(context_PD.dtype))
+        projected = [
+            ends.head_logits_N3[pairs.head_P],
+            ends.tail_logits_N3[pairs.tail_P],
+            gate.project("context", context_PD, heads),
+        ]
+        if features.distance_logits is not None:
+            projected.append(features.distance_logits[distance_P])
+        return _Linked(*gate.mix(projected, heads), context_PD, distance_P)
+
     def _between(self, pairs: Pairs) -> tuple[Tensor, Tensor, Tensor]:
         """The words between the two spans: first, one after the last, and their number, capped (section 4.2).
 
         Overlapping spans have none between them.
         """
-        begin_P = torch.minimum(pairs.head.end_S, pairs.tail.end_S)
-        end_P = torch.maximum(begin_P, torch.maximum(pairs.head.start_S, pairs.tail.start_S))
+        start_N, end_N = pairs.entities.start_S, pairs.entities.end_S
+        begin_P = torch.minimum(end_N[pairs.head_P], end_N[pairs.tail_P])
+        end_P = torch.maximum(begin_P, torch.maximum(start_N[pairs.head_P], start_N[pairs.tail_P]))
         return begin_P, end_P, (end_P - begin_P).clamp(max=self.config.max_distance)
 
     def _score_types(self, encoded: Encoded, pair_PD: Tensor, pairs: Pairs, distance_P: Tensor) -> Tensor:
@@ -373,6 +425,6 @@ class TwoPhaseModel(PreTrainedModel):
         parts = [gate.project("pair", self.dropout(gate.map("pair", pair_PD)), heads)]
         if type_logits is not None:
             n_entity = len(self.config.entity_types or ())
-            feature_P = pairs.head_type_P * n_entity + pairs.tail_type_P
+            feature_P = pairs.type_N[pairs.head_P] * n_entity + pairs.type_N[pairs.tail_P]
             parts.append(type_logits[feature_P * (self.config.max_distance + 1) + distance_P])
         return gate.mix(parts, heads)[1]

@@ -7,23 +7,28 @@ run side by side, so that the number of threads changes no bit either.
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor
 
 from extractor.candidates import Candidates, empty, merge_windows
 from extractor.checkpoint import Checkpoint, choose_device, load_checkpoint
 from extractor.encoding import Window, WordPieces, collate
-from extractor.model import Encoded, Pairs, Spans
+from extractor.model import Encoded, Ends, Pairs, Spans
+from extractor.quantise import quantise
+from schemas.errors import CheckpointError
+
+logger = logging.getLogger(__name__)
 
 LENGTHS = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512)
-_PAIRS_A_CHUNK = {"cpu": 64, "cuda": 1024}
+_CHUNK = {"cpu": 64, "cuda": 1024}  # entities, or pairs, scored at once
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.float32}
 _PIECES_A_BATCH = {"cpu": 512, "cuda": 16384}
 
@@ -80,7 +85,7 @@ class Predictor:
     ) -> Iterator[tuple[list[int], list[Candidates]]]:
         def score(job: tuple[int, int, list[int]]) -> tuple[list[int], list[Candidates]]:
             length, n_rows, indices = job
-            return indices, self._score([windows[i] for i in indices], n_rows, length, floor)
+            return indices, self._score_or_halve([windows[i] for i in indices], n_rows, length, floor)
 
         if self.device.type != "cpu":
             yield from map(score, batches)
@@ -92,6 +97,20 @@ class Predictor:
                 yield from pool.map(score, list(batches))
         finally:
             torch.set_num_threads(before)
+
+    def _score_or_halve(self, windows: list[Window], n_rows: int, length: int, floor: float) -> list[Candidates]:
+        """Scores a batch; where memory runs out, its halves. A batch of one row that doesn't fit is an error."""
+        try:
+            return self._score(windows, n_rows, length, floor)
+        except (MemoryError, RuntimeError) as error:
+            if n_rows == 1 or not _is_out_of_memory(error):
+                raise
+            logger.warning("out of memory with %d rows of %d pieces; trying half as many", n_rows, length)
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        half = -(-n_rows // 2)
+        halves = (part for part in (windows[:half], windows[half:]) if part)
+        return [found for part in halves for found in self._score_or_halve(part, half, length, floor)]
 
     @torch.inference_mode()
     def _score(self, windows: list[Window], n_rows: int, length: int, floor: float) -> list[Candidates]:
@@ -105,37 +124,47 @@ class Predictor:
         kept = _keep_spans(entity_prob, grid, n_words, floor)
         type_prob = torch.softmax(type_logits[torch.from_numpy(kept).to(self.device)].float(), dim=1).cpu().numpy()
         row = grid.row_S[kept]
-        pairs = _pairs_in_rows(row)
-        pair_prob, relation_prob = self._score_pairs(encoded, grid.spans, kept, pairs, type_prob.argmax(axis=1))
-        sure = pair_prob >= floor
+        pairs, *pair_probs = self._score_pairs(encoded, grid.spans, kept, row, type_prob.argmax(axis=1), floor)
         return _split(
             len(windows),
             row,
             np.stack((grid.start_S[kept], grid.end_S[kept]), axis=1),
             (entity_prob[kept], type_prob),
-            pairs[sure],
-            (pair_prob[sure], relation_prob[sure]),
+            pairs,
+            (pair_probs[0], pair_probs[1]),
         )
 
     def _score_pairs(
-        self, encoded: Encoded, spans: Spans, kept: np.ndarray, pairs: np.ndarray, types: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        n_relations = len(self.config.relation_types)
+        self, encoded: Encoded, spans: Spans, kept: np.ndarray, row: np.ndarray, types: np.ndarray, floor: float
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The pairs above the floor among the kept spans, [P, 2], with their probabilities in phase one and two."""
+        pairs, n_relations = _pairs_in_rows(row), len(self.config.relation_types)
         if not len(pairs) or not n_relations:
-            return np.zeros(len(pairs), np.float32), np.zeros((len(pairs), n_relations), np.float32)
-        size = _PAIRS_A_CHUNK[self.device.type]
-        index_2P = torch.from_numpy(_pad_rows(kept[pairs], size)).to(self.device).T
-        type_2P = torch.from_numpy(_pad_rows(types[pairs], size)).to(self.device).T
-        probs, relations = [], []
-        for begin in range(0, index_2P.shape[1], size):
-            chunk = slice(begin, begin + size)
-            head, tail = index_2P[0, chunk], index_2P[1, chunk]
-            scored = Pairs(spans.take(head), spans.take(tail), type_2P[0, chunk], type_2P[1, chunk])
-            pair_logits, relation_logits = self.model.score_pairs(encoded, scored)
-            probs.append(torch.softmax(pair_logits.float(), dim=1)[:, 1])
-            relations.append(torch.softmax(relation_logits.float(), dim=1))
-        n = len(pairs)
-        return torch.cat(probs)[:n].cpu().numpy(), torch.cat(relations)[:n].cpu().numpy()
+            return np.zeros((0, 2), np.int64), np.zeros(0, np.float32), np.zeros((0, n_relations), np.float32)
+        chunk = _CHUNK[self.device.type]
+        entities = spans.take(torch.from_numpy(_pad(kept, chunk)).to(self.device))
+        type_N = torch.from_numpy(_pad(types, chunk)).to(self.device)
+        ends = self._map_ends(encoded, entities, chunk)
+
+        def probabilities(score: Callable[[Pairs], Tensor], pairs_P2: np.ndarray) -> np.ndarray:
+            padded_2P = torch.from_numpy(_pad(pairs_P2, chunk)).to(self.device).T
+            chunks = (Pairs(entities, type_N, *index) for index in padded_2P.split(chunk, dim=1))
+            logits_PC = torch.cat([score(some) for some in chunks])
+            return torch.softmax(logits_PC.float(), dim=1)[: len(pairs_P2)].cpu().numpy()
+
+        pair_prob = probabilities(lambda some: self.model.link_pairs(encoded, ends, some), pairs)[:, 1]
+        sure = pair_prob >= floor
+        if not sure.any():
+            return pairs[sure], pair_prob[sure], np.zeros((0, n_relations), np.float32)
+        relation_prob = probabilities(lambda some: self.model.score_pairs(encoded, ends, some)[1], pairs[sure])
+        return pairs[sure], pair_prob[sure], relation_prob
+
+    def _map_ends(self, encoded: Encoded, entities: Spans, chunk: int) -> Ends:
+        """The entities as ends of pairs, mapped in chunks of one size."""
+        n = len(entities.row_S)
+        index = torch.arange(n, device=self.device)
+        parts = [self.model.map_ends(encoded, entities.take(some)) for some in index.split(chunk)]
+        return Ends(*(torch.cat([getattr(part, f.name) for part in parts]) for f in fields(Ends)))
 
     def _grid(self, n_rows: int, n_words: int) -> _Grid:
         if (n_rows, n_words) not in self._grids:
@@ -148,27 +177,40 @@ class Predictor:
         return self._grids[n_rows, n_words]
 
 
-def open_predictor(folder: Path, device: str, precision: str, n_threads: int = 0) -> Predictor:
-    """A predictor for a model folder, on `auto|cpu|cuda[:N]`, at `fp32|bf16|fp16|int8`.
+def open_predictor(
+    folder: Path, device: str, precision: str, n_threads: int = 0, *, is_compiled: bool = False
+) -> Predictor:
+    """A predictor for a model folder, on `auto|cpu|cuda[:N]`, at `fp32|bf16|fp16|int8`, its encoder perhaps compiled.
 
     Raises:
-        CheckpointError: the folder is no usable model, or the device is not there.
+        CheckpointError: the folder is no usable model, the device is not there, or torch can't compile here.
     """
     chosen = choose_device(device)
     checkpoint = load_checkpoint(folder, chosen, _DTYPES[precision])
     if precision == "int8":
-        quantise(checkpoint.model.encoder)
-    return Predictor(checkpoint, chosen, n_threads)
+        for part in (checkpoint.model.encoder, *checkpoint.model.role_maps()):
+            quantise(part)
+    predictor = Predictor(checkpoint, chosen, n_threads)
+    if is_compiled:
+        _compile(predictor)
+    return predictor
 
 
-def quantise(encoder: nn.Module) -> None:
-    """Makes an encoder's linear layers int8, in place: weights a channel, activations a token, at the time they come.
+def _compile(predictor: Predictor) -> None:
+    """Compiles the encoder for any shape, and tries it, so that a machine without a compiler is found out at once."""
+    encoder = predictor.model.encoder
+    encoder.compile(dynamic=True)
+    try:
+        predictor.predict([["a"] * n for n in (2, 40)], 0.5)
+    except Exception as error:  # torch's back ends raise errors of many kinds
+        line = str(error).strip().partition("\n")[0]
+        raise CheckpointError(f"torch can't compile the encoder here ({line}); build without `compile`") from None
 
-    A token's scale is its own, so that rows still don't influence one another.
-    """
-    from torchao.quantization import Int8DynamicActivationInt8WeightConfig, quantize_
 
-    quantize_(encoder, Int8DynamicActivationInt8WeightConfig())
+def _is_out_of_memory(error: MemoryError | RuntimeError) -> bool:
+    """Whether an error is one of memory, of the GPU's or of this machine's."""
+    is_of_torch = isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
+    return is_of_torch or isinstance(error, MemoryError)
 
 
 def bucket_length(n_pieces: int) -> int:
@@ -199,9 +241,9 @@ def _pairs_in_rows(row_K: np.ndarray) -> np.ndarray:
     return np.stack((head, tail), axis=1)[head != tail]
 
 
-def _pad_rows(rows_M2: np.ndarray, size: int) -> np.ndarray:
-    padding = -len(rows_M2) % size
-    return np.concatenate((rows_M2, np.zeros((padding, 2), rows_M2.dtype)))
+def _pad(rows: np.ndarray, size: int) -> np.ndarray:
+    """The rows, with rows of zeros behind them, up to a multiple of `size`."""
+    return np.concatenate((rows, np.zeros((-len(rows) % size, *rows.shape[1:]), rows.dtype)))
 
 
 def _split(

@@ -51,24 +51,24 @@ def sample(
 
     Entities wider than `max_span_width`, and gold that a window cuts, are left out with their relations.
     """
-    spans, pairs = [], []
+    spans: list[np.ndarray] = []
+    ends: list[np.ndarray] = []
+    pairs: list[np.ndarray] = []
+    n_ends = 0
     for row, window in enumerate(windows):
         entities, relations = _gold_inside(window, sentences[window.sentence], max_span_width)
         spans.append(_spans(row, window.n_words, entities, ontology, max_span_width, n_negatives[0], rng))
-        pairs.append(_pairs(row, entities, relations, ontology, n_negatives[1], rng))
-    span_S4 = torch.from_numpy(np.concatenate(spans))
-    pair_P8 = torch.from_numpy(np.concatenate(pairs))
-    row_P = pair_P8[:, 0]
+        found = _pairs(entities, relations, ontology, n_negatives[1], rng)
+        found[:, :2] += n_ends
+        n_ends += len(entities)
+        pairs.append(found)
+        ends.append(spans[-1][: len(entities)])  # gold comes first
+    span_S4, entity_N4, pair_P3 = (torch.from_numpy(np.concatenate(rows)) for rows in (spans, ends, pairs))
     return Instances(
-        Spans(span_S4[:, 0], span_S4[:, 1], span_S4[:, 2]),
+        Spans(*span_S4.T[:3]),
         span_S4[:, 3],
-        Pairs(
-            Spans(row_P, pair_P8[:, 1], pair_P8[:, 2]),
-            Spans(row_P, pair_P8[:, 3], pair_P8[:, 4]),
-            pair_P8[:, 5],
-            pair_P8[:, 6],
-        ),
-        pair_P8[:, 7],
+        Pairs(Spans(*entity_N4.T[:3]), entity_N4[:, 3], pair_P3[:, 0], pair_P3[:, 1]),
+        pair_P3[:, 2],
     )
 
 
@@ -119,15 +119,14 @@ def _spans(
 
 
 def _pairs(
-    row: int,
     entities: list[EntitySpan],
     relations: list[RelationPair],
     ontology: Ontology,
     n_negatives: int,
     rng: np.random.Generator,
 ) -> np.ndarray:
+    """Head, tail (indices into `entities`) and relation column of each pair, [P, 3]."""
     column = {name: i for i, name in enumerate(ontology.relation_names)}
-    entity_column = {name: i for i, name in enumerate(ontology.entity_names)}
     gold = [(r.head, r.tail, column[r.type]) for r in relations]
     related = {(r.head, r.tail) for r in relations}
     related |= {(r.tail, r.head) for r in relations if ontology.relations[r.type].symmetric}
@@ -136,12 +135,4 @@ def _pairs(
     if len(negative) > n_negatives:
         chosen = np.sort(rng.choice(len(negative), n_negatives, replace=False))
         negative = [negative[i] for i in chosen]
-    rows = [
-        (
-            row,
-            *(entities[head].start, entities[head].end, entities[tail].start, entities[tail].end),
-            *(entity_column[entities[head].type], entity_column[entities[tail].type], relation),
-        )
-        for head, tail, relation in (*gold, *negative)
-    ]
-    return np.array(rows, np.int64).reshape(-1, 8)
+    return np.array([*gold, *negative], np.int64).reshape(-1, 3)

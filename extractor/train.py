@@ -177,7 +177,8 @@ class _Run:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
             encoded = state.model.encode(collate(windows, self.pieces.pad_id).to(self.device))
             span_logits = state.model.score_spans(encoded, instances.spans)
-            pair_logits = state.model.score_pairs(encoded, instances.pairs)
+            ends = state.model.map_ends(encoded, instances.pairs.entities)
+            pair_logits = state.model.score_pairs(encoded, ends, instances.pairs)
         loss = joint_loss(instances, span_logits, pair_logits, two_phase=config.two_phase)
         state.optimizer.zero_grad(set_to_none=True)
         loss.backward()

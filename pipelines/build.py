@@ -121,6 +121,7 @@ class Build:
                 "device": self.device,
                 "precision": self.config.precision,
                 "n_threads": self.worker.n_threads,
+                "is_compiled": self.config.compile,
             },
             "floor": self.config.candidate_floor,
         }
@@ -227,7 +228,8 @@ class Build:
     def extract_key(self) -> str:
         """Fingerprint of all that decides a document's candidates."""
         kind = self.device.partition(":")[0]
-        return extract.extract_key(self.model, kind, self.config.precision, self.config.candidate_floor)
+        precision = self.config.precision + ("+compiled" if self.config.compile else "")
+        return extract.extract_key(self.model, kind, precision, self.config.candidate_floor)
 
     @property
     def run_key(self) -> str:

@@ -212,11 +212,11 @@ def sentence_candidates(table: pa.Table, n_types: tuple[int, int]) -> Iterable[t
 
 
 @lru_cache(maxsize=1)
-def load_predictor(folder: str, device: str, precision: str, n_threads: int) -> Any:
+def load_predictor(folder: str, device: str, precision: str, n_threads: int, is_compiled: bool = False) -> Any:
     """The model of a folder, ready to predict; kept for the life of the worker."""
     from extractor.predict import open_predictor
 
-    return open_predictor(Path(folder), device, precision, n_threads)
+    return open_predictor(Path(folder), device, precision, n_threads, is_compiled=is_compiled)
 
 
 def build(pipeline: beam.Pipeline, request: Request) -> None:

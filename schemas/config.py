@@ -38,6 +38,7 @@ class BuildConfig(_Config):
     Attributes:
         model: `default`, a model folder, or a hub id.
         ontology: an ontology file; empty: the model's own.
+        compile: compile the encoder with torch before a build's first batch; meant for GPUs and large corpora.
         candidate_floor: phase-one probability under which extract forgets a span or a pair; decoding with lower
             thresholds than this needs a new extraction.
         min_confidence: confidence under which decode drops a mention or a relation.
@@ -51,6 +52,7 @@ class BuildConfig(_Config):
     ontology: str = ""
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     precision: Literal["fp32", "bf16", "fp16", "int8"] = "fp32"
+    compile: bool = False
     candidate_floor: float = Field(0.1, gt=0, lt=1)
     min_confidence: float = Field(0.4, ge=0, le=1)
     base_iri: str = "https://kg.example.org/"

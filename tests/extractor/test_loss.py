@@ -18,7 +18,7 @@ def instances(span_types, pair_types):
     spans, ends = Spans(*torch.zeros(3, n, dtype=torch.int64)), Spans(*torch.zeros(3, m, dtype=torch.int64))
     zeros = torch.zeros(m, dtype=torch.int64)
     types = torch.tensor(span_types, dtype=torch.int64), torch.tensor(pair_types, dtype=torch.int64)
-    return Instances(spans, types[0], Pairs(ends, ends, zeros, zeros), types[1])
+    return Instances(spans, types[0], Pairs(ends, zeros, zeros, zeros), types[1])
 
 
 def test_binary_loss():

@@ -62,8 +62,14 @@ def spans(*bounds, row=0):
 
 def pairs(heads, tails, types=(0, 1), row=0):
     """Pairs of one row, all of these entity types."""
-    head_type, tail_type = (torch.full((len(heads),), t) for t in types)
-    return Pairs(spans(*heads, row=row), spans(*tails, row=row), head_type, tail_type)
+    n = len(heads)
+    type_N = torch.tensor(types).repeat_interleave(n)
+    return Pairs(spans(*heads, *tails, row=row), type_N, torch.arange(n), torch.arange(n, 2 * n))
+
+
+def score_pairs(model, encoded, found):
+    """The logits of both phases."""
+    return model.score_pairs(encoded, model.map_ends(encoded, found.entities), found)
 
 
 def slow_range_max(x_BWD, row, start, end):
@@ -166,8 +172,8 @@ def test_letter_of_the_paper_knows_no_direction():
     model = new_model(role_maps=False)
     encoded = model.encode(collate([window(1, 2, 1, 3, 1)], 0))
 
-    there, _ = model.score_pairs(encoded, pairs([(0, 1)], [(2, 4)]))
-    back, _ = model.score_pairs(encoded, pairs([(2, 4)], [(0, 1)]))
+    there, _ = score_pairs(model, encoded, pairs([(0, 1)], [(2, 4)]))
+    back, _ = score_pairs(model, encoded, pairs([(2, 4)], [(0, 1)]))
 
     assert torch.allclose(there, back, rtol=0, atol=1e-5)
 
@@ -177,8 +183,8 @@ def test_role_maps_know_the_direction():
     model = new_model(role_maps=True)
     encoded = model.encode(collate([window(1, 2, 1, 3, 1)], 0))
 
-    there, _ = model.score_pairs(encoded, pairs([(0, 1)], [(2, 4)]))
-    back, _ = model.score_pairs(encoded, pairs([(2, 4)], [(0, 1)]))
+    there, _ = score_pairs(model, encoded, pairs([(0, 1)], [(2, 4)]))
+    back, _ = score_pairs(model, encoded, pairs([(2, 4)], [(0, 1)]))
 
     assert (there - back).abs().max().item() > 0.01
 
@@ -207,7 +213,7 @@ def test_sentence_alone_scores_as_in_a_padded_batch():
         scores = []
         for windows in ([short], [short, long]):
             encoded = model.encode(collate(windows, 0))
-            scores.append((*model.score_spans(encoded, found[0]), *model.score_pairs(encoded, found[1])))
+            scores.append((*model.score_spans(encoded, found[0]), *score_pairs(model, encoded, found[1])))
 
     alone, padded = scores
     assert all(torch.allclose(a, b, rtol=0, atol=1e-5) for a, b in zip(alone, padded, strict=True))
@@ -228,7 +234,7 @@ def test_context_lies_strictly_between_the_spans(word, is_seen):
     encoded = model.encode(collate([window(1, 1, 1, 1, 1, 1)], 0))
 
     for pair in (pairs([(1, 2)], [(4, 5)]), pairs([(4, 5)], [(1, 2)])):
-        before, after = (model.score_pairs(e, pair)[0] for e in (encoded, with_context(encoded, word)))
+        before, after = (score_pairs(model, e, pair)[0] for e in (encoded, with_context(encoded, word)))
         assert is_seen is not torch.equal(before, after)
 
 
@@ -240,7 +246,7 @@ def test_no_context_between_neighbours(head, tail):
     everything = replace(encoded, context_words_KND=torch.full_like(encoded.context_words_KND, 50.0))
     nothing = replace(encoded, context_words_KND=torch.zeros_like(encoded.context_words_KND))
 
-    scores = [model.score_pairs(e, pairs([head], [tail]))[0] for e in (everything, nothing)]
+    scores = [score_pairs(model, e, pairs([head], [tail]))[0] for e in (everything, nothing)]
 
     assert torch.equal(*scores)
 
@@ -260,8 +266,8 @@ def test_phase_two_sees_entity_types():
     model = new_model()
     encoded = model.encode(collate([window(1, 1, 1)], 0))
 
-    first = model.score_pairs(encoded, pairs([(0, 1)], [(2, 3)], types=(0, 1)))
-    other = model.score_pairs(encoded, pairs([(0, 1)], [(2, 3)], types=(1, 0)))
+    first = score_pairs(model, encoded, pairs([(0, 1)], [(2, 3)], types=(0, 1)))
+    other = score_pairs(model, encoded, pairs([(0, 1)], [(2, 3)], types=(1, 0)))
 
     assert torch.equal(first[0], other[0])
     assert not torch.allclose(first[1], other[1])

@@ -1,5 +1,8 @@
 """Prediction: the same bits whatever the neighbours, windows, odd input."""
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -91,20 +94,25 @@ def test_other_precisions(tiny_model, sentences, is_equal, precision):
 
 
 def test_shapes_do_not_depend_on_company(predictor, sentences, monkeypatch):
-    """The model sees one shape a length of window, and pairs in chunks of one size, whatever the company."""
+    """The model sees one shape a length of window, entities and pairs in chunks of one size, whatever the company."""
     shapes, sizes = set(), set()
-    encode, score_pairs = predictor.model.encode, predictor.model.score_pairs
+    encode, score_pairs, map_ends = (getattr(predictor.model, n) for n in ("encode", "score_pairs", "map_ends"))
 
     def spy_encode(batch, features):
         shapes.add(tuple(batch.pieces_BT.shape))
         return encode(batch, features)
 
-    def spy_pairs(encoded, pairs):
-        sizes.add(len(pairs.head_type_P))
-        return score_pairs(encoded, pairs)
+    def spy_pairs(encoded, ends, pairs):
+        sizes.add(len(pairs.head_P))
+        return score_pairs(encoded, ends, pairs)
+
+    def spy_ends(encoded, entities):
+        sizes.add(len(entities.row_S))
+        return map_ends(encoded, entities)
 
     monkeypatch.setattr(predictor.model, "encode", spy_encode)
     monkeypatch.setattr(predictor.model, "score_pairs", spy_pairs)
+    monkeypatch.setattr(predictor.model, "map_ends", spy_ends)
 
     for company in ([], neighbours(3), neighbours(40)):
         predictor.predict([*sentences, *company], FLOOR)
@@ -241,6 +249,116 @@ def test_pairs_in_rows():
     pairs = _pairs_in_rows(np.array([0, 0, 2, 3, 3]))
 
     assert pairs.tolist() == [[0, 1], [1, 0], [3, 4], [4, 3]]
+
+
+def out_of_memory_above(predictor, monkeypatch, n_rows, error):
+    """Makes the model fail with `error` for batches of more rows than `n_rows`; returns the rows of those it took."""
+    encode, taken = predictor.model.encode, []
+
+    def limited(batch, features):
+        if len(batch.pieces_BT) > n_rows:
+            raise error
+        taken.append(len(batch.pieces_BT))
+        return encode(batch, features)
+
+    monkeypatch.setattr(predictor.model, "encode", limited)
+    return taken
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+        RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory"),
+        MemoryError(),
+    ],
+)
+def test_out_of_memory_halves_the_batch(predictor, sentences, monkeypatch, error):
+    """Where memory runs out the batch is halved until it fits; every sentence keeps its place and its candidates."""
+    found = [*sentences, *neighbours(30)]
+    expected = predictor.predict(found, 0.01)
+    taken = out_of_memory_above(predictor, monkeypatch, 5, error)
+
+    halved = predictor.predict(found, 0.01)
+
+    assert max(taken) <= 5
+    assert [c.spans.tolist() for c in halved] == [c.spans.tolist() for c in expected]
+    assert all(np.allclose(a.pair_prob, b.pair_prob, atol=1e-5) for a, b in zip(halved, expected, strict=True))
+
+
+def test_one_row_that_does_not_fit(predictor, sentences, monkeypatch):
+    """A single row that memory can't hold is an error."""
+    out_of_memory_above(predictor, monkeypatch, 0, torch.OutOfMemoryError("CUDA out of memory."))
+
+    with pytest.raises(torch.OutOfMemoryError):
+        predictor.predict(sentences, 0.01)
+
+
+def test_other_errors_are_not_tried_again(predictor, sentences, monkeypatch):
+    """An error that is none of memory is raised at once."""
+    taken = out_of_memory_above(predictor, monkeypatch, 5, RuntimeError("shape mismatch"))
+
+    with pytest.raises(RuntimeError, match="shape mismatch"):
+        predictor.predict(sentences, 0.01)
+    assert taken == []
+
+
+def peak_mb(run):
+    """By how much the resident memory of this process rises, at most, while `run` works."""
+    status = Path("/proc/self/status")
+    if not status.is_file():
+        pytest.skip("needs Linux's /proc to measure memory")
+
+    def read(name):
+        return int(next(line for line in status.read_text().splitlines() if line.startswith(name)).split()[1]) / 1024
+
+    Path("/proc/self/clear_refs").write_text("5")
+    before = read("VmRSS")
+    run()
+    return read("VmHWM") - before
+
+
+def test_sentence_of_twenty_thousand_words(predictor):
+    """A sentence of 20,000 words passes in bounded memory, all its words seen."""
+    words = (neighbours(1, longest=4000)[0] * 20_000)[:20_000]
+    found = []
+
+    used = peak_mb(lambda: found.extend(predictor.predict([words], 0.05)))
+
+    assert found[0].spans[-1, 1] > 19_900
+    assert used < 400
+
+
+def test_two_hundred_entities_in_a_sentence(wide):
+    """Two hundred candidates in one sentence, 39,800 pairs, pass in bounded memory."""
+    config = TwoPhaseConfig(**wide.config.to_dict() | {"max_length": 256, "max_span_width": 1})
+    config.encoder = wide.config.encoder | {"max_position_embeddings": 256}
+    torch.manual_seed(0)
+    long = Predictor(
+        Checkpoint(TwoPhaseModel(config).eval(), wide.pieces.tokenizer, wide.ontology), torch.device("cpu"), 1
+    )
+    found = []
+
+    used = peak_mb(lambda: found.extend(long.predict([["in"] * 200], 1e-9)))
+
+    assert (len(found[0].spans), len(found[0].pairs)) == (200, 200 * 199)
+    assert used < 600
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_compiled_encoder(tiny_model, sentences):
+    """A compiled encoder finds what the plain one does; where torch can't compile, one line says so."""
+    if shutil.which("g++") is None:
+        with pytest.raises(CheckpointError, match="torch can't compile the encoder here"):
+            open_predictor(tiny_model, "cpu", "fp32", 1, is_compiled=True)
+        return
+    plain = open_predictor(tiny_model, "cpu", "fp32", 1).predict(sentences, 0.1)
+
+    compiled = open_predictor(tiny_model, "cpu", "fp32", 1, is_compiled=True).predict(sentences, 0.1)
+
+    assert [c.spans.tolist() for c in compiled] == [c.spans.tolist() for c in plain]
+    assert all(np.allclose(a.entity_prob, b.entity_prob, atol=1e-4) for a, b in zip(compiled, plain, strict=True))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")

@@ -39,8 +39,9 @@ def sampled(found, n_negatives=(100, 100), seed=0, part=None, width=3):
     instances = sample(windows, [found], ONTOLOGY, width, n_negatives, np.random.default_rng(seed))
     spans, pairs = instances.spans, instances.pairs
     span_rows = zip(spans.start_S.tolist(), spans.end_S.tolist(), instances.span_type_S.tolist(), strict=True)
-    ends = (pairs.head.start_S, pairs.head.end_S, pairs.tail.start_S, pairs.tail.end_S)
-    types = (pairs.head_type_P, pairs.tail_type_P, instances.pair_type_P)
+    head, tail = pairs.entities.take(pairs.head_P), pairs.entities.take(pairs.tail_P)
+    ends = (head.start_S, head.end_S, tail.start_S, tail.end_S)
+    types = (pairs.type_N[pairs.head_P], pairs.type_N[pairs.tail_P], instances.pair_type_P)
     pair_rows = zip(*(column.tolist() for column in (*ends, *types)), strict=True)
     return list(span_rows), list(pair_rows)
 
@@ -155,5 +156,6 @@ def test_rows_of_a_batch():
     instances = sample(windows, sentences, ONTOLOGY, 3, (0, 0), np.random.default_rng(0))
 
     assert instances.spans.row_S.tolist() == [0, 0, 0, 1, 1, 1]
-    assert instances.pairs.head.row_S.tolist() == [0, 1]
-    assert instances.pairs.tail.row_S.tolist() == [0, 1]
+    pairs = instances.pairs
+    assert pairs.entities.row_S[pairs.head_P].tolist() == [0, 1]
+    assert pairs.entities.row_S[pairs.tail_P].tolist() == [0, 1]
