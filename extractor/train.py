@@ -14,7 +14,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +198,32 @@ class _Run:
             state.model.eval()
             predictor = Predictor(self.checkpoint, self.device, self.config.threads)
             return evaluate(predictor, self.checkpoint.ontology, self.dev, DECODE_CONFIDENCE)
+
+
+def bench_steps(
+    config: TrainConfig, sentences: Sequence[AnnotatedSentence], n_batches: int
+) -> tuple[Callable[[], None], Callable[[], None]]:
+    """Two sides to be timed: training steps over the first batches, and the encoder's forward and backward over them."""
+    ontology = load_ontology(Path(config.ontology)) if config.ontology else infer_ontology(sentences)
+    checkpoint = new_checkpoint(config.encoder, ontology, _model_options(config))
+    torch.set_num_threads(config.threads or torch.get_num_threads())
+    run = _Run(config, checkpoint, sentences, [], torch.device("cpu"))
+    rng = np.random.default_rng(config.seed)
+    batches = list(islice(_epoch_batches(run.windows, config.batch_size, rng), n_batches))
+    model = checkpoint.model.train()
+
+    def steps() -> None:
+        for batch in batches:
+            run._step(batch, rng)
+
+    def encoder() -> None:
+        for batch in batches:
+            tensors = collate(batch, run.pieces.pad_id)
+            model.zero_grad(set_to_none=True)
+            hidden_BTD = model.encoder(input_ids=tensors.pieces_BT, attention_mask=tensors.mask_BT).last_hidden_state
+            hidden_BTD.sum().backward()
+
+    return steps, encoder
 
 
 def parameter_groups(model: TwoPhaseModel, config: TrainConfig) -> list[dict[str, Any]]:
