@@ -125,6 +125,10 @@ def _build_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--ontology", metavar="F.toml", help="default: the model's")
     command.add_argument("--device", metavar="auto|cpu|cuda[:N]")
     command.add_argument("--precision", choices=_PRECISIONS)
+    command.add_argument(
+        "--mode", choices=("snapshot", "append"), help="what is not in SOURCE any more leaves, or stays"
+    )
+    command.add_argument("--yes", action="store_true", help="go on though over 20 %% of the documents would leave")
     command.add_argument("--min-confidence", metavar="P", type=float)
     command.add_argument("--base-iri", metavar="IRI")
     command.add_argument("--dataset", metavar="NAME")

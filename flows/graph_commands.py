@@ -15,8 +15,9 @@ from schemas.errors import ConfigError, SourceError, TooManyRejectsError, Worker
 
 _OPTIONS = (
     *("model", "ontology", "device", "precision", "min_confidence", "base_iri", "dataset", "formats"),
-    "max_reject_ratio",
+    *("max_reject_ratio", "mode"),
 )
+_NO_FAULTS = ("duplicate", "near_duplicate")  # rejects that say nothing about the quality of the sources
 _ATTEMPTS = 3
 
 
@@ -30,9 +31,10 @@ def build(options: Namespace) -> None:
 
     print(format_summary(out, report))
     d = report["documents"]
-    if d["rejected"] > config.max_reject_ratio * d["read"]:
+    n_faults = d["rejected"] - sum(report["rejects"].get(reason, 0) for reason in _NO_FAULTS)
+    if n_faults > config.max_reject_ratio * d["read"]:
         raise TooManyRejectsError(
-            f"{d['rejected']} of {d['read']} documents were rejected, more than --max-reject-ratio "
+            f"{n_faults} of {d['read']} documents were rejected, more than --max-reject-ratio "
             f"{config.max_reject_ratio}; see {out}/tables/rejects"
         )
 
@@ -120,6 +122,7 @@ def schedule(options: Namespace) -> None:
         "n_workers": options.workers,
         "runner": options.runner,
         "beam_options": list(options.beam_options),
+        "yes": options.yes,
     }
     when = {"cron": options.cron} if options.cron else {"interval": options.every}
     build_knowledge_graph.serve(name=f"kgmill-{config.dataset}", parameters=parameters, limit=1, **when)
@@ -186,4 +189,9 @@ def _config(options: Namespace) -> BuildConfig:
 
 
 def _how(options: Namespace) -> dict[str, Any]:
-    return {"n_workers": options.workers, "runner": options.runner, "beam_options": tuple(options.beam_options)}
+    return {
+        "n_workers": options.workers,
+        "runner": options.runner,
+        "beam_options": tuple(options.beam_options),
+        "yes": options.yes,
+    }

@@ -82,11 +82,22 @@ def exchange(
 
     Only paths cross the shuffle. A unit that gets no row is gathered too.
     """
-    spills = (
+    return regroup("Units", scattered(pipeline, tasks, scatter), units) | "Gather" >> beam.Map(gather)
+
+
+def scattered(
+    pipeline: beam.Pipeline, tasks: Iterable[Descriptor], scatter: Callable[[Descriptor], Iterator[tuple[str, str]]]
+) -> beam.PCollection:
+    """The first half of an exchange: the (unit, path) pairs that the tasks' spills are."""
+    return (
         pipeline
         | "Tasks" >> beam.Create(list(tasks))
         | "Spread" >> beam.Reshuffle()
         | "Scatter" >> beam.FlatMap(scatter)
     )
-    empty = pipeline | "Units" >> beam.Create([(unit, "") for unit in units])
-    return (spills, empty) | beam.Flatten() | beam.GroupByKey() | "Gather" >> beam.Map(gather)
+
+
+def regroup(name: str, spills: beam.PCollection, units: Iterable[str]) -> beam.PCollection:
+    """The second half: (unit, its paths), for all units; an empty path stands in each."""
+    empty = spills.pipeline | name >> beam.Create([(unit, "") for unit in units])
+    return (spills, empty) | f"{name} together" >> beam.Flatten() | f"{name} grouped" >> beam.GroupByKey()

@@ -113,7 +113,7 @@ def test_size_of_a_unit_changes_no_byte_of_the_graph(source, finished, build_her
     (tmp_path / "source").mkdir()
     padding = "The weather in Oslo was cold .\n" * 40
     for n in range(8):
-        (tmp_path / "source" / f"{n}.txt").write_text(f"{TEXTS['b.txt']}\n{padding}")
+        (tmp_path / "source" / f"{n}.txt").write_text(f"{TEXTS['b.txt']}\n{padding}{n}")
     small = build_here(tmp_path / "source", tmp_path / "small", unit_bytes=1024)
     large = build_here(tmp_path / "source", tmp_path / "large", unit_bytes=262144)
     assert (small["stages"]["ingest"]["n_done"], large["stages"]["ingest"]["n_done"]) == (16, 1)
@@ -129,6 +129,8 @@ def test_run_json_promises_the_graphs_bytes(finished):
         "facts": 3,
         "quads": quads(finished).count(b"\n"),
         "sha256": hashlib.sha256(quads(finished)).hexdigest(),
+        "added_quads": quads(finished).count(b"\n"),
+        "removed_quads": 0,
     }
 
 

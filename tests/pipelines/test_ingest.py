@@ -5,7 +5,8 @@ import json
 import pytest
 
 from pipelines import ingest
-from pipelines.sources import SourceFile, find_files
+from pipelines.sources import find_files
+from schemas.config import BuildConfig
 from schemas.records import Document, Reject
 from schemas.tables import from_table
 
@@ -25,8 +26,10 @@ def source(tmp_path):
 def run_ingest(run, store, source):
     """Ingests the source as it is now; returns the parts, now live, and the receipts."""
 
-    def run_ingest(n_bits=0, unit_bytes=1 << 18):
-        receipts = run(store, "ingest", ingest.plan(find_files([str(source)]), unit_bytes), {"n_bits": n_bits})
+    def run_ingest(n_bits=0, **settings):
+        chosen = BuildConfig.load(None, settings)
+        tasks, job = ingest.plan(find_files([str(source)]), store.live("ingest"), chosen)
+        receipts = run(store, "ingest", tasks, job | {"n_bits": n_bits})
         parts = [store.find("ingest", unit, receipts[unit]["fingerprint"]) for unit in sorted(receipts)]
         store.publish("ingest", parts, ["documents"])
         return parts, receipts
@@ -53,7 +56,7 @@ def test_documents_and_rejects_are_committed(source, run_ingest):
     (source / "c.txt").write_text("")
     (source / "d.txt").write_bytes(b"\0")
     [part], _ = run_ingest()
-    assert part.counts == {"kept": 2, "rejected": 3}
+    assert part.counts == {"kept": 2, "rejected": 3, "bytes": 6}
     assert [
         Document("7", "b.jsonl:1", "", "Bob", '{"year":1843}', BOB),
         Document("a.txt", "a.txt", "", "Ada", "{}", ADA),
@@ -69,7 +72,7 @@ def test_first_of_duplicates_is_kept(source, run_ingest):
     """Of documents with one id the first in source order is kept, whichever task read it; the others are rejects."""
     (source / "a.jsonl").write_text(lines({"id": "x", "text": "first"}, {"id": "x", "text": "second"}))
     (source / "b.jsonl").write_text(lines({"id": "x", "text": "third"}))
-    [part], _ = run_ingest(unit_bytes=1)
+    [part], _ = run_ingest(unit_bytes=1024)
     assert [document.text for document in rows([part], "documents")] == ["first"]
     assert [
         Reject("ingest", "a.jsonl:2", "x", "duplicate_id", "the id was taken by a.jsonl:1"),
@@ -79,7 +82,7 @@ def test_first_of_duplicates_is_kept(source, run_ingest):
 
 def test_documents_are_cut_into_units_by_their_ids(source, run_ingest):
     """Each document lies in the unit that its id's hash says, in the order of the hashes; empty units are parts too."""
-    (source / "a.jsonl").write_text(lines(*({"id": f"d{n}", "text": "Ada"} for n in range(6))))
+    (source / "a.jsonl").write_text(lines(*({"id": f"d{n}", "text": f"Ada {n}"} for n in range(6))))
     parts, _ = run_ingest(n_bits=3)
     found = {part.unit: [document.doc_id for document in rows([part], "documents")] for part in parts}
     assert found == {
@@ -96,10 +99,10 @@ def test_documents_are_cut_into_units_by_their_ids(source, run_ingest):
 
 def test_edit_moves_nobody_else(source, run_ingest):
     """A changed document makes a new part of its own unit alone."""
-    (source / "a.jsonl").write_text(lines(*({"id": f"d{n}", "text": "Ada"} for n in range(6))))
+    (source / "a.jsonl").write_text(lines(*({"id": f"d{n}", "text": f"Ada {n}"} for n in range(6))))
     before, _ = run_ingest(n_bits=3)
     (source / "a.jsonl").write_text(
-        lines(*({"id": f"d{n}", "text": "Bob" if n == 2 else "Ada"} for n in range(6))),
+        lines(*({"id": f"d{n}", "text": "Bob" if n == 2 else f"Ada {n}"} for n in range(6))),
     )
     after, _ = run_ingest(n_bits=3)
     changed = [new.unit for old, new in zip(before, after, strict=True) if old.fingerprint != new.fingerprint]
@@ -131,7 +134,7 @@ def test_changes_are_counted_against_the_live_parts(source, run_ingest):
 def test_changes_are_counted_across_another_cutting(source, run_ingest):
     """A corpus that is cut finer than before has the same documents."""
     for n in range(6):
-        (source / f"{n}.txt").write_text("Ada")
+        (source / f"{n}.txt").write_text(f"Ada {n}")
     run_ingest(n_bits=0)
     (source / "0.txt").write_text("Bob")
     (source / "1.txt").unlink()
@@ -146,9 +149,7 @@ def test_spills_of_one_unit_are_merged_in_order(source, run_ingest, monkeypatch)
     assert ([document.text for document in rows([part], "documents")], part.counts["rejected"]) == (["text 0"], 3)
 
 
-@pytest.mark.parametrize(
-    ("sizes", "expected"), [([0], 0), ([1], 0), ([1000], 0), ([1001], 1), ([500, 501], 1), ([4001], 3), ([10**9], 12)]
-)
-def test_units_are_about_as_large_as_wanted(sizes, expected):
+@pytest.mark.parametrize(("n_bytes", "expected"), [(0, 0), (1, 0), (1000, 0), (1001, 1), (4001, 3), (10**9, 12)])
+def test_units_are_about_as_large_as_wanted(n_bytes, expected):
     """2 ** bits units of about 1000 bytes hold the source; there are at most 4096."""
-    assert ingest.unit_bits([SourceFile("a", "a", size) for size in sizes], 1000) == expected
+    assert ingest.unit_bits(n_bytes, 1000) == expected
