@@ -57,6 +57,9 @@ def parser() -> argparse.ArgumentParser:
     how = build.add_mutually_exclusive_group()
     how.add_argument("--prefect", action="store_true", default=None, help="run as a Prefect flow")
     how.add_argument("--no-prefect", dest="prefect", action="store_false", help="run without Prefect")
+    plan = _command(commands, "plan", "what a build would reuse, run and drop; touches nothing", "graph:plan")
+    _build_options(plan)
+    plan.add_argument("--json", action="store_true", help="print the plan as JSON")
     for stage in _STAGES:
         one = _command(commands, stage, f"only the stage {stage} of a build", "graph:stage")
         one.set_defaults(stage=stage)

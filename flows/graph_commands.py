@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import tomllib
@@ -79,6 +80,16 @@ def _build_with_prefect(options: Namespace, config: BuildConfig) -> dict[str, An
 
     how = _how(options) | {"beam_options": list(options.beam_options)}
     return build_knowledge_graph(list(options.sources), options.out, config.model_dump(mode="json"), **how)
+
+
+def plan(options: Namespace) -> None:
+    """`kgmill plan`: what a build would reuse, run and drop, and about how long."""
+    from pipelines.plan import make_plan
+
+    made = make_plan(tuple(options.sources), Path(options.out), _config(options), options.runner, options.yes)
+    from flows.summary import format_plan
+
+    print(json.dumps(made, indent=1) if options.json else format_plan(made))
 
 
 def stage(options: Namespace) -> None:

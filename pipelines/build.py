@@ -109,7 +109,7 @@ class Build:
         files = find_files(self.sources)
         key = ingest.source_key(files, self.config)
         live, is_whole = self.store.live("ingest"), self.store.is_whole("ingest")
-        if is_whole and key == self.store.live_key("ingest"):
+        if self.is_ingested(key):
             for part in live:
                 part.read_bytes("documents.parquet")  # a damaged one must not be taken for done
             self._finish_units("ingest", live, {}, report)
@@ -128,6 +128,10 @@ class Build:
             if key != ingest.source_key(find_files(self.sources), self.config):
                 key = ""  # the sources changed while they were read: which version was met is not known
         self.store.publish("ingest", self.parts["ingest"], ["documents"], key)
+
+    def is_ingested(self, key: str) -> bool:
+        """Whether what is live was made from the sources of this key."""
+        return key == self.store.live_key("ingest") and self.store.is_whole("ingest")
 
     def _extract(self, report: StageReport) -> None:
         done, tasks = extract.plan(self.store, self.parts["ingest"], self.extract_key)
@@ -171,20 +175,7 @@ class Build:
         self.store.publish("aggregate", self.parts["aggregate"], ["entities", "facts", "evidence"])
 
     def _export(self, report: StageReport) -> None:
-        settings: dict[str, Any] = {
-            "base_iri": self.config.base_iri,
-            "dataset": self.config.dataset,
-            "ontology": self.ontology.model_dump(mode="json"),
-            "run_key": self.run_key,
-            "model": self.model,
-            "model_name": f"kgmill two-phase {self.ontology.name}",
-            "configuration": {
-                "candidate_floor": self.config.candidate_floor,
-                "device": self.device.partition(":")[0],
-                "min_confidence": self.config.min_confidence,
-                "precision": self.config.precision,
-            },
-        }
+        settings = self.export_settings
         done, tasks, units = export.plan(
             self.store, self.parts["ingest"], self.parts["decode"], self.parts["aggregate"], settings
         )
@@ -287,6 +278,37 @@ class Build:
             "calibration": asdict(load_calibration(self.model_folder)),
         }
 
+    @property
+    def export_settings(self) -> dict[str, Any]:
+        """What decides how tables become graphs."""
+        return {
+            "base_iri": self.config.base_iri,
+            "dataset": self.config.dataset,
+            "ontology": self.ontology.model_dump(mode="json"),
+            "run_key": self.run_key,
+            "model": self.model,
+            "model_name": f"kgmill two-phase {self.ontology.name}",
+            "configuration": {
+                "candidate_floor": self.config.candidate_floor,
+                "device": self.device.partition(":")[0],
+                "min_confidence": self.config.min_confidence,
+                "precision": self.config.precision,
+            },
+        }
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """Fingerprints of all that decides, stage by stage, what comes out of given sources."""
+        decode_parts = {name: fingerprint(value) for name, value in self.decode_settings.items()}
+        return {
+            "sources": ingest.settings_key(self.config),
+            "model": self.model,
+            "extract": self.extract_key,
+            **decode_parts,
+            "names": fingerprint([self.config.base_iri, self.config.dataset]),
+            "run": self.run_key,
+        }
+
     def finish(self) -> dict[str, Any]:
         """Publishes the rejects and writes run.json; returns its content.
 
@@ -337,7 +359,7 @@ class Build:
             },
             "versions": {"kgmill": schemas.__version__, "python": platform.python_version()}
             | {name: version(name) for name in ("apache-beam", "pyarrow", "torch", "transformers")},
-            "fingerprints": {"model": self.model, "extract": self.extract_key, "run": self.run_key},
+            "fingerprints": self.fingerprints,
             "started": self.started,
             "finished": _now(),
         }

@@ -47,13 +47,17 @@ MAX_BITS = 12
 _SPILL_BYTES = 8 << 20
 _SPILL_KEYS = [("file", pa.int64()), ("record", pa.int64())]
 _CARRIED = 1 << 62  # stands for the file's number in documents of earlier runs: behind every file of the sources
+# The keys of the configuration that only later stages read; any other one may decide what is ingested.
+_LATER_KEYS = {
+    *("model", "ontology", "device", "precision", "candidate_floor", "min_confidence"),
+    *("base_iri", "dataset", "formats", "max_reject_ratio"),
+}
 _KEY_BYTES_A_PARTITION = 16 << 20
 
 
 def settings_key(config: BuildConfig) -> str:
     """Fingerprint of all that decides which documents come out of given files."""
-    chosen = config.model_dump(mode="json", include={"mode", "near_duplicates", "unit_bytes"})
-    return fingerprint({"version": VERSION, **chosen})
+    return fingerprint({"version": VERSION, **config.model_dump(mode="json", exclude=_LATER_KEYS)})
 
 
 def source_key(files: Sequence[SourceFile], config: BuildConfig) -> str:
