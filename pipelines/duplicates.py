@@ -17,7 +17,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -163,24 +162,3 @@ def worst(losers: Iterable[Loser]) -> dict[str, Loser]:
         if (loser.reason, loser.other) < (before.reason, before.other):
             chosen[loser.doc_id] = loser
     return chosen
-
-
-def spill(rows: pa.Table, parts: Sequence[int], path: Path) -> Iterator[tuple[int, str]]:
-    """Writes rows to one file, a batch a part (`parts` has each row's); yields each part with its `path#batch`."""
-    if not rows.num_rows:
-        return
-    order = sorted(range(rows.num_rows), key=parts.__getitem__)
-    with pa.ipc.new_file(path, rows.schema) as file:
-        for number, (part, mine) in enumerate(groupby(order, key=parts.__getitem__)):
-            file.write_batch(rows.take(list(mine)).combine_chunks().to_batches()[0])
-            yield part, f"{path}#{number}"
-
-
-def read_spills(schema: pa.Schema, spills: Iterable[str]) -> pa.Table:
-    """The rows of some batches, in the order of the spills' names."""
-    batches = []
-    for name in sorted(spill for spill in spills if spill):
-        path, _, number = name.rpartition("#")
-        with pa.OSFile(path) as file:
-            batches.append(pa.ipc.open_file(file).get_batch(int(number)))
-    return pa.Table.from_batches(batches, schema)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import uuid
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -29,11 +28,9 @@ from pipelines.duplicates import (
     find_losers,
     key_rows,
     n_bands_and_rows,
-    read_spills,
-    spill,
     worst,
 )
-from pipelines.job import Descriptor, Request, regroup, scattered, write_receipt
+from pipelines.job import Descriptor, Request, read_spills, regroup, scattered, spill, write_receipt
 from pipelines.sources import SourceFile, group_files, read_records
 from pipelines.store import Part, Store
 from schemas.config import BuildConfig
@@ -104,16 +101,16 @@ def plan(
 
 
 def scatter(task: Descriptor, root: str, n_bits: int, folder: str) -> Iterator[tuple[str, str]]:
-    """Reads a task's records and spills them by unit; yields (unit, spill) for each spill."""
-    rows: dict[int, list[tuple[int, int, Document | Reject]]] = defaultdict(list)
+    """Reads a task's records and spills them by unit; yields (unit, spill) for each unit of each spill."""
+    records: list[tuple[int, int, Document | Reject]] = []
     n_bytes = 0
-    for number, i, record in _records(task, root):
-        rows[unit_of(_unit_key(record), n_bits)].append((number, i, record))
-        n_bytes += len(record.text) if isinstance(record, Document) else 0
+    for row in _records(task, root):
+        records.append(row)
+        n_bytes += len(row[2].text) if isinstance(row[2], Document) else 0
         if n_bytes > _SPILL_BYTES:
-            yield from _spill(rows, n_bits, folder)
-            rows, n_bytes = defaultdict(list), 0
-    yield from _spill(rows, n_bits, folder)
+            yield from _spill(records, n_bits, folder)
+            records, n_bytes = [], 0
+    yield from _spill(records, n_bits, folder)
 
 
 def _records(task: Descriptor, root: str) -> Iterator[tuple[int, int, Document | Reject]]:
@@ -128,23 +125,14 @@ def _records(task: Descriptor, root: str) -> Iterator[tuple[int, int, Document |
             yield number, i, record
 
 
-def _unit_key(record: Document | Reject) -> str:
-    return record.doc_id or record.source
-
-
-def _spill(
-    rows: dict[int, list[tuple[int, int, Document | Reject]]], n_bits: int, folder: str
-) -> Iterator[tuple[str, str]]:
-    for unit, records in sorted(rows.items()):
-        path = Path(folder) / uuid.uuid4().hex
-        path.mkdir(parents=True)
-        for name, kind in (("documents", Document), ("rejects", Reject)):
-            chosen = [row for row in records if isinstance(row[2], kind)]
-            table = to_table(name, (record for _, _, record in chosen))
-            for i, (key, arrow_type) in enumerate(_SPILL_KEYS):
-                table = table.append_column(key, pa.array([row[i] for row in chosen], arrow_type))
-            pq.write_table(table, path / f"{name}.parquet")
-        yield unit_name(n_bits, unit), str(path)
+def _spill(records: list[tuple[int, int, Document | Reject]], n_bits: int, folder: str) -> Iterator[tuple[str, str]]:
+    for name, kind in (("documents", Document), ("rejects", Reject)):
+        chosen = [row for row in records if isinstance(row[2], kind)]
+        table = to_table(name, (record for _, _, record in chosen))
+        for i, (key, arrow_type) in enumerate(_SPILL_KEYS):
+            table = table.append_column(key, pa.array([row[i] for row in chosen], arrow_type))
+        units = [unit_name(n_bits, unit_of(record.doc_id or record.source, n_bits)) for _, _, record in chosen]
+        yield from spill(table, units, Path(folder) / f"{uuid.uuid4().hex}.{name}")
 
 
 def stage(
@@ -155,10 +143,9 @@ def stage(
     Documents are sorted by the order key of their ids. Of documents with the same id the first in source order is
     kept; the others are rejects, reason `duplicate_id`. One of an earlier run gives way without a trace.
     """
-    unit, spills = element
-    paths = sorted(path for path in spills if path)
-    documents, duplicates = _unique(_in_source_order("documents", paths))
-    rejects = pa.concat_tables([_in_source_order("rejects", paths).select(SCHEMAS["rejects"].names), duplicates])
+    unit, spills = element[0], list(element[1])
+    documents, duplicates = _unique(_in_source_order("documents", spills))
+    rejects = pa.concat_tables([_in_source_order("rejects", spills).select(SCHEMAS["rejects"].names), duplicates])
     folder = Path(scratch) / "staged"
     folder.mkdir(exist_ok=True)
     for name, table in (("documents", documents), ("rejects", rejects)):
@@ -167,15 +154,13 @@ def stage(
         os.replace(partial_file, folder / f"{unit}.{name}.parquet")
     texts = (text.as_py() for text in documents["text"])
     keys = key_rows(documents["doc_id"].to_pylist(), documents["sha256"].to_pylist(), texts, near_duplicates)
-    numbers = [int(key[:4], 16) >> (16 - n_key_bits) for key in keys["key"].to_pylist()]
-    for number, path in spill(keys, numbers, folder / f"{uuid.uuid4().hex}.keys"):
-        yield unit_name(n_key_bits, number), path
+    partitions = [unit_name(n_key_bits, int(key[:4], 16) >> (16 - n_key_bits)) for key in keys["key"].to_pylist()]
+    yield from spill(keys, partitions, folder / f"{uuid.uuid4().hex}.keys")
 
 
-def _in_source_order(name: str, paths: list[str]) -> pa.Table:
-    schema = pa.schema([*SCHEMAS[name], *_SPILL_KEYS])
-    tables = [pq.read_table(Path(path) / f"{name}.parquet", schema=schema) for path in paths]
-    return pa.concat_tables([schema.empty_table(), *tables]).sort_by([("file", "ascending"), ("record", "ascending")])
+def _in_source_order(name: str, spills: list[str]) -> pa.Table:
+    rows = read_spills(pa.schema([*SCHEMAS[name], *_SPILL_KEYS]), spills, f".{name}")
+    return rows.sort_by([("file", "ascending"), ("record", "ascending")])
 
 
 def _unique(documents: pa.Table) -> tuple[pa.Table, pa.Table]:
@@ -199,10 +184,8 @@ def compare(
 ) -> Iterator[tuple[str, str]]:
     """Finds the duplicates among a partition's hashes and spills them by unit; yields (unit, spill)."""
     rows = [asdict(loser) for loser in find_losers(read_spills(KEYS, element[1]), near_duplicates)]
-    numbers = [unit_of(row["doc_id"], n_bits) for row in rows]
-    path = Path(scratch) / "staged" / f"{uuid.uuid4().hex}.losers"
-    for number, spilled in spill(pa.Table.from_pylist(rows, LOSERS), numbers, path):
-        yield unit_name(n_bits, number), spilled
+    units = [unit_name(n_bits, unit_of(row["doc_id"], n_bits)) for row in rows]
+    yield from spill(pa.Table.from_pylist(rows, LOSERS), units, Path(scratch) / f"spills/{uuid.uuid4().hex}.losers")
 
 
 def commit(element: tuple[str, Iterable[str]], root: str, scratch: str, live: Sequence[tuple[str, str]]) -> None:

@@ -149,6 +149,81 @@ def test_spills_of_one_unit_are_merged_in_order(source, run_ingest, monkeypatch)
     assert ([document.text for document in rows([part], "documents")], part.counts["rejected"]) == (["text 0"], 3)
 
 
+def test_appended_documents_join_the_earlier_ones(source, run_ingest):
+    """In mode append documents of earlier runs stay; where the source has the id too, its version is kept, silently."""
+    (source / "a.jsonl").write_text(lines(*({"id": f"d{n}", "text": f"Ada {n}"} for n in range(4))))
+    run_ingest()
+    (source / "a.jsonl").write_text(lines({"id": "d0", "text": "Ada 0, again"}, {"id": "new", "text": "Bob"}))
+    parts, receipts = run_ingest(n_bits=2, mode="append")
+    texts = {document.doc_id: document.text for document in rows(parts, "documents")}
+    assert texts == {"d0": "Ada 0, again", "d1": "Ada 1", "d2": "Ada 2", "d3": "Ada 3", "new": "Bob"}
+    assert changes(receipts) == {"added": 1, "changed": 1, "removed": 0}
+    assert rows(parts, "rejects") == []
+
+
+def test_appended_document_with_a_smaller_id_takes_the_place_of_its_copy(source, run_ingest):
+    """Duplicates are told among all documents, those of earlier runs too."""
+    (source / "a.jsonl").write_text(lines({"id": "b", "text": "Ada"}))
+    run_ingest()
+    (source / "a.jsonl").write_text(lines({"id": "a", "text": "Ada"}, {"id": "c", "text": "Ada"}))
+    parts, _ = run_ingest(mode="append")
+    assert [document.doc_id for document in rows(parts, "documents")] == ["a"]
+    assert {(r.doc_id, r.reason) for r in rows(parts, "rejects")} == {("b", "duplicate"), ("c", "duplicate")}
+
+
+def test_units_of_an_append_are_cut_for_all_documents(source, run_ingest, store):
+    """The bytes of the live documents and of the new sources decide together, however they came."""
+    (source / "a.jsonl").write_text(lines(*({"id": f"d{n}", "text": f"{n} " + "x" * 500} for n in range(4))))
+    run_ingest()
+    (source / "a.jsonl").write_text(lines({"id": "new", "text": "y" * 100}))
+    files, live = find_files([str(source)]), store.live("ingest")
+    for mode, n_bits in (("snapshot", 0), ("append", 2)):
+        _, settings = ingest.plan(files, live, BuildConfig.load(None, {"mode": mode, "unit_bytes": 1024}))
+        assert settings["n_bits"] == n_bits
+
+
+def test_duplicates_are_found_across_units_and_partitions(source, run_ingest, monkeypatch):
+    """Equal and near texts meet wherever their ids and hashes lie; each loser is a reject of its own unit."""
+    monkeypatch.setattr(ingest, "_KEY_BYTES_A_PARTITION", 64)
+    words = " ".join(f"word{n}" for n in range(40))
+    texts = {"a": words, "b": "other", "c": words, "d": f"{words} more", "e": "other"}
+    (source / "a.jsonl").write_text(lines(*({"id": i, "text": text} for i, text in texts.items())))
+    parts, _ = run_ingest(n_bits=3, near_duplicates=0.8)
+    assert {document.doc_id for document in rows(parts, "documents")} == {"a", "b"}
+    assert sorted((r.doc_id, r.source, r.reason, r.detail[:20]) for r in rows(parts, "rejects")) == [
+        ("c", "a.jsonl:3", "duplicate", "has the text of a"),
+        ("d", "a.jsonl:4", "near_duplicate", "is near to a, simila"),
+        ("e", "a.jsonl:5", "duplicate", "has the text of b"),
+    ]
+
+
+def test_copy_is_kept_when_the_kept_one_leaves(source, run_ingest):
+    """Each run decides from all documents."""
+    for name in ("a", "b"):
+        (source / f"{name}.txt").write_text("Ada")
+    run_ingest()
+    (source / "a.txt").unlink()
+    parts, receipts = run_ingest()
+    assert ([document.doc_id for document in rows(parts, "documents")], rows(parts, "rejects")) == (["b.txt"], [])
+    assert changes(receipts) == {"added": 1, "changed": 0, "removed": 1}
+
+
+def test_source_key_follows_bytes_and_settings(source):
+    """The key changes with a file's bytes or name and with any setting that ingest reads, not with later ones'."""
+    (source / "a.txt").write_text("Ada")
+
+    def key(**settings):
+        return ingest.source_key(find_files([str(source)]), BuildConfig.load(None, settings))
+
+    first = key()
+    assert (key(min_confidence=0.9, model="x", formats=("nq",)), len({first})) == (first, 1)
+    assert first not in {key(mode="append"), key(near_duplicates=0.9), key(unit_bytes=2048)}
+    (source / "a.txt").write_text("Bob")
+    changed = key()
+    (source / "a.txt").rename(source / "b.txt")
+    assert len({first, changed, key()}) == 3
+
+
 @pytest.mark.parametrize(("n_bytes", "expected"), [(0, 0), (1, 0), (1000, 0), (1001, 1), (4001, 3), (10**9, 12)])
 def test_units_are_about_as_large_as_wanted(n_bytes, expected):
     """2 ** bits units of about 1000 bytes hold the source; there are at most 4096."""
