@@ -212,10 +212,10 @@ class Build:
         elif live[0].fingerprint == graph.fingerprint:
             self.quads_changed = {"added_quads": 0, "removed_quads": 0}
         else:
-            run, members = run_name(self.started), live[0].counts["members"]
+            run, members = run_name(self.started), live[0].counts.get("members", [])
             key = changes.change_key(run, live[0].fingerprint, graph.fingerprint)
             self.quads_changed = {"added_quads": None, "removed_quads": None}  # a member was deleted: not to be known
-            if all(self.store.find("export", *member) for member in members):
+            if members and all(self.store.find("export", *member) for member in members):
                 settings = {"key": key, "run": run, "before": members, "after": graph.counts["members"]}
                 receipt = self._run("changes", [], settings, 1, report)[changes.UNIT]
                 self.quads_changed = {name: receipt[name] for name in self.quads_changed}
