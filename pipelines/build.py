@@ -207,6 +207,7 @@ class Build:
         one finds them. Changes of a run that died earlier lead to no graph and go.
         """
         live, key = self.store.live("graph"), self.store.live_key("graph")
+        self._release_changes(key)
         if not live:
             self.quads_changed = {"added_quads": graph.counts["quads"], "removed_quads": 0}
         elif live[0].fingerprint == graph.fingerprint:
@@ -222,9 +223,12 @@ class Build:
         self.store.publish("graph", [graph], [], key)
         self.store.publish_files("graph", graph)
         self.parts["graph"] = [graph]
+        self._release_changes(key)
+        self.store.publish("changes", [], [])
+
+    def _release_changes(self, key: str) -> None:
         if change := self.store.find("changes", changes.UNIT, key):
             self.store.release(change, "changes", change.counts["run"])
-        self.store.publish("changes", [], [])
 
     def _run(
         self, job: str, tasks: list[Descriptor], settings: dict[str, Any], n_receipts: int, report: StageReport
