@@ -22,6 +22,7 @@ setup(
     # Ranges here, exact pins in constraints.txt. fastapi and sqlalchemy: newer ones break Prefect (decision 0001).
     install_requires=[
         "apache-beam>=2.70,<3",
+        "datasketch>=2,<3",
         "fastapi>=0.139,<0.151",
         "httpx>=0.27,<1",
         "huggingface-hub>=1,<3",

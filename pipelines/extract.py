@@ -24,7 +24,7 @@ from schemas.identity import fingerprint, units_overlap
 from schemas.records import Document, Reject
 from schemas.tables import from_table, to_table
 
-VERSION = 1
+VERSION = 2
 _SENTENCES_A_CALL = 2048
 _FLOATS, _INTS = pa.list_(pa.float32()), pa.list_(pa.int32())
 SENTENCES = pa.schema(

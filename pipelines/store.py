@@ -2,7 +2,8 @@
 
     DIR/.lock                                      the holder's pid
     DIR/parts/STAGE/UNIT.FINGERPRINT/              a committed part: its files and manifest.json (counts, checksums)
-    DIR/parts/STAGE/live.json                      the parts that make up the stage's last finished result
+    DIR/parts/STAGE/live.json                      the parts that make up the stage's last finished result, and a key
+                                                   that says what they were made from, where a stage gives one
     DIR/tables/TABLE/UNIT.FINGERPRINT.parquet      the live rows, as links to the parts (copies where links can't be)
     DIR/.tmp/                                      work in progress; whatever a dead run left there is removed
 
@@ -137,6 +138,17 @@ class Store:
         """The part, if it was committed."""
         return self._open(stage, self.root / "parts" / stage / part_name(unit, fingerprint), fingerprint)
 
+    def need(self, stage: str, unit: str, fingerprint: str) -> Part:
+        """The part, which was committed.
+
+        Raises:
+            CorruptPartError: it is gone.
+        """
+        part = self.find(stage, unit, fingerprint)
+        if part is None:
+            raise CorruptPartError(f"{self.root}: {stage} part {part_name(unit, fingerprint)} is gone; build again")
+        return part
+
     def commit(
         self,
         stage: str,
@@ -177,19 +189,33 @@ class Store:
 
     def live(self, stage: str) -> list[Part]:
         """The parts of the stage's last finished result, in unit order; none before the first."""
+        return [part for unit, key in self._listed(stage)["parts"] if (part := self.find(stage, unit, key))]
+
+    def live_key(self, stage: str) -> str:
+        """The key that the stage's last finished result was published with; empty before the first."""
+        return str(self._listed(stage)["key"])
+
+    def is_whole(self, stage: str) -> bool:
+        """Whether all parts of the stage's last finished result are there."""
+        return len(self.live(stage)) == len(self._listed(stage)["parts"])
+
+    def _listed(self, stage: str) -> dict[str, Any]:
         try:
             listed = json.loads((self.root / "parts" / stage / "live.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            return []
-        parts = (self.find(stage, unit, fingerprint) for unit, fingerprint in listed)
-        return [part for part in parts if part]
+            listed = None
+        return listed if isinstance(listed, dict) else {"key": "", "parts": []}
 
-    def publish(self, stage: str, parts: Iterable[Part], tables: Iterable[str]) -> None:
-        """Makes the parts the stage's live ones: their tables appear under DIR/tables, others' go, other parts go."""
+    def publish(self, stage: str, parts: Iterable[Part], tables: Iterable[str], key: str = "") -> None:
+        """Makes the parts the stage's live ones: their tables appear under DIR/tables, others' go, other parts go.
+
+        `key` is what `live_key` will give.
+        """
         live = sorted(parts, key=lambda part: part.unit)
         for table in tables:
             self._link(self.root / "tables" / table, {f"{p.name}.parquet": p.path / f"{table}.parquet" for p in live})
-        write_json(self.root / "parts" / stage / "live.json", [(p.unit, p.fingerprint) for p in live])
+        listed = {"key": key, "parts": [(p.unit, p.fingerprint) for p in live]}
+        write_json(self.root / "parts" / stage / "live.json", listed)
         names = {part.name for part in live} | {"live.json"}
         for path in (self.root / "parts" / stage).iterdir():
             if path.name not in names:
@@ -199,19 +225,32 @@ class Store:
         """Makes a part's files the content of DIR/FOLDER."""
         self._link(self.root / folder, {name: part.path / name for name in part.files})
 
+    def release(self, part: Part, folder: str, prefix: str) -> None:
+        """Adds a part's files to what is in DIR/FOLDER, as PREFIX.NAME; then the part itself goes."""
+        target = self.root / folder
+        target.mkdir(parents=True, exist_ok=True)
+        for name in part.files:
+            self._place(part.path / name, target / f"{prefix}.{name}")
+        sync_folder(target)
+        remove(part.path)
+
     def _link(self, folder: Path, wanted: Mapping[str, Path]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for name, source in wanted.items():
-            target = folder / name
-            if not (target.is_file() and target.stat().st_ino == source.stat().st_ino):
-                partial = self.scratch() / name
-                link_or_copy(source, partial)
-                os.replace(partial, target)
-                partial.parent.rmdir()
+            self._place(source, folder / name)
         for path in folder.iterdir():
             if path.name not in wanted:
                 remove(path)
         sync_folder(folder)
+
+    def _place(self, source: Path, target: Path) -> None:
+        """Makes `target` the file `source`, in one step, unless it is already."""
+        if target.is_file() and target.stat().st_ino == source.stat().st_ino:
+            return
+        partial = self.scratch() / target.name
+        link_or_copy(source, partial)
+        os.replace(partial, target)
+        partial.parent.rmdir()
 
     def _open(self, stage: str, path: Path, fingerprint: str) -> Part | None:
         try:

@@ -44,7 +44,10 @@ class BuildConfig(_Config):
         min_confidence: confidence under which decode drops a mention or a relation.
         base_iri: what every minted IRI begins with; ends in `/` or `:` and has no fragment.
         dataset: the dataset's name; all named graphs lie under it.
-        max_reject_ratio: rejected documents over documents read, above which the exit code is 3.
+        max_reject_ratio: rejected documents, but for duplicates, over documents read, above which the exit code is 3.
+        mode: `snapshot`: what is not in the sources any more leaves the graph; `append`: it stays.
+        near_duplicates: similarity, 0.5 to 0.98, from which on a document is a near-duplicate of another one and goes;
+            0: only documents with equal text go.
         unit_bytes: wanted size of a work unit, in bytes of source.
     """
 
@@ -60,6 +63,15 @@ class BuildConfig(_Config):
     formats: tuple[str, ...] = GRAPH_FORMATS
     max_reject_ratio: float = Field(0.01, ge=0, le=1)
     unit_bytes: int = Field(1 << 18, ge=1 << 10)
+    mode: Literal["snapshot", "append"] = "snapshot"
+    near_duplicates: float = Field(0.0, ge=0, le=0.98)
+
+    @field_validator("near_duplicates")
+    @classmethod
+    def _near_is_near(cls, value: float) -> float:
+        if 0 < value < 0.5:
+            raise ValueError(f"{value} is too far from equal; 0 (off), or 0.5 to 0.98")
+        return value
 
     @field_validator("formats")
     @classmethod

@@ -147,3 +147,23 @@ def test_configuration_is_frozen():
 
     with pytest.raises(ValueError, match="frozen"):
         config.dataset = "other"
+
+
+@pytest.mark.parametrize("value", [0, 0.5, 0.9, 0.98])
+def test_near_duplicates_are_near(value):
+    """Similarities from one half on are taken, and 0 for none."""
+    assert BuildConfig.load(None, {"near_duplicates": value}).near_duplicates == value
+
+
+@pytest.mark.parametrize("value", [-0.1, 0.3, 0.99])
+def test_other_near_duplicates_are_refused(value):
+    """A similarity that would make most documents one another's duplicates, or that no band can find, is refused."""
+    with pytest.raises(ConfigError, match="near_duplicates"):
+        BuildConfig.load(None, {"near_duplicates": value})
+
+
+def test_mode_is_one_of_two():
+    """A mode that is not known is refused."""
+    assert BuildConfig.load(None, {}).mode == "snapshot"
+    with pytest.raises(ConfigError, match="mode"):
+        BuildConfig.load(None, {"mode": "update"})
