@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -25,9 +26,10 @@ from extractor.annotated import read_annotated
 from extractor.encoding import Batch, collate
 from extractor.predict import Predictor, open_predictor
 from extractor.text import split_text
-from extractor.train import bench_steps
+from extractor.train import TrainingRun
 from schemas.config import TrainConfig
 from schemas.modelfolder import find_model
+from schemas.ontology import load_ontology
 
 FLOOR = 0.1
 PRECISIONS = ("fp32", "bf16", "int8")
@@ -100,8 +102,25 @@ def bench_training(configuration: Path, n_rounds: int) -> None:
     if missing := [path for path in config.train_files if not Path(path).is_file()]:
         print(f"\ntraining: not measured, {missing[0]} is not here")
         return
-    step, encoder = bench_steps(config, read_annotated(config.train_files, config.format), _TRAIN_BATCHES)
-    seconds = interleave({"step": step, "encoder": encoder}, n_rounds)
+    torch.set_num_threads(1)
+    sentences = read_annotated(config.train_files, config.format)
+    run = TrainingRun(config, sentences, load_ontology(Path(config.ontology)), [], torch.device("cpu"))
+    rng = np.random.default_rng(config.seed)
+    batches = list(islice(run.batches(rng), _TRAIN_BATCHES))
+    model = run.checkpoint.model.train()
+
+    def steps() -> None:
+        for batch in batches:
+            run.step(batch, rng)
+
+    def encoder() -> None:
+        for batch in batches:
+            tensors = collate(batch, run.pieces.pad_id)
+            model.zero_grad(set_to_none=True)
+            hidden_BTD = model.encoder(input_ids=tensors.pieces_BT, attention_mask=tensors.mask_BT).last_hidden_state
+            hidden_BTD.sum().backward()
+
+    seconds = interleave({"step": steps, "encoder": encoder}, n_rounds)
     n_sentences = _TRAIN_BATCHES * config.batch_size
     medians = {name: statistics.median(values) for name, values in seconds.items()}
     print(f"\ntraining, {n_sentences} sentences in batches of {config.batch_size}, one thread:")
