@@ -104,7 +104,8 @@ class Build:
         files = find_files(self.sources)
         n_bits = ingest.unit_bits(files, self.config.unit_bytes)
         tasks = ingest.plan(files, self.config.unit_bytes)
-        receipts = self._run("ingest", tasks, {"n_bits": n_bits}, 1 << n_bits, report)
+        settings = {"n_bits": n_bits, "source": self.config.source.model_dump(mode="json")}
+        receipts = self._run("ingest", tasks, settings, 1 << n_bits, report)
         for receipt in receipts.values():
             for name in ("added", "changed", "removed"):
                 self.counts[f"ingest.{name}"] += receipt[name]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from pipelines.job import Descriptor, Request, exchange, write_receipt
 from pipelines.sources import SourceFile, group_files, read_records
 from pipelines.store import Part, Store
+from schemas.config import SourceConfig
 from schemas.identity import fingerprint, order_key, unit_name, unit_of, units_overlap
 from schemas.records import Document, Reject
 from schemas.tables import SCHEMAS, from_table, to_table
@@ -42,12 +43,13 @@ def plan(files: Sequence[SourceFile], unit_bytes: int) -> list[Descriptor]:
     return tasks
 
 
-def scatter(task: Descriptor, n_bits: int, folder: str) -> Iterator[tuple[str, str]]:
+def scatter(task: Descriptor, n_bits: int, folder: str, source: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Reads a task's files and spills their records by unit; yields (unit, spill) for each spill."""
+    config = SourceConfig.model_validate(source)
     rows: dict[int, list[tuple[int, int, Document | Reject]]] = defaultdict(list)
     n_bytes = 0
     for number, file in enumerate(task["files"], task["first"]):
-        for i, record in enumerate(read_records(SourceFile(**file))):
+        for i, record in enumerate(read_records(SourceFile(**file), config)):
             rows[unit_of(_unit_key(record), n_bits)].append((number, i, record))
             n_bytes += len(record.text) if isinstance(record, Document) else 0
             if n_bytes > _SPILL_BYTES:
@@ -144,6 +146,8 @@ def build(pipeline: beam.Pipeline, request: Request) -> None:
         pipeline,
         request.tasks,
         [unit_name(n_bits, number) for number in range(1 << n_bits)],
-        scatter=partial(scatter, n_bits=n_bits, folder=f"{request.scratch}/spills"),
+        scatter=partial(
+            scatter, n_bits=n_bits, folder=f"{request.scratch}/spills", source=request.settings.get("source", {})
+        ),
         gather=partial(gather, root=request.root, scratch=request.scratch),
     )

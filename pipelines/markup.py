@@ -1,0 +1,104 @@
+"""HTML and Markdown to plain text, with what they say of themselves."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from functools import lru_cache
+from typing import Any
+
+from pipelines.fields import Content
+from schemas.errors import RecordError
+from schemas.text import storable
+
+# trafilatura builds a tree of some ten times the size of the page.
+MAX_HTML_BYTES = 16 << 20
+_DECLARED = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,40})""", re.IGNORECASE)
+# What browsers read when a page says the first: https://encoding.spec.whatwg.org
+_MEANT = {"iso8859-1": "cp1252", "ascii": "cp1252", "gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932"}
+# htmldate would take today for the latest date that a page can have, and a text must not depend on the day.
+_DATES = {"original_date": True, "extensive_search": False, "max_date": "2199-12-31"}
+_NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_FRONT_MATTER = re.compile(r"\A---[ \t]*\r?\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
+_TAG = re.compile(r"<!--.*?-->|<[^<>]*>", re.DOTALL)
+
+
+def declared_encoding(data: bytes) -> tuple[str, ...]:
+    """The encoding that the head of an HTML file names, if Python knows it."""
+    match = _DECLARED.search(data[:2048])
+    try:
+        name = codecs.lookup(match[1].decode("ascii")).name if match else ""
+    except LookupError:
+        return ()
+    return (_MEANT.get(name, name),) if name else ()
+
+
+def read_html(source: str) -> Content:
+    """The main text of a web page, without navigation, advertisements and comments.
+
+    Raises:
+        RecordError: `bad_html`: there is none.
+    """
+    import trafilatura
+
+    try:
+        found: Any = trafilatura.bare_extraction(
+            storable(_NO_TEXT.sub(" ", source)),
+            include_comments=False,
+            with_metadata=True,
+            date_extraction_params=dict(_DATES),
+        )
+    except Exception as error:  # whatever a hostile page does to the parser costs that page alone
+        raise RecordError("bad_html", f"{type(error).__name__}: {error}"[:200]) from None
+    if found is None or not (found.text or "").strip():
+        raise RecordError("bad_html", "no main text found in the page")
+    said = {name: getattr(found, name, None) for name in ("author", "sitename", "url")}
+    metadata = {name: value for name, value in said.items() if value}
+    return Content(found.text, found.title or "", found.date or "", metadata)
+
+
+def read_markdown(source: str) -> Content:
+    """The text of a Markdown file, a paragraph a block; its title is the first heading of the first level.
+
+    A front matter between lines of `---` becomes metadata. Markup, HTML tags and link targets go; code stays.
+
+    Raises:
+        RecordError: `bad_markdown`: the parser broke on it.
+    """
+    front = _FRONT_MATTER.match(source)
+    body = source[front.end() :] if front else source
+    try:
+        tokens = _markdown().parse(body)
+    except Exception as error:  # as above
+        raise RecordError("bad_markdown", f"{type(error).__name__}: {error}"[:200]) from None
+    blocks, title, opened = [], "", ""
+    for token in tokens:
+        if token.type == "inline":
+            blocks.append(_inline(token.children or []))
+            title = title or (blocks[-1] if opened == "h1" else "")
+        elif token.type in ("fence", "code_block"):
+            blocks.append(token.content)
+        elif token.type == "html_block":
+            blocks.append(_TAG.sub("", token.content))
+        opened = token.tag if token.type == "heading_open" else ""
+    text = "\n\n".join(block for block in map(str.strip, blocks) if block)
+    return Content(text, title, "", {"front_matter": front[1].strip()} if front else {})
+
+
+@lru_cache(maxsize=1)
+def _markdown() -> Any:
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark", {"maxNesting": 100}).enable("table")
+
+
+def _inline(tokens: list[Any]) -> str:
+    pieces = []
+    for token in tokens:
+        if token.type in ("text", "code_inline", "text_special"):
+            pieces.append(token.content)
+        elif token.type in ("softbreak", "hardbreak"):
+            pieces.append("\n")
+        elif token.type == "image":
+            pieces.append(_inline(token.children or []))
+    return "".join(pieces)
