@@ -6,11 +6,11 @@ import html
 import re
 from html.entities import html5
 
-# Wire copies often lost the ampersand of a numeric entity: `#39;` for an apostrophe.
+# Some wire copies have a space in the place of every ampersand: `company #39;s` for `company's`, `( #36;5` for `($5`.
 _ENTITY = re.compile(
     r"&#(?P<number>[0-9]{1,7}|[xX][0-9a-fA-F]{1,6});"
     r"|&(?P<name>[A-Za-z][A-Za-z0-9]{1,31};)"
-    r"|(?<![\w&])#(?P<bare>[0-9]{2,7});"
+    r"|(?: |(?<![\w&;]))(?:#(?P<bare>[0-9]{2,7})|(?P<word>quot|amp|apos|lt|gt|nbsp));"
 )
 _BACKSLASHES = re.compile(r"\\+")
 _SPACES = re.compile(r"[^\S\n]+")
@@ -22,11 +22,11 @@ _MAX_PASSES = 8
 def clean(text: str) -> str:
     r"""The text as a reader would see it.
 
-    Entities become their characters, also twice escaped ones and numeric ones without an ampersand; a run of
+    Entities become their characters, also twice escaped ones and common ones without an ampersand; a run of
     backslashes becomes a space; a run of white space becomes one space, one line break or one empty line; the ends are
     stripped.
 
-    >>> clean("Turner &amp;amp; Newall&#39;s fees, #36;5\\\\per  share\r\n")
+    >>> clean("Turner &amp;amp; Newall #39;s fees,  #36;5\\\\per  share\r\n")
     "Turner & Newall's fees, $5 per share"
     """
     for _ in range(_MAX_PASSES):  # a bound, as hostile text could ask for a pass a character
@@ -40,6 +40,6 @@ def clean(text: str) -> str:
 
 
 def _character(match: re.Match[str]) -> str:
-    if name := match["name"]:
+    if name := match["name"] or (match["word"] and f"{match['word']};"):
         return html5.get(name, match[0])
     return html.unescape(f"&#{match['number'] or match['bare']};")

@@ -62,23 +62,33 @@ def decode(data: bytes, encodings: tuple[str, ...] = (), sample: bytes = b"") ->
 
 
 def _likely(data: bytes) -> list[str]:
-    """The encodings that the lines with other bytes than ASCII may be in, the likeliest first."""
+    """The encodings that the lines that are not UTF-8 may be in, the likeliest first."""
     from charset_normalizer import from_bytes
 
     lines, n_bytes = [], 0
     for line in data.split(b"\n"):
-        if not line.isascii():
+        if not _is_utf8(line):
             lines.append(line)
             n_bytes += len(line)
             if n_bytes >= _SAMPLE_BYTES:
                 break
-    matches = from_bytes(b"\n".join(lines), cp_isolation=list(COMMON_ENCODINGS))
-    ranks = {name: rank for rank, name in enumerate(COMMON_ENCODINGS)}
-    found = sorted(
-        (round(match.chaos, 2), -round(match.coherence, 2), ranks.get(match.encoding, len(ranks)), match.encoding)
-        for match in matches
-    )
-    return [name for *_, name in found]
+    found = []
+    for match in from_bytes(b"\n".join(lines), cp_isolation=list(COMMON_ENCODINGS)):
+        name = min(match.could_be_from_charset, key=_rank)  # all of these give the same text
+        found.append((round(match.chaos, 2), -round(match.coherence, 2), _rank(name), name))
+    return [name for *_, name in sorted(found)]
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _rank(name: str) -> int:
+    return COMMON_ENCODINGS.index(name) if name in COMMON_ENCODINGS else len(COMMON_ENCODINGS)
 
 
 class Lines:

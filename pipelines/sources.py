@@ -253,9 +253,11 @@ class _Guarded(io.RawIOBase):
         return int(self._try(self._inner.readinto, buffer))
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        if whence == io.SEEK_SET and offset < 0:
+        if whence != io.SEEK_SET:
+            offset += self._try(self._inner.seek, 0, whence)
+        if offset < 0:
             raise ValueError("negative seek")  # an archive's doing, not the file system's
-        return int(self._try(self._inner.seek, offset, whence))
+        return int(self._try(self._inner.seek, offset))
 
     def tell(self) -> int:
         return int(self._try(self._inner.tell))
