@@ -56,7 +56,7 @@ def decode(data: bytes, encodings: tuple[str, ...] = (), sample: bytes = b"") ->
     for name in encodings or _likely(data + b"\n" + whole_lines):
         try:
             return data.decode(name), name
-        except UnicodeDecodeError:
+        except UnicodeError:
             continue
     raise RecordError("unknown_encoding", "neither UTF-8 nor in any encoding that was tried")
 
@@ -92,7 +92,9 @@ def _rank(name: str) -> int:
 
 
 class Lines:
-    """The lines of a stream as text, with their ends. A bad line raises RecordError, and the next one can be asked for.
+    """The lines of a stream as text, with their ends, and without a mark before the first.
+
+    A bad line raises RecordError, and the next one can be asked for.
 
     Attributes:
         number: of the last line, from 1.
@@ -152,7 +154,7 @@ class Lines:
         except UnicodeDecodeError:
             pass
         else:
-            if not text.startswith("\ufeff"):
+            if self.number > 1 or not text.startswith("\ufeff"):
                 return text
             self.encoding = "utf-8-sig"
             return text[1:]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import logging
 import re
 from functools import lru_cache
 from typing import Any
@@ -14,6 +15,8 @@ from schemas.text import storable
 # trafilatura builds a tree of some ten times the size of the page.
 MAX_HTML_BYTES = 16 << 20
 _DECLARED = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,40})""", re.IGNORECASE)
+# Python's names of encodings that pages are in; it has others that are none, such as `hex`.
+_LEGACY = re.compile(r"cp\d|iso8859-|koi8|gb|big5|euc_|shift_|mac-|tis-")
 # What browsers read when a page says the first: https://encoding.spec.whatwg.org
 _MEANT = {"iso8859-1": "cp1252", "ascii": "cp1252", "gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932"}
 # htmldate would take today for the latest date that a page can have, and a text must not depend on the day.
@@ -24,13 +27,14 @@ _TAG = re.compile(r"<!--.*?-->|<[^<>]*>", re.DOTALL)
 
 
 def declared_encoding(data: bytes) -> tuple[str, ...]:
-    """The encoding that the head of an HTML file names, if Python knows it."""
+    """The encoding that the head of an HTML file names, if it is one of the world before UTF-8 that Python knows."""
     match = _DECLARED.search(data[:2048])
     try:
         name = codecs.lookup(match[1].decode("ascii")).name if match else ""
     except LookupError:
         return ()
-    return (_MEANT.get(name, name),) if name else ()
+    name = _MEANT.get(name, name)
+    return (name,) if _LEGACY.match(name) else ()
 
 
 def read_html(source: str) -> Content:
@@ -39,10 +43,8 @@ def read_html(source: str) -> Content:
     Raises:
         RecordError: `bad_html`: there is none.
     """
-    import trafilatura
-
     try:
-        found: Any = trafilatura.bare_extraction(
+        found = _trafilatura().bare_extraction(
             storable(_NO_TEXT.sub(" ", source)),
             include_comments=False,
             with_metadata=True,
@@ -83,6 +85,15 @@ def read_markdown(source: str) -> Content:
         opened = token.tag if token.type == "heading_open" else ""
     text = "\n\n".join(block for block in map(str.strip, blocks) if block)
     return Content(text, title, "", {"front_matter": front[1].strip()} if front else {})
+
+
+@lru_cache(maxsize=1)
+def _trafilatura() -> Any:
+    import trafilatura
+
+    for name in ("trafilatura", "htmldate", "courlan"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what is wrong with a page is in the rejects
+    return trafilatura
 
 
 @lru_cache(maxsize=1)

@@ -53,8 +53,9 @@ def _batches(source: Any, names: FieldMap) -> Iterator[pa.RecordBatch]:
         if len(set(present)) < len(present):
             raise StreamError("bad_parquet", f"a column name is there twice: {', '.join(present)}"[:200])
         wanted = present if names.metadata == "*" else [n for n in present if n in {*names.named, *names.metadata}]
-        # Without any column a batch would have no rows, and those must be counted.
-        yield from file.iter_batches(_BATCH_ROWS, columns=wanted or present[:1], use_threads=False)
+        columns = wanted or present[:1]  # without any a batch would have no rows, and those must be counted
+        for group in range(file.num_row_groups):  # a batch over two groups would be lost with the second
+            yield from file.iter_batches(_BATCH_ROWS, row_groups=[group], columns=columns, use_threads=False)
     except (OSError, *_ROW_ERRORS) as error:
         raise StreamError("bad_parquet", " ".join(f"{error}".split())[:200]) from None
 

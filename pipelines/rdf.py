@@ -78,7 +78,8 @@ def document_quads(
 ) -> Iterator[str]:
     """The lines of a document, in a graph of its own: the document, its spans, and what was extracted from it.
 
-    A date that is not in ISO 8601's form stays in the documents table. The text itself (nif:isString) is left out: it stays in the documents table, which x:textSha256 ties the graph to.
+    A date that is not in ISO 8601's form stays in the documents table. The text itself (nif:isString) is left out: it
+    stays there too, and x:textSha256 ties the graph to it.
 
     Args:
         ns: the dataset's names.

@@ -85,6 +85,7 @@ def _read_jsonl(stream: Stream, config: SourceConfig) -> Records:
             line = next(lines, None)
             if line is None:
                 return
+            line = line.removeprefix("\ufeff")  # files with a mark may have been joined
             if not line or line.isspace():
                 continue
             row = parse_json(line)
@@ -176,6 +177,8 @@ class _RowLines:
                 raise
             # The row is bad, but where it ends can still be seen: every encoding here has ASCII's quotes and commas.
             self.fault, line = error, self._lines.raw.decode("latin-1")
+        if "\0" in line and self.fault is None:
+            self.fault = RecordError("binary", "wanted text, got a row with NUL bytes")
         if self._lines.encoding != "utf-8":
             self.encoding = self._lines.encoding
         self._n_chars += len(line)

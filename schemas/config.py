@@ -75,7 +75,9 @@ class SourceConfig(_Config):
     def _known_encodings(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for name in value:
             try:
-                b"".decode(name)
+                b"a".decode(name)  # of an empty text it would not be asked whether it is an encoding of text
+            except UnicodeError:
+                continue
             except LookupError:
                 raise ValueError(
                     f"unknown encoding {name!r}; wanted a name such as cp1252, shift_jis or big5"
