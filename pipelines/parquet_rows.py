@@ -54,8 +54,13 @@ def _batches(source: Any, names: FieldMap) -> Iterator[pa.RecordBatch]:
             raise StreamError("bad_parquet", f"a column name is there twice: {', '.join(present)}"[:200])
         wanted = present if names.metadata == "*" else [n for n in present if n in {*names.named, *names.metadata}]
         columns = wanted or present[:1]  # without any a batch would have no rows, and those must be counted
+        n_rows = 0
         for group in range(file.num_row_groups):  # a batch over two groups would be lost with the second
-            yield from file.iter_batches(_BATCH_ROWS, row_groups=[group], columns=columns, use_threads=False)
+            for batch in file.iter_batches(_BATCH_ROWS, row_groups=[group], columns=columns, use_threads=False):
+                n_rows += batch.num_rows
+                yield batch
+        if n_rows != file.metadata.num_rows:
+            raise StreamError("bad_parquet", f"it has {n_rows} rows, and says that it has {file.metadata.num_rows}")
     except (OSError, *_ROW_ERRORS) as error:
         raise StreamError("bad_parquet", " ".join(f"{error}".split())[:200]) from None
 
