@@ -79,7 +79,8 @@ def document(content: Content, doc_id: str, name: str, place: str, encoding: str
 def metadata(row: Mapping[str, Any], names: FieldMap) -> dict[str, Any]:
     """The fields that are kept as metadata."""
     if names.metadata == "*":
-        return {key: value for key, value in row.items() if key not in names.named}
+        named = names.named
+        return {key: value for key, value in row.items() if key not in named}
     return {key: row[key] for key in names.metadata if key in row}
 
 
