@@ -55,6 +55,7 @@ setup(
             "oxigraph>=0.5,<0.6",
             "pytest>=8.3",
             "ruff>=0.12",
+            "zstandard>=0.23",
         ],
     },
     entry_points={"console_scripts": ["kgmill = flows.cli:main"]},

@@ -42,7 +42,7 @@ def run():
 def build_here(tiny_model):
     """Builds a source with the tiny model, all stages, in this process; returns what run.json says."""
 
-    def build_here(source, out, **settings):
+    def build_here(source, out, /, **settings):
         sources = (str(source),)
         config = BuildConfig.load(None, {"model": str(tiny_model), "device": "cpu", **settings})
         store = Store(out)
