@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -20,6 +21,7 @@ from schemas.records import Document, Reject
 
 MAX_JSON_DEPTH = 200
 _READ_BYTES = 1 << 20
+_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 Records = Iterator[Document | Reject]
 
@@ -103,26 +105,25 @@ def parse_json(line: str) -> dict[str, Any]:
     Raises:
         RecordError: `malformed_json` or `too_deep`.
     """
+    # A fixed bound, far below Python's: what is left of that depends on who calls.
+    if line.count("[") + line.count("{") > MAX_JSON_DEPTH and _depth(line) > MAX_JSON_DEPTH:
+        raise RecordError("too_deep", f"nested deeper than {MAX_JSON_DEPTH}")
     try:
         record = _JSON.decode(line)
-    except RecursionError:
-        raise RecordError("too_deep", f"nested deeper than {MAX_JSON_DEPTH}") from None
     except ValueError as error:
         raise RecordError("malformed_json", f"{error}"[:200]) from None
     if not isinstance(record, dict):
         raise RecordError("malformed_json", f"wanted an object, got {type(record).__name__}")
-    # A fixed bound, far below Python's, as what is left of that depends on who calls.
-    if line.count("[") + line.count("{") > MAX_JSON_DEPTH and _depth(record) > MAX_JSON_DEPTH:
-        raise RecordError("too_deep", f"nested deeper than {MAX_JSON_DEPTH}")
     return record
 
 
-def _depth(value: Any) -> int:
-    depth, level = 0, [value]
-    while level := [container for container in level if isinstance(container, dict | list)]:
-        depth += 1
-        level = [v for container in level for v in (container.values() if isinstance(container, dict) else container)]
-    return depth
+def _depth(line: str) -> int:
+    """The deepest nesting of brackets outside of strings, whether they are closed or not."""
+    depth = deepest = 0
+    for match in _STRING_OR_BRACKET.finditer(line):
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(match[0], 0)
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -219,7 +219,7 @@ def _file_system(url: str) -> tuple[Any, str]:
     try:
         fs, path = url_to_fs(url)
     except ImportError as error:
-        raise SourceError(f"{url}: {error}; a package that fsspec needs for this is not installed") from None
+        raise SourceError(f"{url}: {error}, beside kgmill") from None
     except Exception as error:  # an unknown protocol, or a complaint of the file system's own
         raise SourceError(f"{url}: {_line(error)}") from None
     return fs, str(path)

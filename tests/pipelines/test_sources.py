@@ -255,7 +255,7 @@ def test_missing_package_for_a_protocol_is_named():
     """A file system whose package is not installed says what to install."""
     if importlib.util.find_spec("s3fs"):
         pytest.skip("s3fs is installed")
-    with pytest.raises(SourceError, match=r"^s3://bucket/a\.txt: Install s3fs to access S3"):
+    with pytest.raises(SourceError, match=r"^s3://bucket/a\.txt: Install s3fs to access S3, beside kgmill$"):
         find_files(["s3://bucket/a.txt"])
 
 
@@ -443,6 +443,12 @@ def test_nesting_has_a_fixed_limit(tmp_path, depth, kind):
     """200 levels are the most, however deep Python's own stack is just then."""
     record = one(tmp_path, f'{{"text": "Ada", "deep": {"[" * depth}{"]" * depth}}}')
     assert (kind, kind is Reject) == (type(record), getattr(record, "reason", "") == "too_deep")
+
+
+@pytest.mark.parametrize(("n", "reason"), [(150, "malformed_json"), (250, "too_deep"), (950, "too_deep")])
+def test_reason_does_not_depend_on_the_stack(tmp_path, n, reason):
+    """A line both broken and deep has one reason, whatever the parser would see first."""
+    assert one(tmp_path, f'{{"text": "a]\\"]]", "deep": {"[" * n}').reason == reason
 
 
 def test_brackets_in_a_text_are_no_nesting(tmp_path):
