@@ -121,7 +121,7 @@ def _command(commands: argparse._SubParsersAction, name: str, text: str, handler
 
 
 def _build_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("sources", metavar="SOURCE", nargs="+", help="a folder of .txt and .jsonl files, or a file")
+    command.add_argument("sources", metavar="SOURCE", nargs="+", help="a file, folder, quoted pattern or URL")
     command.add_argument("--out", metavar="DIR", required=True)
     command.add_argument("--config", metavar="F.toml", help="everything below as keys; flags win")
     command.add_argument("--model", metavar="NAME|PATH", help="a shipped model or a model folder (default: default)")

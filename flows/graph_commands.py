@@ -115,6 +115,7 @@ def stage(options: Namespace) -> None:
 def schedule(options: Namespace) -> None:
     """`kgmill schedule`: serves the build until it is stopped."""
     from pipelines.build import check_build
+    from pipelines.sources import absolute
 
     config = _config(options)
     check_build(tuple(options.sources), Path(options.out), config, options.runner)
@@ -127,7 +128,7 @@ def schedule(options: Namespace) -> None:
     from flows.build import build_knowledge_graph
 
     parameters = {
-        "sources": [str(Path(source).resolve()) for source in options.sources],
+        "sources": [absolute(source) for source in options.sources],
         "out": str(Path(options.out).resolve()),
         "config": config.model_dump(mode="json"),
         "n_workers": options.workers,

@@ -31,9 +31,9 @@ from pipelines.duplicates import (
     worst,
 )
 from pipelines.job import Descriptor, Request, read_spills, regroup, scattered, spill, write_receipt
-from pipelines.sources import SourceFile, group_files, read_records
+from pipelines.sources import SourceFile, group_files, open_file, read_records
 from pipelines.store import Part, Store
-from schemas.config import BuildConfig
+from schemas.config import BuildConfig, SourceConfig
 from schemas.errors import SourceError
 from schemas.identity import fingerprint, order_key, unit_name, unit_of, units_overlap
 from schemas.records import Document, Reject
@@ -47,7 +47,7 @@ _CARRIED = 1 << 62  # stands for the file's number in documents of earlier runs:
 # The keys of the configuration that only later stages read; any other one may decide what is ingested.
 _LATER_KEYS = {
     *("model", "ontology", "device", "precision", "candidate_floor", "min_confidence"),
-    *("base_iri", "dataset", "formats", "max_reject_ratio"),
+    *("base_iri", "compile", "dataset", "formats", "max_reject_ratio"),
 }
 _KEY_BYTES_A_PARTITION = 16 << 20
 
@@ -64,7 +64,7 @@ def source_key(files: Sequence[SourceFile], config: BuildConfig) -> str:
 
 def _digest(file: SourceFile) -> str:
     try:
-        with Path(file.path).open("rb") as data:
+        with open_file(file.path) as data:
             return hashlib.file_digest(data, "sha256").hexdigest()
     except OSError as error:
         raise SourceError(f"{file.path}: {error.strerror}") from None
@@ -90,6 +90,7 @@ def plan(
         "n_bits": unit_bits(n_bytes, config.unit_bytes),
         "n_key_bits": unit_bits(n_bytes * (1 + n_rows), _KEY_BYTES_A_PARTITION),
         "near_duplicates": config.near_duplicates,
+        "source": config.source.model_dump(mode="json"),
         "live": [(part.unit, part.fingerprint) for part in live],
     }
     tasks: list[Descriptor] = []
@@ -100,11 +101,13 @@ def plan(
     return [*tasks, *({"part": (part.unit, part.fingerprint)} for part in carried)], settings
 
 
-def scatter(task: Descriptor, root: str, n_bits: int, folder: str) -> Iterator[tuple[str, str]]:
+def scatter(
+    task: Descriptor, root: str, n_bits: int, folder: str, source: Mapping[str, Any]
+) -> Iterator[tuple[str, str]]:
     """Reads a task's records and spills them by unit; yields (unit, spill) for each unit of each spill."""
     records: list[tuple[int, int, Document | Reject]] = []
     n_bytes = 0
-    for row in _records(task, root):
+    for row in _records(task, root, SourceConfig.model_validate(source)):
         records.append(row)
         n_bytes += len(row[2].text) if isinstance(row[2], Document) else 0
         if n_bytes > _SPILL_BYTES:
@@ -113,7 +116,7 @@ def scatter(task: Descriptor, root: str, n_bits: int, folder: str) -> Iterator[t
     yield from _spill(records, n_bits, folder)
 
 
-def _records(task: Descriptor, root: str) -> Iterator[tuple[int, int, Document | Reject]]:
+def _records(task: Descriptor, root: str, config: SourceConfig) -> Iterator[tuple[int, int, Document | Reject]]:
     """A task's records with the numbers of their files and their places in these."""
     if "part" in task:
         part = Store(Path(root)).need("ingest", *task["part"])
@@ -121,7 +124,7 @@ def _records(task: Descriptor, root: str) -> Iterator[tuple[int, int, Document |
             yield _CARRIED, i, document
         return
     for number, file in enumerate(task["files"], task["first"]):
-        for i, record in enumerate(read_records(SourceFile(**file))):
+        for i, record in enumerate(read_records(SourceFile(**file), config)):
             yield number, i, record
 
 
@@ -244,7 +247,9 @@ def build(pipeline: beam.Pipeline, request: Request) -> None:
     units = [unit_name(n_bits, number) for number in range(1 << n_bits)]
     partitions = [unit_name(n_key_bits, number) for number in range(1 << n_key_bits)]
     read = scattered(
-        pipeline, request.tasks, partial(scatter, root=request.root, n_bits=n_bits, folder=f"{scratch}/spills")
+        pipeline,
+        request.tasks,
+        partial(scatter, root=request.root, n_bits=n_bits, folder=f"{scratch}/spills", source=s["source"]),
     )
     staged = regroup("Units", read, units) | "Stage" >> beam.FlatMap(
         stage, scratch=scratch, n_key_bits=n_key_bits, near_duplicates=near

@@ -22,7 +22,7 @@ from pipelines.duplicates import KEYS, Loser, band_keys, find_losers, key_rows, 
 from pipelines.sources import SourceFile, find_files, read_records
 from pipelines.store import Part, Store
 from pipelines.worker import Worker
-from schemas.config import BuildConfig
+from schemas.config import BuildConfig, SourceConfig
 from schemas.errors import VanishError
 from schemas.identity import fingerprint, unit_name, unit_of
 from schemas.records import Document, Reject
@@ -104,7 +104,7 @@ def scan_sources(files: Iterable[SourceFile], live: Iterable[Part], config: Buil
         scan.reasons[record.reason] += 1
 
     sources: dict[str, str] = {}
-    for record in _records(files, live if config.mode == "append" else []):
+    for record in _records(files, live if config.mode == "append" else [], config.source):
         if isinstance(record, Reject):
             reject(record)
         elif record.doc_id not in sources:
@@ -121,11 +121,11 @@ def scan_sources(files: Iterable[SourceFile], live: Iterable[Part], config: Buil
     return scan
 
 
-def _records(files: Iterable[SourceFile], carried: Iterable[Part]) -> Iterator[Document | Reject]:
+def _records(files: Iterable[SourceFile], carried: Iterable[Part], source: SourceConfig) -> Iterator[Document | Reject]:
     """The records of the files; then documents of earlier runs that the files don't have."""
     met = set()
     for file in files:
-        for record in read_records(file):
+        for record in read_records(file, source):
             if isinstance(record, Document):
                 met.add(record.doc_id)
             yield record

@@ -32,6 +32,59 @@ class _Config(BaseModel):
             raise ConfigError(f"{where}{first_fault(error)}; known keys: {', '.join(cls.model_fields)}") from None
 
 
+class FieldMap(_Config):
+    """The fields of a record (a JSON object, a CSV or Parquet row) that a document is made of; empty: no such field.
+
+    Attributes:
+        metadata: the fields that are kept as metadata; `*`: all that are not named above.
+    """
+
+    id: str = "id"
+    text: str = Field("text", min_length=1)
+    title: str = "title"
+    date: str = "date"
+    metadata: tuple[str, ...] | Literal["*"] = "*"
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The fields that are not metadata."""
+        return tuple(name for name in (self.id, self.text, self.title, self.date) if name)
+
+
+class SourceConfig(_Config):
+    """How sources are read.
+
+    Attributes:
+        clean: decode HTML entities and drop stray backslashes before a text is stored.
+        encodings: what to try, in this order, where a text is not Unicode; empty: what it looks most like of the
+            encodings that are common on the web.
+        max_record_bytes: the largest text file, line or row.
+        max_unpacked_bytes: how much a compressed file or an archive may unpack to.
+        max_ratio: how many times its size it may unpack to, beyond the first `max_record_bytes`.
+    """
+
+    fields: FieldMap = FieldMap()
+    clean: bool = False
+    encodings: tuple[str, ...] = ()
+    max_record_bytes: int = Field(64 << 20, ge=1)
+    max_unpacked_bytes: int = Field(1 << 38, ge=1)
+    max_ratio: int = Field(200, ge=1)
+
+    @field_validator("encodings")
+    @classmethod
+    def _known_encodings(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            try:
+                b"a".decode(name)  # of an empty text it would not be asked whether it is an encoding of text
+            except UnicodeError:
+                continue
+            except LookupError:
+                raise ValueError(
+                    f"unknown encoding {name!r}; wanted a name such as cp1252, shift_jis or big5"
+                ) from None
+        return value
+
+
 class BuildConfig(_Config):
     """Everything that decides what a build makes. Where it writes and how many threads it takes are not here.
 
@@ -49,6 +102,7 @@ class BuildConfig(_Config):
         near_duplicates: similarity, 0.5 to 0.98, from which on a document is a near-duplicate of another one and goes;
             0: only documents with equal text go.
         unit_bytes: wanted size of a work unit, in bytes of source.
+        source: how sources are read.
     """
 
     model: str = "default"
@@ -65,6 +119,7 @@ class BuildConfig(_Config):
     unit_bytes: int = Field(1 << 18, ge=1 << 10)
     mode: Literal["snapshot", "append"] = "snapshot"
     near_duplicates: float = Field(0.0, ge=0, le=0.98)
+    source: SourceConfig = SourceConfig()
 
     @field_validator("near_duplicates")
     @classmethod

@@ -45,7 +45,7 @@ def build_here(tiny_model):
     `started` is when the run says it did, `yes` lets documents vanish.
     """
 
-    def build_here(source, out, started="2026-01-01T00:00:00Z", yes=False, **settings):
+    def build_here(source, out, /, started="2026-01-01T00:00:00Z", yes=False, **settings):
         sources = (str(source),)
         config = BuildConfig.load(None, {"model": str(tiny_model), "device": "cpu", **settings})
         store = Store(out)
