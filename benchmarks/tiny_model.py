@@ -28,7 +28,7 @@ from schemas.modelfolder import find_model
 from schemas.ontology import load_ontology
 
 FOLDER = Path(__file__).with_name("tiny_model")
-MENTIONS_A_SENTENCE, RELATIONS_A_SENTENCE = 4.5, 1.2  # in examples/corpus, which is richer in names than AG News
+MENTIONS_A_SENTENCE, RELATIONS_A_SENTENCE = 2.7, 1.2  # in examples/corpus, which is richer in names than AG News
 MIN_CONFIDENCE, FLOOR = 0.4, 0.1
 _SEED = 1
 _WORDS, _ENDINGS = 3000, 1500
@@ -70,7 +70,7 @@ def new_model(texts: Iterable[str]) -> Checkpoint:
         num_attention_heads=1,
         intermediate_size=32,
         max_position_embeddings=256,
-        initializer_range=0.5,
+        initializer_range=0.1,
     )
     config = TwoPhaseConfig(
         encoder=encoder.to_diff_dict() | {"model_type": "bert"},
@@ -85,7 +85,7 @@ def new_model(texts: Iterable[str]) -> Checkpoint:
         torch.nn.init.normal_(model.shape_embedding.weight, std=0.5)
         for fusion in (model.span_gate, model.pair_gate, model.relation_gate):
             for layer in fusion.maps.values():
-                torch.nn.init.normal_(layer.weight, std=0.5)
+                torch.nn.init.normal_(layer.weight, std=0.3)
         for layer in (model.entity_type, model.is_relation):
             torch.nn.init.normal_(layer.weight, std=_SHARPNESS)
         torch.nn.init.eye_(model.relation_gate.maps["types"].weight)
@@ -101,7 +101,7 @@ def new_model(texts: Iterable[str]) -> Checkpoint:
 
 @torch.no_grad()
 def fit_entities(checkpoint: Checkpoint, sentences: list[tuple[str, ...]]) -> None:
-    """Sets the entity head to tell spans of capitalised words; and types so that none is preferred."""
+    """Sets the entity head to tell spans of capitalised words; and types to be those that take part in relations."""
     model, predictor = checkpoint.model, Predictor(checkpoint, torch.device("cpu"))
     windows = list(predictor.pieces.windows(sentences))
     features, targets = [], []
@@ -122,7 +122,11 @@ def fit_entities(checkpoint: Checkpoint, sentences: list[tuple[str, ...]]) -> No
     weights_D = torch.linalg.lstsq(with_bias_ND, is_name_N.float().unsqueeze(1)).solution[:-1, 0]
     model.is_entity.weight[0] = 0.0
     model.is_entity.weight[1] = _SHARPNESS * weights_D
-    model.entity_type.bias.copy_(-(model.entity_type.weight @ x_ND[is_name_N].mean(dim=0)))
+    logits_NE = x_ND[is_name_N] @ model.entity_type.weight.t()
+    model.entity_type.weight.mul_(_SHARPNESS / logits_NE.std(dim=0).unsqueeze(1))
+    model.entity_type.bias.copy_(-(x_ND[is_name_N] @ model.entity_type.weight.t()).mean(dim=0))
+    is_in_relation_E = torch.tensor(checkpoint.ontology.allowed).flatten(2).any(dim=2)
+    model.entity_type.bias[~(is_in_relation_E.any(dim=0) | is_in_relation_E.any(dim=1))] -= 10 * _SHARPNESS
 
 
 def word_pieces(texts: Iterable[str]) -> list[str]:
