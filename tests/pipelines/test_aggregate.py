@@ -1,5 +1,6 @@
 """Aggregate: mentions and relations to entities, facts and evidence, on a real Beam runner."""
 
+import json
 from dataclasses import asdict
 
 import pyarrow as pa
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines import aggregate, combine
-from pipelines.store import Part, remove
+from pipelines.store import Part, Store, remove
 from schemas.identity import entity_id, fact_id, fingerprint, statement_id, unit_name, unit_of
 from schemas.records import Entity, Evidence, Fact, Mention, Relation
 from schemas.tables import from_table, to_table
@@ -192,7 +193,24 @@ def test_edit_redoes_its_group_and_the_partitions_that_it_touches(aggregate_part
     ]
 
 
-def test_history_changes_nothing(run, store, tmp_path, aggregate_parts):
+def test_partition_reads_its_own_slices_alone(run, store, aggregate_parts):
+    """A partition is reduced although every other partition's slices are gone: it never holds more than its own."""
+    whole, _, _ = aggregate_parts(units_of({f"d{n}": n for n in range(12)}), n_bits=4)
+    combined = [
+        store.need("combine", manifest["unit"], manifest["fingerprint"])
+        for manifest in (json.loads(path.read_text()) for path in sorted(store.root.glob("parts/combine/*/man*")))
+    ]
+    _, tasks = aggregate.plan(Store(store.root / "nowhere"), combined, 4)
+    for path in store.root.glob("parts/combine/*/*.parquet"):
+        if not path.stem.endswith(f"-{tasks[5]['number']:02x}"):
+            path.unlink()
+    remove(store.root / "parts" / "aggregate")
+    settings = {"combined": [(part.unit, part.fingerprint) for part in combined]}
+    assert list(run(store, "aggregate", [tasks[5]], settings)) == [whole[5].unit]
+    assert store.need("aggregate", whole[5].unit, tasks[5]["fingerprint"]).files == whole[5].files
+
+
+def test_history_changes_nothing(store, aggregate_parts):
     """After an edit and its undoing, and from nothing, the partitions' files are the same bytes."""
     documents = {f"d{n}": n for n in range(12)}
     first, _, _ = aggregate_parts(units_of(documents), n_bits=2)
