@@ -229,7 +229,7 @@ def bound(row: Row) -> str:
         return "imports, Beam's start, loading the model"
     stage = max(stages, key=lambda name: stages[name]["seconds"])
     share = stages[stage]["seconds"] / row["wall_s"]
-    where = "CPU" if row["cpu_s"] > 0.8 * row["wall_s"] else "disk and other processes"
+    where = "CPU" if row["cpu_s"] >= 0.8 * row["wall_s"] else "CPU and waiting"
     return f"{where}: {_BOUNDS[stage]} ({stage}, {share:.0%})"
 
 
