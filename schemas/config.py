@@ -46,6 +46,10 @@ class BuildConfig(_Config):
         dataset: the dataset's name; all named graphs lie under it.
         max_reject_ratio: rejected documents over documents read, above which the exit code is 3.
         unit_bytes: wanted size of a work unit, in bytes of source.
+        document_timeout: seconds that a call of the model may take; for calls of more than 100,000 characters of text,
+            as many seconds for every 100,000.
+        worker_memory_mb: resident memory above which the worker is ended; 0 for no limit.
+        retry_rejects: documents that the model stage rejected in an earlier run are tried again.
     """
 
     model: str = "default"
@@ -60,6 +64,9 @@ class BuildConfig(_Config):
     formats: tuple[str, ...] = GRAPH_FORMATS
     max_reject_ratio: float = Field(0.01, ge=0, le=1)
     unit_bytes: int = Field(1 << 18, ge=1 << 10)
+    document_timeout: float = Field(300.0, gt=0)
+    worker_memory_mb: int = Field(0, ge=0)
+    retry_rejects: bool = False
 
     @field_validator("formats")
     @classmethod

@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 from pipelines.worker import Worker
 worker = Worker()
-worker.run(Path(sys.argv[1]), lambda: print(worker._child.pid, flush=True))
+worker.run(Path(sys.argv[1]), lambda elapsed_s: print(worker._child.pid, flush=True))
 """
 
 
@@ -92,7 +92,7 @@ def test_error_of_a_job_keeps_its_kind(store, text, capfd):
             worker.run(ingest_request(store, text))
         assert worker._child.poll() is None
     path = f"{part.path}/documents.parquet"
-    assert str(caught.value) == f"{path}: not the bytes that were committed; delete {part.path} and build again"
+    assert str(caught.value) == f"{path}: not the bytes that were committed; build again, and it is made again"
     assert capfd.readouterr() == ("", "")
 
 
@@ -107,11 +107,11 @@ def test_any_other_error_is_one_line(worker, store):
 def test_killed_child_is_a_worker_error_and_is_replaced(worker, store, text, pipe):
     """A child killed in the middle of a job is named with its signal; the next job has a new child."""
 
-    def kill():
+    def kill(elapsed_s):
         if pipe.is_read():
             os.kill(worker._child.pid, signal.SIGKILL)
 
-    with pytest.raises(WorkerError, match=r"^the worker was killed by SIGKILL; out of memory is the usual cause$"):
+    with pytest.raises(WorkerError, match=r"^the worker was killed by SIGKILL$"):
         worker.run(ingest_request(store, pipe.path), kill)
     assert worker._child is None
     assert worker.run(ingest_request(store, text))["seconds"] > 0
