@@ -1,9 +1,10 @@
 """A job that survives its worker: it is started again where it was, and documents that kill it are found and rejected.
 
 Before each call of the model, extract writes a mark: the documents of that call, and the seconds it may take. When the
-worker dies or is ended, the documents of the mark become suspects. The next worker takes them first and in halves, each
-half in a call of its own; so one document after another call is left that kills its worker all alone, and a second time
-if it never had company. It is marked as faulty and not tried again in this run.
+worker dies or is ended, the documents of the mark become suspects. The next worker takes them first and in eighths (as
+every death costs the start of a worker, or a time limit, halves would be slow), each in a call of its own, and so on
+until a document kills its worker all alone; one that never had company gets a second chance. It is marked as faulty and
+not tried again in this run.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pipelines.store import remove
 from pipelines.worker import Worker
 from schemas.errors import WorkerError
 
+WAYS = 8
 MAX_DEATHS = 2  # in a row, without a work unit or a suspect gained
 MAX_FAULTY = 3  # documents in a row, without a call of the model that went well
 _JOBS_BY_UNIT = frozenset({"extract", "decode", "export"})  # a task's receipt has the task's unit
@@ -39,21 +41,25 @@ def supervise(
     suspects = Suspects(scratch / "calls")
     shown, n_deaths = -1, 0
 
-    def poll(elapsed_s: float) -> None:
+    def show() -> None:
         nonlocal shown
         n_done = sum(1 for _ in (scratch / "receipts").glob("*.json"))
         if n_done != shown:
             shown = n_done
             on_progress(n_done)
+
+    def poll(elapsed_s: float) -> None:
+        show()
         suspects.watch(elapsed_s)
 
-    poll(0.0)
+    show()
     while True:
         n_before = shown
         own = {"suspects": suspects.groups, "faults": suspects.faults} if request.job == "extract" else {}
         try:
             return worker.run(replace(request, tasks=tasks, settings=request.settings | own).save(), poll)
         except WorkerError as error:
+            show()
             is_further = suspects.accuse(error) or shown > n_before
             n_deaths = 0 if is_further else n_deaths + 1
             if n_deaths > MAX_DEATHS:
@@ -114,8 +120,7 @@ class Suspects:
             is_suspect = call in self.groups
             self.groups = [group for group in self.groups if group != call]
             if len(call) > 1:
-                half = len(call) // 2
-                self.groups = [call[:half], call[half:], *self.groups]
+                self.groups = [*_cut(call), *self.groups]
             elif not is_suspect:
                 self.groups = [call, *self.groups]
             else:
@@ -127,6 +132,12 @@ class Suspects:
                 "see to the model, the device, document_timeout and worker_memory_mb, then build again"
             )
         return bool(marks)
+
+
+def _cut(call: list[str]) -> list[list[str]]:
+    """The documents in order, in up to `WAYS` groups of about the same number."""
+    n = min(WAYS, len(call))
+    return [call[i * len(call) // n : (i + 1) * len(call) // n] for i in range(n)]
 
 
 def _read(path: Path) -> dict[str, Any]:
