@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.job import Request, read_receipts
-from pipelines.worker import Worker, check_runner
+from pipelines.worker import Worker, _describe, check_runner
 from schemas.errors import ConfigError, CorruptPartError, KgmillError, WorkerError
 from schemas.tables import to_table
 
@@ -184,3 +184,72 @@ def test_dangerous_runner_is_refused(runner, reason):
 def test_other_runners_are_let_through(runner):
     """Beam decides on all others."""
     assert check_runner(runner) is None
+
+
+# Supervision
+
+
+def test_stopped_child_is_ended(store, pipe):
+    """A child that gives no beat for the stated time is killed; its death is a time-out."""
+    with Worker(silence_s=2.0) as worker:
+
+        def stop(elapsed_s):
+            if pipe.is_read():
+                os.kill(worker._child.pid, signal.SIGSTOP)
+
+        with pytest.raises(WorkerError, match=r"^the worker gave no sign of life for 2 s$") as caught:
+            worker.run(ingest_request(store, pipe.path), stop)
+        assert (caught.value.reason, worker._child) == ("timeout", None)
+
+
+def test_child_with_too_much_memory_is_ended(store, pipe):
+    """A child above its limit is killed; its death is for want of memory."""
+    with Worker(memory_mb=30) as worker:
+        with pytest.raises(WorkerError, match=r"^the worker had more than 30 MB \(worker_memory_mb\)$") as caught:
+            worker.run(ingest_request(store, pipe.path))
+        assert (caught.value.reason, worker._child) == ("out_of_memory", None)
+
+
+def test_quiet_job_is_left_alone(store, pipe):
+    """A job that takes longer than the silence allowed goes on, as its child gives beats."""
+    waited = []
+
+    def wait(elapsed_s):
+        if pipe.is_read():
+            waited.append(elapsed_s)
+        if sum(waited) > 4.0:
+            os.close(pipe.handle)
+            pipe.handle = None
+            waited.clear()
+
+    with Worker(silence_s=3.0) as worker:
+        assert worker.run(ingest_request(store, pipe.path), wait)["seconds"] > 4.0
+
+
+def test_what_a_poll_raises_ends_the_child(worker, store, pipe):
+    """Ctrl-C in the middle of a job leaves no child behind."""
+    worker._start()
+    child = worker._child
+
+    def interrupt(elapsed_s):
+        if pipe.is_read():
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        worker.run(ingest_request(store, pipe.path), interrupt)
+    assert (child.returncode, worker._child) == (-signal.SIGKILL, None)
+
+
+def test_full_disk_is_a_disk_error(tmp_path):
+    """What the system says of a full disk arrives with a place and the way out, however Arrow and Beam wrapped it."""
+    caught = None
+    try:
+        try:
+            raise OSError(28, "[Errno 28] Error writing bytes to file. Detail: [errno 28] No space left on device")
+        except OSError as error:
+            raise RuntimeError("Beam says so") from error
+    except RuntimeError as error:
+        caught = error
+    hint = "free some space and build again: it goes on from the last committed work unit"
+    line = f"{tmp_path}: No space left on device; {hint}"
+    assert _describe(caught, tmp_path) == {"error": line, "kind": "DiskError"}
