@@ -96,20 +96,20 @@ def disk(tmp_path):
     folder.mkdir()
 
     def mount(options):
-        done = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True, check=False
-        )  # noqa: S607
-        if done.returncode:
+        command = ["/bin/mount", "-t", "tmpfs", "-o", options, "tmpfs", folder]
+        if subprocess.run(command, capture_output=True, check=False).returncode:
             pytest.skip("mounting is not permitted here")
         return folder
 
+    if not Path("/bin/mount").exists():
+        pytest.skip("there is no /bin/mount here")
     yield mount
-    subprocess.run(["umount", folder], capture_output=True, check=False)  # noqa: S607
+    subprocess.run(["/bin/umount", folder], capture_output=True, check=False)
 
 
 @pytest.mark.parametrize("n_kb", [40, 80, 120])
 def test_full_disk_is_one_line_and_heals(kgmill, source, first, disk, n_kb):
-    """A disk that is full in the middle of a build: exit code 1, one line with the way out; with more room it goes on."""
+    """A disk that is full in the middle of a build: exit code 1 and one line; with more room it goes on."""
     folder = disk(f"size={n_kb}k") / "out"
     done = kgmill("build", source, "--out", folder)
     hint = "No space left on device; free some space and build again: it goes on from the last committed work unit"
