@@ -76,7 +76,7 @@ def test_every_kind_of_fault_is_told_apart(corpus, faulty_build, tmp_path):
 
 @pytest.mark.faults
 def test_retry_that_succeeds_is_a_build_from_nothing(corpus, faulty_build, tmp_path):
-    """The model is mended, and a retry asked for: the rejected document is kept, and graph and tables are those of a fresh build."""
+    """With a mended model the rejected document is kept; graph and tables are those of a fresh build."""
     source, out = corpus({2: "HOG"}, n=4), tmp_path / "out"
     assert faulty_build(source, out, config="worker_memory_mb = 1200\n").returncode == 0
     assert set(rejects(out)) == {"d2"}
