@@ -22,10 +22,15 @@ setup(
     # Ranges here, exact pins in constraints.txt. fastapi and sqlalchemy: newer ones break Prefect (decision 0001).
     install_requires=[
         "apache-beam>=2.70,<3",
+        "charset-normalizer>=3.4,<4",
+        "datasketch>=2,<3",
         "fastapi>=0.139,<0.151",
+        "fsspec>=2025.2",
         "httpx>=0.27,<1",
         "huggingface-hub>=1,<3",
         "lxml>=5,<7",
+        "lxml-html-clean>=0.4,<1",
+        "markdown-it-py>=3,<5",
         "networkx>=3.4,<4",
         "numpy>=2,<3",
         "prefect>=3.6,<3.9",
@@ -39,6 +44,7 @@ setup(
         "sqlalchemy>=2.0,<2.1",
         "torch>=2.6,<3",
         "tqdm>=4.66,<5",
+        "trafilatura>=2,<3",
         "transformers>=5,<6",
     ],
     extras_require={
@@ -50,6 +56,7 @@ setup(
             "oxigraph>=0.5,<0.6",
             "pytest>=8.3",
             "ruff>=0.12",
+            "zstandard>=0.23",
         ],
     },
     entry_points={"console_scripts": ["kgmill = flows.cli:main"]},

@@ -1,62 +1,131 @@
-"""Prediction against its bare encoder on the same batches, in one run: `make bench`.
+"""Prediction and training against their bare encoder on the same batches, in one run: `make bench`.
 
-Rounds of both are interleaved; the ratio is the median of the rounds' ratios. Both run the same fixed-shape batches on
-the same number of threads. The whole of prediction (word pieces, batches, spans, pairs, arrays) is on one side, the
-encoder's forward alone on the other.
+Rounds of all sides are interleaved; a ratio is the median of the rounds' ratios. Prediction is the whole of it (word
+pieces, batches, spans, pairs, arrays), the encoder alone is its forward over the same fixed-shape batches, on the same
+number of threads. Training is a whole step (sampling, forward, backward, optimiser, averaging), the encoder alone its
+forward and backward over the same sentences. Peak memory is that of a process of its own for each precision.
 """
 
 from __future__ import annotations
 
 import argparse
-import resource
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import torch
 
+from extractor.annotated import read_annotated
 from extractor.encoding import Batch, collate
 from extractor.predict import Predictor, open_predictor
 from extractor.text import split_text
+from extractor.train import TrainingRun
+from schemas.config import TrainConfig
 from schemas.modelfolder import find_model
+from schemas.ontology import load_ontology
 
 FLOOR = 0.1
+PRECISIONS = ("fp32", "bf16", "int8")
+_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
+_TRAIN_BATCHES = 24
 
 
 def main() -> None:
-    """Prints the table."""
+    """Prints the tables."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--model", default="default")
     options.add_argument("--corpus", default="examples/corpus", help="a folder of .txt files")
+    options.add_argument("--training", default="examples/conll04.toml", help="a training configuration")
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--threads", type=int, default=0)
+    options.add_argument("--peak-of", choices=PRECISIONS, help="predict once, print this process's peak memory in MB")
     chosen = options.parse_args()
-    texts = [path.read_text(encoding="utf-8") for path in sorted(Path(chosen.corpus).glob("*.txt"))]
-    sentences = [sentence.words for text in texts for sentence in split_text(text)]
-    folder = find_model(chosen.model)
-    predictor = open_predictor(folder, "cpu", "fp32", chosen.threads)
-    batches, n_pieces = make_batches(predictor, sentences)
-    sides: dict[str, Callable[[], object]] = {
-        "encoder alone": partial(run_encoder, predictor, batches),
-        "prediction": partial(predictor.predict, sentences, FLOOR),
-    }
-    for precision in ("bf16", "int8"):
-        other = open_predictor(folder, "cpu", precision, chosen.threads)
-        sides[f"prediction {precision}"] = partial(other.predict, sentences, FLOOR)
+    folder, sentences = find_model(chosen.model), read_corpus(Path(chosen.corpus))
+    if chosen.peak_of:
+        open_predictor(folder, "cpu", chosen.peak_of, chosen.threads).predict(sentences, FLOOR)
+        print(_peak_mb())
+        return
+    print(f"processor: {_processor()}")
+    bench_prediction(folder, sentences, chosen.threads, chosen.rounds)
+    bench_memory(sys.argv[1:])
+    bench_training(Path(chosen.training), chosen.rounds)
 
-    seconds = interleave(sides, chosen.rounds)
-    n_padded = sum(batch.pieces_BT.numel() for batch in batches)
-    print(f"{len(sentences)} sentences, {n_pieces} word pieces, padded to {n_padded} ({n_padded / n_pieces:.2f}x)")
-    print(f"{predictor.n_threads} threads, medians of {chosen.rounds} interleaved rounds")
-    print(f"{'':18}{'seconds':>9}{'sentences/s':>13}{'pieces/s':>10}{'of prediction':>15}")
+
+def read_corpus(folder: Path) -> list[tuple[str, ...]]:
+    """The sentences of a folder of .txt files, as words."""
+    texts = [path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.txt"))]
+    return [sentence.words for text in texts for sentence in split_text(text)]
+
+
+def bench_prediction(folder: Path, sentences: list[tuple[str, ...]], n_threads: int, n_rounds: int) -> None:
+    """Prints seconds and rates of prediction at each precision, and of the encoder alone."""
+    sides: dict[str, Callable[[], object]] = {}
+    for precision in PRECISIONS:
+        predictor = open_predictor(folder, "cpu", precision, n_threads)
+        batches, n_pieces = make_batches(predictor, sentences)
+        sides[f"{precision} encoder alone"] = partial(run_encoder, predictor, batches)
+        sides[f"{precision} prediction"] = partial(predictor.predict, sentences, FLOOR)
+    seconds = interleave(sides, n_rounds)
+    n_padded, n_words = sum(batch.pieces_BT.numel() for batch in batches), sum(map(len, sentences))
+    print(f"{len(sentences)} sentences, {n_words} words, {n_pieces} word pieces, padded {n_padded / n_pieces:.2f}x")
+    print(f"{predictor.n_threads} threads, medians of {n_rounds} interleaved rounds\n")
+    print("| side | seconds | sentences/s | words/s | encoder's share | fp32 prediction over it |")
+    print("|---|---|---|---|---|---|")
     for name, values in seconds.items():
-        median = statistics.median(values)
-        ratio = statistics.median(v / whole for v, whole in zip(values, seconds["prediction"], strict=True))
-        print(f"{name:18}{median:9.2f}{len(sentences) / median:13.0f}{n_pieces / median:10.0f}{ratio:15.3f}")
-    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB with three models loaded")
+        median, precision = statistics.median(values), name.split()[0]
+        whole = seconds[f"{precision} prediction"]
+        share = f"{_ratio(values, whole):.3f}" if "encoder" in name else ""
+        faster = f"{_ratio(seconds['fp32 prediction'], values):.2f}" if "prediction" in name else ""
+        rates = f"{len(sentences) / median:.0f} | {n_words / median:.0f}"
+        print(f"| {name} | {median:.2f} | {rates} | {share} | {faster} |", flush=True)
+
+
+def bench_memory(arguments: list[str]) -> None:
+    """Prints the peak memory of a process that predicts once, for each precision."""
+    print("\n| precision | peak memory, MB |\n|---|---|")
+    for precision in PRECISIONS:
+        command = [sys.executable, "-m", "benchmarks.speed", *arguments, "--peak-of", precision]
+        peak = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+        print(f"| {precision} | {peak} |", flush=True)
+
+
+def bench_training(configuration: Path, n_rounds: int) -> None:
+    """Prints the time of training steps over that of the encoder's forward and backward, on one thread."""
+    config = TrainConfig.load(configuration, {"threads": 1, "device": "cpu"})
+    if missing := [path for path in config.train_files if not Path(path).is_file()]:
+        print(f"\ntraining: not measured, {missing[0]} is not here")
+        return
+    torch.set_num_threads(1)
+    sentences = read_annotated(config.train_files, config.format)
+    run = TrainingRun(config, sentences, load_ontology(Path(config.ontology)), [], torch.device("cpu"))
+    rng = np.random.default_rng(config.seed)
+    batches = list(islice(run.batches(rng), _TRAIN_BATCHES))
+    model = run.checkpoint.model.train()
+
+    def steps() -> None:
+        for batch in batches:
+            run.step(batch, rng)
+
+    def encoder() -> None:
+        for batch in batches:
+            tensors = collate(batch, run.pieces.pad_id)
+            model.zero_grad(set_to_none=True)
+            hidden_BTD = model.encoder(input_ids=tensors.pieces_BT, attention_mask=tensors.mask_BT).last_hidden_state
+            hidden_BTD.sum().backward()
+
+    seconds = interleave({"step": steps, "encoder": encoder}, n_rounds)
+    n_sentences = _TRAIN_BATCHES * config.batch_size
+    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    print(f"\ntraining, {n_sentences} sentences in batches of {config.batch_size}, one thread:")
+    print(f"steps {medians['step']:.2f} s, encoder's forward and backward {medians['encoder']:.2f} s, ", end="")
+    print(f"ratio {_ratio(seconds['step'], seconds['encoder']):.2f}")
 
 
 def make_batches(predictor: Predictor, sentences: list[tuple[str, ...]]) -> tuple[list[Batch], int]:
@@ -94,6 +163,27 @@ def interleave(sides: dict[str, Callable[[], object]], n_rounds: int) -> dict[st
             if turn:
                 seconds[name].append(time.perf_counter() - started)
     return seconds
+
+
+def _ratio(some: list[float], others: list[float]) -> float:
+    return float(np.median([a / b for a, b in zip(some, others, strict=True)]))
+
+
+def _processor() -> str:
+    """The processor's name and which of the instructions that matter here it has."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return "unknown (no /proc/cpuinfo)"
+    found = {line.split(":")[0].strip(): line.split(":")[1].strip() for line in lines if ":" in line}
+    flags = set(found.get("flags", "").split())
+    return f"{found.get('model name', 'unknown')} ({', '.join(f for f in _FLAGS if f in flags) or 'no AVX2'})"
+
+
+def _peak_mb() -> int:
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
 if __name__ == "__main__":

@@ -64,6 +64,8 @@ def load_calibration(folder: Path) -> Calibration:
         temperatures = (calibration.entity, calibration.entity_type, calibration.relation, calibration.relation_type)
         if not all(0.01 <= t <= 100 for t in temperatures):
             raise ValueError(f"temperatures {temperatures} are not between 0.01 and 100")
+        if not all(0 <= threshold <= 1 for threshold in calibration.thresholds.values()):
+            raise ValueError(f"thresholds {dict(calibration.thresholds)} are not between 0 and 1")
     except (ValueError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path}: not a calibration: {error}") from None
     return calibration

@@ -10,6 +10,7 @@ R relation types, O representations that a gate weighs, K levels of a pooling ta
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -270,12 +271,15 @@ class TwoPhaseModel(PreTrainedModel):
         self.relation_gate = Fusion(config, d, roles)
         n_features = n_entity * n_entity * (config.max_distance + 1)
         self.feature_embedding = nn.Embedding(n_features, d) if config.pair_types else None  # C of Eq. 13
-        self.relation_type = nn.Linear(self.relation_gate.width, n_relation)  # W_5, b_5 of Eq. 14a
+        with warnings.catch_warnings():  # an ontology without relations has a head of no columns
+            warnings.filterwarnings("ignore", "Initializing zero-element tensors")
+            self.relation_type = nn.Linear(self.relation_gate.width, n_relation)  # W_5, b_5 of Eq. 14a
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
         if isinstance(module, nn.Linear):
-            nn.init.normal_(module.weight, std=0.02)
+            if module.weight.numel():
+                nn.init.normal_(module.weight, std=0.02)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
         elif isinstance(module, nn.Embedding):

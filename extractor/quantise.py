@@ -1,7 +1,7 @@
 """Int8 linear layers for prediction: weights quantised by output channel once, activations by row as they come.
 
 A row's scale is its own, so that rows of a batch still don't influence one another. The product is torch's integer one,
-which uses VNNI or AMX where the processor has them; docs/decisions/0006-int8.md has what else was measured.
+which uses VNNI or AMX where the processor has them; docs/decisions/0009-int8.md has what else was measured.
 """
 
 from __future__ import annotations

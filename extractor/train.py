@@ -25,7 +25,7 @@ from torch import nn
 
 from extractor.annotated import AnnotatedSentence, check_types, infer_ontology, read_annotated
 from extractor.card import write_card
-from extractor.checkpoint import Checkpoint, choose_device, new_checkpoint, save_checkpoint
+from extractor.checkpoint import choose_device, new_checkpoint, save_checkpoint
 from extractor.encoding import Window, WordPieces, collate
 from extractor.evaluate import evaluate
 from extractor.loss import joint_loss
@@ -35,7 +35,7 @@ from extractor.sampling import sample
 from schemas.config import TrainConfig
 from schemas.errors import ConfigError, DataError, OutputError
 from schemas.identity import fingerprint
-from schemas.ontology import format_ontology, load_ontology
+from schemas.ontology import Ontology, format_ontology, load_ontology
 
 logger = logging.getLogger(__name__)
 DECODE_CONFIDENCE = 0.4
@@ -95,9 +95,7 @@ def train(
         torch.set_num_threads(config.threads)
     device = choose_device(config.device)
     torch.manual_seed(config.seed)
-    checkpoint = new_checkpoint(config.encoder, ontology, _model_options(config))
-    checkpoint.model.to(device)
-    run = _Run(config, checkpoint, sentences, dev, device)
+    run = TrainingRun(config, sentences, ontology, dev, device)
     reports = run.all_epochs(on_step, on_epoch)
     _finish(run, out, reports)
     return reports
@@ -112,17 +110,19 @@ def _model_options(config: TrainConfig) -> dict[str, Any]:
     return {name: getattr(config, name) for name in names}
 
 
-class _Run:
-    """One training run: its data as windows, its state, its resumable loop."""
+class TrainingRun:
+    """A training run: its data as windows, its state, its resumable loop."""
 
     def __init__(
         self,
         config: TrainConfig,
-        checkpoint: Checkpoint,
         sentences: Sequence[AnnotatedSentence],
+        ontology: Ontology,
         dev: Sequence[AnnotatedSentence],
         device: torch.device,
     ) -> None:
+        checkpoint = new_checkpoint(config.encoder, ontology, _model_options(config))
+        checkpoint.model.to(device)
         self.config, self.checkpoint, self.sentences, self.dev = config, checkpoint, sentences, dev
         self.device = device
         written = Path(config.ontology).read_text(encoding="utf-8") if config.ontology else ""
@@ -141,6 +141,7 @@ class _Run:
     def all_epochs(
         self, on_step: Callable[[int, int, float], None], on_epoch: Callable[[EpochReport], None]
     ) -> list[EpochReport]:
+        """The epochs that are not done yet, each saved when it ends; returns all reports."""
         state = self.state
         _restore(self)
         while state.epoch < self.config.epochs:
@@ -163,13 +164,18 @@ class _Run:
         torch.manual_seed(config.seed * 100_003 + state.epoch)
         state.model.train()
         losses = []
-        for batch in _epoch_batches(self.windows, config.batch_size, rng):
-            loss = self._step(batch, rng)
+        for batch in self.batches(rng):
+            loss = self.step(batch, rng)
             losses.append(loss)
             on_step(state.step, self.n_steps, loss)
         return float(np.mean(losses))
 
-    def _step(self, windows: list[Window], rng: np.random.Generator) -> float:
+    def batches(self, rng: np.random.Generator) -> Iterator[list[Window]]:
+        """An epoch's batches: shuffled, of windows of like length."""
+        return _epoch_batches(self.windows, self.config.batch_size, rng)
+
+    def step(self, windows: list[Window], rng: np.random.Generator) -> float:
+        """One step of the optimiser; returns its loss."""
         config, state, ontology = self.config, self.state, self.checkpoint.ontology
         n_negatives = (config.negative_spans, config.negative_pairs)
         instances = sample(windows, self.sentences, ontology, config.max_span_width, n_negatives, rng)
@@ -269,7 +275,7 @@ class _averaged:  # noqa: N801 - used as a context manager
                 parameter.copy_(weights[name])
 
 
-def _save(run: _Run) -> None:
+def _save(run: TrainingRun) -> None:
     """The state after an epoch; tensors first, then the file that makes them valid, then older tensors go."""
     state, folder = run.state, run.folder
     folder.mkdir(parents=True, exist_ok=True)
@@ -294,7 +300,7 @@ def _save(run: _Run) -> None:
             old.unlink()
 
 
-def _restore(run: _Run) -> None:
+def _restore(run: TrainingRun) -> None:
     state, folder = run.state, run.folder
     if not (folder / "state.json").is_file():
         return
@@ -321,13 +327,13 @@ def _restore(run: _Run) -> None:
     logger.info("resuming after epoch %d of %s", state.epoch, folder)
 
 
-def _run_fingerprint(run: _Run) -> str:
+def _run_fingerprint(run: TrainingRun) -> str:
     """Names configuration and data: a training that was cut off doesn't go on with sentences that were edited since."""
     config = run.config.model_dump(mode="json", exclude={"out"})
     return fingerprint({"config": config, "sentences": [repr(sentence) for sentence in run.sentences]})
 
 
-def _finish(run: _Run, out: Path, reports: list[EpochReport]) -> None:
+def _finish(run: TrainingRun, out: Path, reports: list[EpochReport]) -> None:
     partial = Path(f"{out}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     with _averaged(run.state):

@@ -55,10 +55,12 @@ def build_knowledge_graph(
     n_workers: int = 0,
     runner: str = "FnApiRunner",
     beam_options: list[str] | None = None,
+    yes: bool = False,
 ) -> dict[str, Any]:
     """Builds the graph of the sources in the folder `out`; returns what run.json says.
 
-    `config` holds keys of `schemas.config.BuildConfig`. No parameter is a secret.
+    `config` holds keys of `schemas.config.BuildConfig`; with `yes` it goes on though many documents would leave the
+    graph. No parameter is a secret.
     """
     checked = BuildConfig.load(None, config or {})
     logger = get_run_logger()
@@ -69,6 +71,7 @@ def build_knowledge_graph(
         n_workers=n_workers,
         runner=runner,
         beam_options=tuple(beam_options or ()),
+        yes=yes,
         on_progress=lambda stage, done, total: logger.info("%s: %d of %d", stage, done, total),
         on_note=logger.warning,
     ) as build:

@@ -72,6 +72,9 @@ def parser() -> argparse.ArgumentParser:
     how = build.add_mutually_exclusive_group()
     how.add_argument("--prefect", action="store_true", default=None, help="run as a Prefect flow")
     how.add_argument("--no-prefect", dest="prefect", action="store_false", help="run without Prefect")
+    plan = _command(commands, "plan", "what a build would reuse, run and drop; touches nothing", "graph:plan")
+    _build_options(plan)
+    plan.add_argument("--json", action="store_true", help="print the plan as JSON")
     for stage in _STAGES:
         one = _command(commands, stage, f"only the stage {stage} of a build", "graph:stage")
         one.set_defaults(stage=stage)
@@ -137,13 +140,17 @@ def _command(commands: argparse._SubParsersAction, name: str, text: str, handler
 
 
 def _build_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("sources", metavar="SOURCE", nargs="+", help="a folder of .txt and .jsonl files, or a file")
+    command.add_argument("sources", metavar="SOURCE", nargs="+", help="a file, folder, quoted pattern or URL")
     command.add_argument("--out", metavar="DIR", required=True)
     command.add_argument("--config", metavar="F.toml", help="everything below as keys; flags win")
     command.add_argument("--model", metavar="NAME|PATH", help="a shipped model or a model folder (default: default)")
     command.add_argument("--ontology", metavar="F.toml", help="default: the model's")
     command.add_argument("--device", metavar="auto|cpu|cuda[:N]")
     command.add_argument("--precision", choices=_PRECISIONS)
+    command.add_argument(
+        "--mode", choices=("snapshot", "append"), help="what is not in SOURCE any more leaves, or stays"
+    )
+    command.add_argument("--yes", action="store_true", help="go on though over 20 %% of the documents would leave")
     command.add_argument("--min-confidence", metavar="P", type=float)
     command.add_argument("--base-iri", metavar="IRI")
     command.add_argument("--dataset", metavar="NAME")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import tomllib
@@ -15,8 +16,9 @@ from schemas.errors import ConfigError, SourceError, TooManyRejectsError
 
 _OPTIONS = (
     *("model", "ontology", "device", "precision", "min_confidence", "base_iri", "dataset", "formats"),
-    *("max_reject_ratio", "retry_rejects"),
+    *("max_reject_ratio", "mode", "retry_rejects"),
 )
+_NO_FAULTS = ("duplicate", "near_duplicate")  # rejects that say nothing about the quality of the sources
 
 
 def build(options: Namespace) -> None:
@@ -29,9 +31,10 @@ def build(options: Namespace) -> None:
 
     print(format_summary(out, report))
     d = report["documents"]
-    if d["rejected"] > config.max_reject_ratio * d["read"]:
+    n_faults = d["rejected"] - sum(report["rejects"].get(reason, 0) for reason in _NO_FAULTS)
+    if n_faults > config.max_reject_ratio * d["read"]:
         raise TooManyRejectsError(
-            f"{d['rejected']} of {d['read']} documents were rejected, more than --max-reject-ratio "
+            f"{n_faults} of {d['read']} documents were rejected, more than --max-reject-ratio "
             f"{config.max_reject_ratio}; see {out}/tables/rejects"
         )
 
@@ -73,6 +76,16 @@ def _build_with_prefect(options: Namespace, config: BuildConfig) -> dict[str, An
     return build_knowledge_graph(list(options.sources), options.out, config.model_dump(mode="json"), **how)
 
 
+def plan(options: Namespace) -> None:
+    """`kgmill plan`: what a build would reuse, run and drop, and about how long."""
+    from pipelines.plan import make_plan
+
+    made = make_plan(tuple(options.sources), Path(options.out), _config(options), options.runner, options.yes)
+    from flows.summary import format_plan
+
+    print(json.dumps(made, indent=1) if options.json else format_plan(made))
+
+
 def stage(options: Namespace) -> None:
     """`kgmill ingest|extract|decode|aggregate|export`: one stage, on what the stages before it left."""
     from pipelines.build import STAGES, check_finished, open_build
@@ -101,6 +114,7 @@ def stage(options: Namespace) -> None:
 def schedule(options: Namespace) -> None:
     """`kgmill schedule`: serves the build until it is stopped."""
     from pipelines.build import check_build
+    from pipelines.sources import absolute
 
     config = _config(options)
     check_build(tuple(options.sources), Path(options.out), config, options.runner)
@@ -113,12 +127,13 @@ def schedule(options: Namespace) -> None:
     from flows.build import build_knowledge_graph
 
     parameters = {
-        "sources": [str(Path(source).resolve()) for source in options.sources],
+        "sources": [absolute(source) for source in options.sources],
         "out": str(Path(options.out).resolve()),
         "config": config.model_dump(mode="json"),
         "n_workers": options.workers,
         "runner": options.runner,
         "beam_options": list(options.beam_options),
+        "yes": options.yes,
     }
     when = {"cron": options.cron} if options.cron else {"interval": options.every}
     build_knowledge_graph.serve(name=f"kgmill-{config.dataset}", parameters=parameters, limit=1, **when)
@@ -198,4 +213,9 @@ def _config(options: Namespace) -> BuildConfig:
 
 
 def _how(options: Namespace) -> dict[str, Any]:
-    return {"n_workers": options.workers, "runner": options.runner, "beam_options": tuple(options.beam_options)}
+    return {
+        "n_workers": options.workers,
+        "runner": options.runner,
+        "beam_options": tuple(options.beam_options),
+        "yes": options.yes,
+    }

@@ -83,6 +83,36 @@ def format_summary(folder: Path, report: dict[str, Any], n_facts: int = 12) -> s
     return "\n".join(lines)
 
 
+_SETTINGS = {
+    "sources": "source settings",
+    "extract": "model, kind of device, precision or candidate floor",
+    "min_confidence": "threshold",
+    "names": "base IRI or dataset",
+}
+
+
+def format_plan(plan: dict[str, Any]) -> str:
+    """A plan as tables for a terminal: documents, stages, what changed, how long."""
+    documents, changed = plan["documents"], plan["changed_settings"]
+    lines = ["  ".join(f"{name:>9}" for name in documents), "  ".join(f"{n:>9}" for n in documents.values())]
+    lines += [f"  rejected: {n} {reason}" for reason, n in plan["rejects"].items()]
+    lines += ["", f"{'stage':9}  {'run':>9}  {'reuse':>9}"]
+    lines += [f"{name:9}  {s['run']:>9}  {s['reuse']:>9}  {s['of']}" for name, s in plan["stages"].items()]
+    lines.append("")
+    if changed is None:
+        lines.append("no earlier run here")
+    else:
+        names = "; ".join(_SETTINGS.get(name, name) for name in changed)
+        lines.append(f"settings changed since the last run: {names or 'none'}")
+    how = "by the rates of earlier runs"
+    if plan["guessed"]:
+        how = f"no earlier run to estimate {', '.join(plan['guessed'])} from: a rough guess"
+    lines.append(f"about {plan['seconds']:.0f} s ({how})")
+    if plan["stops"]:
+        lines.append(f"a build would stop: {plan['stops']}")
+    return "\n".join(lines)
+
+
 def _fact_table(facts: list[BestFact]) -> list[str]:
     width = max(80, min(140, shutil.get_terminal_size((120, 24)).columns))
     lines = ["confidence  evidence  fact, and its surest sentence"]

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 import schemas
 from extractor.calibration import load_calibration
-from pipelines import aggregate, decode, export, extract, ingest
+from pipelines import aggregate, changes, decode, export, extract, ingest
 from pipelines.job import Descriptor, Request, read_receipts
 from pipelines.maintenance import verify
 from pipelines.sources import find_files
@@ -30,11 +30,20 @@ from pipelines.supervise import supervise
 from pipelines.vocabulary import Namespace
 from pipelines.worker import Worker, check_runner
 from schemas.config import BuildConfig
-from schemas.errors import DISK_HINTS, DiskError, KgmillError, OntologyError, OutputError, UsageError
+from schemas.errors import (
+    DISK_HINTS,
+    DiskError,
+    KgmillError,
+    OntologyError,
+    OutputError,
+    UsageError,
+    VanishError,
+)
 from schemas.identity import fingerprint
 from schemas.modelfolder import find_model, model_fingerprint
 from schemas.ontology import Ontology, load_ontology
 
+MAX_VANISHING = 0.2  # of the live documents, without --yes
 STAGES = ("ingest", "extract", "decode", "aggregate", "export")
 Progress = Callable[[str, int, int], None]
 Note = Callable[[str], None]
@@ -63,8 +72,10 @@ class Build:
     """One run over an output folder. The stages are methods, to be called in the order of STAGES inside `open_build`.
 
     Attributes:
+        yes: go on though many documents would vanish.
         parts: the committed parts of each stage, in unit order.
         counts: the documents of the ledger.
+        quads_changed: how many quads the graph got and lost; empty before it is published.
     """
 
     sources: tuple[str, ...]
@@ -77,12 +88,14 @@ class Build:
     device: str
     runner: str = "FnApiRunner"
     beam_options: tuple[str, ...] = ()
+    yes: bool = False
     on_progress: Progress = lambda stage, done, total: None
     on_note: Note = lambda line: None
     started: str = ""
     parts: dict[str, list[Part]] = field(default_factory=dict)
     reports: dict[str, StageReport] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
+    quads_changed: dict[str, int | None] = field(default_factory=dict)
 
     def run_stage(self, stage: str) -> StageReport:
         """Runs one stage and publishes its tables; safe to call again after a failure."""
@@ -106,14 +119,31 @@ class Build:
 
     def _ingest(self, report: StageReport) -> None:
         files = find_files(self.sources)
-        n_bits = ingest.unit_bits(files, self.config.unit_bytes)
-        tasks = ingest.plan(files, self.config.unit_bytes)
-        receipts = self._run("ingest", tasks, {"n_bits": n_bits}, 1 << n_bits, report)
-        for receipt in receipts.values():
-            for name in ("added", "changed", "removed"):
-                self.counts[f"ingest.{name}"] += receipt[name]
-        self._finish_units("ingest", [], receipts, report)
-        self.store.publish("ingest", self.parts["ingest"], ["documents"])
+        key = ingest.source_key(files, self.config)
+        live, is_whole = self.store.live("ingest"), self.store.is_whole("ingest")
+        if self.is_ingested(key):
+            for part in live:
+                part.read_bytes("documents.parquet")  # a damaged one must not be taken for done
+            self._finish_units("ingest", live, {}, report)
+        else:
+            if not is_whole and self.config.mode == "append":
+                raise KgmillError(
+                    f"{self.store.root}: some documents of earlier runs are gone; build without --mode append"
+                )
+            tasks, settings = ingest.plan(files, live, self.config)
+            receipts = self._run("ingest", tasks, settings, 1 << settings["n_bits"], report)
+            for receipt in receipts.values():
+                for name in ("added", "changed", "removed"):
+                    self.counts[f"ingest.{name}"] += receipt[name]
+            check_vanishing(self.counts["ingest.removed"], sum(part.counts["kept"] for part in live), self.yes)
+            self._finish_units("ingest", [], receipts, report)
+            if key != ingest.source_key(find_files(self.sources), self.config):
+                key = ""  # the sources changed while they were read: which version was met is not known
+        self.store.publish("ingest", self.parts["ingest"], ["documents"], key)
+
+    def is_ingested(self, key: str) -> bool:
+        """Whether what is live was made from the sources of this key."""
+        return key == self.store.live_key("ingest") and self.store.is_whole("ingest")
 
     def _extract(self, report: StageReport) -> None:
         retry_rejects = self.config.retry_rejects
@@ -161,20 +191,7 @@ class Build:
         self.store.publish("aggregate", self.parts["aggregate"], ["entities", "facts", "evidence"])
 
     def _export(self, report: StageReport) -> None:
-        settings: dict[str, Any] = {
-            "base_iri": self.config.base_iri,
-            "dataset": self.config.dataset,
-            "ontology": self.ontology.model_dump(mode="json"),
-            "run_key": self.run_key,
-            "model": self.model,
-            "model_name": f"kgmill two-phase {self.ontology.name}",
-            "configuration": {
-                "candidate_floor": self.config.candidate_floor,
-                "device": self.device.partition(":")[0],
-                "min_confidence": self.config.min_confidence,
-                "precision": self.config.precision,
-            },
-        }
+        settings = self.export_settings
         done, tasks, units = export.plan(
             self.store, self.parts["ingest"], self.parts["decode"], self.parts["aggregate"], settings
         )
@@ -183,7 +200,7 @@ class Build:
         key = fingerprint({"version": export.VERSION, "members": members, "formats": self.config.formats})
         graph = self.store.find("graph", export.GRAPH_UNIT, key)
         receipts = {}
-        if graph is None:
+        if graph is None or tasks:
             settings |= {
                 "key": key,
                 "members": members,
@@ -196,10 +213,38 @@ class Build:
         self._finish_units("export", done, receipts, report)
         if graph is None:
             raise KgmillError(f"{self.store.root}: the graph was written but can't be found; build again")
+        self._publish_graph(graph, report)
         self.store.publish("export", self.parts["export"], [])
-        self.store.publish("graph", [graph], [])
+
+    def _publish_graph(self, graph: Part, report: StageReport) -> None:
+        """Writes what changes, makes the graph live, and then lays the changes beside it.
+
+        The graph's live key names the changes that led to it, so that a run that dies in between loses none: the next
+        one finds them. Changes of a run that died earlier lead to no graph and go.
+        """
+        live, key = self.store.live("graph"), self.store.live_key("graph")
+        self._release_changes(key)
+        if not live:
+            self.quads_changed = {"added_quads": graph.counts["quads"], "removed_quads": 0}
+        elif live[0].fingerprint == graph.fingerprint:
+            self.quads_changed = {"added_quads": 0, "removed_quads": 0}
+        else:
+            run, members = run_name(self.started), live[0].counts.get("members", [])
+            key = changes.change_key(run, live[0].fingerprint, graph.fingerprint)
+            self.quads_changed = {"added_quads": None, "removed_quads": None}  # a member was deleted: not to be known
+            if members and all(self.store.find("export", *member) for member in members):
+                settings = {"key": key, "run": run, "before": members, "after": graph.counts["members"]}
+                receipt = self._run("changes", [], settings, 1, report)[changes.UNIT]
+                self.quads_changed = {name: receipt[name] for name in self.quads_changed}
+        self.store.publish("graph", [graph], [], key)
         self.store.publish_files("graph", graph)
         self.parts["graph"] = [graph]
+        self._release_changes(key)
+        self.store.publish("changes", [], [])
+
+    def _release_changes(self, key: str) -> None:
+        if change := self.store.find("changes", changes.UNIT, key):
+            self.store.release(change, "changes", change.counts["run"])
 
     def _run(
         self, job: str, tasks: list[Descriptor], settings: dict[str, Any], n_receipts: int, report: StageReport
@@ -208,7 +253,7 @@ class Build:
         scratch = self.store.scratch()
         request = Request(job, str(self.store.root), str(scratch), tasks, settings, self.runner, self.beam_options)
         reply = supervise(self.worker, request, lambda n: self.on_progress(job, n, n_receipts), self.on_note)
-        report.peak_rss_mb = reply["peak_rss_mb"]
+        report.peak_rss_mb = max(report.peak_rss_mb, reply["peak_rss_mb"])
         receipts = read_receipts(scratch)
         remove(scratch)
         if len(receipts) != n_receipts:
@@ -241,6 +286,37 @@ class Build:
             "ontology": self.ontology.model_dump(mode="json"),
             "min_confidence": self.config.min_confidence,
             "calibration": asdict(load_calibration(self.model_folder)),
+        }
+
+    @property
+    def export_settings(self) -> dict[str, Any]:
+        """What decides how tables become graphs."""
+        return {
+            "base_iri": self.config.base_iri,
+            "dataset": self.config.dataset,
+            "ontology": self.ontology.model_dump(mode="json"),
+            "run_key": self.run_key,
+            "model": self.model,
+            "model_name": f"kgmill two-phase {self.ontology.name}",
+            "configuration": {
+                "candidate_floor": self.config.candidate_floor,
+                "device": self.device.partition(":")[0],
+                "min_confidence": self.config.min_confidence,
+                "precision": self.config.precision,
+            },
+        }
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """Fingerprints of all that decides, stage by stage, what comes out of given sources."""
+        decode_parts = {name: fingerprint(value) for name, value in self.decode_settings.items()}
+        return {
+            "sources": ingest.settings_key(self.config),
+            "model": self.model,
+            "extract": self.extract_key,
+            **decode_parts,
+            "names": fingerprint([self.config.base_iri, self.config.dataset]),
+            "run": self.run_key,
         }
 
     def finish(self) -> dict[str, Any]:
@@ -293,10 +369,11 @@ class Build:
                 "facts": sum(part.rows("facts") for part in aggregated),
                 "quads": graph.get("quads", 0),
                 "sha256": graph.get("sha256", ""),
+                **self.quads_changed,
             },
             "versions": {"kgmill": schemas.__version__, "python": platform.python_version()}
             | {name: version(name) for name in ("apache-beam", "pyarrow", "torch", "transformers")},
-            "fingerprints": {"model": self.model, "extract": self.extract_key, "run": self.run_key},
+            "fingerprints": self.fingerprints,
             "started": self.started,
             "finished": _now(),
         }
@@ -307,7 +384,7 @@ class Build:
         fresh = self.store.scratch() / "run.json"
         write_json(fresh, report)
         if path.is_file():
-            name = str(self._last_run().get("started", "unknown")).replace(":", "").replace("/", "")
+            name = run_name(str(self._last_run().get("started", "unknown")).replace("/", ""))
             runs.mkdir(exist_ok=True)
             taken = {kept.name for kept in runs.iterdir()}
             names = chain([f"{name}.json"], (f"{name}-{n}.json" for n in count(2)))
@@ -332,6 +409,7 @@ def open_build(
     n_workers: int = 0,
     runner: str = "FnApiRunner",
     beam_options: tuple[str, ...] = (),
+    yes: bool = False,
     on_progress: Progress = lambda stage, done, total: None,
     on_note: Note = lambda line: None,
 ) -> Iterator[Build]:
@@ -347,14 +425,14 @@ def open_build(
     checked = check_build(sources, out, config, runner)
     store = Store(out.resolve())
     with store.lock(), Worker(n_workers, memory_mb=config.worker_memory_mb) as worker:
-        build = Build(sources, config, store, worker, *checked, runner, beam_options)
+        build = Build(sources, config, store, worker, *checked, runner, beam_options, yes)
         build.on_progress, build.on_note, build.started = on_progress, on_note, _now()
         try:
             for line in verify(store):
                 on_note(line)
             yield build
         except UsageError:
-            raise  # nothing was touched: run.json is still true
+            raise  # nothing was touched, so the last run is still what run.json says
         except BaseException as error:
             with suppress(OSError):
                 store.clear()  # room for run.json on a full disk
@@ -396,6 +474,19 @@ def check_build(
     return folder, model, ontology, resolve_device(config.device)
 
 
+def check_vanishing(n_removed: int, n_live: int, yes: bool) -> None:
+    """Stops a build in which more than a fifth of the live documents would leave, unless that is wanted.
+
+    Raises:
+        VanishError: naming how many of how many, and the way out.
+    """
+    if n_removed > MAX_VANISHING * n_live and not yes:
+        raise VanishError(
+            f"{n_removed} of {n_live} documents would leave the graph, more than {MAX_VANISHING:.0%}; "
+            "if that is wanted say --yes, to keep them --mode append"
+        )
+
+
 def resolve_device(name: str) -> str:
     """What `auto` means on this machine, found without importing torch: `cuda` or `cpu`; other names as they are."""
     if name != "auto":
@@ -416,6 +507,11 @@ def _check_ontology(ontology: Ontology, folder: Path) -> None:
 def _reasons(rejects: pa.Table) -> dict[str, int]:
     counted = pc.value_counts(rejects["reason"].combine_chunks()).to_pylist()
     return {row["values"]: row["counts"] for row in sorted(counted, key=lambda row: row["values"])}
+
+
+def run_name(started: str) -> str:
+    """The name of the run that started then, in names of files."""
+    return started.replace(":", "")
 
 
 def _now() -> str:

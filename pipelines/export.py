@@ -175,7 +175,7 @@ def assemble(request: Request, units: Iterable[str]) -> None:
     n_quads = sum(member.counts["quads"] for member in members)
     ontology = ontology_turtle(namespace(settings), parse_ontology(settings["ontology"], ""))
     (folder / "ontology.ttl").write_text(ontology, encoding="utf-8")
-    counts: dict[str, Any] = {"quads": n_quads}
+    counts: dict[str, Any] = {"quads": n_quads, "members": settings["members"]}
     if "nq" in settings["formats"]:
         with (folder / "graph.nq.gz").open("wb") as out:
             counts["sha256"] = chain_members(members, out)

@@ -1,10 +1,16 @@
-"""Ingest: sources to document parts, cut into units by the hash of the document's id, so an edit moves nobody else."""
+"""Ingest: sources to document parts, cut into units by the hash of the document's id, so an edit moves nobody else.
+
+In three exchanges one unit, or one partition of the texts' hashes, is in memory at a time: records are spilled by unit;
+a unit's records are put in order and staged, and the hashes of its texts spilled by partition; a partition's
+duplicates are found and spilled by unit; the unit is committed without them.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import os
 import uuid
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -12,124 +18,221 @@ from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines.job import Descriptor, Request, exchange, write_receipt
-from pipelines.sources import SourceFile, group_files, read_records
+from pipelines.duplicates import (
+    KEYS,
+    LOSERS,
+    Loser,
+    find_losers,
+    key_rows,
+    n_bands_and_rows,
+    worst,
+)
+from pipelines.job import Descriptor, Request, read_spills, regroup, scattered, spill, write_receipt
+from pipelines.sources import SourceFile, group_files, open_file, read_records
 from pipelines.store import Part, Store
+from schemas.config import BuildConfig, SourceConfig
+from schemas.errors import SourceError
 from schemas.identity import fingerprint, order_key, unit_name, unit_of, units_overlap
 from schemas.records import Document, Reject
 from schemas.tables import SCHEMAS, from_table, to_table
 
-VERSION = 1
+VERSION = 2
 MAX_BITS = 12
 _SPILL_BYTES = 8 << 20
 _SPILL_KEYS = [("file", pa.int64()), ("record", pa.int64())]
+_CARRIED = 1 << 62  # stands for the file's number in documents of earlier runs: behind every file of the sources
+# The keys of the configuration that only later stages read; any other one may decide what is ingested.
+_LATER_KEYS = {
+    *("model", "ontology", "device", "precision", "candidate_floor", "min_confidence"),
+    *("base_iri", "compile", "dataset", "formats", "max_reject_ratio"),
+}
+_KEY_BYTES_A_PARTITION = 16 << 20
 
 
-def unit_bits(files: Sequence[SourceFile], unit_bytes: int) -> int:
-    """How many bits of the hash make the units about `unit_bytes` of source each; units are 2 ** bits."""
-    n_units = max(1, -(-sum(file.n_bytes for file in files) // unit_bytes))
-    return min(MAX_BITS, (n_units - 1).bit_length())
+def settings_key(config: BuildConfig) -> str:
+    """Fingerprint of all that decides which documents come out of given files."""
+    return fingerprint({"version": VERSION, **config.model_dump(mode="json", exclude=_LATER_KEYS)})
 
 
-def plan(files: Sequence[SourceFile], unit_bytes: int) -> list[Descriptor]:
-    """The job's tasks: groups of files, each with the number of its first file."""
-    tasks, first = [], 0
-    for group in group_files(files, 4 * unit_bytes):
+def source_key(files: Sequence[SourceFile], config: BuildConfig) -> str:
+    """Fingerprint of the files' names and bytes, and of all that decides which documents come out of them."""
+    return fingerprint({"settings": settings_key(config), "files": [(file.name, _digest(file)) for file in files]})
+
+
+def _digest(file: SourceFile) -> str:
+    try:
+        with open_file(file.path) as data:
+            return hashlib.file_digest(data, "sha256").hexdigest()
+    except OSError as error:
+        raise SourceError(f"{file.path}: {error.strerror}") from None
+
+
+def unit_bits(n_bytes: int, unit_bytes: int, max_bits: int = MAX_BITS) -> int:
+    """How many bits of the hash cut `n_bytes` into units of about `unit_bytes`; units are 2 ** bits."""
+    n_units = max(1, -(-n_bytes // unit_bytes))
+    return min(max_bits, (n_units - 1).bit_length())
+
+
+def plan(
+    files: Sequence[SourceFile], live: Sequence[Part], config: BuildConfig
+) -> tuple[list[Descriptor], dict[str, Any]]:
+    """The job's tasks and settings. A task is a group of files with the number of its first, or a live part to carry.
+
+    In mode append the documents of live parts count for the number of units too.
+    """
+    carried = live if config.mode == "append" else []
+    n_bytes = sum(file.n_bytes for file in files) + sum(part.counts["bytes"] for part in carried)
+    n_rows = n_bands_and_rows(config.near_duplicates)[0] * 2 if config.near_duplicates else 0
+    settings = {
+        "n_bits": unit_bits(n_bytes, config.unit_bytes),
+        "n_key_bits": unit_bits(n_bytes * (1 + n_rows), _KEY_BYTES_A_PARTITION),
+        "near_duplicates": config.near_duplicates,
+        "source": config.source.model_dump(mode="json"),
+        "live": [(part.unit, part.fingerprint) for part in live],
+    }
+    tasks: list[Descriptor] = []
+    first = 0
+    for group in group_files(files, 4 * config.unit_bytes):
         tasks.append({"first": first, "files": [asdict(file) for file in group]})
         first += len(group)
-    return tasks
+    return [*tasks, *({"part": (part.unit, part.fingerprint)} for part in carried)], settings
 
 
-def scatter(task: Descriptor, n_bits: int, folder: str) -> Iterator[tuple[str, str]]:
-    """Reads a task's files and spills their records by unit; yields (unit, spill) for each spill."""
-    rows: dict[int, list[tuple[int, int, Document | Reject]]] = defaultdict(list)
-    n_bytes = 0
-    for number, file in enumerate(task["files"], task["first"]):
-        for i, record in enumerate(read_records(SourceFile(**file))):
-            rows[unit_of(_unit_key(record), n_bits)].append((number, i, record))
-            n_bytes += len(record.text) if isinstance(record, Document) else 0
-            if n_bytes > _SPILL_BYTES:
-                yield from _spill(rows, n_bits, folder)
-                rows, n_bytes = defaultdict(list), 0
-    yield from _spill(rows, n_bits, folder)
-
-
-def _unit_key(record: Document | Reject) -> str:
-    return record.doc_id or record.source
-
-
-def _spill(
-    rows: dict[int, list[tuple[int, int, Document | Reject]]], n_bits: int, folder: str
+def scatter(
+    task: Descriptor, root: str, n_bits: int, folder: str, source: Mapping[str, Any]
 ) -> Iterator[tuple[str, str]]:
-    for unit, records in sorted(rows.items()):
-        path = Path(folder) / uuid.uuid4().hex
-        path.mkdir(parents=True)
-        for name, kind in (("documents", Document), ("rejects", Reject)):
-            chosen = [row for row in records if isinstance(row[2], kind)]
-            table = to_table(name, (record for _, _, record in chosen))
-            for i, (key, arrow_type) in enumerate(_SPILL_KEYS):
-                table = table.append_column(key, pa.array([row[i] for row in chosen], arrow_type))
-            pq.write_table(table, path / f"{name}.parquet")
-        yield unit_name(n_bits, unit), str(path)
+    """Reads a task's records and spills them by unit; yields (unit, spill) for each unit of each spill."""
+    records: list[tuple[int, int, Document | Reject]] = []
+    n_bytes = 0
+    for row in _records(task, root, SourceConfig.model_validate(source)):
+        records.append(row)
+        n_bytes += len(row[2].text) if isinstance(row[2], Document) else 0
+        if n_bytes > _SPILL_BYTES:
+            yield from _spill(records, n_bits, folder)
+            records, n_bytes = [], 0
+    yield from _spill(records, n_bits, folder)
 
 
-def gather(element: tuple[str, Iterable[str]], root: str, scratch: str) -> None:
-    """Merges a unit's spills and commits its part.
+def _records(task: Descriptor, root: str, config: SourceConfig) -> Iterator[tuple[int, int, Document | Reject]]:
+    """A task's records with the numbers of their files and their places in these."""
+    if "part" in task:
+        part = Store(Path(root)).need("ingest", *task["part"])
+        for i, document in enumerate(from_table("documents", part.read("documents"))):
+            yield _CARRIED, i, document
+        return
+    for number, file in enumerate(task["files"], task["first"]):
+        for i, record in enumerate(read_records(SourceFile(**file), config)):
+            yield number, i, record
+
+
+def _spill(records: list[tuple[int, int, Document | Reject]], n_bits: int, folder: str) -> Iterator[tuple[str, str]]:
+    for name, kind in (("documents", Document), ("rejects", Reject)):
+        chosen = [row for row in records if isinstance(row[2], kind)]
+        table = to_table(name, (record for _, _, record in chosen))
+        for i, (key, arrow_type) in enumerate(_SPILL_KEYS):
+            table = table.append_column(key, pa.array([row[i] for row in chosen], arrow_type))
+        units = [unit_name(n_bits, unit_of(record.doc_id or record.source, n_bits)) for _, _, record in chosen]
+        yield from spill(table, units, Path(folder) / f"{uuid.uuid4().hex}.{name}")
+
+
+def stage(
+    element: tuple[str, Iterable[str]], scratch: str, n_key_bits: int, near_duplicates: float
+) -> Iterator[tuple[str, str]]:
+    """Merges a unit's spills, stages its tables, and spills its documents' hashes; yields (partition, spill).
 
     Documents are sorted by the order key of their ids. Of documents with the same id the first in source order is
-    kept; the others are rejects, reason `duplicate_id`.
+    kept; the others are rejects, reason `duplicate_id`. One of an earlier run gives way without a trace.
     """
-    unit, spills = element
-    paths = sorted(path for path in spills if path)
-    documents, duplicates = _unique(_in_source_order("documents", paths))
-    rejects = sorted([*_in_source_order("rejects", paths), *duplicates], key=lambda r: (r.source, r.reason))
-    documents.sort(key=lambda d: (order_key(d.doc_id), d.doc_id))
-    tables = {"documents": to_table("documents", documents), "rejects": to_table("rejects", rejects)}
-    store = Store(Path(root))
-    key = fingerprint(
-        {"version": VERSION, "documents": [_row(d) for d in documents], "rejects": [_row(r) for r in rejects]}
-    )
-    counts = {"kept": len(documents), "rejected": len(rejects)}
-    part = store.commit("ingest", unit, key, tables, counts)
-    write_receipt(scratch, unit, {"fingerprint": part.fingerprint, **changes(store.live("ingest"), unit, documents)})
+    unit, spills = element[0], list(element[1])
+    documents, duplicates = _unique(_in_source_order("documents", spills))
+    rejects = pa.concat_tables([_in_source_order("rejects", spills).select(SCHEMAS["rejects"].names), duplicates])
+    folder = Path(scratch) / "staged"
+    folder.mkdir(exist_ok=True)
+    for name, table in (("documents", documents), ("rejects", rejects)):
+        partial_file = folder / uuid.uuid4().hex
+        pq.write_table(table, partial_file)
+        os.replace(partial_file, folder / f"{unit}.{name}.parquet")
+    texts = (text.as_py() for text in documents["text"])
+    keys = key_rows(documents["doc_id"].to_pylist(), documents["sha256"].to_pylist(), texts, near_duplicates)
+    partitions = [unit_name(n_key_bits, int(key[:4], 16) >> (16 - n_key_bits)) for key in keys["key"].to_pylist()]
+    yield from spill(keys, partitions, folder / f"{uuid.uuid4().hex}.keys")
 
 
-def _row(record: Document | Reject) -> list[str]:
-    values = asdict(record)
-    values.pop("text", None)  # its sha256 stands for it
-    return list(values.values())
+def _in_source_order(name: str, spills: list[str]) -> pa.Table:
+    rows = read_spills(pa.schema([*SCHEMAS[name], *_SPILL_KEYS]), spills, f".{name}")
+    return rows.sort_by([("file", "ascending"), ("record", "ascending")])
 
 
-def _in_source_order(name: str, paths: list[str]) -> list[Any]:
-    schema = pa.schema([*SCHEMAS[name], *_SPILL_KEYS])
-    tables = [pq.read_table(Path(path) / f"{name}.parquet", schema=schema) for path in paths]
-    if not tables:
-        return []
-    return list(from_table(name, pa.concat_tables(tables).sort_by([("file", "ascending"), ("record", "ascending")])))
-
-
-def _unique(documents: list[Document]) -> tuple[list[Document], list[Reject]]:
-    kept: dict[str, Document] = {}
+def _unique(documents: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """The first document of each id, in the order of units, and rejects for the others."""
+    ids, sources, files = (documents[name].to_pylist() for name in ("doc_id", "source", "file"))
+    first: dict[str, int] = {}
     duplicates = []
-    for document in documents:
-        first = kept.setdefault(document.doc_id, document)
-        if first is not document:
-            detail = f"the id was taken by {first.source}"
-            duplicates.append(Reject("ingest", document.source, document.doc_id, "duplicate_id", detail))
-    return list(kept.values()), duplicates
+    for i, (doc_id, source, file) in enumerate(zip(ids, sources, files, strict=True)):
+        kept = first.setdefault(doc_id, i)
+        if kept != i and file != _CARRIED:
+            detail = f"the id was taken by {sources[kept]}"
+            duplicates.append(Reject("ingest", source, doc_id, "duplicate_id", detail))
+    order = sorted(first.values(), key=lambda i: (order_key(ids[i]), ids[i]))
+    return documents.select(SCHEMAS["documents"].names).take(pa.array(order, pa.int64())), to_table(
+        "rejects", duplicates
+    )
 
 
-def changes(before: Sequence[Part], unit: str, documents: Sequence[Document]) -> dict[str, int]:
-    """How many of a unit's documents are new, changed, or gone since the live parts."""
+def compare(
+    element: tuple[str, Iterable[str]], scratch: str, n_bits: int, near_duplicates: float
+) -> Iterator[tuple[str, str]]:
+    """Finds the duplicates among a partition's hashes and spills them by unit; yields (unit, spill)."""
+    rows = [asdict(loser) for loser in find_losers(read_spills(KEYS, element[1]), near_duplicates)]
+    units = [unit_name(n_bits, unit_of(row["doc_id"], n_bits)) for row in rows]
+    yield from spill(pa.Table.from_pylist(rows, LOSERS), units, Path(scratch) / f"spills/{uuid.uuid4().hex}.losers")
+
+
+def commit(element: tuple[str, Iterable[str]], root: str, scratch: str, live: Sequence[tuple[str, str]]) -> None:
+    """Commits a staged unit without its duplicates, which become rejects."""
+    unit, spills = element
+    documents, rejects = (
+        pq.read_table(Path(scratch) / "staged" / f"{unit}.{name}.parquet", schema=SCHEMAS[name])
+        for name in ("documents", "rejects")
+    )
+    losers = worst(Loser(**row) for row in read_spills(LOSERS, spills).to_pylist())
+    if losers:
+        is_lost = pc.is_in(documents["doc_id"], pa.array(losers, pa.string()))
+        lost = documents.filter(is_lost).select(["source", "doc_id"]).to_pylist()
+        found = [Reject("ingest", **row, **_why(losers[row["doc_id"]])) for row in lost]
+        documents, rejects = (
+            documents.filter(pc.invert(is_lost)),
+            pa.concat_tables([rejects, to_table("rejects", found)]),
+        )
+    rejects = rejects.sort_by([(name, "ascending") for name in ("source", "reason", "doc_id", "detail")])
+    rows = {"documents": documents.drop_columns("text").to_pydict(), "rejects": rejects.to_pydict()}
+    counts = {
+        "kept": documents.num_rows,
+        "rejected": rejects.num_rows,
+        "bytes": pc.sum(pc.binary_length(documents["text"])).as_py() or 0,
+    }
+    store = Store(Path(root))
+    tables = {"documents": documents, "rejects": rejects}
+    part = store.commit("ingest", unit, fingerprint({"version": VERSION, **rows}), tables, counts)
+    before = [store.need("ingest", *name) for name in live if units_overlap(name[0], unit)]
+    new = dict(zip(rows["documents"]["doc_id"], rows["documents"]["sha256"], strict=True))
+    write_receipt(scratch, unit, {"fingerprint": part.fingerprint, **changes(before, unit, new)})
+
+
+def _why(loser: Loser) -> dict[str, str]:
+    return {"reason": loser.reason, "detail": loser.detail}
+
+
+def changes(before: Sequence[Part], unit: str, new: Mapping[str, str]) -> dict[str, int]:
+    """How many of a unit's documents, given as ids with their texts' hashes, are new, changed, or gone since before."""
     bits, number = int(unit[:2]), int(unit[3:], 16)
     old: dict[str, str] = {}
     for part in before:
-        if units_overlap(part.unit, unit):
-            ids, hashes = (c.to_pylist() for c in part.read("documents", ["doc_id", "sha256"]).columns)
-            old.update((i, h) for i, h in zip(ids, hashes, strict=True) if unit_of(i, bits) == number)
-    new = {document.doc_id: document.sha256 for document in documents}
+        ids, hashes = (c.to_pylist() for c in part.read("documents", ["doc_id", "sha256"]).columns)
+        old.update((i, h) for i, h in zip(ids, hashes, strict=True) if unit_of(i, bits) == number)
     return {
         "added": sum(i not in old for i in new),
         "changed": sum(i in old and old[i] != h for i, h in new.items()),
@@ -138,12 +241,20 @@ def changes(before: Sequence[Part], unit: str, documents: Sequence[Document]) ->
 
 
 def build(pipeline: beam.Pipeline, request: Request) -> None:
-    """The job's graph: read and spill by unit, then merge each unit."""
-    n_bits = request.settings["n_bits"]
-    exchange(
+    """The job's graph: read and spill by unit; stage each unit; compare each partition of hashes; commit each unit."""
+    s, scratch = request.settings, request.scratch
+    n_bits, n_key_bits, near = s["n_bits"], s["n_key_bits"], s["near_duplicates"]
+    units = [unit_name(n_bits, number) for number in range(1 << n_bits)]
+    partitions = [unit_name(n_key_bits, number) for number in range(1 << n_key_bits)]
+    read = scattered(
         pipeline,
         request.tasks,
-        [unit_name(n_bits, number) for number in range(1 << n_bits)],
-        scatter=partial(scatter, n_bits=n_bits, folder=f"{request.scratch}/spills"),
-        gather=partial(gather, root=request.root, scratch=request.scratch),
+        partial(scatter, root=request.root, n_bits=n_bits, folder=f"{scratch}/spills", source=s["source"]),
     )
+    staged = regroup("Units", read, units) | "Stage" >> beam.FlatMap(
+        stage, scratch=scratch, n_key_bits=n_key_bits, near_duplicates=near
+    )
+    lost = regroup("Partitions", staged, partitions) | "Compare" >> beam.FlatMap(
+        compare, scratch=scratch, n_bits=n_bits, near_duplicates=near
+    )
+    regroup("Lost", lost, units) | "Commit" >> beam.Map(commit, root=request.root, scratch=scratch, live=s["live"])

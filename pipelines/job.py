@@ -8,12 +8,14 @@ what was done, on any runner.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
+import pyarrow as pa
 
 from pipelines.store import write_json
 
@@ -82,11 +84,45 @@ def exchange(
 
     Only paths cross the shuffle. A unit that gets no row is gathered too.
     """
-    spills = (
+    return regroup("Units", scattered(pipeline, tasks, scatter), units) | "Gather" >> beam.Map(gather)
+
+
+def scattered(
+    pipeline: beam.Pipeline, tasks: Iterable[Descriptor], scatter: Callable[[Descriptor], Iterator[tuple[str, str]]]
+) -> beam.PCollection:
+    """The first half of an exchange: the (unit, path) pairs that the tasks' spills are."""
+    return (
         pipeline
         | "Tasks" >> beam.Create(list(tasks))
         | "Spread" >> beam.Reshuffle()
         | "Scatter" >> beam.FlatMap(scatter)
     )
-    empty = pipeline | "Units" >> beam.Create([(unit, "") for unit in units])
-    return (spills, empty) | beam.Flatten() | beam.GroupByKey() | "Gather" >> beam.Map(gather)
+
+
+def regroup(name: str, spills: beam.PCollection, units: Iterable[str]) -> beam.PCollection:
+    """The second half: (unit, its paths), for all units; an empty path stands in each."""
+    empty = spills.pipeline | name >> beam.Create([(unit, "") for unit in units])
+    return (spills, empty) | f"{name} together" >> beam.Flatten() | f"{name} grouped" >> beam.GroupByKey()
+
+
+def spill(rows: pa.Table, units: Sequence[str], path: Path) -> Iterator[tuple[str, str]]:
+    """Writes rows to one Arrow file, a batch a unit (`units` has each row's); yields units with their `path#batch`."""
+    if not rows.num_rows:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    order = sorted(range(rows.num_rows), key=units.__getitem__)
+    with pa.ipc.new_file(path, rows.schema) as file:
+        for number, (unit, mine) in enumerate(groupby(order, key=units.__getitem__)):
+            file.write_batch(rows.take(list(mine)).combine_chunks().to_batches()[0])
+            yield unit, f"{path}#{number}"
+
+
+def read_spills(schema: pa.Schema, spills: Iterable[str], suffix: str = "") -> pa.Table:
+    """The rows of batches of files whose names end so, in the order of their names; the empty name has no rows."""
+    batches = []
+    for name in sorted(spills):
+        path, _, number = name.rpartition("#")
+        if path and path.endswith(suffix):
+            with pa.OSFile(path) as file:
+                batches.append(pa.ipc.open_file(file).get_batch(int(number)))
+    return pa.Table.from_batches(batches, schema)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from pipelines.store import LIVE, Part, Store, part_name, remove, write_json
+from pipelines.store import LIVE, Part, Store, part_name, remove
 from schemas.errors import OutputError
 
 _PART_NAME = re.compile(r"^[^.]+\.[0-9a-f]{16}$")
@@ -69,7 +69,7 @@ def _mend_list(store: Store, stage: str) -> str:
     if len(set(units)) < len(units) or len({unit[:3] for unit in units if unit[0].isdigit()}) > 1:
         path.unlink()
         return f"{path}: damaged; removed, as it can't be told which parts were live"
-    write_json(path, [(part.unit, part.fingerprint) for part in parts])
+    store.list_live(stage, parts, "")
     return f"{path}: damaged; written anew from the {len(parts)} parts beside it"
 
 

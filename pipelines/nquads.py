@@ -9,6 +9,7 @@ A file of these lines is cut at `\\n` and nowhere else: text may hold U+0085 or 
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 from pipelines.vocabulary import XSD
 
@@ -18,6 +19,8 @@ _ESCAPES |= str.maketrans({"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "
 # A lone surrogate is no character: it has no UTF-8 form, and no parser would take it back.
 _ESCAPES |= dict.fromkeys(range(0xD800, 0xE000), "\ufffd")
 
+_POINT_IN_TIME = re.compile(r"\d{4}(?:-\d\d(?:-\d\d(?P<time>T\d\d:\d\d:\d\d.*)?)?)?")
+_DATE_TYPES = {4: "gYear", 7: "gYearMonth", 10: "date"}
 _INTEGER = f'"^^<{XSD}integer>'
 _DECIMAL = f'"^^<{XSD}decimal>'
 
@@ -53,6 +56,28 @@ def decimal(value: float) -> str:
     """
     digits = f"{value:.6f}".rstrip("0").rstrip(".")
     return f'"{digits}{_DECIMAL}'
+
+
+def point_in_time(value: str) -> str:
+    """A date in ISO 8601's form as a term of type xsd:date, dateTime, gYearMonth or gYear; empty for everything else.
+
+    A time with an offset is given in UTC, and no fractions of a second: stores rewrite what has another form.
+
+    >>> print(point_in_time("2004-05-03T10:00:00.5+02:00"))
+    "2004-05-03T08:00:00Z"^^<http://www.w3.org/2001/XMLSchema#dateTime>
+    """
+    match = _POINT_IN_TIME.fullmatch(value)
+    if match is None or not value.isascii():
+        return ""
+    try:
+        moment = datetime.fromisoformat(f"{value}-01-01"[:10] if len(value) <= 7 else value)
+        if match["time"] is None:
+            return f'"{value}"^^<{XSD}{_DATE_TYPES[len(value)]}>'
+        is_utc = moment.tzinfo is not None
+        moment = (moment.astimezone(UTC) if is_utc else moment).replace(microsecond=0, tzinfo=None)
+    except (ValueError, OverflowError):
+        return ""
+    return f'"{moment.isoformat()}{"Z" if is_utc else ""}"^^<{XSD}dateTime>'
 
 
 def quad(s: str, p: str, o: str, g: str) -> str:

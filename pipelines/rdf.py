@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 
-from pipelines.nquads import decimal, integer, iri, literal, quad
+from pipelines.nquads import decimal, integer, iri, literal, point_in_time, quad
 from pipelines.vocabulary import DCTERMS, NIF, PROV, RDF, RDFS, Namespace
 from schemas.identity import bucket
 from schemas.records import Document, Entity, Evidence, Fact, Mention, Relation
@@ -24,6 +24,7 @@ _OBJECT = iri(RDF + "object")
 _LABEL = iri(RDFS + "label")
 _TITLE = iri(DCTERMS + "title")
 _SOURCE = iri(DCTERMS + "source")
+_DATE = iri(DCTERMS + "date")
 _CONFORMS_TO = iri(DCTERMS + "conformsTo")
 _ACTIVITY = iri(PROV + "Activity")
 _PROV_ENTITY = iri(PROV + "Entity")
@@ -77,7 +78,8 @@ def document_quads(
 ) -> Iterator[str]:
     """The lines of a document, in a graph of its own: the document, its spans, and what was extracted from it.
 
-    The text itself (nif:isString) is left out: it stays in the documents table, which x:textSha256 ties the graph to.
+    A date that is not in ISO 8601's form stays in the documents table. The text itself (nif:isString) is left out: it
+    stays there too, and x:textSha256 ties the graph to it.
 
     Args:
         ns: the dataset's names.
@@ -90,6 +92,7 @@ def document_quads(
     pairs = (
         (_TYPE, iri(ns.term("Document"))),
         *([(_TITLE, literal(document.title))] if document.title else ()),
+        *([(_DATE, date)] if (date := point_in_time(document.date)) else ()),
         (_SOURCE, literal(document.source)),
         (iri(ns.term("textSha256")), literal(document.sha256)),
     )

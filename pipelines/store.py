@@ -2,7 +2,8 @@
 
     DIR/.lock                                      the holder: pid, host and start
     DIR/parts/STAGE/UNIT.FINGERPRINT/              a committed part: its files and manifest.json (counts, checksums)
-    DIR/parts/STAGE/live.json                      the parts that make up the stage's last finished result
+    DIR/parts/STAGE/live.json                      the parts that make up the stage's last finished result, and a key
+                                                   that says what they were made from, where a stage gives one
     DIR/tables/TABLE/UNIT.FINGERPRINT.parquet      the live rows, as links to the parts (copies where links can't be)
     DIR/.tmp/                                      work in progress; whatever a dead run left there is removed
 
@@ -149,6 +150,17 @@ class Store:
         part = self._open(stage, self.root / "parts" / stage / part_name(unit, fingerprint))
         return part if part and part.fingerprint == fingerprint else None
 
+    def need(self, stage: str, unit: str, fingerprint: str) -> Part:
+        """The part, which was committed.
+
+        Raises:
+            CorruptPartError: it is gone.
+        """
+        part = self.find(stage, unit, fingerprint)
+        if part is None:
+            raise CorruptPartError(f"{self.root}: {stage} part {part_name(unit, fingerprint)} is gone; build again")
+        return part
+
     def commit(
         self,
         stage: str,
@@ -189,15 +201,26 @@ class Store:
 
     def live(self, stage: str) -> list[Part]:
         """The parts of the stage's last finished result that are there, in unit order; none before the first."""
-        parts = (self.find(stage, unit, fingerprint) for unit, fingerprint in self.listed(stage) or [])
-        return [part for part in parts if part]
+        return [part for unit, key in self.listed(stage) or [] if (part := self.find(stage, unit, key))]
+
+    def live_key(self, stage: str) -> str:
+        """The key that the stage's last finished result was published with; empty before the first."""
+        return str((self._list(stage) or {"key": ""})["key"])
+
+    def is_whole(self, stage: str) -> bool:
+        """Whether all parts of the stage's last finished result are there."""
+        return len(self.live(stage)) == len(self.listed(stage) or [])
 
     def listed(self, stage: str) -> list[tuple[str, str]] | None:
         """Unit and fingerprint of each live part, as live.json names them; None where it can't be read."""
+        listed = self._list(stage)
+        return None if listed is None else [(unit, key) for unit, key in listed["parts"]]
+
+    def _list(self, stage: str) -> dict[str, Any] | None:
         try:
             listed = json.loads((self.root / "parts" / stage / LIVE).read_text(encoding="utf-8"))
-            return [(str(unit), str(key)) for unit, key in listed]
-        except (OSError, ValueError, TypeError):
+            return {"key": str(listed["key"]), "parts": [(str(unit), str(key)) for unit, key in listed["parts"]]}
+        except (OSError, ValueError, TypeError, KeyError):
             return None
 
     def committed(self, stage: str) -> list[Part]:
@@ -205,34 +228,55 @@ class Store:
         paths = sorted((self.root / "parts" / stage).glob(f"*/{MANIFEST}"))
         return [part for path in paths if (part := self._open(stage, path.parent))]
 
-    def publish(self, stage: str, parts: Iterable[Part], tables: Iterable[str]) -> None:
-        """Makes the parts the stage's live ones: their tables appear under DIR/tables, others' go, other parts go."""
+    def publish(self, stage: str, parts: Iterable[Part], tables: Iterable[str], key: str = "") -> None:
+        """Makes the parts the stage's live ones: their tables appear under DIR/tables, others' go, other parts go.
+
+        `key` is what `live_key` will give.
+        """
         live = sorted(parts, key=lambda part: part.unit)
         for table in tables:
             self._link(self.root / "tables" / table, {f"{p.name}.parquet": p.path / f"{table}.parquet" for p in live})
-        write_json(self.root / "parts" / stage / LIVE, [(p.unit, p.fingerprint) for p in live])
+        self.list_live(stage, live, key)
         names = {part.name for part in live} | {LIVE}
         for path in (self.root / "parts" / stage).iterdir():
             if path.name not in names:
                 remove(path)
 
+    def list_live(self, stage: str, live: Iterable[Part], key: str) -> None:
+        """Writes live.json."""
+        listed = {"key": key, "parts": [(part.unit, part.fingerprint) for part in live]}
+        write_json(self.root / "parts" / stage / LIVE, listed)
+
     def publish_files(self, folder: str, part: Part) -> None:
         """Makes a part's files the content of DIR/FOLDER."""
         self._link(self.root / folder, {name: part.path / name for name in part.files})
 
+    def release(self, part: Part, folder: str, prefix: str) -> None:
+        """Adds a part's files to what is in DIR/FOLDER, as PREFIX.NAME; then the part itself goes."""
+        target = self.root / folder
+        target.mkdir(parents=True, exist_ok=True)
+        for name in part.files:
+            self._place(part.path / name, target / f"{prefix}.{name}")
+        sync_folder(target)
+        remove(part.path)
+
     def _link(self, folder: Path, wanted: Mapping[str, Path]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for name, source in wanted.items():
-            target = folder / name
-            if not (target.is_file() and target.stat().st_ino == source.stat().st_ino):
-                partial = self.scratch() / name
-                link_or_copy(source, partial)
-                os.replace(partial, target)
-                partial.parent.rmdir()
+            self._place(source, folder / name)
         for path in folder.iterdir():
             if path.name not in wanted:
                 remove(path)
         sync_folder(folder)
+
+    def _place(self, source: Path, target: Path) -> None:
+        """Makes `target` the file `source`, in one step, unless it is already."""
+        if target.is_file() and target.stat().st_ino == source.stat().st_ino:
+            return
+        partial = self.scratch() / target.name
+        link_or_copy(source, partial)
+        os.replace(partial, target)
+        partial.parent.rmdir()
 
     def _open(self, stage: str, path: Path) -> Part | None:
         """The part in a folder; None where there is no manifest that is whole."""

@@ -32,6 +32,59 @@ class _Config(BaseModel):
             raise ConfigError(f"{where}{first_fault(error)}; known keys: {', '.join(cls.model_fields)}") from None
 
 
+class FieldMap(_Config):
+    """The fields of a record (a JSON object, a CSV or Parquet row) that a document is made of; empty: no such field.
+
+    Attributes:
+        metadata: the fields that are kept as metadata; `*`: all that are not named above.
+    """
+
+    id: str = "id"
+    text: str = Field("text", min_length=1)
+    title: str = "title"
+    date: str = "date"
+    metadata: tuple[str, ...] | Literal["*"] = "*"
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The fields that are not metadata."""
+        return tuple(name for name in (self.id, self.text, self.title, self.date) if name)
+
+
+class SourceConfig(_Config):
+    """How sources are read.
+
+    Attributes:
+        clean: decode HTML entities and drop stray backslashes before a text is stored.
+        encodings: what to try, in this order, where a text is not Unicode; empty: what it looks most like of the
+            encodings that are common on the web.
+        max_record_bytes: the largest text file, line or row.
+        max_unpacked_bytes: how much a compressed file or an archive may unpack to.
+        max_ratio: how many times its size it may unpack to, beyond the first `max_record_bytes`.
+    """
+
+    fields: FieldMap = FieldMap()
+    clean: bool = False
+    encodings: tuple[str, ...] = ()
+    max_record_bytes: int = Field(64 << 20, ge=1)
+    max_unpacked_bytes: int = Field(1 << 38, ge=1)
+    max_ratio: int = Field(200, ge=1)
+
+    @field_validator("encodings")
+    @classmethod
+    def _known_encodings(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            try:
+                b"a".decode(name)  # of an empty text it would not be asked whether it is an encoding of text
+            except UnicodeError:
+                continue
+            except LookupError:
+                raise ValueError(
+                    f"unknown encoding {name!r}; wanted a name such as cp1252, shift_jis or big5"
+                ) from None
+        return value
+
+
 class BuildConfig(_Config):
     """Everything that decides what a build makes. Where it writes and how many threads it takes are not here.
 
@@ -44,12 +97,16 @@ class BuildConfig(_Config):
         min_confidence: confidence under which decode drops a mention or a relation.
         base_iri: what every minted IRI begins with; ends in `/` or `:` and has no fragment.
         dataset: the dataset's name; all named graphs lie under it.
-        max_reject_ratio: rejected documents over documents read, above which the exit code is 3.
+        max_reject_ratio: rejected documents, but for duplicates, over documents read, above which the exit code is 3.
+        mode: `snapshot`: what is not in the sources any more leaves the graph; `append`: it stays.
+        near_duplicates: similarity, 0.5 to 0.98, from which on a document is a near-duplicate of another one and goes;
+            0: only documents with equal text go.
         unit_bytes: wanted size of a work unit, in bytes of source.
         document_timeout: seconds that a call of the model may take; for calls of more than 100,000 characters of text,
             as many seconds for every 100,000.
         worker_memory_mb: resident memory above which the worker is ended; 0 for no limit.
         retry_rejects: documents that the model stage rejected in an earlier run are tried again.
+        source: how sources are read.
     """
 
     model: str = "default"
@@ -67,6 +124,16 @@ class BuildConfig(_Config):
     document_timeout: float = Field(300.0, gt=0)
     worker_memory_mb: int = Field(0, ge=0)
     retry_rejects: bool = False
+    mode: Literal["snapshot", "append"] = "snapshot"
+    near_duplicates: float = Field(0.0, ge=0, le=0.98)
+    source: SourceConfig = SourceConfig()
+
+    @field_validator("near_duplicates")
+    @classmethod
+    def _near_is_near(cls, value: float) -> float:
+        if 0 < value < 0.5:
+            raise ValueError(f"{value} is too far from equal; 0 (off), or 0.5 to 0.98")
+        return value
 
     @field_validator("formats")
     @classmethod

@@ -6,6 +6,7 @@ KgmillError                 the run stops with one line; exit code 1
 |   |-- OntologyError       an ontology file
 |   |-- SourceError         a corpus that can't be read at all
 |   |-- OutputError         an output that can't be written
+|   |-- VanishError         too many documents would leave the graph
 |   |-- DataError           annotated data
 |   `-- CheckpointError     a model folder
 |-- LockError               somebody else is building the same output
@@ -49,6 +50,10 @@ class SourceError(UsageError):
 
 class OutputError(UsageError):
     """The output folder can't be used."""
+
+
+class VanishError(UsageError):
+    """More documents would leave the graph than a change of the sources explains."""
 
 
 class DataError(UsageError):

@@ -11,11 +11,14 @@ class Document:
 
     Attributes:
         doc_id: unique in a dataset.
-        source: where it came from: a file's path below its source, with `:line` for a line of a file.
+        source: where it came from: a file's path below its source, with `!path` for a member of an archive and `:line`
+            (in Parquet `:row`) for a record of a file.
         title: empty when there is none.
         text: the stored text; every offset in the graph indexes it.
         metadata: the other fields of the record, as JSON with sorted keys.
         sha256: of the text, as 64 hex digits.
+        date: what the source says; ISO 8601 where it can be read as such; empty when there is none.
+        encoding: the encoding that the text came in, by Python's name for it.
     """
 
     doc_id: str
@@ -24,6 +27,8 @@ class Document:
     text: str
     metadata: str
     sha256: str
+    date: str = ""
+    encoding: str = "utf-8"
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,7 +113,13 @@ def test_save_and_load(tmp_path):
     assert load_calibration(tmp_path) == wanted
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"entity": 0}', '{"entity": "x"}', '{"colour": 1}', '{"entity": NaN}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("{", "[]", '{"entity": 0}', '{"entity": "x"}', '{"colour": 1}', '{"entity": NaN}'),
+        *('{"thresholds": [0.5]}', '{"thresholds": {"Kill": "high"}}', '{"thresholds": {"Kill": 1.5}}'),
+    ],
+)
 def test_bad_file(tmp_path, text):
     """A file that is no calibration is named."""
     (tmp_path / "calibration.json").write_text(text)

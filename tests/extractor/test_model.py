@@ -288,3 +288,13 @@ def test_new_shape_embedding_changes_nothing():
     model = TwoPhaseModel(TwoPhaseConfig(encoder=ENCODER, entity_types=["A"], relation_types=["R"], word_shape=True))
 
     assert model.shape_embedding.weight.abs().max().item() == 0
+
+
+def test_model_without_relations():
+    """An ontology of entities alone makes a model whose relation head has no columns, without a warning."""
+    model = TwoPhaseModel(TwoPhaseConfig(encoder=ENCODER, entity_types=["A"], relation_types=[])).eval()
+    encoded = model.encode(collate([window(1, 1, 1)], 0))
+
+    _, types = score_pairs(model, encoded, pairs([(0, 1)], [(2, 3)], types=(0, 0)))
+
+    assert types.shape == (1, 0)

@@ -52,7 +52,10 @@ def kgmill(worker, tiny_model):
 
     def kgmill(*arguments):
         command = [str(argument) for argument in arguments]
-        if command[0] in ("build", "ingest", "extract", "decode", "aggregate", "export") and "--model" not in command:
+        if (
+            command[0] in ("build", "ingest", "extract", "decode", "aggregate", "export", "plan")
+            and "--model" not in command
+        ):
             command += ["--model", str(tiny_model)]
         if command[0] == "build":
             command += ["--no-prefect"]

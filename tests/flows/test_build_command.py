@@ -67,7 +67,7 @@ def test_run_json_has_the_contracts_keys(first):
     }
     assert list(report["stages"]) == ["ingest", "extract", "decode", "aggregate", "export"]
     assert {"seconds", "model_seconds", "peak_rss_mb"} <= set(report["stages"]["extract"])
-    assert sorted(report["graph"]) == ["entities", "facts", "quads", "sha256"]
+    assert sorted(report["graph"]) == ["added_quads", "entities", "facts", "quads", "removed_quads", "sha256"]
 
 
 def test_run_json_promises_the_bytes_of_the_graph(first):
@@ -110,7 +110,7 @@ def test_second_build_calls_no_model_and_changes_no_byte(kgmill, source, copy, f
     report = run_json(copy)
     assert (report["model_calls"]["sentences"], report["documents"]["reused"]) == (0, 16)
     assert digests(copy) == digests(first.folder)
-    assert [stage["n_done"] for stage in report["stages"].values()] == [1, 0, 0, 0, 0]
+    assert [stage["n_done"] for stage in report["stages"].values()] == [0, 0, 0, 0, 0]
     [before] = (copy / "runs").iterdir()
     assert json.loads(before.read_text()) == run_json(first.folder)
 
@@ -161,6 +161,39 @@ def test_threshold_needs_no_model(kgmill, source, copy):
     """Another threshold decodes the same candidates."""
     assert kgmill("build", source, "--out", copy, "--min-confidence", "1").code == 0
     assert (run_json(copy)["model_calls"]["sentences"], facts(copy)) == (0, set())
+
+
+def test_vanishing_corpus_stops_the_build(kgmill, own_source, copy):
+    """When over a fifth of the documents would go, one line says so and how to go on, and nothing is touched."""
+    lines = (own_source / "c.jsonl").read_text().splitlines(keepends=True)
+    (own_source / "c.jsonl").write_text("".join(lines[:10]))
+    before = {path: path.read_bytes() for path in (copy / "run.json", *copy.glob("graph/*"), *copy.glob("tables/*/*"))}
+    done = kgmill("build", own_source, "--out", copy)
+    line = (
+        "kgmill: 4 of 16 documents would leave the graph, more than 20%; if that is wanted say --yes, "
+        "to keep them --mode append"
+    )
+    assert (done.code, done.errors) == (2, [line])
+    assert {
+        path: path.read_bytes() for path in (copy / "run.json", *copy.glob("graph/*"), *copy.glob("tables/*/*"))
+    } == before
+    assert kgmill("build", own_source, "--out", copy, "--mode", "append").code == 0
+    assert len(rows(copy, "documents")) == 16
+    assert kgmill("build", own_source, "--out", copy, "--yes").code == 0
+    assert (len(rows(copy, "documents")), run_json(copy)["documents"]["removed"]) == (12, 4)
+
+
+def test_duplicates_are_no_faults(kgmill, tmp_path):
+    """Rejected duplicates are counted and traced, and leave the exit code alone."""
+    records = [{"id": f"d{n}", "text": "Hi ."} for n in range(3)]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    assert kgmill("build", tmp_path / "a.jsonl", "--out", tmp_path / "out").code == 0
+    report = run_json(tmp_path / "out")
+    assert (report["rejects"], report["documents"]["kept"]) == ({"duplicate": 2}, 1)
+    assert [(r["doc_id"], r["detail"]) for r in rows(tmp_path / "out", "rejects")] == [
+        ("d1", "has the text of d0"),
+        ("d2", "has the text of d0"),
+    ]
 
 
 def test_formats_are_those_asked_for(kgmill, source, copy):
@@ -280,7 +313,7 @@ def test_stage_on_a_lost_part_is_refused(kgmill, source, copy):
 def faulty(kgmill, tmp_path_factory):
     """A build of two hundred good lines, a bad one, and an empty file."""
     folder = tmp_path_factory.mktemp("faulty")
-    lines = [json.dumps({"id": n, "text": "Hi ."}) for n in range(200)]
+    lines = [json.dumps({"id": n, "text": f"Hi {n} ."}) for n in range(200)]
     lines.insert(100, '{"id": 100, "text": "cut o')
     (folder / "source").mkdir()
     (folder / "source" / "news.jsonl").write_text("\n".join(lines))
@@ -318,7 +351,7 @@ def test_binary_file_alone_is_too_many_rejects(kgmill, tmp_path):
 
 def test_reject_ratio_decides_the_exit_code(kgmill, tmp_path):
     """One of four rejected: 3 above the ratio, 0 at it."""
-    good = "".join(json.dumps({"id": n, "text": "Hi ."}) + "\n" for n in range(3))
+    good = "".join(json.dumps({"id": n, "text": f"Hi {n} ."}) + "\n" for n in range(3))
     (tmp_path / "a.jsonl").write_text(good + "[]\n")
     command = ("build", tmp_path / "a.jsonl", "--out", tmp_path / "out", "--max-reject-ratio")
     assert [kgmill(*command, ratio).code for ratio in ("0.24", "0.25")] == [3, 0]

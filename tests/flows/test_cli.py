@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from flows import cli
+from pipelines.containers import KNOWN
 from schemas import __version__
 
 KGMILL = str(Path(sys.executable).with_name("kgmill"))
@@ -135,7 +136,7 @@ def test_missing_source_is_refused(refused, tmp_path):
 def test_empty_folder_is_refused(refused, tmp_path):
     """A corpus without a document."""
     (tmp_path / "empty").mkdir()
-    assert refused(corpus=tmp_path / "empty") == "kgmill: TMP/empty: no .txt or .jsonl file in here"
+    assert refused(corpus=tmp_path / "empty") == f"kgmill: TMP/empty: no file of a known kind in here; known: {KNOWN}"
 
 
 @pytest.mark.parametrize(

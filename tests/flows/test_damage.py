@@ -78,10 +78,11 @@ def test_damaged_copy_heals(kgmill, source, copy, first, pattern, damage):
 @pytest.mark.parametrize("content", ["", "[", "[[1]]", "null"])
 def test_damaged_lists_heal(kgmill, source, copy, first, content):
     """Every live.json and run.json may be lost: no document meets the model again."""
-    for path in [*copy.glob("parts/*/live.json"), copy / "run.json"]:
+    lists = list(copy.glob("parts/*/live.json"))
+    for path in [*lists, copy / "run.json"]:
         path.write_text(content)
     done = kgmill("build", source, "--out", copy)
-    assert (done.code, len(done.errors)) == (0, len(STAGES))
+    assert (done.code, len(done.errors)) == (0, len(lists))
     assert visible(copy) == visible(first.folder)
     assert done.out.splitlines()[0] == "16 documents read = 16 kept + 0 rejected; 16 reused"
 

@@ -40,15 +40,18 @@ def run():
 
 @pytest.fixture(scope="session")
 def build_here(tiny_model):
-    """Builds a source with the tiny model, all stages, in this process; returns what run.json says."""
+    """Builds a source with the tiny model, all stages, in this process; returns what run.json says.
 
-    def build_here(source, out, **settings):
+    `started` is when the run says it did, `yes` lets documents vanish.
+    """
+
+    def build_here(source, out, /, started="2026-01-01T00:00:00Z", yes=False, **settings):
         sources = (str(source),)
         config = BuildConfig.load(None, {"model": str(tiny_model), "device": "cpu", **settings})
         store = Store(out)
         checked = check_build(sources, out, config, "FnApiRunner")
         with store.lock():
-            build = Build(sources, config, store, WorkerInThisProcess(1), *checked, started="2026-01-01T00:00:00Z")
+            build = Build(sources, config, store, WorkerInThisProcess(1), *checked, yes=yes, started=started)
             for stage in STAGES:
                 build.run_stage(stage)
             return build.finish()

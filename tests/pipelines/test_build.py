@@ -7,8 +7,9 @@ import json
 import pyarrow.dataset as ds
 import pytest
 
+from pipelines import ingest
 from pipelines.build import Build, check_build, open_build, resolve_device
-from pipelines.store import Store
+from pipelines.store import Store, remove
 from pipelines.worker import Worker
 from schemas.config import BuildConfig
 from schemas.errors import (
@@ -113,7 +114,7 @@ def test_size_of_a_unit_changes_no_byte_of_the_graph(source, finished, build_her
     (tmp_path / "source").mkdir()
     padding = "The weather in Oslo was cold .\n" * 40
     for n in range(8):
-        (tmp_path / "source" / f"{n}.txt").write_text(f"{TEXTS['b.txt']}\n{padding}")
+        (tmp_path / "source" / f"{n}.txt").write_text(f"{TEXTS['b.txt']}\n{padding}{n}")
     small = build_here(tmp_path / "source", tmp_path / "small", unit_bytes=1024)
     large = build_here(tmp_path / "source", tmp_path / "large", unit_bytes=262144)
     assert (small["stages"]["ingest"]["n_done"], large["stages"]["ingest"]["n_done"]) == (16, 1)
@@ -129,6 +130,8 @@ def test_run_json_promises_the_graphs_bytes(finished):
         "facts": 3,
         "quads": quads(finished).count(b"\n"),
         "sha256": hashlib.sha256(quads(finished)).hexdigest(),
+        "added_quads": quads(finished).count(b"\n"),
+        "removed_quads": 0,
     }
 
 
@@ -140,7 +143,44 @@ def test_new_threshold_needs_no_model(source, build_here, tmp_path):
     assert (report["documents"]["reused"], report["graph"]["facts"]) == (3, 0)
 
 
+def test_unchanged_sources_are_not_read_again(finished, source, build_here, monkeypatch):
+    """Where no byte and no setting changed, ingest runs no job; what it left is live, and the ledger balances."""
+    monkeypatch.setattr("pipelines.ingest.scatter", None)
+    report = build_here(source, finished)
+    assert (report["stages"]["ingest"]["n_done"], report["stages"]["ingest"]["n_reused"]) == (0, 1)
+    assert (report["documents"]["read"], report["documents"]["reused"], report["rejects"]) == (4, 3, {"empty": 1})
+
+
+def test_sources_that_change_while_they_are_read_are_read_again(build_here, tmp_path, monkeypatch):
+    """If the bytes after the job are not those before it, it isn't known which were read: the next run reads them."""
+    path = tmp_path / "a.txt"
+    path.write_text("Ada Byron worked for Acme Corp in Paris .")
+    plan = ingest.plan
+
+    def plan_and_change(*arguments):
+        path.write_text("Bob Stone lives in London .")
+        return plan(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ingest, "plan", plan_and_change)
+        build_here(path, tmp_path / "out")
+    assert Store(tmp_path / "out").live_key("ingest") == ""
+    assert build_here(path, tmp_path / "out")["stages"]["ingest"]["n_done"] == 1
+    assert Store(tmp_path / "out").live_key("ingest") != ""
+
+
 # Failures
+
+
+def test_append_to_lost_documents_is_refused(build_here, tmp_path):
+    """Where a part of the documents is gone an append would lose them in silence."""
+    (tmp_path / "a.txt").write_text("Ada Byron worked for Acme Corp in Paris .")
+    build_here(tmp_path / "a.txt", tmp_path / "out")
+    [part] = (tmp_path / "out" / "parts" / "ingest").glob("*/")
+    remove(part)
+    (tmp_path / "b.txt").write_text("Bob Stone lives in London .")
+    with pytest.raises(KgmillError, match="some documents of earlier runs are gone; build without --mode append"):
+        build_here(tmp_path / "b.txt", tmp_path / "out", mode="append")
 
 
 def test_unbalanced_ledger_stops_the_run(source, settings, build_here, tmp_path):

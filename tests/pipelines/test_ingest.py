@@ -5,7 +5,8 @@ import json
 import pytest
 
 from pipelines import ingest
-from pipelines.sources import SourceFile, find_files
+from pipelines.sources import find_files
+from schemas.config import BuildConfig
 from schemas.records import Document, Reject
 from schemas.tables import from_table
 
@@ -25,8 +26,10 @@ def source(tmp_path):
 def run_ingest(run, store, source):
     """Ingests the source as it is now; returns the parts, now live, and the receipts."""
 
-    def run_ingest(n_bits=0, unit_bytes=1 << 18):
-        receipts = run(store, "ingest", ingest.plan(find_files([str(source)]), unit_bytes), {"n_bits": n_bits})
+    def run_ingest(n_bits=0, **settings):
+        chosen = BuildConfig.load(None, settings)
+        tasks, job = ingest.plan(find_files([str(source)]), store.live("ingest"), chosen)
+        receipts = run(store, "ingest", tasks, job | {"n_bits": n_bits})
         parts = [store.find("ingest", unit, receipts[unit]["fingerprint"]) for unit in sorted(receipts)]
         store.publish("ingest", parts, ["documents"])
         return parts, receipts
@@ -53,7 +56,7 @@ def test_documents_and_rejects_are_committed(source, run_ingest):
     (source / "c.txt").write_text("")
     (source / "d.txt").write_bytes(b"\0")
     [part], _ = run_ingest()
-    assert part.counts == {"kept": 2, "rejected": 3}
+    assert part.counts == {"kept": 2, "rejected": 3, "bytes": 6}
     assert [
         Document("7", "b.jsonl:1", "", "Bob", '{"year":1843}', BOB),
         Document("a.txt", "a.txt", "", "Ada", "{}", ADA),
@@ -69,7 +72,7 @@ def test_first_of_duplicates_is_kept(source, run_ingest):
     """Of documents with one id the first in source order is kept, whichever task read it; the others are rejects."""
     (source / "a.jsonl").write_text(lines({"id": "x", "text": "first"}, {"id": "x", "text": "second"}))
     (source / "b.jsonl").write_text(lines({"id": "x", "text": "third"}))
-    [part], _ = run_ingest(unit_bytes=1)
+    [part], _ = run_ingest(unit_bytes=1024)
     assert [document.text for document in rows([part], "documents")] == ["first"]
     assert [
         Reject("ingest", "a.jsonl:2", "x", "duplicate_id", "the id was taken by a.jsonl:1"),
@@ -79,7 +82,7 @@ def test_first_of_duplicates_is_kept(source, run_ingest):
 
 def test_documents_are_cut_into_units_by_their_ids(source, run_ingest):
     """Each document lies in the unit that its id's hash says, in the order of the hashes; empty units are parts too."""
-    (source / "a.jsonl").write_text(lines(*({"id": f"d{n}", "text": "Ada"} for n in range(6))))
+    (source / "a.jsonl").write_text(lines(*({"id": f"d{n}", "text": f"Ada {n}"} for n in range(6))))
     parts, _ = run_ingest(n_bits=3)
     found = {part.unit: [document.doc_id for document in rows([part], "documents")] for part in parts}
     assert found == {
@@ -96,10 +99,10 @@ def test_documents_are_cut_into_units_by_their_ids(source, run_ingest):
 
 def test_edit_moves_nobody_else(source, run_ingest):
     """A changed document makes a new part of its own unit alone."""
-    (source / "a.jsonl").write_text(lines(*({"id": f"d{n}", "text": "Ada"} for n in range(6))))
+    (source / "a.jsonl").write_text(lines(*({"id": f"d{n}", "text": f"Ada {n}"} for n in range(6))))
     before, _ = run_ingest(n_bits=3)
     (source / "a.jsonl").write_text(
-        lines(*({"id": f"d{n}", "text": "Bob" if n == 2 else "Ada"} for n in range(6))),
+        lines(*({"id": f"d{n}", "text": "Bob" if n == 2 else f"Ada {n}"} for n in range(6))),
     )
     after, _ = run_ingest(n_bits=3)
     changed = [new.unit for old, new in zip(before, after, strict=True) if old.fingerprint != new.fingerprint]
@@ -131,7 +134,7 @@ def test_changes_are_counted_against_the_live_parts(source, run_ingest):
 def test_changes_are_counted_across_another_cutting(source, run_ingest):
     """A corpus that is cut finer than before has the same documents."""
     for n in range(6):
-        (source / f"{n}.txt").write_text("Ada")
+        (source / f"{n}.txt").write_text(f"Ada {n}")
     run_ingest(n_bits=0)
     (source / "0.txt").write_text("Bob")
     (source / "1.txt").unlink()
@@ -146,9 +149,82 @@ def test_spills_of_one_unit_are_merged_in_order(source, run_ingest, monkeypatch)
     assert ([document.text for document in rows([part], "documents")], part.counts["rejected"]) == (["text 0"], 3)
 
 
-@pytest.mark.parametrize(
-    ("sizes", "expected"), [([0], 0), ([1], 0), ([1000], 0), ([1001], 1), ([500, 501], 1), ([4001], 3), ([10**9], 12)]
-)
-def test_units_are_about_as_large_as_wanted(sizes, expected):
+def test_appended_documents_join_the_earlier_ones(source, run_ingest):
+    """In mode append documents of earlier runs stay; where the source has the id too, its version is kept, silently."""
+    (source / "a.jsonl").write_text(lines(*({"id": f"d{n}", "text": f"Ada {n}"} for n in range(4))))
+    run_ingest()
+    (source / "a.jsonl").write_text(lines({"id": "d0", "text": "Ada 0, again"}, {"id": "new", "text": "Bob"}))
+    parts, receipts = run_ingest(n_bits=2, mode="append")
+    texts = {document.doc_id: document.text for document in rows(parts, "documents")}
+    assert texts == {"d0": "Ada 0, again", "d1": "Ada 1", "d2": "Ada 2", "d3": "Ada 3", "new": "Bob"}
+    assert changes(receipts) == {"added": 1, "changed": 1, "removed": 0}
+    assert rows(parts, "rejects") == []
+
+
+def test_appended_document_with_a_smaller_id_takes_the_place_of_its_copy(source, run_ingest):
+    """Duplicates are told among all documents, those of earlier runs too."""
+    (source / "a.jsonl").write_text(lines({"id": "b", "text": "Ada"}))
+    run_ingest()
+    (source / "a.jsonl").write_text(lines({"id": "a", "text": "Ada"}, {"id": "c", "text": "Ada"}))
+    parts, _ = run_ingest(mode="append")
+    assert [document.doc_id for document in rows(parts, "documents")] == ["a"]
+    assert {(r.doc_id, r.reason) for r in rows(parts, "rejects")} == {("b", "duplicate"), ("c", "duplicate")}
+
+
+def test_units_of_an_append_are_cut_for_all_documents(source, run_ingest, store):
+    """The bytes of the live documents and of the new sources decide together, however they came."""
+    (source / "a.jsonl").write_text(lines(*({"id": f"d{n}", "text": f"{n} " + "x" * 500} for n in range(4))))
+    run_ingest()
+    (source / "a.jsonl").write_text(lines({"id": "new", "text": "y" * 100}))
+    files, live = find_files([str(source)]), store.live("ingest")
+    for mode, n_bits in (("snapshot", 0), ("append", 2)):
+        _, settings = ingest.plan(files, live, BuildConfig.load(None, {"mode": mode, "unit_bytes": 1024}))
+        assert settings["n_bits"] == n_bits
+
+
+def test_duplicates_are_found_across_units_and_partitions(source, run_ingest, monkeypatch):
+    """Equal and near texts meet wherever their ids and hashes lie; each loser is a reject of its own unit."""
+    monkeypatch.setattr(ingest, "_KEY_BYTES_A_PARTITION", 64)
+    words = " ".join(f"word{n}" for n in range(40))
+    texts = {"a": words, "b": "other", "c": words, "d": f"{words} more", "e": "other"}
+    (source / "a.jsonl").write_text(lines(*({"id": i, "text": text} for i, text in texts.items())))
+    parts, _ = run_ingest(n_bits=3, near_duplicates=0.8)
+    assert {document.doc_id for document in rows(parts, "documents")} == {"a", "b"}
+    assert sorted((r.doc_id, r.source, r.reason, r.detail[:20]) for r in rows(parts, "rejects")) == [
+        ("c", "a.jsonl:3", "duplicate", "has the text of a"),
+        ("d", "a.jsonl:4", "near_duplicate", "is near to a, simila"),
+        ("e", "a.jsonl:5", "duplicate", "has the text of b"),
+    ]
+
+
+def test_copy_is_kept_when_the_kept_one_leaves(source, run_ingest):
+    """Each run decides from all documents."""
+    for name in ("a", "b"):
+        (source / f"{name}.txt").write_text("Ada")
+    run_ingest()
+    (source / "a.txt").unlink()
+    parts, receipts = run_ingest()
+    assert ([document.doc_id for document in rows(parts, "documents")], rows(parts, "rejects")) == (["b.txt"], [])
+    assert changes(receipts) == {"added": 1, "changed": 0, "removed": 1}
+
+
+def test_source_key_follows_bytes_and_settings(source):
+    """The key changes with a file's bytes or name and with any setting that ingest reads, not with later ones'."""
+    (source / "a.txt").write_text("Ada")
+
+    def key(**settings):
+        return ingest.source_key(find_files([str(source)]), BuildConfig.load(None, settings))
+
+    first = key()
+    assert (key(min_confidence=0.9, model="x", formats=("nq",)), len({first})) == (first, 1)
+    assert first not in {key(mode="append"), key(near_duplicates=0.9), key(unit_bytes=2048)}
+    (source / "a.txt").write_text("Bob")
+    changed = key()
+    (source / "a.txt").rename(source / "b.txt")
+    assert len({first, changed, key()}) == 3
+
+
+@pytest.mark.parametrize(("n_bytes", "expected"), [(0, 0), (1, 0), (1000, 0), (1001, 1), (4001, 3), (10**9, 12)])
+def test_units_are_about_as_large_as_wanted(n_bytes, expected):
     """2 ** bits units of about 1000 bytes hold the source; there are at most 4096."""
-    assert ingest.unit_bits([SourceFile("a", "a", size) for size in sizes], 1000) == expected
+    assert ingest.unit_bits(n_bytes, 1000) == expected

@@ -9,7 +9,7 @@ import rdflib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.nquads import decimal, integer, iri, literal, quad
+from pipelines.nquads import decimal, integer, iri, literal, point_in_time, quad
 
 C14N = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "rdf-c14n"
 SUITES = {
@@ -183,3 +183,34 @@ def test_rdflib_reads_back_hostile_text(text):
 
 def replace_surrogates(text):
     return "".join("\ufffd" if "\ud800" <= char <= "\udfff" else char for char in text)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("2004", '"2004"^^gYear'),
+        ("2004-05", '"2004-05"^^gYearMonth'),
+        ("2004-02-29", '"2004-02-29"^^date'),
+        ("2004-05-03T10:00:00", '"2004-05-03T10:00:00"^^dateTime'),
+        ("2004-05-03T01:00:00.25+02:00", '"2004-05-02T23:00:00Z"^^dateTime'),
+        *((value, "") for value in ("", "0000", "2004-13", "2003-02-29", "20040503", "2004-05-03T25:00:00", "may")),
+        *(
+            (value, "")
+            for value in ("0001-01-01T00:00:00+09:00", "2004-05-03\n", "\u0662\u0660\u0660\u0664", "2004-W01")
+        ),
+    ],
+)
+def test_point_in_time(value, expected):
+    """A date takes the type of its form, a time is in UTC; what is no date of the calendar is no term."""
+    assert point_in_time(value).replace("<http://www.w3.org/2001/XMLSchema#", "").rstrip(">") == expected
+
+
+@given(st.datetimes(timezones=st.none() | st.timezones()).map(lambda moment: moment.isoformat()) | HOSTILE)
+def test_points_in_time_are_valid_and_stay_as_they_are(value):
+    """A store gives back what it was given, so that a dump equals the file that was loaded."""
+    if term := point_in_time(value):
+        line = quad(S, P, term, G)
+        [parsed] = pyoxigraph.parse(line.encode(), format=pyoxigraph.RdfFormat.N_QUADS)
+        store = pyoxigraph.Store()
+        store.add(parsed)
+        assert store.dump(format=pyoxigraph.RdfFormat.N_QUADS).decode() == line

@@ -105,6 +105,21 @@ def test_empty_title_is_left_out():
     assert not [line for line in document_lines(replace(DOCUMENT, title="")) if "title" in line]
 
 
+@pytest.mark.parametrize(
+    ("date", "expected"),
+    [
+        ("2004-05-03", ['"2004-05-03"^^<xsd:date>']),
+        ("2004-05-03T10:00:00+00:00", ['"2004-05-03T10:00:00Z"^^<xsd:dateTime>']),
+        ("May 3, 2004", []),
+        ("", []),
+    ],
+)
+def test_date_is_typed_or_left_out(date, expected):
+    """A date in ISO 8601's form is in the graph, with its type; another one is in the table alone."""
+    found = [line for line in short(document_lines(replace(DOCUMENT, date=date))) if "dcterms:date" in line]
+    assert found == [f"<d:d%2042> <dcterms:date> {term} <g:doc/d%2042> ." for term in expected]
+
+
 def test_context_is_the_whole_text_without_the_text():
     """The context runs over all code points; the text itself is not in the graph."""
     astral = replace(DOCUMENT, text="Ada 😀")

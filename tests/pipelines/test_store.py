@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
 
-from pipelines.store import Store, part_name
+from pipelines.store import Store, part_name, remove
 from schemas.errors import CorruptPartError, LockError, OutputError
 
 KEY = "0123456789abcdef" * 4
@@ -231,3 +231,36 @@ def test_making_a_store_touches_nothing(tmp_path):
     """Only `create` and `lock` make the folder."""
     Store(tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+# Keys and releases
+
+
+def test_key_of_the_live_parts(store):
+    """A result has the key that it was published with; it is whole as long as all its parts are there."""
+    assert (store.live_key("s"), store.is_whole("s")) == ("", True)
+    parts = [store.commit("s", f"01-000{n}", KEY, numbers(n), {}) for n in range(2)]
+    store.publish("s", parts, [], "made from this")
+    assert (store.live_key("s"), store.is_whole("s")) == ("made from this", True)
+    remove(parts[0].path)
+    assert (len(store.live("s")), store.is_whole("s")) == (1, False)
+
+
+def test_released_files_join_those_that_are_there(store):
+    """A part's files get the prefix, nothing else in the folder goes, and the part does."""
+    for run in ("r1", "r2"):
+        folder = store.scratch()
+        (folder / "added.gz").write_text(run)
+        part = store.commit("changes", "all", KEY, folder, {})
+        store.release(part, "changes", run)
+        assert not part.path.exists()
+    assert {p.name: p.read_text() for p in (store.root / "changes").iterdir()} == {
+        "r1.added.gz": "r1",
+        "r2.added.gz": "r2",
+    }
+
+
+def test_needed_part_that_is_gone_is_named(store):
+    """Asking for a part that must be there names it when it isn't."""
+    with pytest.raises(CorruptPartError, match=r"s part 00-0000\.0123456789abcdef is gone; build again$"):
+        store.need("s", "00-0000", KEY)

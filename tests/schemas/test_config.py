@@ -2,7 +2,7 @@
 
 import pytest
 
-from schemas.config import BuildConfig, TrainConfig
+from schemas.config import BuildConfig, SourceConfig, TrainConfig
 from schemas.errors import ConfigError
 
 TRAINING = 'encoder = "e"\ntrain = "t.json"\nontology = "o.toml"\nout = "m"\n'
@@ -147,3 +147,59 @@ def test_configuration_is_frozen():
 
     with pytest.raises(ValueError, match="frozen"):
         config.dataset = "other"
+
+
+@pytest.mark.parametrize("value", [0, 0.5, 0.9, 0.98])
+def test_near_duplicates_are_near(value):
+    """Similarities from one half on are taken, and 0 for none."""
+    assert BuildConfig.load(None, {"near_duplicates": value}).near_duplicates == value
+
+
+@pytest.mark.parametrize("value", [-0.1, 0.3, 0.99])
+def test_other_near_duplicates_are_refused(value):
+    """A similarity that would make most documents one another's duplicates, or that no band can find, is refused."""
+    with pytest.raises(ConfigError, match="near_duplicates"):
+        BuildConfig.load(None, {"near_duplicates": value})
+
+
+def test_mode_is_one_of_two():
+    """A mode that is not known is refused."""
+    assert BuildConfig.load(None, {}).mode == "snapshot"
+    with pytest.raises(ConfigError, match="mode"):
+        BuildConfig.load(None, {"mode": "update"})
+
+
+# Sources
+
+
+def test_how_sources_are_read_is_a_table_of_its_own(tmp_path):
+    """The table [source] and in it [source.fields] say how sources are read; it survives JSON, as jobs get it."""
+    text = '[source]\nclean = true\n[source.fields]\ntext = "body"\nmetadata = ["section"]\n'
+    config = BuildConfig.load(written(tmp_path, text), {})
+    assert (config.source.clean, config.source.fields.text, config.source.fields.metadata) == (
+        True,
+        "body",
+        ("section",),
+    )
+    assert SourceConfig.model_validate(config.source.model_dump(mode="json")) == config.source
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[source]\nclaen = true\n", "unknown key 'source.claen'"),
+        ('[source.fields]\nbody = "x"\n', "unknown key 'source.fields.body'"),
+        ('[source.fields]\ntext = ""\n', "source.fields.text: "),
+        (
+            '[source]\nencodings = ["cp1252", "hex"]\n',
+            "source.encodings: unknown encoding 'hex'; wanted a name such as ",
+        ),
+        ("[source]\nmax_ratio = 0\n", "source.max_ratio: "),
+    ],
+)
+def test_bad_source_settings_are_refused(tmp_path, text, message):
+    """What can't be right is refused with the whole name of its key."""
+    path = written(tmp_path, text)
+    with pytest.raises(ConfigError) as caught:
+        BuildConfig.load(path, {})
+    assert str(caught.value).startswith(f"{path}: {message}")

@@ -1,0 +1,205 @@
+"""Compressed files and archives as streams: nothing is written to disk, and what unpacks without end is cut off.
+
+a.jsonl                 one stream
+a.jsonl.gz, .zst, .bz2  one stream, unpacked while it is read
+a.zip                   a stream for each member of a known kind, in the archive's order, itself perhaps compressed
+"""
+
+from __future__ import annotations
+
+import io
+import stat
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines.decoding import StreamError
+from schemas.config import SourceConfig
+from schemas.errors import RecordError
+from schemas.text import storable
+
+ARCHIVE = "zip"
+_COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
+_FORMATS = {
+    ".txt": "text",
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".html": "html",
+    ".htm": "html",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".parquet": "parquet",
+    ".zip": ARCHIVE,
+}
+KNOWN = f"{', '.join(_FORMATS)}, all but .zip also with {', '.join(_COMPRESSIONS)}"
+# Other ways to compress a member (LZMA, for one) let the archive choose how much memory unpacking takes.
+_ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
+_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, ValueError, OverflowError)
+# Arrow drops what it has unpacked of a read that fails, so little is asked of it at a time.
+_ARROW_READ = 1 << 12
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A stream of one format.
+
+    Attributes:
+        name: the file's name, with `!path` for a member of an archive.
+        format: `text`, `markdown`, `html`, `jsonl`, `csv`, `tsv` or `parquet`.
+        is_seekable: whether the bytes can be read again.
+    """
+
+    name: str
+    format: str
+    bytes: io.BufferedReader
+    is_seekable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BadStream:
+    """A file or member that can't be opened."""
+
+    name: str
+    error: RecordError
+
+
+def kind_of(name: str) -> tuple[str, str]:
+    """The format and the compression that a file's name promises, whatever its case; both empty where it is unknown.
+
+    >>> kind_of("a/b.TXT"), kind_of("news.jsonl.gz"), kind_of("notes.gz"), kind_of("a.zip.gz")
+    (('text', ''), ('jsonl', 'gzip'), ('', ''), ('', ''))
+    """
+    path = PurePosixPath(name.lower())
+    compression = _COMPRESSIONS.get(path.suffix, "")
+    form = _FORMATS.get(path.with_suffix("").suffix if compression else path.suffix, "")
+    return ("", "") if not form or (compression and form == ARCHIVE) else (form, compression)
+
+
+def unpack(name: str, stream: io.BufferedReader, n_bytes: int, config: SourceConfig) -> Iterator[Stream | BadStream]:
+    """What is in a file: itself, or the members of an archive. A stream has to be read before the next is asked for.
+
+    Args:
+        name: the file's name, of a known kind.
+        stream: the file, which can be sought in.
+        n_bytes: the file's size, 0 where nobody knows.
+        config: the limits.
+    """
+    form, compression = kind_of(name)
+    budget = _Budget(n_bytes, config)
+    if form == ARCHIVE:
+        yield from _members(name, stream, budget)
+    elif compression:
+        yield Stream(name, form, io.BufferedReader(_decompress(stream, compression, budget)), False)
+    else:
+        yield Stream(name, form, stream, True)
+
+
+def _members(name: str, stream: Any, budget: _Budget) -> Iterator[Stream | BadStream]:
+    try:
+        archive = zipfile.ZipFile(stream)
+        members = [info for info in archive.infolist() if not info.is_dir() and kind_of(info.filename) != ("", "")]
+    except _ZIP_ERRORS as error:
+        yield BadStream(name, RecordError("bad_archive", _line(error)))
+        return
+    if not members:
+        yield BadStream(name, RecordError("empty", "no member of a known kind in the archive"))
+    for info in members:
+        place = f"{name}!{storable(info.filename)}"
+        try:
+            path = _safe_path(info)
+            place = f"{name}!{path}"
+            yield _open_member(archive, info, place, budget)
+        except RecordError as error:
+            yield BadStream(place, error)
+        if budget.is_spent:
+            return
+
+
+def _safe_path(info: zipfile.ZipInfo) -> str:
+    """A member's path, normalised. It is used as a name only, but an id must not look like a path elsewhere."""
+    parts = [part for part in storable(info.filename).replace("\\", "/").split("/") if part != "."]
+    is_link = stat.S_ISLNK(info.external_attr >> 16)
+    if is_link or parts[0] == "" or ".." in parts or parts[0][1:2] == ":":
+        raise RecordError("unsafe_path", "a link" if is_link else "wanted a path below the archive")
+    return "/".join(part for part in parts if part)
+
+
+def _open_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, place: str, budget: _Budget) -> Stream:
+    form, compression = kind_of(info.filename)
+    if form == ARCHIVE:
+        raise RecordError("too_deep", "an archive inside an archive; unpack the outer one")
+    if info.flag_bits & 1:
+        raise RecordError("bad_archive", "the member is encrypted")
+    if info.compress_type not in _ZIP_METHODS:
+        raise RecordError("bad_archive", f"compression method {info.compress_type}; wanted deflate, bzip2 or none")
+    try:
+        unpacked = _Unpacked(archive.open(info), budget)
+    except _ZIP_ERRORS as error:
+        raise RecordError("bad_archive", _line(error)) from None
+    if compression:
+        unpacked = _decompress(unpacked, compression, budget)
+    return Stream(place, form, io.BufferedReader(unpacked), False)
+
+
+def _decompress(stream: io.BufferedReader | _Unpacked, compression: str, budget: _Budget) -> _Unpacked:
+    # Arrow's readers and not zstandard's: those take a truncated file for a whole one (decision 0006).
+    inner = pa.CompressedInputStream(pa.PythonFile(stream, mode="r"), compression)
+    return _Unpacked(inner, budget, _ARROW_READ)
+
+
+class _Budget:
+    """How much a file may still unpack to, over all its members."""
+
+    def __init__(self, n_bytes: int, config: SourceConfig) -> None:
+        by_ratio = config.max_record_bytes + config.max_ratio * n_bytes
+        self._limit = min(config.max_unpacked_bytes, by_ratio) if n_bytes else config.max_unpacked_bytes
+        self._left = self._limit
+
+    @property
+    def is_spent(self) -> bool:
+        return self._left < 0
+
+    def spend(self, n_bytes: int) -> None:
+        """Counts bytes that came out.
+
+        Raises:
+            StreamError: they are more than the file may unpack to.
+        """
+        self._left -= n_bytes
+        if self._left < 0:
+            raise StreamError(
+                "zip_bomb", f"it unpacks to more than {self._limit} bytes; see max_ratio and max_unpacked_bytes"
+            )
+
+
+class _Unpacked(io.RawIOBase):
+    """What a decompressor gives: counted, and with its errors as StreamError."""
+
+    def __init__(self, inner: Any, budget: _Budget, max_read: int = 1 << 16) -> None:
+        self._inner = inner
+        self._budget = budget
+        self._max_read = max_read
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        try:
+            data = self._inner.read(min(len(buffer), self._max_read))
+        except _ZIP_ERRORS as error:
+            raise StreamError("bad_archive", _line(error)) from None
+        self._budget.spend(len(data))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]

@@ -1,0 +1,121 @@
+"""HTML and Markdown to plain text, with what they say of themselves."""
+
+from __future__ import annotations
+
+import codecs
+import logging
+import re
+from functools import lru_cache
+from typing import Any
+
+from pipelines.fields import Content
+from schemas.errors import RecordError
+from schemas.text import storable
+
+# trafilatura takes half a minute a megabyte at worst (nothing but paragraphs of one letter).
+MAX_HTML_BYTES = 8 << 20
+_DECLARED = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,40})""", re.IGNORECASE)
+# Python's names of encodings that pages are in; it has others that are none, such as `hex`.
+_LEGACY = re.compile(r"cp\d|iso8859-|koi8|gb|big5|euc_|shift_|mac-|tis-")
+# What browsers read when a page says the first: https://encoding.spec.whatwg.org
+_MEANT = {"iso8859-1": "cp1252", "ascii": "cp1252", "gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932"}
+# htmldate would take today for the latest date that a page can have, and a text must not depend on the day.
+_DATES = {"original_date": True, "extensive_search": False, "max_date": "2199-12-31"}
+_NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_FRONT_MATTER = re.compile(r"\A---[ \t]*\r?\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
+# The parser takes the square of these marks' number in a paragraph: 28 seconds for 200,000 brackets.
+_MAX_MARKS = 10_000
+_BLANK_LINE = re.compile(r"\n[ \t]*\r?\n")
+_TAG = re.compile(r"<!--.*?(?:-->|\Z)|<[^<>]*>", re.DOTALL)
+
+
+def declared_encoding(data: bytes) -> tuple[str, ...]:
+    """The encoding that the head of an HTML file names, if it is one of the world before UTF-8 that Python knows."""
+    match = _DECLARED.search(data[:2048])
+    try:
+        name = codecs.lookup(match[1].decode("ascii")).name if match else ""
+    except LookupError:
+        return ()
+    name = _MEANT.get(name, name)
+    return (name,) if _LEGACY.match(name) else ()
+
+
+def read_html(source: str) -> Content:
+    """The main text of a web page, without navigation, advertisements and comments.
+
+    Raises:
+        RecordError: `bad_html`: there is none.
+    """
+    try:
+        found = _trafilatura().bare_extraction(
+            storable(_NO_TEXT.sub(" ", source)),
+            include_comments=False,
+            with_metadata=True,
+            date_extraction_params=dict(_DATES),
+        )
+    except Exception as error:  # whatever a hostile page does to the parser costs that page alone
+        raise RecordError("bad_html", f"{type(error).__name__}: {error}"[:200]) from None
+    if found is None or not (found.text or "").strip():
+        raise RecordError("bad_html", "no main text found in the page")
+    said = {name: getattr(found, name, None) for name in ("author", "sitename", "url")}
+    metadata = {name: value for name, value in said.items() if value}
+    return Content(found.text, found.title or "", found.date or "", metadata)
+
+
+def read_markdown(source: str) -> Content:
+    """The text of a Markdown file, a paragraph a block; its title is the first heading of the first level.
+
+    A front matter between lines of `---` becomes metadata. Markup, HTML tags and link targets go; code stays. A file
+    with a paragraph of more than 10,000 brackets, asterisks and the like is taken as plain text.
+
+    Raises:
+        RecordError: `bad_markdown`: the parser broke on it.
+    """
+    front = _FRONT_MATTER.match(source)
+    body = source[front.end() :] if front else source
+    if any(sum(map(block.count, "[*_`<>")) > _MAX_MARKS for block in _BLANK_LINE.split(body)):
+        return Content(body)
+    try:
+        tokens = _markdown().parse(body)
+    except Exception as error:  # as above
+        raise RecordError("bad_markdown", f"{type(error).__name__}: {error}"[:200]) from None
+    blocks, title, opened = [], "", ""
+    for token in tokens:
+        if token.type == "inline":
+            blocks.append(_inline(token.children or []))
+            title = title or (blocks[-1] if opened == "h1" else "")
+        elif token.type in ("fence", "code_block"):
+            blocks.append(token.content)
+        elif token.type == "html_block":
+            blocks.append(_TAG.sub("", token.content))
+        opened = token.tag if token.type == "heading_open" else ""
+    text = "\n\n".join(block for block in map(str.strip, blocks) if block)
+    return Content(text, title, "", {"front_matter": front[1].strip()} if front else {})
+
+
+@lru_cache(maxsize=1)
+def _trafilatura() -> Any:
+    import trafilatura
+
+    for name in ("trafilatura", "htmldate", "courlan"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what is wrong with a page is in the rejects
+    return trafilatura
+
+
+@lru_cache(maxsize=1)
+def _markdown() -> Any:
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark", {"maxNesting": 100}).enable("table")
+
+
+def _inline(tokens: list[Any]) -> str:
+    pieces = []
+    for token in tokens:
+        if token.type in ("text", "code_inline", "text_special"):
+            pieces.append(token.content)
+        elif token.type in ("softbreak", "hardbreak"):
+            pieces.append("\n")
+        elif token.type == "image":
+            pieces.append(_inline(token.children or []))
+    return "".join(pieces)

@@ -1,0 +1,96 @@
+"""What makes a stage run again: its version, its settings, the model, the kind of device; nothing else."""
+
+import shutil
+
+import pytest
+
+from extractor.text import split_text
+from pipelines import extract
+from schemas.identity import fingerprint
+
+TEXT = (
+    'Mr. A. Byron (of Acme Corp.) said: "It won\'t do. No." She left\u2003at 5 p.m. on Jan. 3.\n\n'
+    "U.S. shares fell 1.5% - the 3rd fall; e.g. Initech's. \u201cWhy?\u201d he asked. http://a.b/c?d=1 x@y.org"
+)
+
+
+@pytest.fixture
+def built(build_here, tmp_path):
+    """A source of one document, and the folder it was built in."""
+    (tmp_path / "a.txt").write_text("Ada Byron worked for Acme Corp in Paris . Bob Stone lives in London .")
+    build_here(tmp_path / "a.txt", tmp_path / "out")
+    return tmp_path / "a.txt", tmp_path / "out"
+
+
+def what_ran(report):
+    """The sentences that met the model, and the stages that made a part."""
+    return report["model_calls"]["sentences"], [name for name, stage in report["stages"].items() if stage["n_done"]]
+
+
+def test_new_sentences_need_a_new_version():
+    """The rule: whoever changes how text is cut adds one to extract.VERSION, or old candidates would be taken for new.
+
+    Then the hash here changes too.
+    """
+    cut = [(s.begin, s.end, s.words, s.word_begins, s.word_ends) for s in split_text(TEXT)]
+    assert (extract.VERSION, fingerprint(cut)[:16]) == (3, "ebfcfe998727da0f")
+
+
+def test_candidates_hang_on_all_that_makes_them(monkeypatch):
+    """Model, kind of device, precision, floor and version each give another key."""
+    keys = [
+        extract.extract_key(*settings)
+        for settings in [
+            ("model", "cpu", "fp32", 0.1),
+            ("other", "cpu", "fp32", 0.1),
+            ("model", "cuda", "fp32", 0.1),
+            ("model", "cpu", "bf16", 0.1),
+            ("model", "cpu", "fp32", 0.2),
+        ]
+    ]
+    monkeypatch.setattr(extract, "VERSION", extract.VERSION + 1)
+    keys.append(extract.extract_key("model", "cpu", "fp32", 0.1))
+    assert len(set(keys)) == len(keys)
+
+
+def test_threshold_redoes_decode_and_later(built, build_here):
+    """A new threshold doesn't need the model."""
+    assert what_ran(build_here(*built, min_confidence=0.5)) == (0, ["decode", "aggregate", "export"])
+    assert what_ran(build_here(*built, min_confidence=0.5)) == (0, [])
+
+
+def test_ontology_redoes_decode_and_later(built, build_here, tiny_model, tmp_path):
+    """A new ontology doesn't need the model."""
+    text = (tiny_model / "ontology.toml").read_text().replace("works for", "is employed by")
+    (tmp_path / "own.toml").write_text(text)
+    ran = what_ran(build_here(*built, ontology=str(tmp_path / "own.toml")))
+    assert ran == (0, ["decode", "aggregate", "export"])
+
+
+def test_calibration_redoes_decode_and_later(built, build_here, tiny_model, tmp_path):
+    """A new calibration of the same weights doesn't need the model."""
+    model = shutil.copytree(tiny_model, tmp_path / "model")
+    (model / "calibration.json").write_text('{"entity": 2.0}')
+    sentences, stages = what_ran(build_here(*built, model=str(model)))
+    assert (sentences, stages[0]) == (0, "decode")
+
+
+@pytest.mark.parametrize("name", ["tokenizer_config.json", "model.safetensors"])
+def test_model_redoes_extract_and_later(built, build_here, tiny_model, tmp_path, name):
+    """Another tokenizer or other weights: every sentence meets the model again; the documents stay."""
+    model = shutil.copytree(tiny_model, tmp_path / "model")
+    if name.endswith(".json"):
+        (model / name).write_text((model / name).read_text() + "\n")
+    else:
+        data = bytearray((model / name).read_bytes())
+        data[-1] ^= 1
+        (model / name).write_bytes(bytes(data))
+    sentences, stages = what_ran(build_here(*built, model=str(model)))
+    assert (sentences, stages[0]) == (2, "extract")
+
+
+def test_stage_version_redoes_the_stage(built, build_here, monkeypatch):
+    """A stage that was programmed anew runs again, and those before it don't."""
+    monkeypatch.setattr(extract, "VERSION", extract.VERSION + 1)
+    sentences, stages = what_ran(build_here(*built))
+    assert (sentences, stages[0]) == (2, "extract")

@@ -1,0 +1,193 @@
+"""Whatever the history of edits: the build in the old folder equals, byte for byte, a build from nothing."""
+
+import gzip
+import json
+import random
+
+import pyarrow.dataset as ds
+import pyoxigraph
+import pytest
+
+from pipelines.changes import ADDED, REMOVED, UPDATE
+from pipelines.store import Store, remove
+
+SENTENCES = (
+    "Ada Byron worked for Acme Corp in Paris .",
+    "Bob Stone lives in London .",
+    "Carl May killed Dora Lane in Rome .",
+    "Initech hired Eve Moss .",
+    "The weather in Oslo was cold .",
+    "Grace Wood was shot by Henry Cole .",
+)
+N_EDITS = 4
+TABLES = ("documents", "mentions", "relations", "entities", "facts", "evidence", "rejects")
+
+
+class History:
+    """A source that is edited at random, by a seed."""
+
+    def __init__(self, folder, seed):
+        self.folder, self.random = folder, random.Random(seed)  # noqa: S311 - a repeatable choice of edits
+        self.settings = {"unit_bytes": 1024}
+        self.gone = {}
+        self.folder.mkdir()
+        for n in range(14):
+            self.write(n)
+
+    def write(self, n):
+        chosen = self.random.sample(SENTENCES, 2)
+        chosen.append(f"Report {self.random.randrange(10**6)} says so .")
+        (self.folder / f"{n}.txt").write_text(" ".join(chosen))
+
+    def edit(self):
+        """Some edits of every kind: a new one, a changed one, a removed one, one that comes back, copies, settings."""
+        names = sorted(path.name for path in self.folder.iterdir())
+        gone, changed, copied, near = self.random.sample(names, 4)
+        self.write(self.random.randrange(100, 1000))
+        if self.gone:
+            name, text = self.gone.popitem()
+            (self.folder / name).write_text(text)
+        self.gone[gone] = (self.folder / gone).read_text()
+        (self.folder / gone).unlink()
+        (self.folder / changed).write_text(f"{self.random.choice(SENTENCES)} It was report {changed} .")
+        text = (self.folder / copied).read_text()
+        (self.folder / f"{self.random.choice('05x')}-copy.txt").write_text(text)
+        (self.folder / f"{self.random.choice('05x')}-near.txt").write_text(f"{(self.folder / near).read_text()} Indeed")
+        self.settings["min_confidence"] = self.random.choice([0.4, 0.4, 0.95])
+        self.settings["near_duplicates"] = self.random.choice([0.0, 0.7])
+
+
+def quads(folder):
+    lines = gzip.decompress((folder / "graph" / "graph.nq.gz").read_bytes()).split(b"\n")
+    return {line for line in lines if line}
+
+
+def graph_files(folder):
+    return {path.name: path.read_bytes() for path in (folder / "graph").iterdir()}
+
+
+def rows(folder):
+    found = {}
+    for name in TABLES:
+        table = ds.dataset(folder / "tables" / name, format="parquet").to_table().to_pylist()
+        found[name] = sorted(json.dumps(row, sort_keys=True) for row in table)
+    return found
+
+
+def changed(folder, run):
+    """The lines of a run's two files and the text of its update; nothing where it left none."""
+    texts = []
+    for name in (ADDED, REMOVED, UPDATE):
+        path = folder / "changes" / f"{run}.{name}"
+        texts.append(gzip.decompress(path.read_bytes()) if path.exists() else b"")
+    added, removed = ({line for line in text.split(b"\n") if line} for text in texts[:2])
+    return added, removed, texts[2].decode()
+
+
+def as_quads(lines):
+    return set(pyoxigraph.parse(b"\n".join(lines), pyoxigraph.RdfFormat.N_QUADS))
+
+
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_any_history_equals_a_build_from_nothing(build_here, tmp_path, seed):
+    """After each of some random edits: graph files and tables as of a new build; changes lead from the old graph."""
+    history = History(tmp_path / "source", seed)
+    out, new = tmp_path / "out", tmp_path / "new"
+    build_here(history.folder, out, **history.settings)
+    seen_reasons = set()
+    for n in range(1, N_EDITS + 1):
+        before = quads(out)
+        history.edit()
+        report = build_here(history.folder, out, f"2026-01-0{n}T12:00:00Z", yes=True, **history.settings)
+        fresh = build_here(history.folder, new, **history.settings)
+        assert (graph_files(out), rows(out)) == (graph_files(new), rows(new))
+        assert (report["rejects"], fresh["graph"]["quads"]) == (fresh["rejects"], report["graph"]["quads"])
+        added, removed, update = changed(out, f"2026-01-0{n}T120000Z")
+        assert (before - removed) | added == quads(out)
+        assert (removed <= before, added & before) == (True, set())
+        counted = report["graph"]["added_quads"], report["graph"]["removed_quads"]
+        assert counted == (len(added), len(removed))
+        store = pyoxigraph.Store()
+        store.extend(as_quads(before))
+        store.update(update)
+        assert set(store) == as_quads(quads(out))
+        seen_reasons |= set(report["rejects"])
+        remove(new)
+    assert seen_reasons >= {"duplicate"}
+
+
+@pytest.fixture
+def grown(build_here, tmp_path):
+    """A build of one document, and a second document that was not built yet: the source, the folder, the quads."""
+    source, out = tmp_path / "source", tmp_path / "out"
+    source.mkdir()
+    (source / "a.txt").write_text(SENTENCES[0])
+    build_here(source, out)
+    (source / "b.txt").write_text(SENTENCES[1])
+    return source, out, quads(out)
+
+
+def run_names(out):
+    return {path.name[:17] for path in (out / "changes").glob("*")}
+
+
+def quads_of_parts(out):
+    """The quads of the graph that is live, though DIR/graph may not show it yet."""
+    [part] = Store(out).live("graph")
+    return {line for line in gzip.decompress((part.path / "graph.nq.gz").read_bytes()).split(b"\n") if line}
+
+
+@pytest.mark.parametrize("edit", [False, True])
+def test_changes_of_a_run_that_died_late_are_not_lost(build_here, grown, monkeypatch, edit):
+    """A run that dies just after its graph went live leaves its changes to the next run, whatever that one builds."""
+    source, out, before = grown
+
+    def die(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "publish_files", die)
+        with pytest.raises(KeyboardInterrupt):
+            build_here(source, out, "2026-01-02T00:00:00Z")
+    assert run_names(out) == set()
+    died_with = quads_of_parts(out)
+    if edit:
+        (source / "c.txt").write_text(SENTENCES[2])
+    build_here(source, out, "2026-01-03T00:00:00Z")
+    added, removed, _ = changed(out, "2026-01-02T000000Z")
+    assert (before - removed) | added == died_with
+    more_added, more_removed, _ = changed(out, "2026-01-03T000000Z")
+    assert ((died_with - more_removed) | more_added, bool(more_added)) == (quads(out), edit)
+    assert list((out / "parts" / "changes").glob("*/")) == []
+
+
+def test_changes_of_a_run_that_died_early_go(build_here, grown, monkeypatch):
+    """A run that dies before its graph is live changed nothing; the next one compares with the graph that is there."""
+    source, out, before = grown
+    publish = Store.publish
+
+    def die_before_the_graph(store, stage, *arguments):
+        if stage == "graph":
+            raise KeyboardInterrupt
+        publish(store, stage, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "publish", die_before_the_graph)
+        with pytest.raises(KeyboardInterrupt):
+            build_here(source, out, "2026-01-02T00:00:00Z")
+    assert quads(out) == before
+    assert list((out / "parts" / "changes").glob("*/")) != []
+    (source / "b.txt").unlink()
+    graph = build_here(source, out, "2026-01-03T00:00:00Z", yes=True)["graph"]
+    assert (graph["added_quads"], graph["removed_quads"], quads(out)) == (0, 0, before)
+    assert (run_names(out), list((out / "parts" / "changes").glob("*/"))) == (set(), [])
+
+
+def test_deleted_member_costs_the_changes_alone(build_here, grown):
+    """Where a part of the old graph is gone its changes can't be known; the new graph is made all the same."""
+    source, out, _ = grown
+    [member] = (out / "parts" / "export").glob("doc-*")
+    remove(member)
+    graph = build_here(source, out, "2026-01-02T00:00:00Z")["graph"]
+    assert (graph["added_quads"], graph["removed_quads"], run_names(out)) == (None, None, set())
+    assert graph["quads"] == len(quads(out))
