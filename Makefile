@@ -7,7 +7,7 @@ TORCH_INDEX ?=
 INDEX_OPTION := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX),)
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test test-all test-faults lint bench clean
+.PHONY: setup demo test test-all test-faults lint bench bench-engine clean
 
 setup: $(STAMP)
 
@@ -39,6 +39,9 @@ lint: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks.speed
+
+bench-engine: setup
+	$(BIN)/python -m benchmarks.engine
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -34,10 +34,16 @@ def main() -> None:
         changes = experiment.get("set", {})
         for seed in experiment.get("seeds", [base.seed]):
             config = TrainConfig.model_validate(base.model_dump() | changes | {"seed": seed})
-            key = fingerprint(config.model_dump(mode="json", exclude={"out", "threads", "dev_every", "card"}))
+            key = experiment_key(config)
             if key not in done:
                 append_row(run(experiment["name"], changes, config, key))
     write_page(read_rows())
+
+
+def experiment_key(config: TrainConfig) -> str:
+    """Fingerprint of what decides the scores; keys at their defaults are left out, so that new keys change none."""
+    said = config.model_dump(mode="json", exclude_defaults=True, exclude={"out", "threads", "dev_every", "card"})
+    return fingerprint(said)
 
 
 def run(name: str, changes: dict[str, Any], config: TrainConfig, key: str) -> dict[str, Any]:

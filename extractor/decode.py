@@ -88,14 +88,15 @@ def _choose_relations(
     mention_of: dict[int, int],
     columns: dict[int, int],
 ) -> list[DecodedRelation]:
-    if not ontology.relations:
+    if not ontology.relations or not mention_of:
         return []
     best: dict[tuple[int, int, int], tuple[float, int, int]] = {}
     confident = candidates.pair_prob.astype(np.float64)[:, None] * candidates.relation_prob
-    for i in np.flatnonzero((confident >= least_R).any(axis=1)).tolist():
+    is_mention = np.zeros(len(candidates.spans), bool)
+    is_mention[list(mention_of)] = True
+    is_sure = (confident >= least_R).any(axis=1) & is_mention[candidates.pairs].all(axis=1)
+    for i in np.flatnonzero(is_sure).tolist():
         head, tail = candidates.pairs[i].tolist()
-        if head not in mention_of or tail not in mention_of:
-            continue
         allowed = ontology.allowed[columns[head]][columns[tail]]
         for column in np.flatnonzero((confident[i] >= least_R) & allowed).tolist():
             key = (min(head, tail), max(head, tail), column)

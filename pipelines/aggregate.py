@@ -1,202 +1,150 @@
-"""Aggregate: mentions and relations to entities, facts and evidence; each partition of the hash is reduced alone."""
+"""Aggregate: entities, facts and evidence, a partition of the hash at a time, from the slices that combine cut.
+
+A partition's fingerprint is that of its slices, so one in which nothing changed keeps its part.
+"""
 
 from __future__ import annotations
 
 import math
-import uuid
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
+import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 
-from pipelines.job import Descriptor, Request, exchange, write_receipt
+from pipelines.combine import KINDS, buckets, slice_name
+from pipelines.job import Descriptor, Request, each_task, write_receipt
 from pipelines.store import Part, Store
-from schemas.identity import bucket, fingerprint, unit_name, unit_of
-from schemas.records import Entity, Evidence, Fact, Mention, Relation
-from schemas.tables import from_table, to_table
+from schemas.identity import fingerprint, unit_name
+from schemas.tables import SCHEMAS
 
-VERSION = 1
-MAX_BITS = 8  # a partition is a whole number of the graph's 256 buckets
-_MENTIONS_A_PARTITION = 100_000
-
-# What crosses the exchange: one row an entity's surface form and unit, and one row a relation.
-_SURFACES = pa.schema(
-    [
-        pa.field("entity_id", pa.string(), nullable=False),
-        pa.field("type", pa.string(), nullable=False),
-        pa.field("text", pa.string(), nullable=False),
-        pa.field("n_mentions", pa.int64(), nullable=False),
-        pa.field("confidence", pa.float64(), nullable=False),
-    ]
-)
-_DOCUMENT_COUNTS = pa.schema(
-    [
-        pa.field("entity_id", pa.string(), nullable=False),
-        pa.field("n_documents", pa.int64(), nullable=False),
-    ]
-)
+VERSION = 2
+_COMBINED = {
+    "entities": pa.schema(
+        [
+            ("entity_id", pa.string()),
+            ("type", pa.string()),
+            ("n_documents", pa.int64()),
+            ("confidence", pa.float64()),
+        ]
+    ),
+    "surfaces": pa.schema([("entity_id", pa.string()), ("text", pa.string()), ("n_mentions", pa.int64())]),
+    "relations": SCHEMAS["relations"],
+}
 
 
-def partition_bits(decoded: Sequence[Part]) -> int:
-    """How many bits of the hash make partitions of about 100,000 mentions."""
-    n_partitions = max(1, -(-sum(part.rows("mentions") for part in decoded) // _MENTIONS_A_PARTITION))
-    return min(MAX_BITS, (n_partitions - 1).bit_length())
+def plan(store: Store, combined: Sequence[Part], n_bits: int) -> tuple[list[Part], list[Descriptor]]:
+    """The partitions that are there already, and tasks for those whose slices changed."""
+    done, tasks = [], []
+    for number in range(1 << n_bits):
+        names = [f"{slice_name(kind, number)}.parquet" for kind in KINDS]
+        slices = [
+            [(name, part.files[name]["sha256"]) for name in names if name in part.files]
+            for part in sorted(combined, key=lambda part: part.unit)
+        ]
+        unit, key = unit_name(n_bits, number), fingerprint({"version": VERSION, "slices": slices})
+        if found := store.find("aggregate", unit, key):
+            done.append(found)
+        else:
+            tasks.append({"unit": unit, "number": number, "fingerprint": key})
+    return done, tasks
 
 
-def partitions(n_bits: int) -> list[str]:
-    """The names of the partitions."""
-    return [unit_name(n_bits, number) for number in range(1 << n_bits)]
-
-
-def plan(decoded: Sequence[Part]) -> tuple[str, list[Descriptor]]:
-    """The fingerprint of the whole result and the job's tasks, one a unit."""
-    key = fingerprint({"version": VERSION, "decoded": sorted((part.unit, part.fingerprint) for part in decoded)})
-    return key, [{"unit": part.unit, "decoded": part.fingerprint} for part in decoded]
-
-
-def scatter(task: Descriptor, root: str, n_bits: int, folder: str) -> Iterator[tuple[str, str]]:
-    """Combines a unit's mentions, and spills them and its relations by partition; yields (partition, spill)."""
-    part = Store(Path(root)).find("decode", task["unit"], task["decoded"])
-    if part is None:
-        raise FileNotFoundError(f"decode part {task['unit']} of {root} is gone")
-    surfaces, documents = combine_mentions(from_table("mentions", part.read("mentions")))
-    kinds: dict[str, tuple[pa.Schema, Iterable[Any]]] = {
-        "surfaces": (_SURFACES, surfaces),
-        "documents": (_DOCUMENT_COUNTS, documents),
-    }
-    spilled: dict[int, dict[str, pa.Table]] = defaultdict(dict)
-    for name, (schema, rows) in kinds.items():
-        for number, mine in _by_partition(rows, lambda row: row[0], n_bits).items():
-            spilled[number][name] = _rows(schema, mine)
-    relations = from_table("relations", part.read("relations"))
-    for number, mine in _by_partition(relations, lambda r: r.fact_id, n_bits).items():
-        spilled[number]["relations"] = to_table("relations", mine)
-    for number, tables in sorted(spilled.items()):
-        path = Path(folder) / uuid.uuid4().hex
-        path.mkdir(parents=True)
-        for name, table in tables.items():
-            pq.write_table(table, path / f"{name}.parquet")
-        yield unit_name(n_bits, number), str(path)
-
-
-def _by_partition(rows: Iterable[Any], key: Callable[[Any], str], n_bits: int) -> dict[int, list[Any]]:
-    partitions: dict[int, list[Any]] = defaultdict(list)
-    for row in rows:
-        partitions[unit_of(key(row), n_bits)].append(row)
-    return partitions
-
-
-def _rows(schema: pa.Schema, rows: Iterable[tuple]) -> pa.Table:
-    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
-    return pa.Table.from_arrays([pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)], schema=schema)
-
-
-def combine_mentions(
-    mentions: Iterable[Mention],
-) -> tuple[list[tuple[str, str, str, int, float]], list[tuple[str, int]]]:
-    """Rows of surface forms (entity, type, text, mentions, best confidence) and of documents an entity is met in."""
-    surfaces: dict[tuple[str, str, str], tuple[int, float]] = {}
-    documents: dict[str, set[str]] = defaultdict(set)
-    for m in mentions:
-        key = (m.entity_id, m.type, m.text)
-        n, best = surfaces.get(key, (0, 0.0))
-        surfaces[key] = (n + 1, max(best, m.confidence))
-        documents[m.entity_id].add(m.doc_id)
-    return (
-        [(*key, *value) for key, value in sorted(surfaces.items())],
-        [(key, len(ids)) for key, ids in sorted(documents.items())],
-    )
-
-
-def gather(element: tuple[str, Iterable[str]], root: str, scratch: str, key: str) -> None:
+class AggregateFn(beam.DoFn):
     """Reduces a partition and commits its part."""
-    partition, spills = element
-    paths = [Path(path) for path in spills if path]
-    entities = reduce_entities(_read(paths, "surfaces"), _read(paths, "documents"))
-    relations = [Relation(**row) for row in _read(paths, "relations")]
-    facts, evidence = reduce_facts(relations)
-    tables = {
-        "entities": to_table("entities", entities),
-        "facts": to_table("facts", facts),
-        "evidence": to_table("evidence", evidence),
+
+    def __init__(self, root: str, scratch: str, settings: dict[str, Any]) -> None:
+        self.root, self.scratch, self.combined = root, scratch, settings["combined"]
+
+    def process(self, task: Descriptor) -> Iterator[str]:
+        """Does one task; yields its unit."""
+        store = Store(Path(self.root))
+        parts = [store.need("combine", unit, key) for unit, key in self.combined]
+        entities, surfaces, relations = (_gather(parts, kind, task["number"]) for kind in KINDS)
+        tables = {"entities": reduce_entities(entities, surfaces)}
+        tables["facts"], tables["evidence"] = reduce_facts(relations)
+        store.commit("aggregate", task["unit"], task["fingerprint"], tables, {})
+        write_receipt(self.scratch, task["unit"], {"fingerprint": task["fingerprint"]})
+        yield task["unit"]
+
+
+def _gather(parts: Sequence[Part], kind: str, number: int) -> pa.Table:
+    name = slice_name(kind, number)
+    slices = [part.read(name).cast(_COMBINED[kind]) for part in parts if f"{name}.parquet" in part.files]
+    return pa.concat_tables([_COMBINED[kind].empty_table(), *slices])
+
+
+def reduce_entities(entities: pa.Table, surfaces: pa.Table) -> pa.Table:
+    """Entities in bucket order. The label is the commonest surface form, of equally common ones the smallest."""
+    merged = entities.group_by("entity_id").aggregate([("type", "min"), ("n_documents", "sum"), ("confidence", "max")])
+    merged = merged.sort_by("entity_id")
+    forms = surfaces.group_by(["entity_id", "text"]).aggregate([("n_mentions", "sum")])
+    forms = forms.sort_by([("entity_id", "ascending"), ("n_mentions_sum", "descending"), ("text", "ascending")])
+    first_E = _starts(forms["entity_id"])
+    columns = {
+        "entity_id": merged["entity_id"],
+        "type": merged["type_min"],
+        "label": forms["text"].take(pa.array(first_E)),
+        "n_mentions": pa.array(_sums(forms["n_mentions_sum"].to_numpy(), first_E), pa.int64()),
+        "n_documents": merged["n_documents_sum"],
+        "confidence": merged["confidence_max"],
     }
-    part = Store(Path(root)).commit("aggregate", partition, key, tables, {})
-    write_receipt(scratch, partition, {"fingerprint": part.fingerprint})
+    return _in_bucket_order(_table("entities", columns), "entity_id")
 
 
-def _read(paths: Sequence[Path], name: str) -> list[dict[str, Any]]:
-    files = [path / f"{name}.parquet" for path in paths]
-    return [row for file in files if file.is_file() for row in pq.read_table(file).to_pylist()]
-
-
-def reduce_entities(surfaces: list[dict[str, Any]], documents: list[dict[str, Any]]) -> list[Entity]:
-    """Entities from their surface forms, in bucket order. The label is the commonest form, of equals the smallest."""
-    forms: dict[str, Counter[str]] = defaultdict(Counter)
-    best: dict[str, tuple[str, float]] = {}
-    for row in surfaces:
-        key = row["entity_id"]
-        forms[key][row["text"]] += row["n_mentions"]
-        best[key] = (row["type"], max(row["confidence"], best.get(key, ("", 0.0))[1]))
-    n_documents: Counter[str] = Counter()
-    for row in documents:
-        n_documents[row["entity_id"]] += row["n_documents"]
-    return [
-        Entity(key, best[key][0], _label(forms[key]), forms[key].total(), n_documents[key], best[key][1])
-        for key in sorted(forms, key=_bucket_order)
-    ]
-
-
-def _label(forms: Counter[str]) -> str:
-    return min(forms, key=lambda text: (-forms[text], text))
-
-
-def _bucket_order(identifier: str) -> tuple[int, str]:
-    return bucket(identifier), identifier
-
-
-def reduce_facts(relations: Sequence[Relation]) -> tuple[list[Fact], list[Evidence]]:
+def reduce_facts(relations: pa.Table) -> tuple[pa.Table, pa.Table]:
     """Facts with their evidence, both in bucket order; a fact's evidence by document and offsets.
 
     Confidence is the noisy-or of the evidence: one minus the product of one minus each confidence, in the evidence's
     order, so that the same evidence gives the same bits.
     """
-    support: dict[str, list[Relation]] = defaultdict(list)
-    for relation in relations:
-        support[relation.fact_id].append(relation)
-    facts: list[Fact] = []
-    evidence: list[Evidence] = []
-    for key in sorted(support, key=_bucket_order):
-        found = sorted(support[key], key=lambda r: (r.doc_id, r.head_begin, r.tail_begin, r.statement_id))
-        confidence = round(1.0 - math.prod(1.0 - r.confidence for r in found), 6)
-        first = found[0]
-        n_documents = len({r.doc_id for r in found})
-        facts.append(Fact(key, first.head_entity, first.type, first.tail_entity, confidence, len(found), n_documents))
-        evidence.extend(
-            Evidence(
-                key,
-                r.statement_id,
-                r.doc_id,
-                *(r.sentence_begin, r.sentence_end),
-                *(r.head_begin, r.head_end, r.tail_begin, r.tail_end),
-                r.confidence,
-            )
-            for r in found
-        )
-    return facts, evidence
+    order = ("fact_id", "doc_id", "head_begin", "tail_begin", "statement_id")
+    found = _in_bucket_order(relations.sort_by([(name, "ascending") for name in order]), "fact_id")
+    first_F = _starts(found["fact_id"])
+    doubts = (1.0 - found["confidence"].to_numpy()).tolist()
+    bounds = [*first_F.tolist(), len(doubts)]
+    confidences = [round(1.0 - math.prod(doubts[begin:end]), 6) for begin, end in pairwise(bounds)]
+    is_first_N = np.zeros(len(doubts), np.int64)
+    is_first_N[first_F] = is_first_N[_starts(found["doc_id"])] = 1
+    heads = found.take(pa.array(first_F))
+    facts = {
+        "fact_id": heads["fact_id"],
+        "head": heads["head_entity"],
+        "relation": heads["type"],
+        "tail": heads["tail_entity"],
+        "confidence": pa.array(confidences, pa.float64()),
+        "n_evidence": pa.array(np.diff(bounds), pa.int64()),
+        "n_documents": pa.array(_sums(is_first_N, first_F), pa.int64()),
+    }
+    return _table("facts", facts), _table("evidence", {name: found[name] for name in SCHEMAS["evidence"].names})
+
+
+def _table(name: str, columns: dict[str, Any]) -> pa.Table:
+    return pa.Table.from_arrays([columns[f.name] for f in SCHEMAS[name]], schema=SCHEMAS[name]).combine_chunks()
+
+
+def _in_bucket_order(table: pa.Table, key: str) -> pa.Table:
+    return table.take(pa.array(np.argsort(buckets(table[key]), kind="stable")))
+
+
+def _starts(column: pa.ChunkedArray) -> np.ndarray:
+    """The rows at which a value differs from the one before."""
+    values = column.combine_chunks()
+    if not len(values):
+        return np.zeros(0, np.int64)
+    differs = pc.not_equal(values[1:], values[:-1]).to_numpy(zero_copy_only=False)
+    return np.concatenate(([0], np.flatnonzero(differs) + 1))
+
+
+def _sums(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """The sums of the runs that begin at `starts`."""
+    return np.add.reduceat(values, starts) if len(starts) else np.zeros(0, np.int64)
 
 
 def build(pipeline: beam.Pipeline, request: Request) -> None:
-    """The job's graph: combine and spill by partition, then reduce each partition."""
-    n_bits = request.settings["n_bits"]
-    exchange(
-        pipeline,
-        request.tasks,
-        partitions(n_bits),
-        scatter=partial(scatter, root=request.root, n_bits=n_bits, folder=f"{request.scratch}/spills"),
-        gather=partial(gather, root=request.root, scratch=request.scratch, key=request.settings["key"]),
-    )
+    """The job's graph: each partition by itself."""
+    each_task(pipeline, request.tasks, AggregateFn(request.root, request.scratch, request.settings))

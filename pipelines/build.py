@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 import schemas
 from extractor.calibration import load_calibration
-from pipelines import aggregate, changes, decode, export, extract, ingest
+from pipelines import aggregate, changes, combine, decode, export, extract, ingest
 from pipelines.job import Descriptor, Request, read_receipts
 from pipelines.maintenance import verify
 from pipelines.sources import find_files
@@ -179,14 +179,14 @@ class Build:
         self.store.publish("decode", self.parts["decode"], ["mentions", "relations"])
 
     def _aggregate(self, report: StageReport) -> None:
-        n_bits = aggregate.partition_bits(self.parts["decode"])
-        key, tasks = aggregate.plan(self.parts["decode"])
-        units = aggregate.partitions(n_bits)
-        done = [part for unit in units if (part := self.store.find("aggregate", unit, key))]
-        receipts = {}
-        if len(done) < len(units):
-            done = []
-            receipts = self._run("aggregate", tasks, {"n_bits": n_bits, "key": key}, len(units), report)
+        n_bits = combine.partition_bits(self.parts["decode"])
+        done, tasks = combine.plan(self.store, self.parts["decode"], n_bits)
+        receipts = self._run("combine", tasks, {"n_bits": n_bits}, len(tasks), report) if tasks else {}
+        self._finish_units("combine", done, receipts, report)
+        self.store.publish("combine", self.parts["combine"], [])
+        done, tasks = aggregate.plan(self.store, self.parts["combine"], n_bits)
+        settings = {"combined": [(part.unit, part.fingerprint) for part in self.parts["combine"]]}
+        receipts = self._run("aggregate", tasks, settings, len(tasks), report) if tasks else {}
         self._finish_units("aggregate", done, receipts, report)
         self.store.publish("aggregate", self.parts["aggregate"], ["entities", "facts", "evidence"])
 

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 import apache_beam as beam
 
 from pipelines.job import Descriptor, Request, each_task, write_receipt
-from pipelines.networks import build_network, write_graphml, write_node_link
+from pipelines.networks import edges, nodes, write_graphml, write_node_link
 from pipelines.ontology_ttl import ontology_turtle
 from pipelines.rdf import document_quads, entity_quads, fact_quads, provenance_quads
 from pipelines.store import Part, Store
@@ -29,11 +29,11 @@ from schemas.ontology import parse_ontology
 from schemas.records import Document, Entity, Evidence, Fact, Mention, Relation
 from schemas.tables import from_table
 
-VERSION = 1
+VERSION = 2
 GRAPH_UNIT = "all"
 _MEMBER = "quads.nq.gz"
 _LINES_A_WRITE = 4096
-_BYTES_A_STEP = 1 << 18
+_BYTES_A_STEP = 1 << 16  # deflate makes at most 1032 times as many of them
 
 
 def plan(
@@ -94,29 +94,17 @@ def member_lines(store: Store, task: Descriptor) -> Iterator[str]:
         made = {key: str(value) for key, value in settings["configuration"].items()}
         yield from provenance_quads(ns, settings["run_key"], settings["model_name"], settings["model"], made)
     elif kind == "kg":
-        part = _need(store, "aggregate", unit, inputs[0])
-        yield from _kg_lines(
-            ns,
-            from_table("entities", part.read("entities")),
-            from_table("facts", part.read("facts")),
-            from_table("evidence", part.read("evidence")),
-        )
+        part = store.need("aggregate", unit, inputs[0])
+        yield from _kg_lines(ns, *(_records(part, name) for name in ("entities", "facts", "evidence")))
     else:
-        ingested, decoded = _need(store, "ingest", unit, inputs[0]), _need(store, "decode", unit, inputs[1])
+        ingested, decoded = store.need("ingest", unit, inputs[0]), store.need("decode", unit, inputs[1])
         yield from _document_lines(
             ns,
-            from_table("documents", ingested.read("documents")),
-            from_table("mentions", decoded.read("mentions")),
-            from_table("relations", decoded.read("relations")),
+            _records(ingested, "documents"),
+            _records(decoded, "mentions"),
+            _records(decoded, "relations"),
             settings["run_key"],
         )
-
-
-def _need(store: Store, stage: str, unit: str, key: str) -> Part:
-    part = store.find(stage, unit, key)
-    if part is None:
-        raise FileNotFoundError(f"{stage} part {unit} of {store.root} is gone")
-    return part
 
 
 def _kg_lines(
@@ -131,9 +119,9 @@ def _kg_lines(
         buckets[bucket(entity.entity_id)][0].append(entity)
     for fact in facts:
         buckets[bucket(fact.fact_id)][1].append(fact)
-    for _, (nodes, edges) in sorted(buckets.items()):
-        yield from chain.from_iterable(entity_quads(ns, node) for node in nodes)
-        yield from chain.from_iterable(fact_quads(ns, edge, behind[edge.fact_id]) for edge in edges)
+    for _, (named, stated) in sorted(buckets.items()):
+        yield from chain.from_iterable(entity_quads(ns, entity) for entity in named)
+        yield from chain.from_iterable(fact_quads(ns, fact, behind[fact.fact_id]) for fact in stated)
 
 
 def _document_lines(
@@ -170,7 +158,7 @@ def write_member(path: Path, lines: Iterable[str]) -> dict[str, int]:
 def assemble(request: Request, units: Iterable[str]) -> None:
     """Makes the graph folder out of members and tables, and commits it as one part."""
     store, settings = Store(Path(request.root)), request.settings
-    members = [_need(store, "export", unit, key) for unit, key in settings["members"]]
+    members = [store.need("export", unit, key) for unit, key in settings["members"]]
     folder = store.scratch()
     n_quads = sum(member.counts["quads"] for member in members)
     ontology = ontology_turtle(namespace(settings), parse_ontology(settings["ontology"], ""))
@@ -203,21 +191,19 @@ def chain_members(members: Iterable[Part], out: BinaryIO) -> str:
 
 
 def _write_networks(store: Store, settings: dict[str, Any], folder: Path) -> None:
-    parts = [_need(store, "aggregate", unit, key) for unit, key in settings["aggregated"]]
-    behind: dict[str, list[Evidence]] = defaultdict(list)
-    for part in parts:
-        for evidence in from_table("evidence", part.read("evidence")):
-            behind[evidence.fact_id].append(evidence)
-    graph = build_network(
-        namespace(settings),
-        chain.from_iterable(from_table("entities", part.read("entities")) for part in parts),
-        chain.from_iterable(from_table("facts", part.read("facts")) for part in parts),
-        behind,
-    )
-    if "graphml" in settings["formats"]:
-        write_graphml(graph, folder / "graph.graphml.gz")
-    if "json" in settings["formats"]:
-        write_node_link(graph, folder / "graph.json.gz")
+    """Writes the files for NetworkX, a partition at a time."""
+    ns = namespace(settings)
+    parts = [store.need("aggregate", unit, key) for unit, key in settings["aggregated"]]
+    for name, write in (("graphml", write_graphml), ("json", write_node_link)):
+        if name in settings["formats"]:
+            each_node = (nodes(ns, _records(part, "entities")) for part in parts)
+            each_edge = (edges(ns, _records(part, "facts"), _records(part, "evidence")) for part in parts)
+            write(chain.from_iterable(each_node), chain.from_iterable(each_edge), folder / f"graph.{name}.gz")
+
+
+def _records(part: Part, name: str) -> Iterator[Any]:
+    """The records of a part's table, which is read when the first one is wanted."""
+    yield from from_table(name, part.read(name))
 
 
 def build(pipeline: beam.Pipeline, request: Request) -> None:

@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -71,18 +72,20 @@ def plan(
 
     With `retry_rejects` a part with rejects counts as not there, and only its good documents are reused.
     """
-    before = [part for part in store.live("extract") if part.counts["key"] == key]
-    made: dict[str, Part] = {}
+    before = {part.unit: part for part in store.live("extract") if part.counts["key"] == key}
+    made: dict[tuple[str, str], Part] = {}
     for part in store.committed("extract"):
         if not (retry_rejects and part.counts["rejected"]):
-            made.setdefault(part.counts["wanted"], part)
+            made.setdefault((part.unit, part.counts["wanted"]), part)
     done, tasks = [], []
     for part in ingested:
         wanted = fingerprint({"key": key, "documents": part.fingerprint})
-        if found := made.get(wanted):
+        if found := made.get((part.unit, wanted)):
             done.append(found)
             continue
-        reusable = [(p.unit, p.fingerprint) for p in before if units_overlap(p.unit, part.unit)]
+        # The units of one result don't overlap: where the same unit is among them, no other one does.
+        near = [before[part.unit]] if part.unit in before else before.values()
+        reusable = [(p.unit, p.fingerprint) for p in near if units_overlap(p.unit, part.unit)]
         tasks.append({"unit": part.unit, "documents": part.fingerprint, "wanted": wanted, "before": reusable})
     return done, tasks
 
@@ -282,18 +285,30 @@ def sentence_row(doc_id: str, number: int, sentence: Any, candidates: Candidates
 def sentence_candidates(table: pa.Table, n_types: tuple[int, int]) -> Iterable[tuple[dict[str, Any], Candidates]]:
     """The rows of a sentences table, each with its candidates; `n_types` are the model's entity and relation types."""
     n_entity, n_relation = n_types
-    for row in table.to_pylist():
+    lists = [_lists(table[name]) for name in _LIST_COLUMNS]
+    rows = table.drop_columns(_LIST_COLUMNS).to_pylist()
+    for row, spans, entity, entity_type, pairs, pair, relation in zip(rows, *lists, strict=True):
         yield (
             row,
             Candidates(
-                np.array(row["spans"], np.int32).reshape(-1, 2),
-                np.array(row["entity_prob"], np.float32),
-                np.array(row["type_prob"], np.float32).reshape(-1, n_entity),
-                np.array(row["pairs"], np.int32).reshape(-1, 2),
-                np.array(row["pair_prob"], np.float32),
-                np.array(row["relation_prob"], np.float32).reshape(-1, n_relation),
+                spans.reshape(-1, 2),
+                entity,
+                entity_type.reshape(-1, n_entity),
+                pairs.reshape(-1, 2),
+                pair,
+                relation.reshape(-1, n_relation),
             ),
         )
+
+
+_LIST_COLUMNS = [field.name for field in SENTENCES if pa.types.is_list(field.type)]
+
+
+def _lists(column: pa.ChunkedArray) -> list[np.ndarray]:
+    """The lists of a column as views of one array."""
+    lists = column.combine_chunks()
+    values, bounds = lists.values.to_numpy(), lists.offsets.to_numpy()
+    return [values[begin:end] for begin, end in pairwise(bounds.tolist())]
 
 
 @lru_cache(maxsize=1)

@@ -16,7 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines import aggregate, decode, export, extract, ingest
+from pipelines import aggregate, combine, decode, export, extract, ingest
 from pipelines.build import STAGES, Build, check_build, check_vanishing
 from pipelines.duplicates import KEYS, Loser, band_keys, find_losers, key_rows, n_bands_and_rows, signature, worst
 from pipelines.sources import SourceFile, find_files, read_records
@@ -185,10 +185,10 @@ def _stages(build: Build, scan: Scan, same: list[Part], n_bits: int, is_read: bo
     aggregated: list[Part] = []
     n_partitions = max(1, len(store.live("aggregate")))
     if len(decoded) == n_units:
-        key, _ = aggregate.plan(decoded)
-        units = aggregate.partitions(aggregate.partition_bits(decoded))
-        aggregated = [part for unit in units if (part := store.find("aggregate", unit, key))]
-        n_partitions = len(units)
+        bits = combine.partition_bits(decoded)
+        combined, missing = combine.plan(store, decoded, bits)
+        aggregated = [] if missing else aggregate.plan(store, combined, bits)[0]
+        n_partitions = 1 << bits
     members, _, _ = export.plan(store, same, decoded, aggregated, build.export_settings)
     n_documents = len(scan.documents)
     return {

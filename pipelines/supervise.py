@@ -24,7 +24,6 @@ from schemas.errors import WorkerError
 WAYS = 8
 MAX_DEATHS = 2  # in a row, without a work unit or a suspect gained
 MAX_FAULTY = 3  # documents in a row, without a call of the model that went well
-_JOBS_BY_UNIT = frozenset({"extract", "decode", "export"})  # a task's receipt has the task's unit
 
 
 def supervise(
@@ -66,9 +65,8 @@ def supervise(
                 raise WorkerError(f"{request.job}: {error}, {n_deaths} times in a row at the same place") from None
             on_note(f"{request.job}: {error}; it is started again")
         remove(scratch / "spills")
-        if request.job in _JOBS_BY_UNIT:
-            done = read_receipts(scratch)
-            tasks = [task for task in request.tasks if task["unit"] not in done]
+        done = read_receipts(scratch)  # a task that has a unit has a receipt of that name
+        tasks = [task for task in request.tasks if task.get("unit") not in done]
 
 
 class Suspects:

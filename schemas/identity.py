@@ -120,6 +120,17 @@ def units_overlap(a: str, b: str) -> bool:
     return number_a >> (bits_a - bits) == number_b >> (bits_b - bits)
 
 
+def enclosing_unit(name: str, n_bits: int) -> str:
+    """The unit of at most `n_bits` bits that a unit lies in.
+
+    >>> enclosing_unit("03-0005", 1), enclosing_unit("03-0005", 8)
+    ('01-0001', '03-0005')
+    """
+    bits, number = _unit(name)
+    fewer = min(bits, n_bits)
+    return unit_name(fewer, number >> (bits - fewer))
+
+
 def _unit(name: str) -> tuple[int, int]:
     bits, number = name.split("-")
     return int(bits), int(number, 16)

@@ -17,7 +17,7 @@ def corpus(tmp_path):
     """Writes documents of known good text, some with a word that does something to the model; returns the file."""
 
     def corpus(words, name="corpus.jsonl", n=8):
-        lines = [{"id": f"d{i}", "text": f"{words.get(i, '')} {GOOD}"} for i in range(n)]
+        lines = [{"id": f"d{i}", "text": f"{words.get(i, '')} {GOOD} Letter {i} ."} for i in range(n)]
         (tmp_path / name).write_text("".join(json.dumps(line) + "\n" for line in lines))
         return tmp_path / name
 

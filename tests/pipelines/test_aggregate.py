@@ -1,11 +1,16 @@
 """Aggregate: mentions and relations to entities, facts and evidence, on a real Beam runner."""
 
+import json
+from dataclasses import asdict
+
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines import aggregate
-from schemas.identity import entity_id, fact_id, statement_id, unit_name, unit_of
+from pipelines import aggregate, combine
+from pipelines.store import Part, Store, remove
+from schemas.identity import entity_id, fact_id, fingerprint, statement_id, unit_name, unit_of
 from schemas.records import Entity, Evidence, Fact, Mention, Relation
 from schemas.tables import from_table, to_table
 
@@ -53,35 +58,59 @@ UNITS = {
 }
 
 
+def commit_units(store, units):
+    """Decode's parts of the units; equal content has an equal fingerprint, as decode's has."""
+    return [
+        store.commit(
+            "decode",
+            unit,
+            fingerprint([[asdict(row) for row in rows] for rows in (m, r)]),
+            {"mentions": to_table("mentions", m), "relations": to_table("relations", r)},
+            {},
+        )
+        for unit, (m, r) in units.items()
+    ]
+
+
 @pytest.fixture
-def run_aggregate(run, store):
+def aggregate_parts(run, store):
+    """Combines and aggregates units; returns the partitions' parts, and which groups and partitions were made."""
+
+    def aggregate_parts(units, n_bits=0):
+        done, tasks = combine.plan(store, commit_units(store, units), n_bits)
+        groups = run(store, "combine", tasks, {"n_bits": n_bits})
+        made = [store.find("combine", unit, receipt["fingerprint"]) for unit, receipt in groups.items()]
+        combined = sorted([*done, *made], key=lambda part: part.unit)
+        done, tasks = aggregate.plan(store, combined, n_bits)
+        settings = {"combined": [(part.unit, part.fingerprint) for part in combined]}
+        partitions = run(store, "aggregate", tasks, settings)
+        made = [store.find("aggregate", unit, receipt["fingerprint"]) for unit, receipt in partitions.items()]
+        parts = sorted([*done, *made], key=lambda part: part.unit)
+        return parts, sorted(groups), sorted(partitions)
+
+    return aggregate_parts
+
+
+@pytest.fixture
+def run_aggregate(aggregate_parts):
     """Aggregates units of mentions and relations; returns the tables' records in the order of the partitions."""
 
     def run_aggregate(units, n_bits=0):
-        decoded = [
-            store.commit(
-                "decode",
-                unit,
-                "cd" * 32,
-                {"mentions": to_table("mentions", m), "relations": to_table("relations", r)},
-                {},
-            )
-            for unit, (m, r) in units.items()
-        ]
-        key, tasks = aggregate.plan(decoded)
-        key = f"{n_bits}{key[1:]}"  # so that every cutting makes parts of its own
-        receipts = run(store, "aggregate", tasks, {"n_bits": n_bits, "key": key})
-        assert sorted(receipts) == [f"{n_bits:02d}-000{number}" for number in range(1 << n_bits)]
-        parts = [store.find("aggregate", unit, key) for unit in sorted(receipts)]
+        parts, _, _ = aggregate_parts(units, n_bits)
+        assert [part.unit for part in parts] == [unit_name(n_bits, number) for number in range(1 << n_bits)]
         for part in parts:
             ids = [*part.read("entities")["entity_id"].to_pylist(), *part.read("facts")["fact_id"].to_pylist()]
             assert {unit_name(n_bits, unit_of(name, n_bits)) for name in ids} <= {part.unit}
-        return {
-            name: [row for part in parts for row in from_table(name, part.read(name))]
-            for name in ("entities", "facts", "evidence")
-        }
+        return records(parts)
 
     return run_aggregate
+
+
+def records(parts):
+    return {
+        name: [row for part in parts for row in from_table(name, part.read(name))]
+        for name in ("entities", "facts", "evidence")
+    }
 
 
 def test_mentions_become_entities(run_aggregate):
@@ -131,23 +160,97 @@ def test_partition_without_rows_is_a_part(run_aggregate):
 
 def test_nothing_found_is_one_partition(store):
     """No mentions are no reason for a second partition."""
-    empty = {"mentions": to_table("mentions", []), "relations": to_table("relations", [])}
-    part = store.commit("decode", "00-0000", "cd" * 32, empty, {})
-    assert (aggregate.partition_bits([part]), aggregate.partitions(0)) == (0, ["00-0000"])
+    assert combine.partition_bits(commit_units(store, {"00-0000": ([], [])})) == 0
+
+
+def document(doc_id, n):
+    """The mentions and the relation of one document about two names of its own and one that all share."""
+    mentions = [mention(doc_id, 0, f"Name {n}"), mention(doc_id, 20, f"Other {n}"), mention(doc_id, 50, "Everyone")]
+    return mentions, [relation(doc_id, mentions[0], mentions[1], 0.5 + n / 100)]
+
+
+def units_of(documents):
+    """Four units of documents by the hash of their ids."""
+    units = {unit_name(2, number): ([], []) for number in range(4)}
+    for doc_id, n in sorted(documents.items()):
+        for rows, new in zip(units[unit_name(2, unit_of(doc_id, 2))], document(doc_id, n), strict=True):
+            rows.extend(new)
+    return units
+
+
+def test_edit_redoes_its_group_and_the_partitions_that_it_touches(aggregate_parts):
+    """An edited document costs one group of units; a partition keeps its part unless its own rows changed."""
+    documents = {f"d{n}": n for n in range(12)}
+    before, groups, partitions = aggregate_parts(units_of(documents), n_bits=4)
+    assert (len(groups), len(partitions)) == (4, 16)
+    after, groups, partitions = aggregate_parts(units_of(documents | {"d3": 90}), n_bits=4)
+    assert groups == [unit_name(2, unit_of("d3", 2))]
+    rows = [row for n in (3, 90) for rows in document("d3", n) for row in rows]
+    ids = {getattr(row, "fact_id", None) or row.entity_id for row in rows} - {entity_id("Everyone", "Org")}
+    assert partitions == sorted({unit_name(4, unit_of(name, 4)) for name in ids})
+    assert [part for part in after if part.unit not in partitions] == [
+        part for part in before if part.unit not in partitions
+    ]
+
+
+def test_partition_reads_its_own_slices_alone(run, store, aggregate_parts):
+    """A partition is reduced although every other partition's slices are gone: it never holds more than its own."""
+    whole, _, _ = aggregate_parts(units_of({f"d{n}": n for n in range(12)}), n_bits=4)
+    combined = [
+        store.need("combine", manifest["unit"], manifest["fingerprint"])
+        for manifest in (json.loads(path.read_text()) for path in sorted(store.root.glob("parts/combine/*/man*")))
+    ]
+    _, tasks = aggregate.plan(Store(store.root / "nowhere"), combined, 4)
+    for path in store.root.glob("parts/combine/*/*.parquet"):
+        if not path.stem.endswith(f"-{tasks[5]['number']:02x}"):
+            path.unlink()
+    remove(store.root / "parts" / "aggregate")
+    settings = {"combined": [(part.unit, part.fingerprint) for part in combined]}
+    assert list(run(store, "aggregate", [tasks[5]], settings)) == [whole[5].unit]
+    assert store.need("aggregate", whole[5].unit, tasks[5]["fingerprint"]).files == whole[5].files
+
+
+def test_history_changes_nothing(store, aggregate_parts):
+    """After an edit and its undoing, and from nothing, the partitions' files are the same bytes."""
+    documents = {f"d{n}": n for n in range(12)}
+    first, _, _ = aggregate_parts(units_of(documents), n_bits=2)
+    edited, _, _ = aggregate_parts(units_of(documents | {"d3": 90}), n_bits=2)
+    undone, groups, partitions = aggregate_parts(units_of(documents), n_bits=2)
+    assert (undone, groups, partitions) == (first, [], [])
+    remove(store.root / "parts")
+    again, _, _ = aggregate_parts(units_of(documents | {"d3": 90}), n_bits=2)
+    assert [part.files for part in again] == [part.files for part in edited]
+    assert [part.files for part in again] != [part.files for part in first]
+
+
+@pytest.mark.parametrize("n_bits", [1, 4])
+def test_groups_are_no_more_than_units_or_partitions(store, n_bits):
+    """Units are combined in groups, so that slices are few; fewer units than partitions stay as they are."""
+    decoded = commit_units(store, units_of({"d1": 1}))
+    done, tasks = combine.plan(store, decoded, n_bits)
+    assert (done, [task["unit"] for task in tasks]) == (
+        [],
+        [unit_name(min(2, n_bits), number) for number in range(1 << min(2, n_bits))],
+    )
+    assert [unit for task in tasks for unit, _ in task["decoded"]] == [part.unit for part in decoded]
+
+
+@pytest.mark.parametrize(("n_mentions", "n_bits"), [(100_000, 0), (100_001, 1), (1_600_000, 4), (10**9, 8)])
+def test_partitions_grow_with_the_mentions(n_mentions, n_bits):
+    """A partition holds about 100,000 mentions, until there are 256 of them."""
+    part = Part("decode", "00-0000", "", None, {}, {"mentions.parquet": {"rows": n_mentions}})
+    assert combine.partition_bits([part]) == n_bits
 
 
 # Functions
 
 
 def aggregated(units):
-    """Entities, facts and evidence of units, by the functions that the job calls."""
-    surfaces, counts = [], []
-    for mentions, _ in units:
-        found = aggregate.combine_mentions(mentions)
-        surfaces += [dict(zip(("entity_id", "type", "text", "n_mentions", "confidence"), row)) for row in found[0]]  # noqa: B905
-        counts += [dict(zip(("entity_id", "n_documents"), row)) for row in found[1]]  # noqa: B905
-    relations = [relation for _, found in units for relation in found]
-    return aggregate.reduce_entities(surfaces, counts), *aggregate.reduce_facts(relations)
+    """Entities, facts and evidence of units, by the functions that the jobs call."""
+    found = [combine.combine_mentions(to_table("mentions", mentions)) for mentions, _ in units]
+    entities, surfaces = (pa.concat_tables(tables) for tables in zip(*found, strict=True))
+    relations = to_table("relations", [relation for _, rows in units for relation in rows])
+    return aggregate.reduce_entities(entities, surfaces), *aggregate.reduce_facts(relations)
 
 
 @given(data=st.data(), order=st.permutations(range(12)))
@@ -176,13 +279,16 @@ def test_order_changes_nothing(data, order):
     [
         (["Acme", "ACME", "acme"], "ACME"),
         (["Acme", "ACME", "acme", "acme"], "acme"),
+        (["Żarz", "zarz", "Zarz", "😀", "￮"], "Zarz"),
     ],
 )
 def test_label_is_the_commonest_form(forms, expected):
     """The commonest surface form is the label; of equally common ones the smallest by code points."""
-    rows = [{"entity_id": "x", "type": "Org", "text": text, "n_mentions": 1, "confidence": 0.5} for text in forms]
-    [entity] = aggregate.reduce_entities(rows, [{"entity_id": "x", "n_documents": 1}])
-    assert entity.label == expected
+    rows = [{"entity_id": "x", "text": text, "n_mentions": 1} for text in forms]
+    entity = {"entity_id": "x", "type": "Org", "n_documents": 1, "confidence": 0.5}
+    table = aggregate.reduce_entities(pa.Table.from_pylist([entity]), pa.Table.from_pylist(rows))
+    [found] = from_table("entities", table)
+    assert (found.label, found.n_mentions) == (expected, len(forms))
 
 
 @pytest.mark.parametrize(
@@ -191,13 +297,14 @@ def test_label_is_the_commonest_form(forms, expected):
 )
 def test_confidence_is_noisy_or(confidences, expected):
     """Worked by hand."""
-    facts, _ = aggregate.reduce_facts([works_for("d", 50 * i, c) for i, c in enumerate(confidences)])
-    assert [fact.confidence for fact in facts] == [expected]
+    relations = to_table("relations", [works_for("d", 50 * i, c) for i, c in enumerate(confidences)])
+    facts, _ = aggregate.reduce_facts(relations)
+    assert facts["confidence"].to_pylist() == [expected]
 
 
 def test_plan_depends_on_units_and_not_on_their_order(store):
-    """The result's fingerprint is that of the set of decoded parts."""
-    tables = {"mentions": to_table("mentions", []), "relations": to_table("relations", [])}
-    a, b, c = (store.commit("decode", f"02-000{n}", "cd" * 32, tables, {}) for n in range(3))
-    assert aggregate.plan([a, b])[0] == aggregate.plan([b, a])[0]
-    assert aggregate.plan([a, b])[0] != aggregate.plan([a, b, c])[0]
+    """A group's fingerprint is that of the set of its decoded parts."""
+    parts = commit_units(store, {unit_name(2, n): ([], []) for n in range(4)})
+    [task] = combine.plan(store, parts, 0)[1]
+    assert combine.plan(store, parts[::-1], 0)[1] == [task]
+    assert combine.plan(store, parts[:3], 0)[1][0]["fingerprint"] != task["fingerprint"]

@@ -129,6 +129,14 @@ def test_finished_unit_is_not_planned_again(store, run_extract):
     assert ([part.unit for part in done], tasks) == (["00-0000"], [])
 
 
+def test_empty_units_are_not_taken_for_one_another(store, run_extract):
+    """Units without a document have equal fingerprints; each has a part of its own."""
+    units = [commit(store, [], "01-0000"), commit(store, [], "01-0001")]
+    run_extract(*units)
+    done, tasks = extract.plan(store, units, KEY)
+    assert ([part.unit for part in done], tasks) == (["01-0000", "01-0001"], [])
+
+
 def test_only_a_changed_document_meets_the_model(store, run_extract):
     """Of three documents in a unit, the two that kept their text are reused row by row."""
 

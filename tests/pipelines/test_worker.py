@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from pipelines import ingest
 from pipelines.job import Request, read_receipts
+from pipelines.sources import SourceFile
 from pipelines.worker import Worker, _describe, check_runner
+from schemas.config import BuildConfig
 from schemas.errors import ConfigError, CorruptPartError, KgmillError, WorkerError
 from schemas.tables import to_table
 
@@ -26,8 +29,8 @@ worker.run(Path(sys.argv[1]), lambda elapsed_s: print(worker._child.pid, flush=T
 
 def ingest_request(store, path):
     """A job that reads one text file."""
-    tasks = [{"first": 0, "files": [{"path": str(path), "name": "a.txt", "n_bytes": 3}]}]
-    return Request("ingest", str(store.root), str(store.scratch()), tasks, {"n_bits": 0}).save()
+    tasks, settings = ingest.plan([SourceFile(str(path), "a.txt", 3)], store.live("ingest"), BuildConfig())
+    return Request("ingest", str(store.root), str(store.scratch()), tasks, settings).save()
 
 
 @pytest.fixture

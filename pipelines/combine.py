@@ -1,0 +1,114 @@
+"""Combine: the mentions and relations of a group of units to small rows, cut by the partition that they belong to.
+
+A part has up to three tables a partition, `KIND-NUMBER`; their checksums say which partitions a change has touched.
+There are about as many groups as partitions, so that the number of slices stays small beside the rows in them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+
+from pipelines.job import Descriptor, Request, each_task, write_receipt
+from pipelines.store import Part, Store
+from schemas.identity import bucket, enclosing_unit, fingerprint
+
+VERSION = 1
+MAX_BITS = 8  # a partition is a whole number of the graph's 256 buckets
+KINDS = ("entities", "surfaces", "relations")
+_KEYS = ("entity_id", "entity_id", "fact_id")
+_MENTIONS_A_PARTITION = 100_000
+_MENTION_COLUMNS = ["entity_id", "type", "text", "confidence", "doc_id"]
+
+
+def partition_bits(decoded: Sequence[Part]) -> int:
+    """How many bits of the hash make partitions of about 100,000 mentions."""
+    n_partitions = max(1, -(-sum(part.rows("mentions") for part in decoded) // _MENTIONS_A_PARTITION))
+    return min(MAX_BITS, (n_partitions - 1).bit_length())
+
+
+def plan(store: Store, decoded: Sequence[Part], n_bits: int) -> tuple[list[Part], list[Descriptor]]:
+    """The parts that are there already, and tasks for the groups that have none."""
+    groups: dict[str, list[Part]] = defaultdict(list)
+    for part in sorted(decoded, key=lambda part: part.unit):
+        groups[enclosing_unit(part.unit, n_bits)].append(part)
+    done, tasks = [], []
+    for unit, parts in groups.items():
+        inputs = [[part.unit, part.fingerprint] for part in parts]
+        key = fingerprint({"version": VERSION, "n_bits": n_bits, "decoded": inputs})
+        if found := store.find("combine", unit, key):
+            done.append(found)
+        else:
+            tasks.append({"unit": unit, "fingerprint": key, "decoded": inputs})
+    return done, tasks
+
+
+def slice_name(kind: str, number: int) -> str:
+    """The table that holds a partition's rows of one kind."""
+    return f"{kind}-{number:02x}"
+
+
+class CombineFn(beam.DoFn):
+    """Combines a group of units and commits its part."""
+
+    def __init__(self, root: str, scratch: str, settings: dict[str, Any]) -> None:
+        self.root, self.scratch, self.n_bits = root, scratch, settings["n_bits"]
+
+    def process(self, task: Descriptor) -> Iterator[str]:
+        """Does one task; yields its unit."""
+        store = Store(Path(self.root))
+        parts = [store.need("decode", unit, key) for unit, key in task["decoded"]]
+        mentions = pa.concat_tables(part.read("mentions", _MENTION_COLUMNS) for part in parts)
+        relations = pa.concat_tables(part.read("relations") for part in parts)
+        slices = {
+            slice_name(kind, number): rows
+            for kind, key, table in zip(KINDS, _KEYS, (*combine_mentions(mentions), relations), strict=True)
+            for number, rows in cut(table, key, self.n_bits)
+        }
+        store.commit("combine", task["unit"], task["fingerprint"], slices, {})
+        write_receipt(self.scratch, task["unit"], {"fingerprint": task["fingerprint"]})
+        yield task["unit"]
+
+
+def combine_mentions(mentions: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """One row an entity (type, documents, best confidence), and one a surface form of it (mentions), by id."""
+    entities = mentions.group_by("entity_id").aggregate(
+        [("type", "min"), ("doc_id", "count_distinct"), ("confidence", "max")]
+    )
+    surfaces = mentions.group_by(["entity_id", "text"]).aggregate([("doc_id", "count")])
+    return (
+        entities.rename_columns(["entity_id", "type", "n_documents", "confidence"]).sort_by("entity_id"),
+        surfaces.rename_columns(["entity_id", "text", "n_mentions"]).sort_by(
+            [("entity_id", "ascending"), ("text", "ascending")]
+        ),
+    )
+
+
+def cut(table: pa.Table, key: str, n_bits: int) -> Iterator[tuple[int, pa.Table]]:
+    """The rows of each partition that has any, in their order."""
+    number_N = buckets(table[key]) >> (8 - n_bits)
+    order_N = np.argsort(number_N, kind="stable")
+    table, number_N = table.take(pa.array(order_N)), number_N[order_N]
+    numbers, begins = np.unique(number_N, return_index=True)
+    bounds = pairwise([*begins.tolist(), len(number_N)])
+    for number, (begin, end) in zip(numbers, bounds, strict=True):
+        yield int(number), table.slice(begin, end - begin).combine_chunks()
+
+
+def buckets(identifiers: pa.ChunkedArray) -> np.ndarray:
+    """The bucket of each identifier; one that is repeated is hashed once."""
+    encoded = identifiers.combine_chunks().dictionary_encode()
+    known = np.array([bucket(identifier) for identifier in encoded.dictionary.to_pylist()], np.int64)
+    return known[encoded.indices.to_numpy()]
+
+
+def build(pipeline: beam.Pipeline, request: Request) -> None:
+    """The job's graph: each group by itself."""
+    each_task(pipeline, request.tasks, CombineFn(request.root, request.scratch, request.settings))
