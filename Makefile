@@ -7,7 +7,7 @@ TORCH_INDEX ?=
 INDEX_OPTION := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX),)
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test test-all lint bench bench-engine clean
+.PHONY: setup demo test test-all test-faults lint bench bench-engine clean
 
 setup: $(STAMP)
 
@@ -26,7 +26,10 @@ test: setup
 	$(BIN)/python -m pytest
 
 test-all: setup
-	$(BIN)/python -m pytest -m 'slow or not slow'
+	$(BIN)/python -m pytest -m 'not faults'
+
+test-faults: setup
+	$(BIN)/python -m pytest -m faults tests/faults
 
 lint: setup
 	$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -13,32 +14,32 @@ from prefect.logging import get_run_logger
 from flows.summary import best_facts, ledger_rows
 from pipelines.build import STAGES, Build, open_build
 from schemas.config import BuildConfig
-from schemas.errors import WorkerError
-
-N_RETRIES = 2
+from schemas.errors import KgmillError
 
 
-def _is_worth_a_retry(task: Any, run: Any, state: Any) -> bool:
-    """A worker that died may be started again; what is wrong with the input stays wrong."""
-    try:
-        state.result()
-    except WorkerError:
+class _NoTraceback(logging.Filter):
+    """Leaves Prefect's traceback out where the error is one of our own: its one line says all."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and isinstance(record.exc_info[1], KgmillError):
+            record.exc_info, record.exc_text = None, None
         return True
-    except Exception:
-        return False
-    return False
+
+
+for _name in ("prefect.flow_runs", "prefect.task_runs"):
+    logging.getLogger(_name).addFilter(_NoTraceback())
 
 
 @task(
     task_run_name="{stage}",
-    retries=N_RETRIES,
-    retry_delay_seconds=1,
-    retry_condition_fn=_is_worth_a_retry,
     cache_policy=NO_CACHE,
     persist_result=False,
 )
 def run_stage(build: Build, stage: str) -> dict[str, Any]:
-    """One stage. Its commit is idempotent and its manifests are the commit log, so Prefect caches and keeps nothing."""
+    """One stage. Its commit is idempotent and its manifests are the commit log, so Prefect caches and keeps nothing.
+
+    Nor does it retry: a worker that dies is started again within the stage, and what is wrong stays wrong.
+    """
     report = build.run_stage(stage)
     get_run_logger().info(
         "%s: %d work units made, %d reused, %.1f s", stage, report.n_done, report.n_reused, report.seconds
@@ -72,6 +73,7 @@ def build_knowledge_graph(
         beam_options=tuple(beam_options or ()),
         yes=yes,
         on_progress=lambda stage, done, total: logger.info("%s: %d of %d", stage, done, total),
+        on_note=logger.warning,
     ) as build:
         for stage in STAGES:
             run_stage(build, stage)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -18,11 +19,25 @@ _STAGES = ("ingest", "extract", "decode", "aggregate", "export")
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Runs the command line; ends the process with the contract's exit code."""
+    signal.signal(signal.SIGTERM, _terminate)
     sys.exit(run(sys.argv[1:] if argv is None else argv))
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came: what runs is left in order, as with Ctrl-C."""
+
+
+def _terminate(number: int, frame: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the end has begun; it takes seconds, and a second one spoils it
+    raise Terminated("stopped by SIGTERM")
+
+
 def run(argv: Sequence[str]) -> int:
-    """Runs a command line; returns the exit code: 0 done, 1 failed, 2 wrong, 3 too many rejects."""
+    """Runs a command line; returns the exit code: 0 done, 1 failed, 2 wrong, 3 too many rejects, 130, 143 stopped."""
+    for argument in argv:
+        if (shown := argument.encode(errors="backslashreplace").decode()) != argument:
+            print(f"kgmill: {shown}: not UTF-8; give a name that is", file=sys.stderr)
+            return 2
     args, beam_options = list(argv), []
     if "--" in args:
         cut = args.index("--")
@@ -41,9 +56,9 @@ def run(argv: Sequence[str]) -> int:
     except OSError as error:
         print(f"kgmill: {error.filename or 'system'}: {error.strerror or error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("kgmill: stopped; the next run goes on from the last committed work unit", file=sys.stderr)
-        return 130
+        return 143 if isinstance(stop, Terminated) else 130
 
 
 def parser() -> argparse.ArgumentParser:
@@ -70,6 +85,10 @@ def parser() -> argparse.ArgumentParser:
     when.add_argument("--cron", metavar="EXPR", help="such as '0 3 * * *'")
     when.add_argument("--every", metavar="SECONDS", type=float)
 
+    gc = _command(commands, "gc", "remove what dead runs left in an output folder", "graph:gc")
+    gc.add_argument("dir", metavar="DIR")
+    gc.add_argument("--keep-runs", metavar="N", type=_count, help="keep the newest N run.json and changes (all)")
+    gc.add_argument("--dry-run", action="store_true", help="only say what would go")
     query = _command(commands, "query", "ask a finished graph in SPARQL", "graph:query")
     query.add_argument("dir", metavar="DIR")
     query.add_argument("sparql", metavar="SPARQL", help="the query, or @FILE to read it from a file")
@@ -137,8 +156,17 @@ def _build_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--dataset", metavar="NAME")
     command.add_argument("--formats", metavar="nq,graphml,json", type=lambda text: tuple(text.split(",")))
     command.add_argument("--max-reject-ratio", metavar="R", type=float)
+    command.add_argument(
+        "--retry-rejects", action="store_true", default=None, help="try documents again that the model broke on"
+    )
     command.add_argument("--runner", default="FnApiRunner", help="Beam runner; its options follow after --")
     command.add_argument("--workers", metavar="N", type=int, default=0, help="CPU threads that predict (default: all)")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of runs")
+    return int(text)
 
 
 def _model_options(command: argparse.ArgumentParser) -> None:

@@ -12,14 +12,13 @@ from typing import Any
 
 from flows.progress import Progress
 from schemas.config import BuildConfig
-from schemas.errors import ConfigError, SourceError, TooManyRejectsError, WorkerError
+from schemas.errors import ConfigError, SourceError, TooManyRejectsError
 
 _OPTIONS = (
     *("model", "ontology", "device", "precision", "min_confidence", "base_iri", "dataset", "formats"),
-    *("max_reject_ratio", "mode"),
+    *("max_reject_ratio", "mode", "retry_rejects"),
 )
 _NO_FAULTS = ("duplicate", "near_duplicate")  # rejects that say nothing about the quality of the sources
-_ATTEMPTS = 3
 
 
 def build(options: Namespace) -> None:
@@ -46,24 +45,19 @@ def _build_directly(options: Namespace, config: BuildConfig) -> dict[str, Any]:
     with (
         Progress(" units") as progress,
         open_build(
-            tuple(options.sources), Path(options.out), config, **_how(options), on_progress=progress.update
+            *(tuple(options.sources), Path(options.out), config),
+            **_how(options),
+            on_progress=progress.update,
+            on_note=_note,
         ) as run,
     ):
         for stage in STAGES:
-            _with_retries(run, stage)
+            run.run_stage(stage)
         return run.finish()
 
 
-def _with_retries(run: Any, stage: str) -> None:
-    for attempt in range(1, _ATTEMPTS + 1):
-        try:
-            run.run_stage(stage)
-        except WorkerError as error:
-            if attempt == _ATTEMPTS:
-                raise
-            print(f"{stage}: {error}; trying again ({attempt} of {_ATTEMPTS - 1})", file=sys.stderr)
-        else:
-            return
+def _note(line: str) -> None:
+    print(line, file=sys.stderr)
 
 
 def _build_with_prefect(options: Namespace, config: BuildConfig) -> dict[str, Any]:
@@ -94,18 +88,23 @@ def plan(options: Namespace) -> None:
 
 def stage(options: Namespace) -> None:
     """`kgmill ingest|extract|decode|aggregate|export`: one stage, on what the stages before it left."""
-    from pipelines.build import STAGES, open_build
+    from pipelines.build import STAGES, check_finished, open_build
+    from pipelines.store import Store
 
     config = _config(options)
+    check_finished(Store(Path(options.out).resolve()), STAGES[: STAGES.index(options.stage)])
     with (
         Progress(" units") as progress,
         open_build(
-            tuple(options.sources), Path(options.out), config, **_how(options), on_progress=progress.update
+            *(tuple(options.sources), Path(options.out), config),
+            **_how(options),
+            on_progress=progress.update,
+            on_note=_note,
         ) as run,
     ):
         for before in STAGES[: STAGES.index(options.stage)]:
             run.recall(before)
-        _with_retries(run, options.stage)
+        run.run_stage(options.stage)
         if options.stage == STAGES[-1]:
             run.finish()  # run.json has to promise the bytes of the new graph
         report = run.reports[options.stage]
@@ -138,6 +137,19 @@ def schedule(options: Namespace) -> None:
     }
     when = {"cron": options.cron} if options.cron else {"interval": options.every}
     build_knowledge_graph.serve(name=f"kgmill-{config.dataset}", parameters=parameters, limit=1, **when)
+
+
+def gc(options: Namespace) -> None:
+    """`kgmill gc`."""
+    from pipelines.maintenance import collect
+    from pipelines.store import Store
+
+    freed = collect(Store(Path(options.dir).resolve()), options.keep_runs, dry_run=options.dry_run)
+    total = [sum(column) for column in zip(*freed.values(), strict=True)]
+    title = "would be removed" if options.dry_run else "removed"
+    print(f"{title:<26}{'number':>8}{'bytes':>16}")
+    for kind, (number, n_bytes) in [*freed.items(), ("total", total)]:
+        print(f"{kind:<26}{number:>8,}{n_bytes:>16,}")
 
 
 def query(options: Namespace) -> None:

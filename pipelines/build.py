@@ -6,11 +6,12 @@ import json
 import os
 import platform
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import chain, count
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -22,12 +23,22 @@ import schemas
 from extractor.calibration import load_calibration
 from pipelines import aggregate, changes, combine, decode, export, extract, ingest
 from pipelines.job import Descriptor, Request, read_receipts
+from pipelines.maintenance import verify
 from pipelines.sources import find_files
 from pipelines.store import Part, Store, remove, write_json
+from pipelines.supervise import supervise
 from pipelines.vocabulary import Namespace
 from pipelines.worker import Worker, check_runner
 from schemas.config import BuildConfig
-from schemas.errors import KgmillError, OntologyError, OutputError, UsageError, VanishError
+from schemas.errors import (
+    DISK_HINTS,
+    DiskError,
+    KgmillError,
+    OntologyError,
+    OutputError,
+    UsageError,
+    VanishError,
+)
 from schemas.identity import fingerprint
 from schemas.modelfolder import find_model, model_fingerprint
 from schemas.ontology import Ontology, load_ontology
@@ -35,6 +46,7 @@ from schemas.ontology import Ontology, load_ontology
 MAX_VANISHING = 0.2  # of the live documents, without --yes
 STAGES = ("ingest", "extract", "decode", "aggregate", "export")
 Progress = Callable[[str, int, int], None]
+Note = Callable[[str], None]
 
 
 @dataclass
@@ -78,6 +90,7 @@ class Build:
     beam_options: tuple[str, ...] = ()
     yes: bool = False
     on_progress: Progress = lambda stage, done, total: None
+    on_note: Note = lambda line: None
     started: str = ""
     parts: dict[str, list[Part]] = field(default_factory=dict)
     reports: dict[str, StageReport] = field(default_factory=dict)
@@ -101,9 +114,8 @@ class Build:
         Raises:
             OutputError: that stage never finished here.
         """
+        check_finished(self.store, [stage])
         self.parts[stage] = self.store.live(stage)
-        if not self.parts[stage]:
-            raise OutputError(f"{self.store.root}: no finished {stage} here; run kgmill {stage} first")
 
     def _ingest(self, report: StageReport) -> None:
         files = find_files(self.sources)
@@ -134,7 +146,8 @@ class Build:
         return key == self.store.live_key("ingest") and self.store.is_whole("ingest")
 
     def _extract(self, report: StageReport) -> None:
-        done, tasks = extract.plan(self.store, self.parts["ingest"], self.extract_key)
+        retry_rejects = self.config.retry_rejects
+        done, tasks = extract.plan(self.store, self.parts["ingest"], self.extract_key, retry_rejects=retry_rejects)
         ingested = {part.unit: part for part in self.parts["ingest"]}
         self.counts["extract.reused"] += sum(ingested[part.unit].counts["kept"] for part in done)
         settings = {
@@ -146,6 +159,9 @@ class Build:
                 "is_compiled": self.config.compile,
             },
             "floor": self.config.candidate_floor,
+            "key": self.extract_key,
+            "timeout_s": self.config.document_timeout,
+            "retry_rejects": retry_rejects,
         }
         receipts = self._run("extract", tasks, settings, len(tasks), report) if tasks else {}
         for receipt in receipts.values():
@@ -236,17 +252,7 @@ class Build:
         """Runs a job in the worker; returns its receipts, of which there must be `n_receipts`."""
         scratch = self.store.scratch()
         request = Request(job, str(self.store.root), str(scratch), tasks, settings, self.runner, self.beam_options)
-        shown = -1
-
-        def poll() -> None:
-            nonlocal shown
-            n_done = sum(1 for _ in (scratch / "receipts").glob("*.json"))
-            if n_done != shown:
-                shown = n_done
-                self.on_progress(job, n_done, n_receipts)
-
-        poll()
-        reply = self.worker.run(request.save(), poll)
+        reply = supervise(self.worker, request, lambda n: self.on_progress(job, n, n_receipts), self.on_note)
         report.peak_rss_mb = max(report.peak_rss_mb, reply["peak_rss_mb"])
         receipts = read_receipts(scratch)
         remove(scratch)
@@ -338,12 +344,16 @@ class Build:
         return report
 
     def fail(self, error: BaseException) -> None:
-        """Says in run.json that the run failed, and why; `graph` stays true of what is in DIR/graph."""
+        """Says in run.json that the run failed, and why; `graph` stays true of what is in DIR/graph.
+
+        Where it can't be written, as on a full disk, the run.json before stays.
+        """
         report = self._report("failed", {}, {})
         if "graph" not in self.parts:
             report["graph"] = self._last_run().get("graph", report["graph"])
         report["error"] = str(error) or type(error).__name__
-        self._write_run(report)
+        with suppress(OSError):
+            self._write_run(report)
 
     def _report(self, status: str, documents: dict[str, int], reasons: dict[str, int]) -> dict[str, Any]:
         graph = self.parts["graph"][0].counts if "graph" in self.parts else {}
@@ -369,18 +379,24 @@ class Build:
         }
 
     def _write_run(self, report: dict[str, Any]) -> None:
-        path = self.store.root / "run.json"
+        """Replaces run.json; the one before goes to DIR/runs, under its start and, where that is taken, a number."""
+        path, runs = self.store.root / "run.json", self.store.root / "runs"
+        fresh = self.store.scratch() / "run.json"
+        write_json(fresh, report)
         if path.is_file():
-            name = run_name(self._last_run().get("started", "unknown"))
-            (self.store.root / "runs").mkdir(exist_ok=True)
-            os.replace(path, self.store.root / "runs" / f"{name}.json")
-        write_json(path, report)
+            name = run_name(str(self._last_run().get("started", "unknown")).replace("/", ""))
+            runs.mkdir(exist_ok=True)
+            taken = {kept.name for kept in runs.iterdir()}
+            names = chain([f"{name}.json"], (f"{name}-{n}.json" for n in count(2)))
+            os.replace(path, runs / next(name for name in names if name not in taken))
+        os.replace(fresh, path)
+        fresh.parent.rmdir()
 
     def _last_run(self) -> dict[str, Any]:
-        """What run.json says; nothing where there is none."""
+        """What run.json says; nothing where there is none that is whole."""
         try:
             return dict(json.loads((self.store.root / "run.json").read_text(encoding="utf-8")))
-        except (OSError, ValueError):
+        except (OSError, ValueError, TypeError):
             return {}
 
 
@@ -395,25 +411,46 @@ def open_build(
     beam_options: tuple[str, ...] = (),
     yes: bool = False,
     on_progress: Progress = lambda stage, done, total: None,
+    on_note: Note = lambda line: None,
 ) -> Iterator[Build]:
     """Checks everything that can be wrong before anything is touched, then holds the output folder and the worker.
+
+    `on_note` is told a line for each damaged part that was found and removed, and each worker that died.
 
     Raises:
         UsageError: a source, the model, the ontology or the output is wrong.
         LockError: another build holds the output.
+        DiskError: a file of the output could not be written.
     """
     checked = check_build(sources, out, config, runner)
     store = Store(out.resolve())
-    with store.lock(), Worker(n_workers) as worker:
+    with store.lock(), Worker(n_workers, memory_mb=config.worker_memory_mb) as worker:
         build = Build(sources, config, store, worker, *checked, runner, beam_options, yes)
-        build.on_progress, build.started = on_progress, _now()
+        build.on_progress, build.on_note, build.started = on_progress, on_note, _now()
         try:
+            for line in verify(store):
+                on_note(line)
             yield build
         except UsageError:
             raise  # nothing was touched, so the last run is still what run.json says
         except BaseException as error:
+            with suppress(OSError):
+                store.clear()  # room for run.json on a full disk
+            if isinstance(error, OSError) and error.errno in DISK_HINTS:
+                error = DiskError.of(error, store.root)
             build.fail(error)
-            raise
+            raise error from None
+
+
+def check_finished(store: Store, stages: Sequence[str]) -> None:
+    """Makes sure that a later stage can run alone; touches nothing.
+
+    Raises:
+        OutputError: one of the stages before it never finished here, or lost a part since.
+    """
+    for stage in stages:
+        if not (listed := store.listed(stage)) or len(store.live(stage)) < len(listed):
+            raise OutputError(f"{store.root}: no finished {stage} here; run kgmill {stage} first")
 
 
 def check_build(

@@ -2,12 +2,19 @@
 
 A part has two tables: `documents`, one row a document that was met, and `sentences`, one row a sentence with its
 candidates as flat lists (see extractor.candidates), spans in characters of the stored text.
+
+A document that the model breaks on is rejected alone. If it raises an error, its call is halved until the document is
+alone. If it kills or hangs the worker, the parent knows from a mark, a small file written before each call, which
+documents the call had, and has the unit done again with these as suspects, see pipelines.suspects.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -25,8 +32,9 @@ from schemas.identity import fingerprint, units_overlap
 from schemas.records import Document, Reject
 from schemas.tables import from_table, to_table
 
-VERSION = 2
-_SENTENCES_A_CALL = 2048
+VERSION = 3
+_CHARACTERS_A_CALL = 1 << 18
+_CHARACTERS_A_TIMEOUT = 100_000
 _FLOATS, _INTS = pa.list_(pa.float32()), pa.list_(pa.int32())
 SENTENCES = pa.schema(
     [
@@ -47,7 +55,7 @@ DOCUMENTS = pa.schema(
         pa.field("doc_id", pa.string(), nullable=False),
         pa.field("sha256", pa.string(), nullable=False),
         pa.field("n_sentences", pa.int64(), nullable=False),
-        pa.field("fault", pa.string(), nullable=False),
+        pa.field("fault", pa.string(), nullable=False),  # why it is rejected, as `reason: detail`; empty if it isn't
     ]
 )
 
@@ -57,21 +65,28 @@ def extract_key(model: str, device: str, precision: str, floor: float) -> str:
     return fingerprint({"version": VERSION, "model": model, "device": device, "precision": precision, "floor": floor})
 
 
-def plan(store: Store, ingested: Sequence[Part], key: str) -> tuple[list[Part], list[Descriptor]]:
-    """The parts that are there already, and tasks for the units that are not."""
+def plan(
+    store: Store, ingested: Sequence[Part], key: str, *, retry_rejects: bool = False
+) -> tuple[list[Part], list[Descriptor]]:
+    """The parts that are there already, and tasks for the units that are not.
+
+    With `retry_rejects` a part with rejects counts as not there, and only its good documents are reused.
+    """
     before = {part.unit: part for part in store.live("extract") if part.counts["key"] == key}
+    made: dict[tuple[str, str], Part] = {}
+    for part in store.committed("extract"):
+        if not (retry_rejects and part.counts["rejected"]):
+            made.setdefault((part.unit, part.counts["wanted"]), part)
     done, tasks = [], []
     for part in ingested:
         wanted = fingerprint({"key": key, "documents": part.fingerprint})
-        if found := store.find("extract", part.unit, wanted):
+        if found := made.get((part.unit, wanted)):
             done.append(found)
             continue
         # The units of one result don't overlap: where the same unit is among them, no other one does.
         near = [before[part.unit]] if part.unit in before else before.values()
         reusable = [(p.unit, p.fingerprint) for p in near if units_overlap(p.unit, part.unit)]
-        tasks.append(
-            {"unit": part.unit, "documents": part.fingerprint, "fingerprint": wanted, "key": key, "before": reusable}
-        )
+        tasks.append({"unit": part.unit, "documents": part.fingerprint, "wanted": wanted, "before": reusable})
     return done, tasks
 
 
@@ -88,31 +103,35 @@ class ExtractFn(beam.DoFn):
         if part is None:
             raise FileNotFoundError(f"ingest part {task['unit']} of {self.root} is gone")
         documents = list(from_table("documents", part.read("documents")))
-        tables, kept = reuse(store, task, documents)
+        tables, kept = reuse(store, task, documents, retry_rejects=self.settings["retry_rejects"])
         new = [d for d in documents if d.doc_id not in kept]
         started = time.perf_counter()
         n_sentences = 0
         if new:
-            found = extract(new, self.settings)
+            found = extract(new, self.settings, Path(self.scratch) / "calls" / f"{task['unit']}.json")
             tables = {name: pa.concat_tables([tables[name], found[name]]) for name in tables}
             n_sentences = pc.sum(found["documents"]["n_sentences"]).as_py()
         seconds = time.perf_counter() - started
-        rejects = [
-            Reject("extract", "", row["doc_id"], "model_failed", row["fault"])
-            for row in tables["documents"].filter(pc.field("fault") != "").to_pylist()
-        ]
+        tables = _in_order(tables, documents)
+        faults = [row for row in tables["documents"].to_pylist() if row["fault"]]
+        rejects = [Reject("extract", "", row["doc_id"], *row["fault"].split(": ", 1)) for row in faults]
         tables["rejects"] = to_table("rejects", rejects)
-        counts = {"key": task["key"], "rejected": len(rejects)}
-        store.commit("extract", task["unit"], task["fingerprint"], tables, counts)
+        counts = {"key": self.settings["key"], "wanted": task["wanted"], "rejected": len(rejects)}
+        key = task["wanted"]
+        if faults:  # what a retry makes of this unit must have another name
+            key = fingerprint({"wanted": key, "faults": [[row["doc_id"], row["fault"]] for row in faults]})
+        store.commit("extract", task["unit"], key, tables, counts)
         receipt = {"sentences": n_sentences, "reused": len(kept), "model_seconds": seconds}
-        write_receipt(self.scratch, task["unit"], {"fingerprint": task["fingerprint"], **receipt})
+        write_receipt(self.scratch, task["unit"], {"fingerprint": key, **receipt})
         yield task["unit"]
 
 
-def reuse(store: Store, task: Descriptor, documents: Sequence[Document]) -> tuple[dict[str, pa.Table], frozenset[str]]:
+def reuse(
+    store: Store, task: Descriptor, documents: Sequence[Document], *, retry_rejects: bool = False
+) -> tuple[dict[str, pa.Table], frozenset[str]]:
     """Rows of earlier parts, made with the same key, for documents whose text is still the same; and their ids.
 
-    A document that broke the model is tried again.
+    A document that was rejected stays so, at no cost, unless `retry_rejects`.
     """
     tables = {"documents": DOCUMENTS.empty_table(), "sentences": SENTENCES.empty_table()}
     wanted = {d.doc_id: d.sha256 for d in documents}
@@ -123,7 +142,9 @@ def reuse(store: Store, task: Descriptor, documents: Sequence[Document]) -> tupl
             continue
         met = part.read("documents")
         same = [
-            wanted.get(row["doc_id"]) == row["sha256"] and not row["fault"] and row["doc_id"] not in kept
+            wanted.get(row["doc_id"]) == row["sha256"]
+            and row["doc_id"] not in kept
+            and not (retry_rejects and row["fault"])
             for row in met.to_pylist()
         ]
         chosen = met.filter(pa.array(same, pa.bool_()))
@@ -136,49 +157,113 @@ def reuse(store: Store, task: Descriptor, documents: Sequence[Document]) -> tupl
     return tables, frozenset(kept)
 
 
-def extract(documents: Sequence[Document], settings: dict[str, Any]) -> dict[str, pa.Table]:
-    """The two tables of documents that have no reusable rows."""
-    from extractor.text import split_text
+def _in_order(tables: dict[str, pa.Table], documents: Sequence[Document]) -> dict[str, pa.Table]:
+    """The rows in the documents' order, whichever of them were reused."""
+    ids = pa.array([d.doc_id for d in documents], pa.string())
+    ordered = {}
+    for name, table in tables.items():
+        rank = pc.index_in(table["doc_id"], ids).combine_chunks()
+        number = table["sentence"].combine_chunks() if name == "sentences" else pa.nulls(len(table), pa.int64())
+        keys = pa.table({"rank": rank, "number": number})
+        ordered[name] = table.take(pc.sort_indices(keys, [("rank", "ascending"), ("number", "ascending")]))
+    return ordered
 
-    rows: list[dict[str, Any]] = []
-    met: list[dict[str, Any]] = []
-    batch: list[tuple[str, int, Any]] = []
-    for document in documents:
-        sentences = split_text(document.text)
-        batch.extend((document.doc_id, i, sentence) for i, sentence in enumerate(sentences))
-        met.append({"doc_id": document.doc_id, "sha256": document.sha256, "n_sentences": len(sentences), "fault": ""})
-        if len(batch) >= _SENTENCES_A_CALL:
-            rows.extend(_predict(batch, met, settings))
-            batch = []
-    rows.extend(_predict(batch, met, settings))
+
+def extract(documents: Sequence[Document], settings: dict[str, Any], mark: Path | None = None) -> dict[str, pa.Table]:
+    """The two tables of documents that have no reusable rows.
+
+    While the model is called, the file `mark` names the documents that it was given.
+    """
+    faults = {d.doc_id: fault for d in documents if (fault := settings["faults"].get(d.doc_id))}
+    results: dict[str, _Result] = {doc_id: _Result(0, [], fault) for doc_id, fault in faults.items()}
+    predictor = load_predictor(**settings["predictor"])
+    for n_done, call in enumerate(_calls([d for d in documents if d.doc_id not in faults], settings["suspects"])):
+        if mark:
+            _write_mark(mark, call, n_done, settings["timeout_s"])
+        results |= _predict(call, predictor, settings["floor"])
+        if mark:
+            mark.unlink()
+    met = [
+        {"doc_id": d.doc_id, "sha256": d.sha256, "n_sentences": found.n_sentences, "fault": found.fault}
+        for d in documents
+        for found in [results[d.doc_id]]
+    ]
+    rows = [row for d in documents for row in results[d.doc_id].rows]
     return {
         "documents": pa.Table.from_pylist(met, DOCUMENTS),
         "sentences": pa.Table.from_pylist(rows, SENTENCES),
     }
 
 
-def _predict(
-    batch: list[tuple[str, int, Any]], met: list[dict[str, Any]], settings: dict[str, Any]
-) -> list[dict[str, Any]]:
-    """Rows of the batch's sentences. If the model fails, each document is tried alone; those that fail are marked."""
-    if not batch:
-        return []
-    from extractor.api import to_characters
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """What the model made of a document: its rows of the sentences table, or a fault."""
 
-    predictor = load_predictor(**settings["predictor"])
+    n_sentences: int
+    rows: list[dict[str, Any]]
+    fault: str
+
+
+def _calls(documents: Sequence[Document], suspects: Sequence[Sequence[str]]) -> Iterator[list[Document]]:
+    """The documents of each call of the model: each group of suspects by itself, then the others in large groups."""
+    by_id = {d.doc_id: d for d in documents}
+    for group in suspects:
+        if call := [by_id.pop(doc_id) for doc_id in group if doc_id in by_id]:
+            yield call
+    call, n_characters = [], 0
+    for document in by_id.values():
+        call.append(document)
+        n_characters += len(document.text)
+        if n_characters >= _CHARACTERS_A_CALL:
+            yield call
+            call, n_characters = [], 0
+    if call:
+        yield call
+
+
+def _write_mark(path: Path, call: Sequence[Document], n_done: int, timeout_s: float) -> None:
+    """Names the documents that the model is given now, and the seconds that it may take; whole or not at all."""
+    n_characters = sum(len(d.text) for d in call)
+    limit_s = timeout_s * max(1.0, n_characters / _CHARACTERS_A_TIMEOUT)
+    path.parent.mkdir(exist_ok=True)
+    partial = path.with_suffix(".partial")
+    content = {"documents": [d.doc_id for d in call], "n_done": n_done, "limit_s": limit_s}
+    partial.write_text(json.dumps(content), encoding="utf-8")
+    os.replace(partial, path)
+
+
+def _predict(call: Sequence[Document], predictor: Any, floor: float) -> dict[str, _Result]:
+    """The results of a call's documents. If the model fails, each half is tried alone, down to the document."""
+    from extractor.api import to_characters
+    from extractor.text import split_text
+
     try:
-        found = predictor.predict([sentence.words for _, _, sentence in batch], settings["floor"])
+        split = [(d.doc_id, split_text(d.text)) for d in call]
+        words = [sentence.words for _, sentences in split for sentence in sentences]
+        found = iter(predictor.predict(words, floor) if words else [])
     except (RuntimeError, ValueError, IndexError, MemoryError) as error:
-        ids = list(dict.fromkeys(doc_id for doc_id, _, _ in batch))
-        if len(ids) == 1:
-            row = next(row for row in met if row["doc_id"] == ids[0])
-            row["fault"] = f"{type(error).__name__}: {error}"[:300]
-            return []
-        return [row for i in ids for row in _predict([b for b in batch if b[0] == i], met, settings)]
-    return [
-        sentence_row(doc_id, number, sentence, to_characters(sentence, candidates))
-        for (doc_id, number, sentence), candidates in zip(batch, found, strict=True)
-    ]
+        if len(call) == 1:
+            return {call[0].doc_id: _Result(0, [], _fault(error))}
+        half = len(call) // 2
+        return _predict(call[:half], predictor, floor) | _predict(call[half:], predictor, floor)
+    return {
+        doc_id: _Result(
+            len(sentences),
+            [
+                sentence_row(doc_id, i, sentence, to_characters(sentence, next(found)))
+                for i, sentence in enumerate(sentences)
+            ],
+            "",
+        )
+        for doc_id, sentences in split
+    }
+
+
+def _fault(error: Exception) -> str:
+    """The reject's reason and detail; torch has a name for want of memory on GPUs, and a sentence on CPUs."""
+    text = f"{type(error).__name__}: {error}"
+    is_memory = isinstance(error, MemoryError) or "OutOfMemoryError" in text or "can't allocate memory" in text
+    return f"{'out_of_memory' if is_memory else 'model_failed'}: {' '.join(text.split())}"[:300]
 
 
 def sentence_row(doc_id: str, number: int, sentence: Any, candidates: Candidates) -> dict[str, Any]:

@@ -173,8 +173,8 @@ def _unchanged_units(live: Iterable[Part], scan: Scan, n_bits: int) -> list[Part
 def _stages(build: Build, scan: Scan, same: list[Part], n_bits: int, is_read: bool) -> dict[str, dict[str, Any]]:
     """Per stage how many documents or units it would run, and how many it would find done."""
     store, n_units = build.store, 1 << n_bits
-    extracted, _ = extract.plan(store, same, build.extract_key)
-    reusable = _reusable(store, build.extract_key)
+    extracted, _ = extract.plan(store, same, build.extract_key, retry_rejects=build.config.retry_rejects)
+    reusable = _reusable(store, build.extract_key, build.config.retry_rejects)
     done_units = {part.unit for part in extracted}
     met = [
         document
@@ -205,13 +205,13 @@ def _stage(name: str, n_run: int, n_reused: int) -> dict[str, Any]:
     return {"run": n_run, "reuse": n_reused, "of": _ROWS_OF.get(name, "units")}
 
 
-def _reusable(store: Store, key: str) -> set[tuple[str, str]]:
-    """Ids and text hashes of the documents whose candidates are there."""
+def _reusable(store: Store, key: str, retry_rejects: bool) -> set[tuple[str, str]]:
+    """Ids and text hashes of the documents that don't meet the model again."""
     found = set()
     for part in store.live("extract"):
         if part.counts["key"] == key:
             for row in part.read("documents", ["doc_id", "sha256", "fault"]).to_pylist():
-                if not row["fault"]:
+                if not (row["fault"] and retry_rejects):
                     found.add((row["doc_id"], row["sha256"]))
     return found
 

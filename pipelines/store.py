@@ -1,6 +1,6 @@
 """The part store: how every stage commits, and what is live.
 
-    DIR/.lock                                      the holder's pid
+    DIR/.lock                                      the holder: pid, host and start
     DIR/parts/STAGE/UNIT.FINGERPRINT/              a committed part: its files and manifest.json (counts, checksums)
     DIR/parts/STAGE/live.json                      the parts that make up the stage's last finished result, and a key
                                                    that says what they were made from, where a stage gives one
@@ -8,7 +8,9 @@
     DIR/.tmp/                                      work in progress; whatever a dead run left there is removed
 
 A part is written in DIR/.tmp, synced, given its manifest and moved to its place by one rename: it is there whole or
-not at all. Its name holds the fingerprint of all that went into it, so a part that exists never has to be made again.
+not at all. Its name holds the fingerprint of all that went into it: a part that exists never has to be made again.
+A stage's tables are linked first, then `live.json` names its parts, then what is not live goes: whenever a run is
+killed, the next one finds the old list with its parts or the new one with its own, and links what is missing.
 """
 
 from __future__ import annotations
@@ -18,10 +20,12 @@ import hashlib
 import json
 import os
 import shutil
+import socket
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +33,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from schemas.errors import CorruptPartError, LockError, OutputError
+from schemas.identity import fingerprint as fingerprint_of
 
 MANIFEST = "manifest.json"
+LIVE = "live.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +82,9 @@ class Part:
         try:
             data = path.read_bytes()
         except OSError as error:
-            raise CorruptPartError(f"{path}: {error.strerror}; delete {self.path} and build again") from None
+            raise CorruptPartError(f"{path}: {error.strerror}; build again, and it is made again") from None
         if hashlib.sha256(data).hexdigest() != self.files[file_name]["sha256"]:
-            raise CorruptPartError(f"{path}: not the bytes that were committed; delete {self.path} and build again")
+            raise CorruptPartError(f"{path}: not the bytes that were committed; build again, and it is made again")
         return data
 
 
@@ -100,20 +106,20 @@ class Store:
         except (FileExistsError, NotADirectoryError):
             raise OutputError(f"{self.root}: is a file; --out wants a folder") from None
         except OSError as error:
-            raise OutputError(f"{self.root}: {error.strerror}") from None
+            raise _unwritable(self.root, error) from None
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self, *, clear: bool = True) -> Iterator[None]:
         """Holds the folder for this process, and clears what dead runs left in DIR/.tmp.
 
         Raises:
-            LockError: another process holds it; the message has its pid.
+            LockError: another process holds it; the message has its pid, its host and when it started.
         """
         self.create()
         try:
             handle = (self.root / ".lock").open("a+")
         except OSError as error:
-            raise OutputError(f"{self.root}: {error.strerror}") from None
+            raise _unwritable(self.root, error) from None
         with handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -122,11 +128,16 @@ class Store:
                 holder = handle.read().strip() or "unknown"
                 raise LockError(f"{self.root}: another build (pid {holder}) is running here; wait for it") from None
             handle.truncate(0)
-            handle.write(str(os.getpid()))
+            handle.write(f"{os.getpid()} on {socket.gethostname()} since {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
             handle.flush()
-            for leftover in self.tmp.iterdir():
-                remove(leftover)
+            if clear:
+                self.clear()
             yield
+
+    def clear(self) -> None:
+        """Removes all work in progress; only the holder of the lock may."""
+        for leftover in self.tmp.iterdir():
+            remove(leftover)
 
     def scratch(self) -> Path:
         """A new folder for work in progress."""
@@ -136,7 +147,8 @@ class Store:
 
     def find(self, stage: str, unit: str, fingerprint: str) -> Part | None:
         """The part, if it was committed."""
-        return self._open(stage, self.root / "parts" / stage / part_name(unit, fingerprint), fingerprint)
+        part = self._open(stage, self.root / "parts" / stage / part_name(unit, fingerprint))
+        return part if part and part.fingerprint == fingerprint else None
 
     def need(self, stage: str, unit: str, fingerprint: str) -> Part:
         """The part, which was committed.
@@ -169,14 +181,14 @@ class Store:
                 files[f"{name}.parquet"] = {"rows": table.num_rows}
         for path in sorted(folder.iterdir()):
             files.setdefault(path.name, {}).update(bytes=path.stat().st_size, sha256=sync_and_hash(path))
-        manifest = {
+        manifest: dict[str, Any] = {
             "stage": stage,
             "unit": unit,
             "fingerprint": fingerprint,
             "counts": dict(counts),
             "files": files,
         }
-        write_json(folder / MANIFEST, manifest)
+        write_json(folder / MANIFEST, manifest | {"checksum": fingerprint_of(manifest)})
         target = self.root / "parts" / stage / part_name(unit, fingerprint)
         target.parent.mkdir(parents=True, exist_ok=True)
         if found := self.find(stage, unit, fingerprint):
@@ -188,23 +200,33 @@ class Store:
         return Part(stage, unit, fingerprint, target, dict(counts), files)
 
     def live(self, stage: str) -> list[Part]:
-        """The parts of the stage's last finished result, in unit order; none before the first."""
-        return [part for unit, key in self._listed(stage)["parts"] if (part := self.find(stage, unit, key))]
+        """The parts of the stage's last finished result that are there, in unit order; none before the first."""
+        return [part for unit, key in self.listed(stage) or [] if (part := self.find(stage, unit, key))]
 
     def live_key(self, stage: str) -> str:
         """The key that the stage's last finished result was published with; empty before the first."""
-        return str(self._listed(stage)["key"])
+        return str((self._list(stage) or {"key": ""})["key"])
 
     def is_whole(self, stage: str) -> bool:
         """Whether all parts of the stage's last finished result are there."""
-        return len(self.live(stage)) == len(self._listed(stage)["parts"])
+        return len(self.live(stage)) == len(self.listed(stage) or [])
 
-    def _listed(self, stage: str) -> dict[str, Any]:
+    def listed(self, stage: str) -> list[tuple[str, str]] | None:
+        """Unit and fingerprint of each live part, as live.json names them; None where it can't be read."""
+        listed = self._list(stage)
+        return None if listed is None else [(unit, key) for unit, key in listed["parts"]]
+
+    def _list(self, stage: str) -> dict[str, Any] | None:
         try:
-            listed = json.loads((self.root / "parts" / stage / "live.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            listed = None
-        return listed if isinstance(listed, dict) else {"key": "", "parts": []}
+            listed = json.loads((self.root / "parts" / stage / LIVE).read_text(encoding="utf-8"))
+            return {"key": str(listed["key"]), "parts": [(str(unit), str(key)) for unit, key in listed["parts"]]}
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+
+    def committed(self, stage: str) -> list[Part]:
+        """All committed parts of a stage, live or not, by name."""
+        paths = sorted((self.root / "parts" / stage).glob(f"*/{MANIFEST}"))
+        return [part for path in paths if (part := self._open(stage, path.parent))]
 
     def publish(self, stage: str, parts: Iterable[Part], tables: Iterable[str], key: str = "") -> None:
         """Makes the parts the stage's live ones: their tables appear under DIR/tables, others' go, other parts go.
@@ -214,12 +236,16 @@ class Store:
         live = sorted(parts, key=lambda part: part.unit)
         for table in tables:
             self._link(self.root / "tables" / table, {f"{p.name}.parquet": p.path / f"{table}.parquet" for p in live})
-        listed = {"key": key, "parts": [(p.unit, p.fingerprint) for p in live]}
-        write_json(self.root / "parts" / stage / "live.json", listed)
-        names = {part.name for part in live} | {"live.json"}
+        self.list_live(stage, live, key)
+        names = {part.name for part in live} | {LIVE}
         for path in (self.root / "parts" / stage).iterdir():
             if path.name not in names:
                 remove(path)
+
+    def list_live(self, stage: str, live: Iterable[Part], key: str) -> None:
+        """Writes live.json."""
+        listed = {"key": key, "parts": [(part.unit, part.fingerprint) for part in live]}
+        write_json(self.root / "parts" / stage / LIVE, listed)
 
     def publish_files(self, folder: str, part: Part) -> None:
         """Makes a part's files the content of DIR/FOLDER."""
@@ -252,14 +278,20 @@ class Store:
         os.replace(partial, target)
         partial.parent.rmdir()
 
-    def _open(self, stage: str, path: Path, fingerprint: str) -> Part | None:
+    def _open(self, stage: str, path: Path) -> Part | None:
+        """The part in a folder; None where there is no manifest that is whole."""
         try:
             manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            checksum = manifest.pop("checksum")
+        except (OSError, ValueError, AttributeError, KeyError, TypeError):
             return None
-        if manifest["fingerprint"] != fingerprint:
+        if checksum != fingerprint_of(manifest):
             return None
-        return Part(stage, manifest["unit"], fingerprint, path, manifest["counts"], manifest["files"])
+        return Part(stage, manifest["unit"], manifest["fingerprint"], path, manifest["counts"], manifest["files"])
+
+
+def _unwritable(root: Path, error: OSError) -> OutputError:
+    return OutputError(f"{root}: {error.strerror}; --out wants a folder that can be written")
 
 
 def part_name(unit: str, fingerprint: str) -> str:

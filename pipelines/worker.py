@@ -1,9 +1,10 @@
 """The worker: one supervised child process a build, in which every Beam job of that build runs.
 
 Beam's own multi-process mode hangs for ever when a worker is killed; here the same kill is an exit code, and the stage
-may be tried again in a new child. Parent and child speak JSON lines over the child's standard input and output; when
-the parent dies, the child's input ends and so does the child. Libraries may print: the child's file descriptor 1 is
-its standard error.
+may be tried again in a new child. Parent and child speak lines over the child's standard input and output: the parent
+sends request files, the child replies in JSON, and an empty line is a beat, sent every second from a thread of its own,
+so that a child that was stopped or that holds Python's global lock falls silent. When the parent dies, the child's
+input ends and so does the child. Libraries may print: the child's file descriptor 1 is its standard error.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from __future__ import annotations
 import contextlib
 import importlib
 import json
-import logging
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -20,11 +21,14 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from schemas import errors
-from schemas.errors import KgmillError, WorkerError
+from schemas.errors import DiskError, KgmillError, WorkerError
 
+SILENCE_S = 120.0
+GRACE_S = 5.0
+_BEAT_S = 1.0
 _POLL_S = 0.2
 _LOCAL_RUNNER = "FnApiRunner"
 _REFUSED_RUNNERS = {
@@ -34,11 +38,21 @@ _REFUSED_RUNNERS = {
 
 
 class Worker:
-    """The parent's side. The child starts with the first job."""
+    """The parent's side. The child starts with the first job.
 
-    def __init__(self, n_threads: int = 0) -> None:
-        self.n_threads = n_threads
+    Attributes:
+        n_threads: CPU threads that predict; 0 for all.
+        memory_mb: resident memory above which the child is killed; 0 for no limit. Only where there is /proc.
+        silence_s: seconds without a beat after which the child is killed. Only time in which the parent ran counts, so
+            that a stopped or suspended machine kills nobody.
+    """
+
+    def __init__(self, n_threads: int = 0, *, memory_mb: int = 0, silence_s: float = SILENCE_S) -> None:
+        self.n_threads, self.memory_mb, self.silence_s = n_threads, memory_mb, silence_s
         self._child: subprocess.Popen[str] | None = None
+        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._is_busy = False
+        self._n_oom_kills = 0
 
     def __enter__(self) -> Worker:
         return self
@@ -46,49 +60,76 @@ class Worker:
     def __exit__(self, *exception: object) -> None:
         self.stop()
 
-    def run(self, request_file: Path, on_poll: Callable[[], None] = lambda: None) -> dict[str, Any]:
-        """Runs a job; returns what the child says of it. `on_poll` is called a few times a second.
+    def run(self, request_file: Path, on_poll: Callable[[float], None] = lambda elapsed_s: None) -> dict[str, Any]:
+        """Runs a job; returns what the child says of it.
+
+        `on_poll` is called a few times a second, with the seconds since the last call; what it raises ends the child.
 
         Raises:
-            WorkerError: the child died.
+            WorkerError: the child died, fell silent or took too much memory.
             KgmillError: the job raised it in the child.
         """
         child = self._start()
+        self._is_busy = True
         try:
             child.stdin.write(f"{request_file}\n")  # type: ignore[union-attr]
             child.stdin.flush()  # type: ignore[union-attr]
         except OSError:
             raise self._death(child) from None
-        answer = _Line(child.stdout)  # type: ignore[arg-type]
-        while not answer.wait(_POLL_S):
-            on_poll()
-        on_poll()
-        if not answer.line:
+        try:
+            line = self._await_reply(child, on_poll)
+        except BaseException:
+            self.stop()
+            raise
+        if line is None:
             raise self._death(child)
-        reply = json.loads(answer.line)
+        self._is_busy = False
+        reply = json.loads(line)
         if "error" in reply:
             raise getattr(errors, reply["kind"], KgmillError)(reply["error"])
         return reply
 
+    def _await_reply(self, child: subprocess.Popen[str], on_poll: Callable[[float], None]) -> str | None:
+        """The child's reply; None where its output ended without one."""
+        silent_s = 0.0
+        while True:
+            began = time.monotonic()
+            with contextlib.suppress(queue.Empty):
+                line = self._lines.get(timeout=_POLL_S)
+                silent_s = 0.0
+                if line != "\n":
+                    on_poll(0.0)
+                    return line
+            elapsed_s = min(time.monotonic() - began, 2 * _POLL_S)
+            silent_s += elapsed_s
+            if silent_s > self.silence_s:
+                raise WorkerError(f"the worker gave no sign of life for {self.silence_s:g} s", "timeout")
+            if self.memory_mb and _rss_mb(child.pid) > self.memory_mb:
+                raise WorkerError(f"the worker had more than {self.memory_mb} MB (worker_memory_mb)", "out_of_memory")
+            on_poll(elapsed_s)
+
     def stop(self) -> None:
-        """Ends the child, if it runs."""
+        """Ends the child, if it runs: in order where it waits for work, at once where it is in a job."""
         if self._child is None:
             return
         with contextlib.suppress(OSError):
             self._child.stdin.close()  # type: ignore[union-attr]
+        if self._is_busy:
+            self._child.kill()  # a commit is one rename: nothing can be cut in half
         try:
-            self._child.wait(timeout=5)
+            self._child.wait(timeout=GRACE_S)
         except subprocess.TimeoutExpired:
             self._child.kill()
             self._child.wait()
-        self._child.stdout.close()  # type: ignore[union-attr]
-        self._child = None
+        self._child, self._is_busy = None, False
 
     def _start(self) -> subprocess.Popen[str]:
         if self._child is None:
             environment = os.environ | {"PYTHONSAFEPATH": "1"}
             if self.n_threads:
                 environment["KGMILL_THREADS"] = str(self.n_threads)
+            self._n_oom_kills = _oom_kills()
+            self._lines = queue.SimpleQueue()
             self._child = subprocess.Popen(
                 [sys.executable, "-P", "-m", "pipelines.worker"],
                 stdin=subprocess.PIPE,
@@ -97,34 +138,45 @@ class Worker:
                 env=environment,
                 start_new_session=False,
             )
+            threading.Thread(target=_read_lines, args=(self._child, self._lines), daemon=True).start()
         return self._child
 
     def _death(self, child: subprocess.Popen[str]) -> WorkerError:
         with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(timeout=5)
+            child.wait(timeout=GRACE_S)
         code = child.poll()
         self.stop()
+        if code == -signal.SIGKILL and _oom_kills() > self._n_oom_kills:
+            return WorkerError("the worker was killed by the system, which was out of memory", "out_of_memory")
         if code is not None and code < 0:
-            return WorkerError(
-                f"the worker was killed by {signal.Signals(-code).name}; out of memory is the usual cause"
-            )
+            return WorkerError(f"the worker was killed by {signal.Signals(-code).name}")
         return WorkerError(f"the worker ended with exit code {code}")
 
 
-class _Line:
-    """A line that is read in a thread, so that its reader can do something else meanwhile."""
+def _read_lines(child: subprocess.Popen[str], lines: queue.SimpleQueue[str | None]) -> None:
+    """Passes the child's lines on; None when there are no more."""
+    with child.stdout as stream:  # type: ignore[union-attr]
+        for line in stream:
+            lines.put(line)
+    lines.put(None)
 
-    def __init__(self, stream: IO[str]) -> None:
-        self.line = ""
-        self._thread = threading.Thread(target=self._read, args=(stream,), daemon=True)
-        self._thread.start()
 
-    def _read(self, stream: IO[str]) -> None:
-        self.line = stream.readline()
+def _oom_kills() -> int:
+    """How many processes the system has killed for want of memory since it started; 0 where it doesn't say."""
+    try:
+        counters = Path("/proc/vmstat").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in counters if line.startswith("oom_kill ")), 0)
 
-    def wait(self, timeout_s: float) -> bool:
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+
+def _rss_mb(pid: int) -> float:
+    """Resident memory of a process; 0 where it can't be told."""
+    try:
+        n_pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+    except (OSError, IndexError):
+        return 0.0
+    return n_pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
 
 
 def check_runner(runner: str) -> None:
@@ -160,26 +212,39 @@ def run_job(request_file: Path) -> dict[str, Any]:
 
 def main() -> None:
     """The child: runs the jobs whose request files it is sent, until its input ends."""
-    replies = os.fdopen(os.dup(1), "w")
+    replies = os.fdopen(os.dup(1), "wb", buffering=0)  # a buffer's lock, held by a thread, would spoil the exit
     os.dup2(2, 1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's: it ends the child in order
-    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s", stream=sys.stderr)
     _end_with_parent()
+    lock = threading.Lock()
+
+    def send(line: str) -> None:
+        with lock:
+            replies.write(f"{line}\n".encode())
+
+    def beat() -> None:
+        with contextlib.suppress(OSError, ValueError):  # the parent is gone, or this process ends
+            while True:
+                send("")
+                time.sleep(_BEAT_S)
+
+    threading.Thread(target=beat, daemon=True).start()
     for line in sys.stdin:
         try:
             reply = run_job(Path(line.strip()))
         except Exception as error:  # whatever it is, the parent must hear of it
-            reply = _describe(error)
-        replies.write(json.dumps(reply) + "\n")
-        replies.flush()
+            reply = _describe(error, Path(line.strip()).parents[2])
+        send(json.dumps(reply))
 
 
-def _describe(error: BaseException) -> dict[str, Any]:
+def _describe(error: BaseException, root: Path) -> dict[str, Any]:
     """An error for the parent: the project's own kinds by name, wherever Beam wrapped them; else one line."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, KgmillError):
             return {"error": str(cause).split(" [while running")[0], "kind": type(cause).__name__}
+        if isinstance(cause, OSError) and cause.errno in errors.DISK_HINTS:
+            return {"error": str(DiskError.of(cause, root)), "kind": "DiskError"}
         cause = cause.__cause__ or cause.__context__
     text = " ".join(str(error).split(" [while running")[0].split())
     last = text.rsplit("Traceback (most recent call last)", 1)[-1]

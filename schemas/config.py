@@ -102,6 +102,10 @@ class BuildConfig(_Config):
         near_duplicates: similarity, 0.5 to 0.98, from which on a document is a near-duplicate of another one and goes;
             0: only documents with equal text go.
         unit_bytes: wanted size of a work unit, in bytes of source.
+        document_timeout: seconds that a call of the model may take; for calls of more than 100,000 characters of text,
+            as many seconds for every 100,000.
+        worker_memory_mb: resident memory above which the worker is ended; 0 for no limit.
+        retry_rejects: documents that the model stage rejected in an earlier run are tried again.
         source: how sources are read.
     """
 
@@ -117,6 +121,9 @@ class BuildConfig(_Config):
     formats: tuple[str, ...] = GRAPH_FORMATS
     max_reject_ratio: float = Field(0.01, ge=0, le=1)
     unit_bytes: int = Field(1 << 18, ge=1 << 10)
+    document_timeout: float = Field(300.0, gt=0)
+    worker_memory_mb: int = Field(0, ge=0)
+    retry_rejects: bool = False
     mode: Literal["snapshot", "append"] = "snapshot"
     near_duplicates: float = Field(0.0, ge=0, le=0.98)
     source: SourceConfig = SourceConfig()

@@ -11,13 +11,17 @@ KgmillError                 the run stops with one line; exit code 1
 |   `-- CheckpointError     a model folder
 |-- LockError               somebody else is building the same output
 |-- CorruptPartError        a committed file no longer matches its checksum
+|-- DiskError               the output's disk is full, read-only or failing
 |-- StoreError              a triple store refused or didn't answer
-|-- WorkerError             the worker process died: the stage may be tried again
+|-- WorkerError             the worker process died: it is started again, a few times
 `-- TooManyRejectsError     the build finished, with rejects above the ratio; exit code 3
 RecordError                 one record is bad: it goes to the rejects table, the run goes on
 """
 
 from __future__ import annotations
+
+import errno
+import os
 
 
 class KgmillError(Exception):
@@ -68,12 +72,38 @@ class CorruptPartError(KgmillError):
     """A committed file is missing or no longer has the bytes that its manifest promises."""
 
 
+class DiskError(KgmillError):
+    """A file of the output could not be written or read."""
+
+    @staticmethod
+    def of(error: OSError, place: object) -> DiskError:
+        """The one line for what the system said; `place` names the output where the error names no file."""
+        hint = DISK_HINTS.get(error.errno or 0, "")
+        return DiskError(f"{error.filename or place}: {os.strerror(error.errno) if error.errno else error}{hint}")
+
+
+DISK_HINTS = {
+    errno.ENOSPC: "; free some space and build again: it goes on from the last committed work unit",
+    errno.EDQUOT: "; free some space and build again: it goes on from the last committed work unit",
+    errno.EFBIG: "; allow larger files (ulimit -f) and build again: it goes on from the last committed work unit",
+    errno.EROFS: "; make it writable and build again: it goes on from the last committed work unit",
+}
+
+
 class StoreError(KgmillError):
     """A triple store is down, or refused a request."""
 
 
 class WorkerError(KgmillError):
-    """The worker process died or fell silent; the stage's commit is idempotent, so it may be tried again."""
+    """The worker process died or was ended.
+
+    Attributes:
+        reason: what it says of the documents that it was at: `model_crashed`, `timeout` or `out_of_memory`.
+    """
+
+    def __init__(self, message: str, reason: str = "model_crashed") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class TooManyRejectsError(KgmillError):

@@ -61,7 +61,7 @@ def kgmill(worker, tiny_model):
             command += ["--no-prefect"]
         out, errors = io.StringIO(), io.StringIO()
         with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
-            patch.setattr(build_module, "Worker", lambda n_workers: contextlib.nullcontext(worker))
+            patch.setattr(build_module, "Worker", lambda n_workers, **limits: contextlib.nullcontext(worker))
             code = cli.run(command)
         return Done(code, out.getvalue(), [line for line in errors.getvalue().splitlines() if " units" not in line])
 

@@ -319,3 +319,9 @@ def test_evaluate_prints_the_contracts_json(kgmill, tiny_model, tiny_sentences):
     scores = [report[task][rule]["f1"] for task in ("entities", "relations") for rule in ("strict", "boundaries")]
     assert scores == [1.0, 1.0, 1.0, 1.0]
     assert sorted(report["relations"]["strict"]["by_type"]) == ["Kill", "Live_In", "Work_For"]
+
+
+def test_argument_that_is_not_utf8_is_refused(capsys):
+    """A name that can't be printed or written as text is one line."""
+    assert cli.run(["build", "corpus", "--out", "out\udcff"]) == 2
+    assert capsys.readouterr().err == "kgmill: out\\udcff: not UTF-8; give a name that is\n"

@@ -12,7 +12,7 @@ from schemas.config import BuildConfig
 class WorkerInThisProcess(Worker):
     """Runs each job as the child would, without the seconds that a child takes to import torch."""
 
-    def run(self, request_file, on_poll=lambda: None):
+    def run(self, request_file, on_poll=lambda elapsed_s: None):
         return run_job(request_file)
 
 

@@ -229,7 +229,7 @@ def test_missing_receipt_stops_the_stage(source, settings, tmp_path):
     """A job that ends without having committed all units is not taken for done."""
 
     class LazyWorker(Worker):
-        def run(self, request_file, on_poll=lambda: None):
+        def run(self, request_file, on_poll=lambda elapsed_s: None):
             return {"seconds": 0.0, "peak_rss_mb": 1.0}
 
     chosen = config(settings)

@@ -1,6 +1,7 @@
 """Extract: documents to scored candidates, on a real Beam runner with a real model."""
 
 import hashlib
+import json
 
 import pyarrow as pa
 import pytest
@@ -13,6 +14,7 @@ from schemas.records import Document, Reject
 from schemas.tables import from_table, to_table
 
 KEY = "ab" * 32
+NONE = {"suspects": [], "faults": {}}
 ADA = "Ada Byron worked for Acme Corp in Paris ."
 TWO = "Bob Stone lives in London. The weather in Oslo was cold."
 
@@ -31,16 +33,17 @@ def commit(store, documents, unit="00-0000"):
 @pytest.fixture
 def settings(tiny_model):
     predictor = {"folder": str(tiny_model), "device": "cpu", "precision": "fp32", "n_threads": 1}
-    return {"predictor": predictor, "floor": 0.1}
+    return {"predictor": predictor, "floor": 0.1, "key": KEY, "timeout_s": 60.0, "retry_rejects": False, **NONE}
 
 
 @pytest.fixture
 def run_extract(run, store, settings):
     """Extracts the parts' documents; returns the parts that were made, now live, and the receipts."""
 
-    def run_extract(*ingested, key=KEY):
-        done, tasks = extract.plan(store, ingested, key)
-        receipts = run(store, "extract", tasks, settings) if tasks else {}
+    def run_extract(*ingested, key=KEY, retry_rejects=False, **others):
+        own = settings | {"key": key, "retry_rejects": retry_rejects, **others}
+        done, tasks = extract.plan(store, ingested, key, retry_rejects=retry_rejects)
+        receipts = run(store, "extract", tasks, own) if tasks else {}
         parts = [store.find("extract", unit, receipt["fingerprint"]) for unit, receipt in receipts.items()]
         store.publish("extract", [*done, *parts], [])
         return parts, receipts
@@ -126,6 +129,14 @@ def test_finished_unit_is_not_planned_again(store, run_extract):
     assert ([part.unit for part in done], tasks) == (["00-0000"], [])
 
 
+def test_empty_units_are_not_taken_for_one_another(store, run_extract):
+    """Units without a document have equal fingerprints; each has a part of its own."""
+    units = [commit(store, [], "01-0000"), commit(store, [], "01-0001")]
+    run_extract(*units)
+    done, tasks = extract.plan(store, units, KEY)
+    assert ([part.unit for part in done], tasks) == (["01-0000", "01-0001"], [])
+
+
 def test_only_a_changed_document_meets_the_model(store, run_extract):
     """Of three documents in a unit, the two that kept their text are reused row by row."""
 
@@ -170,12 +181,12 @@ def test_key_depends_on_all_that_decides(other):
 
 
 def test_document_that_breaks_the_model_costs_itself_alone(broken_model, settings):
-    """When a batch fails, each document is tried alone: the others keep their sentences."""
+    """When a call fails, its halves are tried: the others keep their sentences."""
     documents = [document("a", ADA), document("b", "A poison pill."), document("c", TWO)]
     tables = extract.extract(documents, settings)
     assert [(row["doc_id"], row["fault"]) for row in tables["documents"].to_pylist()] == [
         ("a", ""),
-        ("b", "RuntimeError: index out of range in self"),
+        ("b", "model_failed: RuntimeError: index out of range in self"),
         ("c", ""),
     ]
     assert tables["sentences"]["doc_id"].to_pylist() == ["a", "c", "c"]
@@ -187,24 +198,111 @@ def test_document_that_breaks_the_model_is_a_reject(broken_model, store, run_ext
     assert list(from_table("rejects", part.read("rejects"))) == [
         Reject("extract", "", "b", "model_failed", "RuntimeError: index out of range in self")
     ]
-    assert part.counts == {"key": KEY, "rejected": 1}
+    assert (part.counts["key"], part.counts["rejected"]) == (KEY, 1)
 
 
-def test_document_that_broke_the_model_is_tried_again(broken_model, store, run_extract):
-    """When its unit is extracted anew, a broken document meets the model again; the others don't."""
+def test_document_that_broke_the_model_stays_rejected_at_no_cost(broken_model, store, run_extract):
+    """When its unit is extracted anew, a rejected document doesn't meet the model again, and has its reject still."""
     broken = document("b", "A poison pill.")
     run_extract(commit(store, [document("a", ADA), broken]))
     broken_model.word, broken_model.calls = "", []
     [part], receipts = run_extract(commit(store, [document("a", ADA), broken, document("c", "Hi.")]))
-    assert broken_model.calls == [["A poison pill .", "Hi ."]]
-    assert (part.counts["rejected"], receipts["00-0000"]["reused"]) == (0, 1)
+    assert broken_model.calls == [["Hi ."]]
+    assert (part.counts["rejected"], receipts["00-0000"]["reused"]) == (1, 2)
 
 
-def test_model_that_cannot_be_loaded_stops_the_job(store, run, tmp_path):
+def test_finished_unit_with_rejects_is_not_planned_again(broken_model, store, run_extract):
+    """A part with rejects is as finished as any other."""
+    ingested = commit(store, [document("a", ADA), document("b", "A poison pill.")])
+    [part], _ = run_extract(ingested)
+    assert extract.plan(store, [ingested], KEY) == ([part], [])
+
+
+def test_retry_tries_the_rejected_document_alone(broken_model, store, run_extract, settings):
+    """The others are reused; the part that comes of it has what a model would have made that never failed."""
+    ingested = commit(store, [document("a", ADA), document("b", "A poison pill."), document("c", "Hi.")])
+    [failed], _ = run_extract(ingested)
+    broken_model.word, broken_model.calls = "", []
+    [part], receipts = run_extract(ingested, retry_rejects=True)
+    assert broken_model.calls == [["A poison pill ."]]
+    assert (part.counts["rejected"], receipts["00-0000"]["reused"]) == (0, 2)
+    assert part.fingerprint != failed.fingerprint
+    remade = extract.extract(list(from_table("documents", ingested.read("documents"))), settings)
+    assert {name: part.read(name).to_pylist() for name in remade} == {n: t.to_pylist() for n, t in remade.items()}
+
+
+def test_retry_that_fails_again_leaves_the_part(broken_model, store, run_extract):
+    """The same fault in the same document is the same part."""
+    ingested = commit(store, [document("a", ADA), document("b", "A poison pill.")])
+    [failed], _ = run_extract(ingested)
+    [part], _ = run_extract(ingested, retry_rejects=True)
+    assert part == failed
+
+
+def test_faulty_documents_are_not_tried(broken_model, store, run_extract):
+    """A document that is known to kill its worker is rejected with what is known, and no call has it."""
+    documents = [document("a", ADA), document("b", TWO)]
+    [part], _ = run_extract(commit(store, documents), faults={"b": "timeout: it took too long"})
+    assert broken_model.calls == [["Ada Byron worked for Acme Corp in Paris ."]]
+    assert list(from_table("rejects", part.read("rejects"))) == [
+        Reject("extract", "", "b", "timeout", "it took too long")
+    ]
+
+
+def test_suspects_are_called_first_and_by_themselves(broken_model, settings):
+    """Each group of suspects has a call of its own, before the others; the rows keep the documents' order."""
+    documents = [document(name, f"{name} left.") for name in "abcde"]
+    tables = extract.extract(documents, settings | {"suspects": [["c", "d"], ["b"], ["unknown"]]})
+    assert broken_model.calls == [["c left .", "d left ."], ["b left ."], ["a left .", "e left ."]]
+    assert tables["sentences"]["doc_id"].to_pylist() == [*"abcde"]
+
+
+def test_mark_names_the_documents_of_the_call(monkeypatch, settings, tmp_path):
+    """While the model works a file says on what and for how long it may; afterwards it is gone."""
+    mark = tmp_path / "calls" / "00-0000.json"
+    marks = []
+
+    class Model:
+        def predict(self, sentences, floor):
+            marks.append(json.loads(mark.read_text()))
+            return [empty(3, 3) for _ in sentences]
+
+    monkeypatch.setattr(extract, "load_predictor", lambda **settings: Model())
+    documents = [document("a", ADA), document("b", "Hi. " * 50_000)]
+    extract.extract(documents, settings | {"suspects": [["a"]]}, mark)
+    assert marks == [
+        {"documents": ["a"], "n_done": 0, "limit_s": 60.0},
+        {"documents": ["b"], "n_done": 1, "limit_s": 120.0},
+    ]
+    assert list(mark.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (MemoryError(), "out_of_memory"),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"), "out_of_memory"),
+        (type("OutOfMemoryError", (RuntimeError,), {})("CUDA"), "out_of_memory"),
+        (IndexError("index out of range"), "model_failed"),
+    ],
+)
+def test_want_of_memory_has_a_reason_of_its_own(monkeypatch, settings, error, reason):
+    """Python's, torch's CPU and torch's GPU error all count as out of memory; others as failures of the model."""
+
+    class Model:
+        def predict(self, sentences, floor):
+            raise error
+
+    monkeypatch.setattr(extract, "load_predictor", lambda **settings: Model())
+    [row] = extract.extract([document("a", ADA)], settings)["documents"].to_pylist()
+    assert row["fault"].startswith(f"{reason}: {type(error).__name__}:")
+
+
+def test_model_that_cannot_be_loaded_stops_the_job(store, run, settings, tmp_path):
     """A missing model folder is no fault of the documents: the job fails and commits nothing."""
     ingested = commit(store, [document("a", ADA)])
     _, tasks = extract.plan(store, [ingested], KEY)
     predictor = {"folder": str(tmp_path), "device": "cpu", "precision": "fp32", "n_threads": 1}
     with pytest.raises(CheckpointError, match=r"model\.safetensors is missing"):
-        run(store, "extract", tasks, {"predictor": predictor, "floor": 0.1})
-    assert store.find("extract", "00-0000", tasks[0]["fingerprint"]) is None
+        run(store, "extract", tasks, settings | {"predictor": predictor})
+    assert store.committed("extract") == []

@@ -1,7 +1,9 @@
 """The part store: what is committed, what is live, and who holds the folder."""
 
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 
@@ -105,14 +107,14 @@ def test_damaged_byte_is_a_corrupt_part(store):
     path.write_bytes(data)
     with pytest.raises(CorruptPartError) as caught:
         part.read("numbers")
-    assert f"{path}: not the bytes that were committed; delete {part.path} and build again" == str(caught.value)
+    assert f"{path}: not the bytes that were committed; build again, and it is made again" == str(caught.value)
 
 
 def test_missing_file_is_a_corrupt_part(store):
     """A part that lost a file is refused, with the file's name."""
     part = store.commit("ingest", "00-0000", KEY, numbers(1), {})
     (part.path / "numbers.parquet").unlink()
-    with pytest.raises(CorruptPartError, match=r"numbers\.parquet: No such file or directory; delete "):
+    with pytest.raises(CorruptPartError, match=r"numbers\.parquet: No such file or directory; build again, "):
         part.read("numbers")
 
 
@@ -185,10 +187,12 @@ def test_tables_are_copies_where_links_cannot_be(store, monkeypatch):
 
 
 def test_second_holder_is_told_the_first_ones_pid(store, holder):
-    """A folder that another process holds is refused with that process's pid."""
+    """A folder that another process holds is refused with that process's pid, its host and when it started."""
     with pytest.raises(LockError) as caught, store.lock():
         pytest.fail("the lock was given twice")
-    assert f"{store.root}: another build (pid {holder.pid}) is running here; wait for it" == str(caught.value)
+    who = rf"pid {holder.pid} on {re.escape(socket.gethostname())} since \d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+    line = rf"{re.escape(str(store.root))}: another build \({who}\) is running here; wait for it"
+    assert re.fullmatch(line, str(caught.value))
 
 
 def test_lock_ends_with_its_holder(store, holder):
@@ -196,7 +200,7 @@ def test_lock_ends_with_its_holder(store, holder):
     holder.send_signal(signal.SIGKILL)
     holder.wait()
     with store.lock():
-        assert str(os.getpid()) == (store.root / ".lock").read_text()
+        assert (store.root / ".lock").read_text().startswith(f"{os.getpid()} on ")
 
 
 def test_lock_removes_leftovers(store):

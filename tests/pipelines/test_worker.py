@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from pipelines import ingest
 from pipelines.job import Request, read_receipts
-from pipelines.worker import Worker, check_runner
+from pipelines.sources import SourceFile
+from pipelines.worker import Worker, _describe, check_runner
+from schemas.config import BuildConfig
 from schemas.errors import ConfigError, CorruptPartError, KgmillError, WorkerError
 from schemas.tables import to_table
 
@@ -20,14 +23,14 @@ import sys
 from pathlib import Path
 from pipelines.worker import Worker
 worker = Worker()
-worker.run(Path(sys.argv[1]), lambda: print(worker._child.pid, flush=True))
+worker.run(Path(sys.argv[1]), lambda elapsed_s: print(worker._child.pid, flush=True))
 """
 
 
 def ingest_request(store, path):
     """A job that reads one text file."""
-    tasks = [{"first": 0, "files": [{"path": str(path), "name": "a.txt", "n_bytes": 3}]}]
-    return Request("ingest", str(store.root), str(store.scratch()), tasks, {"n_bits": 0}).save()
+    tasks, settings = ingest.plan([SourceFile(str(path), "a.txt", 3)], store.live("ingest"), BuildConfig())
+    return Request("ingest", str(store.root), str(store.scratch()), tasks, settings).save()
 
 
 @pytest.fixture
@@ -92,7 +95,7 @@ def test_error_of_a_job_keeps_its_kind(store, text, capfd):
             worker.run(ingest_request(store, text))
         assert worker._child.poll() is None
     path = f"{part.path}/documents.parquet"
-    assert str(caught.value) == f"{path}: not the bytes that were committed; delete {part.path} and build again"
+    assert str(caught.value) == f"{path}: not the bytes that were committed; build again, and it is made again"
     assert capfd.readouterr() == ("", "")
 
 
@@ -107,11 +110,11 @@ def test_any_other_error_is_one_line(worker, store):
 def test_killed_child_is_a_worker_error_and_is_replaced(worker, store, text, pipe):
     """A child killed in the middle of a job is named with its signal; the next job has a new child."""
 
-    def kill():
+    def kill(elapsed_s):
         if pipe.is_read():
             os.kill(worker._child.pid, signal.SIGKILL)
 
-    with pytest.raises(WorkerError, match=r"^the worker was killed by SIGKILL; out of memory is the usual cause$"):
+    with pytest.raises(WorkerError, match=r"^the worker was killed by SIGKILL$"):
         worker.run(ingest_request(store, pipe.path), kill)
     assert worker._child is None
     assert worker.run(ingest_request(store, text))["seconds"] > 0
@@ -184,3 +187,72 @@ def test_dangerous_runner_is_refused(runner, reason):
 def test_other_runners_are_let_through(runner):
     """Beam decides on all others."""
     assert check_runner(runner) is None
+
+
+# Supervision
+
+
+def test_stopped_child_is_ended(store, pipe):
+    """A child that gives no beat for the stated time is killed; its death is a time-out."""
+    with Worker(silence_s=2.0) as worker:
+
+        def stop(elapsed_s):
+            if pipe.is_read():
+                os.kill(worker._child.pid, signal.SIGSTOP)
+
+        with pytest.raises(WorkerError, match=r"^the worker gave no sign of life for 2 s$") as caught:
+            worker.run(ingest_request(store, pipe.path), stop)
+        assert (caught.value.reason, worker._child) == ("timeout", None)
+
+
+def test_child_with_too_much_memory_is_ended(store, pipe):
+    """A child above its limit is killed; its death is for want of memory."""
+    with Worker(memory_mb=30) as worker:
+        with pytest.raises(WorkerError, match=r"^the worker had more than 30 MB \(worker_memory_mb\)$") as caught:
+            worker.run(ingest_request(store, pipe.path))
+        assert (caught.value.reason, worker._child) == ("out_of_memory", None)
+
+
+def test_quiet_job_is_left_alone(store, pipe):
+    """A job that takes longer than the silence allowed goes on, as its child gives beats."""
+    waited = []
+
+    def wait(elapsed_s):
+        if pipe.is_read():
+            waited.append(elapsed_s)
+        if sum(waited) > 4.0:
+            os.close(pipe.handle)
+            pipe.handle = None
+            waited.clear()
+
+    with Worker(silence_s=3.0) as worker:
+        assert worker.run(ingest_request(store, pipe.path), wait)["seconds"] > 4.0
+
+
+def test_what_a_poll_raises_ends_the_child(worker, store, pipe):
+    """Ctrl-C in the middle of a job leaves no child behind."""
+    worker._start()
+    child = worker._child
+
+    def interrupt(elapsed_s):
+        if pipe.is_read():
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        worker.run(ingest_request(store, pipe.path), interrupt)
+    assert (child.returncode, worker._child) == (-signal.SIGKILL, None)
+
+
+def test_full_disk_is_a_disk_error(tmp_path):
+    """What the system says of a full disk arrives with a place and the way out, however Arrow and Beam wrapped it."""
+    caught = None
+    try:
+        try:
+            raise OSError(28, "[Errno 28] Error writing bytes to file. Detail: [errno 28] No space left on device")
+        except OSError as error:
+            raise RuntimeError("Beam says so") from error
+    except RuntimeError as error:
+        caught = error
+    hint = "free some space and build again: it goes on from the last committed work unit"
+    line = f"{tmp_path}: No space left on device; {hint}"
+    assert _describe(caught, tmp_path) == {"error": line, "kind": "DiskError"}

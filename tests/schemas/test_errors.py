@@ -17,6 +17,7 @@ from schemas.errors import KgmillError, RecordError
         ("CheckpointError", 2),
         ("LockError", 1),
         ("CorruptPartError", 1),
+        ("DiskError", 1),
         ("StoreError", 1),
         ("WorkerError", 1),
         ("TooManyRejectsError", 3),
@@ -37,3 +38,10 @@ def test_record_error_ends_no_run():
     assert not isinstance(error, KgmillError)
     assert error.reason == "malformed_json"
     assert str(error) == "malformed_json: wanted an object, got a list"
+
+
+def test_disk_error_names_the_file_or_else_the_output():
+    """The system's words, the file where it names one, and the way out."""
+    hint = "free some space and build again: it goes on from the last committed work unit"
+    for error, place in ((OSError(28, "full", "/out/a"), "/out/a"), (OSError(28, "Arrow: [errno 28] full"), "/out")):
+        assert str(errors.DiskError.of(error, "/out")) == f"{place}: No space left on device; {hint}"

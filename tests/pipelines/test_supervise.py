@@ -1,0 +1,150 @@
+"""Supervision: workers that die are started again, and the documents they die on are found."""
+
+import json
+
+import pytest
+
+from pipelines.extract import _calls, _write_mark
+from pipelines.job import Request, write_receipt
+from pipelines.supervise import Suspects, supervise
+from schemas.errors import WorkerError
+from schemas.records import Document
+
+
+def document(doc_id, text="Hi."):
+    return Document(doc_id, f"{doc_id}.txt", "", text, "{}", "0" * 64)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "calls").mkdir()
+    return tmp_path / "calls"
+
+
+def work(suspects, folder, documents, deadly):
+    """What a worker does with a unit: calls of the model, marked, until one has a deadly document. True: none had."""
+    good = [d for d in documents if d.doc_id not in suspects.faults]
+    for n_done, call in enumerate(_calls(good, suspects.groups)):
+        _write_mark(folder / "00-0000.json", call, n_done, 1.0)
+        if any(d.doc_id in deadly for d in call):
+            return False
+        (folder / "00-0000.json").unlink()
+    return True
+
+
+@pytest.mark.parametrize("deadly", [{"d0"}, {"d99"}, {"d3", "d4"}, {"d8", "d15", "d70"}])
+def test_deadly_documents_are_found_and_no_others(folder, deadly):
+    """Of a hundred documents those that kill their worker are marked with the reason, within four deaths each."""
+    documents, suspects, n_deaths = [document(f"d{i}") for i in range(100)], Suspects(folder), 0
+    while not work(suspects, folder, documents, deadly):
+        n_deaths += 1
+        assert suspects.accuse(WorkerError("killed by SIGSEGV")) is True
+    assert suspects.faults == dict.fromkeys(deadly, "model_crashed: killed by SIGSEGV")
+    assert n_deaths <= 4 * len(deadly)
+
+
+def test_document_that_dies_alone_once_has_a_second_chance(folder):
+    """A worker may be killed from outside: one death is nobody's fault."""
+    documents, suspects = [document("d0")], Suspects(folder)
+    assert work(suspects, folder, documents, {"d0"}) is False
+    suspects.accuse(WorkerError("killed"))
+    assert (suspects.faults, suspects.groups) == ({}, [["d0"]])
+    assert work(suspects, folder, documents, set()) is True
+
+
+def test_model_that_always_crashes_blames_no_more_documents(folder):
+    """When three documents in a row die alone, and no call goes well, the fault is said to be elsewhere."""
+    documents, suspects = [document(f"d{i}") for i in range(100)], Suspects(folder)
+
+    def work_and_die():
+        while not work(suspects, folder, documents, {d.doc_id for d in documents}):
+            suspects.accuse(WorkerError("killed"))
+
+    with pytest.raises(WorkerError, match=r"^extract: killed, with each of 3 documents alone; the fault is hardly"):
+        work_and_die()
+    assert len(suspects.faults) == 3
+
+
+def test_death_outside_the_model_blames_nobody(folder):
+    """Without a mark no document is under suspicion."""
+    suspects = Suspects(folder)
+    assert (suspects.accuse(WorkerError("killed")), suspects.groups) == (False, [])
+
+
+def test_call_over_its_time_is_a_timeout(folder):
+    """A call's seconds are counted as long as its mark is the same; a new mark begins anew."""
+    suspects = Suspects(folder)
+    _write_mark(folder / "00-0000.json", [document("d0")], 0, 10.0)
+    for elapsed_s in (1.0, 6.0, 4.0):  # the first of them finds the mark
+        suspects.watch(elapsed_s)
+    _write_mark(folder / "00-0000.json", [document("d1")], 1, 10.0)
+    for elapsed_s in (1.0, 6.0, 4.0):
+        suspects.watch(elapsed_s)
+    with pytest.raises(WorkerError, match=r"^a call of the model took more than 10 s \(document_timeout\)$") as caught:
+        suspects.watch(0.2)
+    assert caught.value.reason == "timeout"
+
+
+class Jobs:
+    """Stands where the worker stands: each run does what the next of the given functions does with the request."""
+
+    def __init__(self, *runs):
+        self.runs = list(runs)
+        self.requests = []
+
+    def run(self, request_file, on_poll):
+        request = Request.load(request_file)
+        self.requests.append(request)
+        self.runs.pop(0)(request)
+        on_poll(0.2)
+        return {"peak_rss_mb": 1.0}
+
+
+def die(*units):
+    """A run that commits the units and dies."""
+
+    def run(request):
+        for unit in units:
+            write_receipt(request.scratch, unit, {})
+        raise WorkerError("killed")
+
+    return run
+
+
+@pytest.fixture
+def request_of_three(store):
+    return Request("decode", str(store.root), str(store.scratch()), [{"unit": unit} for unit in "abc"], {})
+
+
+def test_job_goes_on_where_it_was(request_of_three):
+    """Units that were committed before the worker died are not done again; each death is told."""
+    jobs, notes, progress = Jobs(die("a"), die("b"), lambda request: None), [], []
+    supervise(jobs, request_of_three, progress.append, notes.append)
+    assert [[task["unit"] for task in request.tasks] for request in jobs.requests] == [[*"abc"], [*"bc"], [*"c"]]
+    assert notes == ["decode: killed; it is started again"] * 2
+
+
+def test_three_deaths_in_the_same_place_are_enough(request_of_three):
+    """A worker that dies again and again without a unit gained stops the job; gained units are new hope."""
+    jobs = Jobs(die(), die(), die("a"), die(), die(), die())
+    with pytest.raises(WorkerError, match=r"^decode: killed, 3 times in a row at the same place$"):
+        supervise(jobs, request_of_three, lambda n_done: None, lambda line: None)
+    assert jobs.runs == []
+
+
+def test_extract_is_told_what_is_known(store):
+    """The request of a new worker names the suspects that the dead one left."""
+
+    def crash(request):
+        (store.root / "mark").write_text("")
+        calls = store.tmp / request.scratch.rpartition("/")[2] / "calls"
+        _write_mark(calls / "a.json", [document("d0"), document("d1")], 0, 1.0)
+        raise WorkerError("killed")
+
+    jobs = Jobs(crash, lambda request: None)
+    request = Request("extract", str(store.root), str(store.scratch()), [{"unit": "a"}], {"floor": 0.1})
+    supervise(jobs, request, lambda n_done: None, lambda line: None)
+    assert [json.loads(json.dumps(request.settings)) for request in jobs.requests] == [
+        {"floor": 0.1, "suspects": [], "faults": {}},
+        {"floor": 0.1, "suspects": [["d0"], ["d1"]], "faults": {}},
+    ]
