@@ -27,10 +27,10 @@ from schemas.errors import CheckpointError
 
 logger = logging.getLogger(__name__)
 
-LENGTHS = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+LENGTHS = (16, 24, 32, 40, 48, 64, 96, 128, 192, 256, 384, 512)
 _CHUNK = {"cpu": 64, "cuda": 1024}  # entities, or pairs, scored at once
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.float32}
-_PIECES_A_BATCH = {"cpu": 512, "cuda": 16384}
+_PIECES_A_BATCH = {"cpu": 384, "cuda": 16384}
 
 
 @dataclass(frozen=True, slots=True)
