@@ -12,6 +12,7 @@ from typing import Any
 from extractor.dygie import read_documents
 from schemas.errors import DataError, OntologyError
 from schemas.ontology import Ontology, parse_ontology
+from schemas.text import storable
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +162,7 @@ def _spert_sentence(record: Any, where: str) -> AnnotatedSentence:
     for relation in relations:
         if not {relation.head, relation.tail} <= set(range(len(entities))) or relation.head == relation.tail:
             raise DataError(f"{where}: relation {relation.head} -> {relation.tail} with {len(entities)} entities")
-    return AnnotatedSentence(words, entities, relations, str(record.get("orig_id", "")))
+    return AnnotatedSentence(tuple(map(storable, words)), entities, relations, str(record.get("orig_id", "")))
 
 
 _READERS = {"spert": read_spert, "dygie": read_dygie}

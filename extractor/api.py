@@ -20,6 +20,7 @@ from extractor.decode import decode
 from extractor.predict import Predictor, open_predictor
 from extractor.text import SentenceText, split_text
 from schemas.modelfolder import find_model
+from schemas.text import storable
 
 SENTENCES_A_CHUNK = 1024
 
@@ -71,10 +72,13 @@ class Extractor:
         return cls(open_predictor(find_model(name), device, precision, n_threads))
 
     def extract(self, texts: Iterable[str], *, min_confidence: float = 0.4) -> Iterator[Extraction]:
-        """An `Extraction` a text, in order, as soon as its stretch of about 1,000 sentences is done."""
+        """An `Extraction` a text, in order, as soon as its stretch of about 1,000 sentences is done.
+
+        Lone surrogates in a text, which no model can read, count as U+FFFD.
+        """
         chunk: list[tuple[str, list[SentenceText]]] = []
         n_sentences = 0
-        for text in texts:
+        for text in map(storable, texts):
             sentences = split_text(text)
             chunk.append((text, sentences))
             n_sentences += len(sentences)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.errors import DataError
+from schemas.text import storable
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ def _sentence(
             lost["relations"] += 1
         else:
             pairs.append((head, tail, str(name)))
-    return DygieSentence(words, tuple(entities), tuple(pairs))
+    return DygieSentence(tuple(map(storable, words)), tuple(entities), tuple(pairs))
 
 
 def format_document(key: str, sentences: Sequence[DygieSentence]) -> str:

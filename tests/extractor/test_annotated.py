@@ -56,6 +56,17 @@ def test_good_sentence(written):
     assert read_spert(written([GOOD])) == [SENTENCE]
 
 
+@pytest.mark.parametrize("kind", ["spert", "dygie"])
+def test_lone_surrogate_in_a_word(written, kind):
+    """A lone surrogate, which JSON can hold and no tokenizer reads, becomes U+FFFD."""
+    spert = '[{"tokens": ["a\\ud83d"], "entities": [], "relations": []}]'
+    dygie = '{"doc_key": "x", "sentences": [["a\\ud83d"]], "ner": [[]], "relations": [[]]}'
+
+    (sentence,) = read_annotated([written(spert if kind == "spert" else dygie)], kind)
+
+    assert sentence.words == ("a\ufffd",)
+
+
 def test_several_files_in_order(written):
     """Files are read one after another."""
     paths = [str(written([GOOD, GOOD], "a.json")), str(written([entity(0, 3)], "b.json"))]

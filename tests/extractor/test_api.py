@@ -57,6 +57,13 @@ def test_one_extraction_a_text_in_order(tiny):
     ]
 
 
+def test_lone_surrogate_in_a_text(tiny):
+    """A lone surrogate moves no offset, and no raw error comes of it."""
+    (found,) = tiny.extract(["Bob Stone \ud83d lives in London ."], min_confidence=0.3)
+
+    assert ("London", 21) in {(m.text, m.begin) for m in found.mentions}
+
+
 def test_texts_in_chunks(tiny, monkeypatch):
     """Texts are read as they are needed, and the chunks they are predicted in change nothing."""
     texts = ["Bob Stone lives in London .", "", "Initech hired Eve Moss ."] * 2
