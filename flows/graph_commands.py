@@ -61,7 +61,7 @@ def _note(line: str) -> None:
 
 
 def _build_with_prefect(options: Namespace, config: BuildConfig) -> dict[str, Any]:
-    from pipelines.build import check_build
+    from pipelines.checks import check_build
     from pipelines.store import Store
 
     check_build(tuple(options.sources), Path(options.out), config, options.runner)
@@ -88,7 +88,8 @@ def plan(options: Namespace) -> None:
 
 def stage(options: Namespace) -> None:
     """`kgmill ingest|extract|decode|aggregate|export`: one stage, on what the stages before it left."""
-    from pipelines.build import STAGES, check_finished, open_build
+    from pipelines.build import STAGES, open_build
+    from pipelines.checks import check_finished
     from pipelines.store import Store
 
     config = _config(options)
@@ -113,7 +114,7 @@ def stage(options: Namespace) -> None:
 
 def schedule(options: Namespace) -> None:
     """`kgmill schedule`: serves the build until it is stopped."""
-    from pipelines.build import check_build
+    from pipelines.checks import check_build
     from pipelines.sources import absolute
 
     config = _config(options)

@@ -6,7 +6,7 @@ import json
 import os
 import platform
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -22,28 +22,18 @@ import pyarrow.compute as pc
 import schemas
 from extractor.calibration import load_calibration
 from pipelines import aggregate, changes, combine, decode, export, extract, ingest
+from pipelines.checks import check_build, check_finished, check_vanishing
 from pipelines.job import Descriptor, Request, read_receipts
 from pipelines.maintenance import verify
 from pipelines.sources import find_files
 from pipelines.store import Part, Store, remove, write_json
 from pipelines.supervise import supervise
-from pipelines.vocabulary import Namespace
-from pipelines.worker import Worker, check_runner
+from pipelines.worker import Worker
 from schemas.config import BuildConfig
-from schemas.errors import (
-    DISK_HINTS,
-    DiskError,
-    KgmillError,
-    OntologyError,
-    OutputError,
-    UsageError,
-    VanishError,
-)
+from schemas.errors import DISK_HINTS, DiskError, KgmillError, UsageError
 from schemas.identity import fingerprint
-from schemas.modelfolder import find_model, model_fingerprint
-from schemas.ontology import Ontology, load_ontology
+from schemas.ontology import Ontology
 
-MAX_VANISHING = 0.2  # of the live documents, without --yes
 STAGES = ("ingest", "extract", "decode", "aggregate", "export")
 Progress = Callable[[str, int, int], None]
 Note = Callable[[str], None]
@@ -440,68 +430,6 @@ def open_build(
                 error = DiskError.of(error, store.root)
             build.fail(error)
             raise error from None
-
-
-def check_finished(store: Store, stages: Sequence[str]) -> None:
-    """Makes sure that a later stage can run alone; touches nothing.
-
-    Raises:
-        OutputError: one of the stages before it never finished here, or lost a part since.
-    """
-    for stage in stages:
-        if not (listed := store.listed(stage)) or len(store.live(stage)) < len(listed):
-            raise OutputError(f"{store.root}: no finished {stage} here; run kgmill {stage} first")
-
-
-def check_build(
-    sources: tuple[str, ...], out: Path, config: BuildConfig, runner: str
-) -> tuple[Path, str, Ontology, str]:
-    """The model's folder and fingerprint, the ontology and the device of a build, if nothing is wrong; touches nothing.
-
-    Raises:
-        UsageError: a source, the runner, the model, the ontology or the output is wrong.
-    """
-    check_runner(runner)
-    if out.exists() and not out.is_dir():
-        raise OutputError(f"{out}: is a file; --out wants a folder")
-    find_files(sources)
-    folder = find_model(config.model)
-    model = model_fingerprint(folder)
-    ontology = load_ontology(Path(config.ontology) if config.ontology else folder / "ontology.toml")
-    if config.ontology:
-        _check_ontology(ontology, folder)
-    Namespace(config.base_iri, config.dataset, ontology)
-    return folder, model, ontology, resolve_device(config.device)
-
-
-def check_vanishing(n_removed: int, n_live: int, yes: bool) -> None:
-    """Stops a build in which more than a fifth of the live documents would leave, unless that is wanted.
-
-    Raises:
-        VanishError: naming how many of how many, and the way out.
-    """
-    if n_removed > MAX_VANISHING * n_live and not yes:
-        raise VanishError(
-            f"{n_removed} of {n_live} documents would leave the graph, more than {MAX_VANISHING:.0%}; "
-            "if that is wanted say --yes, to keep them --mode append"
-        )
-
-
-def resolve_device(name: str) -> str:
-    """What `auto` means on this machine, found without importing torch: `cuda` or `cpu`; other names as they are."""
-    if name != "auto":
-        return name
-    return "cuda" if Path("/dev/nvidiactl").exists() and "+cpu" not in version("torch") else "cpu"
-
-
-def _check_ontology(ontology: Ontology, folder: Path) -> None:
-    """An ontology for decoding may change labels, IRIs and what a relation may join, but not the columns."""
-    columns = load_ontology(folder / "ontology.toml")
-    if (ontology.entity_names, ontology.relation_names) != (columns.entity_names, columns.relation_names):
-        raise OntologyError(
-            f"the ontology has types {[*ontology.entity_names, *ontology.relation_names]}, the model in {folder} has "
-            f"{[*columns.entity_names, *columns.relation_names]}; give the model's types, in its order"
-        )
 
 
 def _reasons(rejects: pa.Table) -> dict[str, int]:

@@ -17,7 +17,8 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines import aggregate, combine, decode, export, extract, ingest
-from pipelines.build import STAGES, Build, check_build, check_vanishing
+from pipelines.build import STAGES, Build
+from pipelines.checks import check_build, check_vanishing
 from pipelines.duplicates import KEYS, Loser, band_keys, find_losers, key_rows, n_bands_and_rows, signature, worst
 from pipelines.sources import SourceFile, find_files, read_records
 from pipelines.store import Part, Store

@@ -2,7 +2,8 @@
 
 import pytest
 
-from pipelines.build import STAGES, Build, check_build
+from pipelines.build import STAGES, Build
+from pipelines.checks import check_build
 from pipelines.job import Request, read_receipts
 from pipelines.store import Store, remove
 from pipelines.worker import Worker, run_job

@@ -8,7 +8,8 @@ import pyarrow.dataset as ds
 import pytest
 
 from pipelines import ingest
-from pipelines.build import Build, check_build, open_build, resolve_device
+from pipelines.build import Build, open_build
+from pipelines.checks import check_build, resolve_device
 from pipelines.store import Store, remove
 from pipelines.worker import Worker
 from schemas.config import BuildConfig

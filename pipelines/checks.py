@@ -1,0 +1,80 @@
+"""What can be wrong with a build, asked before anything is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from pipelines.sources import find_files
+from pipelines.store import Store
+from pipelines.vocabulary import Namespace
+from pipelines.worker import check_runner
+from schemas.config import BuildConfig
+from schemas.errors import OntologyError, OutputError, VanishError
+from schemas.modelfolder import find_model, model_fingerprint
+from schemas.ontology import Ontology, load_ontology
+
+MAX_VANISHING = 0.2  # of the live documents, without --yes
+
+
+def check_build(
+    sources: tuple[str, ...], out: Path, config: BuildConfig, runner: str
+) -> tuple[Path, str, Ontology, str]:
+    """The model's folder and fingerprint, the ontology and the device of a build, if nothing is wrong; touches nothing.
+
+    Raises:
+        UsageError: a source, the runner, the model, the ontology or the output is wrong.
+    """
+    check_runner(runner)
+    if out.exists() and not out.is_dir():
+        raise OutputError(f"{out}: is a file; --out wants a folder")
+    find_files(sources)
+    folder = find_model(config.model)
+    model = model_fingerprint(folder)
+    ontology = load_ontology(Path(config.ontology) if config.ontology else folder / "ontology.toml")
+    if config.ontology:
+        _check_ontology(ontology, folder)
+    Namespace(config.base_iri, config.dataset, ontology)
+    return folder, model, ontology, resolve_device(config.device)
+
+
+def check_finished(store: Store, stages: Sequence[str]) -> None:
+    """Makes sure that a later stage can run alone; touches nothing.
+
+    Raises:
+        OutputError: one of the stages before it never finished here, or lost a part since.
+    """
+    for stage in stages:
+        if not (listed := store.listed(stage)) or len(store.live(stage)) < len(listed):
+            raise OutputError(f"{store.root}: no finished {stage} here; run kgmill {stage} first")
+
+
+def check_vanishing(n_removed: int, n_live: int, yes: bool) -> None:
+    """Stops a build in which more than a fifth of the live documents would leave, unless that is wanted.
+
+    Raises:
+        VanishError: naming how many of how many, and the way out.
+    """
+    if n_removed > MAX_VANISHING * n_live and not yes:
+        raise VanishError(
+            f"{n_removed} of {n_live} documents would leave the graph, more than {MAX_VANISHING:.0%}; "
+            "if that is wanted say --yes, to keep them --mode append"
+        )
+
+
+def resolve_device(name: str) -> str:
+    """What `auto` means on this machine, found without importing torch: `cuda` or `cpu`; other names as they are."""
+    if name != "auto":
+        return name
+    return "cuda" if Path("/dev/nvidiactl").exists() and "+cpu" not in version("torch") else "cpu"
+
+
+def _check_ontology(ontology: Ontology, folder: Path) -> None:
+    """An ontology for decoding may change labels, IRIs and what a relation may join, but not the columns."""
+    columns = load_ontology(folder / "ontology.toml")
+    if (ontology.entity_names, ontology.relation_names) != (columns.entity_names, columns.relation_names):
+        raise OntologyError(
+            f"the ontology has types {[*ontology.entity_names, *ontology.relation_names]}, the model in {folder} has "
+            f"{[*columns.entity_names, *columns.relation_names]}; give the model's types, in its order"
+        )
