@@ -9,13 +9,17 @@ from torch.nn import functional as F
 from extractor.sampling import Instances
 
 
-def binary_loss(logits_N2: Tensor, is_positive_N: Tensor) -> Tensor:
+def binary_loss(logits_N2: Tensor, is_positive_N: Tensor, *, is_softmax: bool = False) -> Tensor:
     """Binary cross-entropy over both outputs, summed over the two and averaged over instances; 0 for no instance.
+
+    With `is_softmax` the two outputs are one softmax, as prediction reads them.
 
     Source: Eq. 11, with the log that its second term lost.
     """
     if not len(logits_N2):
         return logits_N2.sum()
+    if is_softmax:
+        return F.cross_entropy(logits_N2, is_positive_N.long())
     target_N2 = F.one_hot(is_positive_N.long(), 2).to(logits_N2.dtype)
     return F.binary_cross_entropy_with_logits(logits_N2, target_N2, reduction="sum") / len(logits_N2)
 
@@ -49,13 +53,14 @@ def joint_loss(
     pair_logits: tuple[Tensor, Tensor],
     *,
     two_phase: bool = True,
+    is_softmax: bool = False,
 ) -> Tensor:
     """The loss of Eq. 16 from the outputs of `score_spans` and `score_pairs` on the instances."""
     if not two_phase:
         return one_phase_loss(*span_logits, instances.span_type_S) + one_phase_loss(*pair_logits, instances.pair_type_P)
     return (
-        binary_loss(span_logits[0], instances.span_type_S >= 0)
+        binary_loss(span_logits[0], instances.span_type_S >= 0, is_softmax=is_softmax)
         + type_loss(span_logits[1], instances.span_type_S)
-        + binary_loss(pair_logits[0], instances.pair_type_P >= 0)
+        + binary_loss(pair_logits[0], instances.pair_type_P >= 0, is_softmax=is_softmax)
         + type_loss(pair_logits[1], instances.pair_type_P)
     )

@@ -35,6 +35,7 @@ class TwoPhaseConfig(PreTrainedConfig):
     fusion: str = "gate"
     pair_distance: bool = True
     pair_types: bool = True
+    link_types: bool = False
     two_phase: bool = True
     word_shape: bool = False
     max_length: int = 256
@@ -97,7 +98,9 @@ class Features:
 
     Attributes:
         width_WD, distance_ND: mapped embeddings (none without the binary global feature).
-        width_logits, distance_logits, type_logits: what each gives to its gate's score and logits (`Fusion.project`).
+        link_types_FD: mapped embeddings of (head type, tail type), where phase one of pairs sees types too.
+        width_logits, distance_logits, type_logits, link_type_logits: what each gives to its gate's score and logits
+            (`Fusion.project`).
     """
 
     width_WD: Tensor
@@ -105,6 +108,8 @@ class Features:
     distance_ND: Tensor | None
     distance_logits: Tensor | None
     type_logits: Tensor | None
+    link_types_FD: Tensor | None
+    link_type_logits: Tensor | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,9 +267,11 @@ class TwoPhaseModel(PreTrainedModel):
         self.entity_type = nn.Linear(self.span_gate.width, n_entity + n_none)  # W_4, b_4 of Eq. 12a
 
         span = self.span_gate.width
-        roles = {"head": span, "tail": span, "context": d} | ({"distance": d} if config.pair_distance else {})
+        roles = {"head": span, "tail": span, "context": d}
+        roles |= ({"distance": d} if config.pair_distance else {}) | ({"types": d} if config.link_types else {})
         self.pair_gate = Fusion(config, d, roles)
         self.distance_embedding = nn.Embedding(config.max_distance + 1, d) if config.pair_distance else None
+        self.link_embedding = nn.Embedding(n_entity * n_entity, d) if config.link_types else None
         self.is_relation = nn.Linear(self.pair_gate.width, 2)  # W_3, b_3 of Eq. 10a
 
         roles = {"pair": self.pair_gate.width} | ({"types": d} if config.pair_types else {})
@@ -296,15 +303,20 @@ class TwoPhaseModel(PreTrainedModel):
     def features(self) -> Features:
         """The mapped and projected embeddings; prediction makes them once, training with every batch."""
         width_WD = self.span_gate.map("width", self.width_embedding.weight)
-        distance_ND = distance_logits = type_logits = None
+        distance_ND = distance_logits = type_logits = link_types_FD = link_type_logits = None
         if self.distance_embedding is not None:
             distance_ND = self.pair_gate.map("distance", self.distance_embedding.weight)
             distance_logits = self.pair_gate.project("distance", distance_ND, (self.is_relation,))
+        if self.link_embedding is not None:
+            link_types_FD = self.pair_gate.map("types", self.link_embedding.weight)
+            link_type_logits = self.pair_gate.project("types", link_types_FD, (self.is_relation,))
         if self.feature_embedding is not None:
             mapped = self.relation_gate.map("types", self.feature_embedding.weight)
             type_logits = self.relation_gate.project("types", mapped, (self.relation_type,))
         width_logits = self.span_gate.project("width", width_WD, (self.is_entity, self.entity_type))
-        return Features(width_WD, width_logits, distance_ND, distance_logits, type_logits)
+        return Features(
+            *(width_WD, width_logits, distance_ND, distance_logits), type_logits, link_types_FD, link_type_logits
+        )
 
     def encode(self, batch: Batch, features: Features | None = None) -> Encoded:
         """Word representations (Eq. 2 and 3: the maximum over a word's pieces), mapped once for each role."""
@@ -355,6 +367,8 @@ class TwoPhaseModel(PreTrainedModel):
         parts = [ends.head_ND[pairs.head_P], ends.tail_ND[pairs.tail_P], linked.context_PD]
         if encoded.features.distance_ND is not None:
             parts.append(encoded.features.distance_ND[linked.distance_P])
+        if encoded.features.link_types_FD is not None:
+            parts.append(encoded.features.link_types_FD[self._type_pair(pairs)])
         fused_PD = self.pair_gate.fuse(linked.alpha_PO, parts)
         return self._phases(linked.logits_P2, self._score_types(encoded, fused_PD, pairs, linked.distance_P))
 
@@ -412,6 +426,8 @@ class TwoPhaseModel(PreTrainedModel):
         ]
         if features.distance_logits is not None:
             projected.append(features.distance_logits[distance_P])
+        if features.link_type_logits is not None:
+            projected.append(features.link_type_logits[self._type_pair(pairs)])
         return _Linked(*gate.mix(projected, heads), context_PD, distance_P)
 
     def _between(self, pairs: Pairs) -> tuple[Tensor, Tensor, Tensor]:
@@ -424,11 +440,13 @@ class TwoPhaseModel(PreTrainedModel):
         end_P = torch.maximum(begin_P, torch.maximum(start_N[pairs.head_P], start_N[pairs.tail_P]))
         return begin_P, end_P, (end_P - begin_P).clamp(max=self.config.max_distance)
 
+    def _type_pair(self, pairs: Pairs) -> Tensor:
+        """The number of each pair's (head type, tail type)."""
+        return pairs.type_N[pairs.head_P] * len(self.config.entity_types or ()) + pairs.type_N[pairs.tail_P]
+
     def _score_types(self, encoded: Encoded, pair_PD: Tensor, pairs: Pairs, distance_P: Tensor) -> Tensor:
         gate, heads, type_logits = self.relation_gate, (self.relation_type,), encoded.features.type_logits
         parts = [gate.project("pair", self.dropout(gate.map("pair", pair_PD)), heads)]
         if type_logits is not None:
-            n_entity = len(self.config.entity_types or ())
-            feature_P = pairs.type_N[pairs.head_P] * n_entity + pairs.type_N[pairs.tail_P]
-            parts.append(type_logits[feature_P * (self.config.max_distance + 1) + distance_P])
+            parts.append(type_logits[self._type_pair(pairs) * (self.config.max_distance + 1) + distance_P])
         return gate.mix(parts, heads)[1]

@@ -103,7 +103,7 @@ def train(
 
 def _model_options(config: TrainConfig) -> dict[str, Any]:
     names = (
-        *("max_span_width", "max_distance", "role_maps", "fusion", "pair_distance", "pair_types"),
+        *("max_span_width", "max_distance", "role_maps", "fusion", "pair_distance", "pair_types", "link_types"),
         "two_phase",
         *("word_shape", "max_length", "dropout"),
     )
@@ -185,7 +185,9 @@ class TrainingRun:
             span_logits = state.model.score_spans(encoded, instances.spans)
             ends = state.model.map_ends(encoded, instances.pairs.entities)
             pair_logits = state.model.score_pairs(encoded, ends, instances.pairs)
-        loss = joint_loss(instances, span_logits, pair_logits, two_phase=config.two_phase)
+        loss = joint_loss(
+            instances, span_logits, pair_logits, two_phase=config.two_phase, is_softmax=config.phase_one == "softmax"
+        )
         state.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(state.model.parameters(), config.max_grad_norm)

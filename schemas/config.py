@@ -170,6 +170,8 @@ class TrainConfig(_Config):
         fusion: `gate` (Eq. 5) or `concat` (Table 7, w/o gated).
         pair_distance: the binary global feature of phase one (Table 7, bi-features).
         pair_types: the multi-class global feature of phase two (Table 7, multi-features).
+        link_types: phase one of pairs sees the entity types of both ends too; false is the paper's letter.
+        phase_one: `sigmoid`: the binary losses are over two sigmoids (Eq. 11); `softmax`: over the softmax of both.
         two_phase: false: one softmax over all types and none for each task (Table 7, w/o two-phase).
         word_shape: letter-case embedding: `auto` gives it to encoders that lower the case.
         max_length: longest input in word pieces; longer sentences are cut into overlapping windows.
@@ -203,6 +205,8 @@ class TrainConfig(_Config):
     fusion: Literal["gate", "concat"] = "gate"
     pair_distance: bool = True
     pair_types: bool = True
+    link_types: bool = False
+    phase_one: Literal["sigmoid", "softmax"] = "sigmoid"
     two_phase: bool = True
     word_shape: bool | Literal["auto"] = "auto"
     max_length: int = Field(256, ge=16)
