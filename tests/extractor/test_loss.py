@@ -38,6 +38,15 @@ def test_binary_loss_of_a_sure_error():
     assert loss.item() == pytest.approx(2000)
 
 
+def test_binary_loss_of_a_softmax():
+    """As a softmax, the loss is the cross-entropy of the right one of the two outputs."""
+    logits = torch.tensor([[0.0, 0.0], [2.0, -1.0]])
+
+    loss = binary_loss(logits, torch.tensor([True, False]), is_softmax=True)
+
+    assert loss.item() == pytest.approx((LN2 + math.log1p(math.exp(-3))) / 2)
+
+
 def test_type_loss():
     """Cross-entropy over types, averaged over the instances that have one."""
     logits = torch.tensor([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [5.0, 5.0, 9.0]])

@@ -273,6 +273,21 @@ def test_phase_two_sees_entity_types():
     assert not torch.allclose(first[1], other[1])
 
 
+@pytest.mark.parametrize("fusion", ["gate", "concat"])
+def test_phase_one_may_see_entity_types(fusion):
+    """With `link_types` the types of a pair's ends, in their order, change phase one too; few pairs score as all do."""
+    model = new_model(link_types=True, fusion=fusion)
+    encoded = model.encode(collate([window(1, 1, 1)], 0))
+    both = pairs([(0, 1), (0, 1)], [(2, 3), (2, 3)])
+    both = replace(both, type_N=torch.tensor([0, 1, 1, 0]))
+    ends = model.map_ends(encoded, both.entities)
+
+    linked = model.link_pairs(encoded, ends, both)
+
+    assert not torch.allclose(linked[0], linked[1])
+    assert torch.equal(linked, model.score_pairs(encoded, ends, both)[0])
+
+
 def test_letter_case_is_seen():
     """With the word-shape embedding, words that differ in case alone are told apart."""
     model = new_model(word_shape=True)
