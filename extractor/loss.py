@@ -24,15 +24,18 @@ def binary_loss(logits_N2: Tensor, is_positive_N: Tensor, *, is_softmax: bool = 
     return F.binary_cross_entropy_with_logits(logits_N2, target_N2, reduction="sum") / len(logits_N2)
 
 
-def type_loss(logits_NC: Tensor, column_N: Tensor) -> Tensor:
+def type_loss(logits_NC: Tensor, column_N: Tensor, *, is_over_all: bool = False) -> Tensor:
     """Cross-entropy over types, averaged over the instances that have one (column >= 0); 0 where none has.
+
+    With `is_over_all` the sum is divided by the number of all instances, as the binary losses are.
 
     Source: Eq. 15.
     """
     gold = torch.nonzero(column_N >= 0).squeeze(1)
     if not len(gold):
         return logits_NC.sum() * 0.0
-    return F.cross_entropy(logits_NC[gold], column_N[gold])
+    loss = F.cross_entropy(logits_NC[gold], column_N[gold])
+    return loss * (len(gold) / len(column_N)) if is_over_all else loss
 
 
 def one_phase_loss(logits_N2: Tensor, type_logits_NC: Tensor, column_N: Tensor) -> Tensor:
@@ -54,13 +57,14 @@ def joint_loss(
     *,
     two_phase: bool = True,
     is_softmax: bool = False,
+    is_over_all: bool = False,
 ) -> Tensor:
     """The loss of Eq. 16 from the outputs of `score_spans` and `score_pairs` on the instances."""
     if not two_phase:
         return one_phase_loss(*span_logits, instances.span_type_S) + one_phase_loss(*pair_logits, instances.pair_type_P)
     return (
         binary_loss(span_logits[0], instances.span_type_S >= 0, is_softmax=is_softmax)
-        + type_loss(span_logits[1], instances.span_type_S)
+        + type_loss(span_logits[1], instances.span_type_S, is_over_all=is_over_all)
         + binary_loss(pair_logits[0], instances.pair_type_P >= 0, is_softmax=is_softmax)
-        + type_loss(pair_logits[1], instances.pair_type_P)
+        + type_loss(pair_logits[1], instances.pair_type_P, is_over_all=is_over_all)
     )

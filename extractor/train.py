@@ -186,7 +186,12 @@ class TrainingRun:
             ends = state.model.map_ends(encoded, instances.pairs.entities)
             pair_logits = state.model.score_pairs(encoded, ends, instances.pairs)
         loss = joint_loss(
-            instances, span_logits, pair_logits, two_phase=config.two_phase, is_softmax=config.phase_one == "softmax"
+            instances,
+            span_logits,
+            pair_logits,
+            two_phase=config.two_phase,
+            is_softmax=config.phase_one == "softmax",
+            is_over_all=config.type_average == "all",
         )
         state.optimizer.zero_grad(set_to_none=True)
         loss.backward()

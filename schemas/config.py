@@ -172,6 +172,8 @@ class TrainConfig(_Config):
         pair_types: the multi-class global feature of phase two (Table 7, multi-features).
         link_types: phase one of pairs sees the entity types of both ends too; false is the paper's letter.
         phase_one: `sigmoid`: the binary losses are over two sigmoids (Eq. 11); `softmax`: over the softmax of both.
+        type_average: `gold`: a type loss is averaged over the instances that have a type (Eq. 15); `all`: over all of
+            them, as the binary losses are, so that finding weighs as much as telling types apart.
         two_phase: false: one softmax over all types and none for each task (Table 7, w/o two-phase).
         word_shape: letter-case embedding: `auto` gives it to encoders that lower the case.
         max_length: longest input in word pieces; longer sentences are cut into overlapping windows.
@@ -207,6 +209,7 @@ class TrainConfig(_Config):
     pair_types: bool = True
     link_types: bool = False
     phase_one: Literal["sigmoid", "softmax"] = "sigmoid"
+    type_average: Literal["gold", "all"] = "gold"
     two_phase: bool = True
     word_shape: bool | Literal["auto"] = "auto"
     max_length: int = Field(256, ge=16)

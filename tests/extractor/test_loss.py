@@ -56,6 +56,25 @@ def test_type_loss():
     assert loss.item() == pytest.approx((math.log(3) + math.log1p(2 / math.e)) / 2)
 
 
+def test_type_loss_over_all():
+    """Averaged over all instances, negatives count in the denominator."""
+    logits = torch.tensor([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [5.0, 5.0, 9.0]])
+
+    loss = type_loss(logits, torch.tensor([2, 0, -1]), is_over_all=True)
+
+    assert loss.item() == pytest.approx((math.log(3) + math.log1p(2 / math.e)) / 3)
+
+
+def test_two_phases_of_one_likelihood():
+    """With softmax and averages over all, both phases are the likelihood of one softmax over none and all types."""
+    found = instances(span_types=[1, -1, 0], pair_types=[])
+    spans, pairs = (torch.randn(3, 2), torch.randn(3, 4)), (torch.zeros(0, 2), torch.zeros(0, 5))
+
+    two = joint_loss(found, spans, pairs, is_softmax=True, is_over_all=True)
+
+    assert two.item() == pytest.approx(joint_loss(found, spans, pairs, two_phase=False).item(), rel=1e-5)
+
+
 @pytest.mark.parametrize("n", [0, 2])
 def test_type_loss_without_gold(n):
     """Where no instance has a type the loss is 0, and so is its gradient."""
