@@ -17,7 +17,7 @@ from transformers import PreTrainedTokenizerBase
 from schemas.errors import CheckpointError
 
 MAX_PIECES_A_WORD = 24
-_CACHED_WORDS = 1 << 18
+_CACHED_WORDS = 1 << 16
 
 # Letter case, which an uncased encoder can't see. 0 is for special tokens and padding.
 _SHAPES = (

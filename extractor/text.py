@@ -16,6 +16,7 @@ from spacy.util import compile_infix_regex
 
 LONGEST_RUN = 300
 LONGEST_SENTENCE = 600  # characters
+KNOWN_WORDS = 100_000  # spaCy keeps every word that it ever saw; with more than these it begins anew
 _BLANKED = str.maketrans(dict.fromkeys("\"“”„«»‹›()[]{}'‘’`", " "))
 _RUN = re.compile(r"\S+")
 # sentencex 1 panics on a space of several bytes between "Mr. X" and a full stop. Same length, so offsets stay.
@@ -108,6 +109,8 @@ def _word_bounds(sentence: str) -> list[tuple[int, int]]:
 
 
 def _tokens(sentence: str, shift: int) -> list[tuple[int, int]]:
+    if len(_tokenizer().vocab) > KNOWN_WORDS:
+        _tokenizer.cache_clear()
     doc = _tokenizer()(sentence)
     return [(shift + t.idx, shift + t.idx + len(t)) for t in doc if not t.is_space]
 

@@ -155,3 +155,14 @@ def test_text_that_the_segmenter_panics_on_is_one_sentence(monkeypatch):
 
     monkeypatch.setattr("extractor.text.sentencex.segment", panic)
     assert [s.words for s in split_text("He left. She stayed.")] == [("He", "left", ".", "She", "stayed", ".")]
+
+
+def test_words_are_forgotten(monkeypatch):
+    """The tokeniser keeps no more words than it may, and cuts as before."""
+    texts = [f"Name{i} Surname{i} isn't in Town{i}." for i in range(300)]
+    expected = [split_text(text) for text in texts]
+    base = len(text_module._tokenizer().vocab)
+    monkeypatch.setattr(text_module, "KNOWN_WORDS", 1000)
+
+    assert [split_text(text) for text in texts] == expected
+    assert len(text_module._tokenizer().vocab) <= 1000 < base
