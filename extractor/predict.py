@@ -58,12 +58,24 @@ class Predictor:
             self.features = self.model.features()
         self._grids: dict[tuple[int, int], _Grid] = {}
 
-    def predict(self, sentences: Sequence[Sequence[str]], floor: float) -> list[Candidates]:
-        """The candidates of each sentence (a list of words), spans in words, probabilities at least `floor`."""
+    def predict(
+        self,
+        sentences: Sequence[Sequence[str]],
+        floor: float,
+        on_share: Callable[[float], object] = lambda share: None,
+    ) -> list[Candidates]:
+        """The candidates of each sentence (a list of words), spans in words, probabilities at least `floor`.
+
+        `on_share` is told after each batch which share of the word pieces, padding included, is done.
+        """
         windows = list(self.pieces.windows(sentences))
+        batches = list(self.batches(windows))
+        n_pieces, n_done = sum(length * n_rows for length, n_rows, _ in batches), 0
         results: dict[int, Candidates] = {}
-        for indices, found in self._run(self.batches(windows), windows, floor):
+        for (length, n_rows, _), (indices, found) in zip(batches, self._run(batches, windows, floor), strict=True):
             results.update(zip(indices, found, strict=True))
+            n_done += length * n_rows
+            on_share(n_done / n_pieces)
         parts: dict[int, list[tuple[int, int, Candidates]]] = defaultdict(list)
         for i, window in enumerate(windows):
             parts[window.sentence].append((window.first_word, window.n_words, results[i]))
@@ -81,7 +93,7 @@ class Predictor:
                 yield length, n_rows, buckets[length][begin : begin + n_rows]
 
     def _run(
-        self, batches: Iterator[tuple[int, int, list[int]]], windows: list[Window], floor: float
+        self, batches: list[tuple[int, int, list[int]]], windows: list[Window], floor: float
     ) -> Iterator[tuple[list[int], list[Candidates]]]:
         def score(job: tuple[int, int, list[int]]) -> tuple[list[int], list[Candidates]]:
             length, n_rows, indices = job
@@ -94,7 +106,7 @@ class Predictor:
         torch.set_num_threads(1)
         try:
             with ThreadPoolExecutor(self.n_threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-                yield from pool.map(score, list(batches))
+                yield from pool.map(score, batches)
         finally:
             torch.set_num_threads(before)
 

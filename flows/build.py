@@ -11,6 +11,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
+from flows.progress import Progress
 from flows.summary import best_facts, ledger_rows
 from pipelines.build import STAGES, Build, open_build
 from schemas.config import BuildConfig
@@ -72,7 +73,7 @@ def build_knowledge_graph(
         runner=runner,
         beam_options=tuple(beam_options or ()),
         yes=yes,
-        on_progress=lambda stage, done, total: logger.info("%s: %d of %d", stage, done, total),
+        on_progress=Progress("documents", log=lambda status: logger.info("%s", status)).update,
         on_note=logger.warning,
     ) as build:
         for stage in STAGES:

@@ -43,21 +43,17 @@ def _build_directly(options: Namespace, config: BuildConfig) -> dict[str, Any]:
     from pipelines.build import STAGES, open_build
 
     with (
-        Progress(" units") as progress,
+        Progress("documents") as progress,
         open_build(
             *(tuple(options.sources), Path(options.out), config),
             **_how(options),
             on_progress=progress.update,
-            on_note=_note,
+            on_note=progress.note,
         ) as run,
     ):
         for stage in STAGES:
             run.run_stage(stage)
         return run.finish()
-
-
-def _note(line: str) -> None:
-    print(line, file=sys.stderr)
 
 
 def _build_with_prefect(options: Namespace, config: BuildConfig) -> dict[str, Any]:
@@ -95,12 +91,12 @@ def stage(options: Namespace) -> None:
     config = _config(options)
     check_finished(Store(Path(options.out).resolve()), STAGES[: STAGES.index(options.stage)])
     with (
-        Progress(" units") as progress,
+        Progress("documents") as progress,
         open_build(
             *(tuple(options.sources), Path(options.out), config),
             **_how(options),
             on_progress=progress.update,
-            on_note=_note,
+            on_note=progress.note,
         ) as run,
     ):
         for before in STAGES[: STAGES.index(options.stage)]:
@@ -171,12 +167,12 @@ def load(options: Namespace) -> None:
     """`kgmill load`."""
     from pipelines.load import load as load_store
 
-    with Progress(" graphs") as progress:
+    with Progress("graphs") as progress:
         report = load_store(
             Path(options.dir),
             options.endpoint,
             options.profile,
-            on_progress=lambda done, total: progress.update("load", done, total),
+            on_progress=lambda done, total: progress.update("load", done / total if total else 1.0, total),
         )
     print(
         f"{report.n_graphs} graphs, {report.n_quads} quads: {report.n_replaced} graphs loaded, "

@@ -29,10 +29,10 @@ def train(options: Namespace) -> None:
             scores = f"  dev NER {ner:.1f}  strict RE {re:.1f}"
         print(f"epoch {report.epoch}  loss {report.loss:.4f}  {report.seconds:.0f} s{scores}", flush=True)
 
-    with Progress(" steps") as progress:
+    with Progress("steps") as progress:
         run(
             config,
-            on_step=lambda done, total, loss: progress.update("train", done, total, f"loss {loss:.3f}"),
+            on_step=lambda done, total, loss: progress.update("train", done / total, total, f"loss {loss:.3f}"),
             on_epoch=show,
         )
     print(f"model written to {config.out}")

@@ -6,10 +6,11 @@ import json
 import os
 import platform
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from itertools import chain, count
 from pathlib import Path
@@ -25,6 +26,7 @@ from pipelines import aggregate, changes, combine, decode, export, extract, inge
 from pipelines.checks import check_build, check_finished, check_vanishing
 from pipelines.job import Descriptor, Request, read_receipts
 from pipelines.maintenance import verify
+from pipelines.progress import Extent, Meter
 from pipelines.sources import find_files
 from pipelines.store import Part, Store, remove, write_json
 from pipelines.supervise import supervise
@@ -35,7 +37,7 @@ from schemas.identity import fingerprint
 from schemas.ontology import Ontology
 
 STAGES = ("ingest", "extract", "decode", "aggregate", "export")
-Progress = Callable[[str, int, int], None]
+Progress = Callable[[str, float, int | None], None]
 Note = Callable[[str], None]
 
 
@@ -63,6 +65,7 @@ class Build:
 
     Attributes:
         yes: go on though many documents would vanish.
+        on_progress: told a job's name, the share of it that is done, and its documents, None until they are known.
         parts: the committed parts of each stage, in unit order.
         counts: the documents of the ledger.
         quads_changed: how many quads the graph got and lost; empty before it is published.
@@ -79,7 +82,7 @@ class Build:
     runner: str = "FnApiRunner"
     beam_options: tuple[str, ...] = ()
     yes: bool = False
-    on_progress: Progress = lambda stage, done, total: None
+    on_progress: Progress = lambda job, share, n_documents: None
     on_note: Note = lambda line: None
     started: str = ""
     parts: dict[str, list[Part]] = field(default_factory=dict)
@@ -121,7 +124,7 @@ class Build:
                     f"{self.store.root}: some documents of earlier runs are gone; build without --mode append"
                 )
             tasks, settings = ingest.plan(files, live, self.config)
-            receipts = self._run("ingest", tasks, settings, 1 << settings["n_bits"], report)
+            receipts = self._run("ingest", tasks, settings, ingest.extent(tasks, settings), report)
             for receipt in receipts.values():
                 for name in ("added", "changed", "removed"):
                     self.counts[f"ingest.{name}"] += receipt[name]
@@ -153,7 +156,7 @@ class Build:
             "timeout_s": self.config.document_timeout,
             "retry_rejects": retry_rejects,
         }
-        receipts = self._run("extract", tasks, settings, len(tasks), report) if tasks else {}
+        receipts = self._run("extract", tasks, settings, self._documents_of(tasks), report) if tasks else {}
         for receipt in receipts.values():
             self.counts["extract.sentences"] += receipt["sentences"]
             self.counts["extract.reused"] += receipt["reused"]
@@ -164,19 +167,21 @@ class Build:
     def _decode(self, report: StageReport) -> None:
         settings = self.decode_settings
         done, tasks = decode.plan(self.store, self.parts["ingest"], self.parts["extract"], settings)
-        receipts = self._run("decode", tasks, settings, len(tasks), report) if tasks else {}
+        receipts = self._run("decode", tasks, settings, self._documents_of(tasks), report) if tasks else {}
         self._finish_units("decode", done, receipts, report)
         self.store.publish("decode", self.parts["decode"], ["mentions", "relations"])
 
     def _aggregate(self, report: StageReport) -> None:
         n_bits = combine.partition_bits(self.parts["decode"])
         done, tasks = combine.plan(self.store, self.parts["decode"], n_bits)
-        receipts = self._run("combine", tasks, {"n_bits": n_bits}, len(tasks), report) if tasks else {}
+        extent = self._partitions(task["unit"] for task in tasks)
+        receipts = self._run("combine", tasks, {"n_bits": n_bits}, extent, report) if tasks else {}
         self._finish_units("combine", done, receipts, report)
         self.store.publish("combine", self.parts["combine"], [])
         done, tasks = aggregate.plan(self.store, self.parts["combine"], n_bits)
         settings = {"combined": [(part.unit, part.fingerprint) for part in self.parts["combine"]]}
-        receipts = self._run("aggregate", tasks, settings, len(tasks), report) if tasks else {}
+        extent = self._partitions(task["unit"] for task in tasks)
+        receipts = self._run("aggregate", tasks, settings, extent, report) if tasks else {}
         self._finish_units("aggregate", done, receipts, report)
         self.store.publish("aggregate", self.parts["aggregate"], ["entities", "facts", "evidence"])
 
@@ -197,7 +202,8 @@ class Build:
                 "formats": self.config.formats,
                 "aggregated": [(part.unit, part.fingerprint) for part in self.parts["aggregate"]],
             }
-            receipts = self._run("export", tasks, settings, len(tasks) + 1, report)
+            extent = self._partitions([*(task["unit"] for task in tasks), export.GRAPH_UNIT])
+            receipts = self._run("export", tasks, settings, extent, report)
             receipts.pop(export.GRAPH_UNIT)
             graph = self.store.find("graph", export.GRAPH_UNIT, key)
         self._finish_units("export", done, receipts, report)
@@ -224,7 +230,7 @@ class Build:
             self.quads_changed = {"added_quads": None, "removed_quads": None}  # a member was deleted: not to be known
             if members and all(self.store.find("export", *member) for member in members):
                 settings = {"key": key, "run": run, "before": members, "after": graph.counts["members"]}
-                receipt = self._run("changes", [], settings, 1, report)[changes.UNIT]
+                receipt = self._run("changes", [], settings, self._partitions([changes.UNIT]), report)[changes.UNIT]
                 self.quads_changed = {name: receipt[name] for name in self.quads_changed}
         self.store.publish("graph", [graph], [], key)
         self.store.publish_files("graph", graph)
@@ -237,18 +243,33 @@ class Build:
             self.store.release(change, "changes", change.counts["run"])
 
     def _run(
-        self, job: str, tasks: list[Descriptor], settings: dict[str, Any], n_receipts: int, report: StageReport
+        self, job: str, tasks: list[Descriptor], settings: dict[str, Any], extent: Extent, report: StageReport
     ) -> dict[str, dict[str, Any]]:
-        """Runs a job in the worker; returns its receipts, of which there must be `n_receipts`."""
+        """Runs a job in the worker; returns its receipts, of which there must be one a unit."""
         scratch = self.store.scratch()
         request = Request(job, str(self.store.root), str(scratch), tasks, settings, self.runner, self.beam_options)
-        reply = supervise(self.worker, request, lambda n: self.on_progress(job, n, n_receipts), self.on_note)
+        meter = Meter(scratch, extent, partial(self.on_progress, job))
+        reply = supervise(self.worker, request, meter.poll, self.on_note)
+        meter.finish()
         report.peak_rss_mb = max(report.peak_rss_mb, reply["peak_rss_mb"])
         receipts = read_receipts(scratch)
         remove(scratch)
-        if len(receipts) != n_receipts:
-            raise KgmillError(f"{job}: {len(receipts)} of {n_receipts} work units were committed; build again")
+        if receipts.keys() != extent.units.keys():
+            n_done, n_wanted = len(receipts), len(extent.units)
+            raise KgmillError(f"{job}: {n_done} of {n_wanted} work units were committed; build again")
         return receipts
+
+    def _documents_of(self, tasks: Iterable[Descriptor]) -> Extent:
+        """What a job over units of documents has to do."""
+        ingested = {part.unit: part.counts for part in self.parts["ingest"]}
+        units = {task["unit"]: ingested[task["unit"]] for task in tasks}
+        n_documents = sum(counts["kept"] for counts in units.values())
+        return Extent({unit: 1.0 + counts["bytes"] for unit, counts in units.items()}, n_documents=n_documents)
+
+    def _partitions(self, units: Iterable[str]) -> Extent:
+        """What a job over parts of the graph has to do; all documents are in each."""
+        n_documents = sum(part.counts["kept"] for part in self.parts["ingest"])
+        return Extent(dict.fromkeys(units, 1.0), n_documents=n_documents)
 
     def _finish_units(
         self, stage: str, done: list[Part], receipts: dict[str, dict[str, Any]], report: StageReport
@@ -400,7 +421,7 @@ def open_build(
     runner: str = "FnApiRunner",
     beam_options: tuple[str, ...] = (),
     yes: bool = False,
-    on_progress: Progress = lambda stage, done, total: None,
+    on_progress: Progress = lambda job, share, n_documents: None,
     on_note: Note = lambda line: None,
 ) -> Iterator[Build]:
     """Checks everything that can be wrong before anything is touched, then holds the output folder and the worker.

@@ -21,6 +21,7 @@ import apache_beam as beam
 from pipelines.job import Descriptor, Request, each_task, write_receipt
 from pipelines.networks import edges, nodes, write_graphml, write_node_link
 from pipelines.ontology_ttl import ontology_turtle
+from pipelines.progress import Teller
 from pipelines.rdf import document_quads, entity_quads, fact_quads, provenance_quads
 from pipelines.store import Part, Store
 from pipelines.vocabulary import Namespace
@@ -157,7 +158,7 @@ def write_member(path: Path, lines: Iterable[str]) -> dict[str, int]:
 
 def assemble(request: Request, units: Iterable[str]) -> None:
     """Makes the graph folder out of members and tables, and commits it as one part."""
-    store, settings = Store(Path(request.root)), request.settings
+    store, settings, teller = Store(Path(request.root)), request.settings, Teller(request.scratch, GRAPH_UNIT)
     members = [store.need("export", unit, key) for unit, key in settings["members"]]
     folder = store.scratch()
     n_quads = sum(member.counts["quads"] for member in members)
@@ -166,9 +167,9 @@ def assemble(request: Request, units: Iterable[str]) -> None:
     counts: dict[str, Any] = {"quads": n_quads, "members": settings["members"]}
     if "nq" in settings["formats"]:
         with (folder / "graph.nq.gz").open("wb") as out:
-            counts["sha256"] = chain_members(members, out)
+            counts["sha256"] = chain_members(teller.each(members, 0.0, 0.5), out)
     if {"graphml", "json"} & set(settings["formats"]):
-        _write_networks(store, settings, folder)
+        _write_networks(store, settings, folder, teller)
     store.commit("graph", GRAPH_UNIT, settings["key"], folder, counts)
     write_receipt(request.scratch, GRAPH_UNIT, {"fingerprint": settings["key"], "members": sorted(units)})
 
@@ -190,14 +191,18 @@ def chain_members(members: Iterable[Part], out: BinaryIO) -> str:
     return digest.hexdigest()
 
 
-def _write_networks(store: Store, settings: dict[str, Any], folder: Path) -> None:
+def _write_networks(store: Store, settings: dict[str, Any], folder: Path, teller: Teller) -> None:
     """Writes the files for NetworkX, a partition at a time."""
     ns = namespace(settings)
     parts = [store.need("aggregate", unit, key) for unit, key in settings["aggregated"]]
-    for name, write in (("graphml", write_graphml), ("json", write_node_link)):
+    for name, write, begin, end in (("graphml", write_graphml, 0.5, 0.75), ("json", write_node_link, 0.75, 1.0)):
         if name in settings["formats"]:
-            each_node = (nodes(ns, _records(part, "entities")) for part in parts)
-            each_edge = (edges(ns, _records(part, "facts"), _records(part, "evidence")) for part in parts)
+            middle = (begin + end) / 2
+            each_node = (nodes(ns, _records(part, "entities")) for part in teller.each(parts, begin, middle))
+            each_edge = (
+                edges(ns, _records(part, "facts"), _records(part, "evidence"))
+                for part in teller.each(parts, middle, end)
+            )
             write(chain.from_iterable(each_node), chain.from_iterable(each_edge), folder / f"graph.{name}.gz")
 
 

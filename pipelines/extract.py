@@ -13,9 +13,9 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ import pyarrow.compute as pc
 
 from extractor.candidates import Candidates
 from pipelines.job import Descriptor, Request, each_task, write_receipt
+from pipelines.progress import Teller
 from pipelines.store import Part, Store
 from schemas.identity import fingerprint, units_overlap
 from schemas.records import Document, Reject
@@ -108,7 +109,8 @@ class ExtractFn(beam.DoFn):
         started = time.perf_counter()
         n_sentences = 0
         if new:
-            found = extract(new, self.settings, Path(self.scratch) / "calls" / f"{task['unit']}.json")
+            mark = Path(self.scratch) / "calls" / f"{task['unit']}.json"
+            found = extract(new, self.settings, mark, Teller(self.scratch, task["unit"]).tell)
             tables = {name: pa.concat_tables([tables[name], found[name]]) for name in tables}
             n_sentences = pc.sum(found["documents"]["n_sentences"]).as_py()
         seconds = time.perf_counter() - started
@@ -169,18 +171,27 @@ def _in_order(tables: dict[str, pa.Table], documents: Sequence[Document]) -> dic
     return ordered
 
 
-def extract(documents: Sequence[Document], settings: dict[str, Any], mark: Path | None = None) -> dict[str, pa.Table]:
+def extract(
+    documents: Sequence[Document],
+    settings: dict[str, Any],
+    mark: Path | None = None,
+    on_share: Callable[[float], Any] = lambda share: None,
+) -> dict[str, pa.Table]:
     """The two tables of documents that have no reusable rows.
 
-    While the model is called, the file `mark` names the documents that it was given.
+    While the model is called, the file `mark` names the documents that it was given. `on_share` is told which share of
+    their texts is done.
     """
     faults = {d.doc_id: fault for d in documents if (fault := settings["faults"].get(d.doc_id))}
     results: dict[str, _Result] = {doc_id: _Result(0, [], fault) for doc_id, fault in faults.items()}
     predictor = load_predictor(**settings["predictor"])
+    n_characters, n_met = sum(len(d.text) for d in documents), 0
     for n_done, call in enumerate(_calls([d for d in documents if d.doc_id not in faults], settings["suspects"])):
         if mark:
             _write_mark(mark, call, n_done, settings["timeout_s"])
-        results |= _predict(call, predictor, settings["floor"])
+        n = sum(len(d.text) for d in call)
+        results |= _predict(call, predictor, settings["floor"], partial(_tell, on_share, n_characters, n_met, n))
+        n_met += n
         if mark:
             mark.unlink()
     met = [
@@ -193,6 +204,10 @@ def extract(documents: Sequence[Document], settings: dict[str, Any], mark: Path 
         "documents": pa.Table.from_pylist(met, DOCUMENTS),
         "sentences": pa.Table.from_pylist(rows, SENTENCES),
     }
+
+
+def _tell(on_share: Callable[[float], Any], n_in_all: int, n_before: int, n_in_call: int, share: float) -> None:
+    on_share((n_before + share * n_in_call) / n_in_all)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +247,9 @@ def _write_mark(path: Path, call: Sequence[Document], n_done: int, timeout_s: fl
     os.replace(partial, path)
 
 
-def _predict(call: Sequence[Document], predictor: Any, floor: float) -> dict[str, _Result]:
+def _predict(
+    call: Sequence[Document], predictor: Any, floor: float, on_share: Callable[[float], Any]
+) -> dict[str, _Result]:
     """The results of a call's documents. If the model fails, each half is tried alone, down to the document."""
     from extractor.api import to_characters
     from extractor.text import split_text
@@ -240,12 +257,13 @@ def _predict(call: Sequence[Document], predictor: Any, floor: float) -> dict[str
     try:
         split = [(d.doc_id, split_text(d.text)) for d in call]
         words = [sentence.words for _, sentences in split for sentence in sentences]
-        found = iter(predictor.predict(words, floor) if words else [])
+        found = iter(predictor.predict(words, floor, on_share) if words else [])
     except (RuntimeError, ValueError, IndexError, MemoryError) as error:
         if len(call) == 1:
             return {call[0].doc_id: _Result(0, [], _fault(error))}
         half = len(call) // 2
-        return _predict(call[:half], predictor, floor) | _predict(call[half:], predictor, floor)
+        first, second = (_predict(part, predictor, floor, on_share) for part in (call[:half], call[half:]))
+        return first | second
     return {
         doc_id: _Result(
             len(sentences),

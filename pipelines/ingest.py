@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -31,6 +31,7 @@ from pipelines.duplicates import (
     worst,
 )
 from pipelines.job import Descriptor, Request, read_spills, regroup, scattered, spill, write_receipt
+from pipelines.progress import Extent, Teller
 from pipelines.sources import SourceFile, group_files, open_file, read_records
 from pipelines.store import Part, Store
 from schemas.config import BuildConfig, SourceConfig
@@ -50,6 +51,8 @@ _LATER_KEYS = {
     *("base_iri", "compile", "dataset", "formats", "max_reject_ratio"),
 }
 _KEY_BYTES_A_PARTITION = 16 << 20
+_ALMOST = 0.999
+_READINGS_A_COMMIT = 1.0  # staging and committing units takes about as long as reading the files
 
 
 def settings_key(config: BuildConfig) -> str:
@@ -96,27 +99,50 @@ def plan(
     tasks: list[Descriptor] = []
     first = 0
     for group in group_files(files, 4 * config.unit_bytes):
-        tasks.append({"first": first, "files": [asdict(file) for file in group]})
+        n_bytes = sum(file.n_bytes for file in group)
+        tasks.append({"first": first, "files": [asdict(file) for file in group], "n_bytes": n_bytes})
         first += len(group)
-    return [*tasks, *({"part": (part.unit, part.fingerprint)} for part in carried)], settings
+    for part in carried:
+        tasks.append({"part": (part.unit, part.fingerprint), "n_bytes": part.counts["bytes"]})
+    return [task | {"step": f"read-{i}"} for i, task in enumerate(tasks)], settings
+
+
+def extent(tasks: Sequence[Descriptor], settings: Mapping[str, Any]) -> Extent:
+    """What the job has to do."""
+    steps = {task["step"]: 1.0 + task["n_bytes"] for task in tasks}
+    n_units = 1 << settings["n_bits"]
+    weight = _READINGS_A_COMMIT * sum(steps.values()) / n_units
+    return Extent({unit_name(settings["n_bits"], number): weight for number in range(n_units)}, steps)
 
 
 def scatter(
-    task: Descriptor, root: str, n_bits: int, folder: str, source: Mapping[str, Any]
+    task: Descriptor, root: str, scratch: str, n_bits: int, source: Mapping[str, Any]
 ) -> Iterator[tuple[str, str]]:
     """Reads a task's records and spills them by unit; yields (unit, spill) for each unit of each spill."""
     records: list[tuple[int, int, Document | Reject]] = []
-    n_bytes = 0
-    for row in _records(task, root, SourceConfig.model_validate(source)):
+    n_bytes = n_documents = n_read = 0
+    folder, teller = f"{scratch}/spills", Teller(scratch, task["step"])
+
+    def count(n: int) -> None:
+        nonlocal n_read
+        n_read += n
+
+    for row in _records(task, root, SourceConfig.model_validate(source), count):
         records.append(row)
-        n_bytes += len(row[2].text) if isinstance(row[2], Document) else 0
+        if isinstance(row[2], Document):
+            n_bytes += len(row[2].text)
+            n_documents += 1
+        teller.tell(min(n_read / (1 + task["n_bytes"]), _ALMOST), n_documents)
         if n_bytes > _SPILL_BYTES:
             yield from _spill(records, n_bits, folder)
             records, n_bytes = [], 0
     yield from _spill(records, n_bits, folder)
+    teller.tell(1.0, n_documents)
 
 
-def _records(task: Descriptor, root: str, config: SourceConfig) -> Iterator[tuple[int, int, Document | Reject]]:
+def _records(
+    task: Descriptor, root: str, config: SourceConfig, on_read: Callable[[int], Any]
+) -> Iterator[tuple[int, int, Document | Reject]]:
     """A task's records with the numbers of their files and their places in these."""
     if "part" in task:
         part = Store(Path(root)).need("ingest", *task["part"])
@@ -124,7 +150,7 @@ def _records(task: Descriptor, root: str, config: SourceConfig) -> Iterator[tupl
             yield _CARRIED, i, document
         return
     for number, file in enumerate(task["files"], task["first"]):
-        for i, record in enumerate(read_records(SourceFile(**file), config)):
+        for i, record in enumerate(read_records(SourceFile(**file), config, on_read)):
             yield number, i, record
 
 
@@ -147,6 +173,7 @@ def stage(
     kept; the others are rejects, reason `duplicate_id`. One of an earlier run gives way without a trace.
     """
     unit, spills = element[0], list(element[1])
+    teller = Teller(scratch, unit)
     documents, duplicates = _unique(_in_source_order("documents", spills))
     rejects = pa.concat_tables([_in_source_order("rejects", spills).select(SCHEMAS["rejects"].names), duplicates])
     folder = Path(scratch) / "staged"
@@ -159,6 +186,7 @@ def stage(
     keys = key_rows(documents["doc_id"].to_pylist(), documents["sha256"].to_pylist(), texts, near_duplicates)
     partitions = [unit_name(n_key_bits, int(key[:4], 16) >> (16 - n_key_bits)) for key in keys["key"].to_pylist()]
     yield from spill(keys, partitions, folder / f"{uuid.uuid4().hex}.keys")
+    teller.tell(0.5)
 
 
 def _in_source_order(name: str, spills: list[str]) -> pa.Table:
@@ -249,7 +277,7 @@ def build(pipeline: beam.Pipeline, request: Request) -> None:
     read = scattered(
         pipeline,
         request.tasks,
-        partial(scatter, root=request.root, n_bits=n_bits, folder=f"{scratch}/spills", source=s["source"]),
+        partial(scatter, root=request.root, scratch=scratch, n_bits=n_bits, source=s["source"]),
     )
     staged = regroup("Units", read, units) | "Stage" >> beam.FlatMap(
         stage, scratch=scratch, n_key_bits=n_key_bits, near_duplicates=near

@@ -12,7 +12,7 @@ import glob
 import io
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -89,14 +89,16 @@ def absolute(source: str) -> str:
     return source if protocol else str(Path(path).resolve())
 
 
-def read_records(file: SourceFile, config: SourceConfig | None = None) -> Iterator[Document | Reject]:
-    """The records of a file, in order.
+def read_records(
+    file: SourceFile, config: SourceConfig | None = None, on_read: Callable[[int], Any] = lambda n_bytes: None
+) -> Iterator[Document | Reject]:
+    """The records of a file, in order; `on_read` is told how many of its bytes each read took.
 
     Raises:
         SourceError: the file vanished or can't be read any more.
     """
     config = config or SourceConfig()
-    with open_file(file.path) as stream:
+    with open_file(file.path, on_read) as stream:
         for unpacked in unpack(file.name, stream, file.n_bytes, config):
             yield from read(unpacked, config)
 
@@ -225,7 +227,7 @@ def _file_system(url: str) -> tuple[Any, str]:
     return fs, str(path)
 
 
-def open_file(path: str) -> io.BufferedReader:
+def open_file(path: str, on_read: Callable[[int], Any] = lambda n_bytes: None) -> io.BufferedReader:
     """A file of this machine or another, whose every failure is a SourceError that names it."""
     protocol, local = split_url(path)
     opener = partial(_file_system(path)[0].open, path, "rb") if protocol else partial(open, local, "rb", buffering=0)
@@ -233,15 +235,16 @@ def open_file(path: str) -> io.BufferedReader:
         inner = opener()
     except Exception as error:  # every file system has errors of its own
         raise SourceError(f"{path}: {getattr(error, 'strerror', None) or _line(error)}") from None
-    return io.BufferedReader(_Guarded(inner, path), _BUFFER_BYTES)
+    return io.BufferedReader(_Guarded(inner, path, on_read), _BUFFER_BYTES)
 
 
 class _Guarded(io.RawIOBase):
     """A file whose failures are no fault of its content: they stop the run."""
 
-    def __init__(self, inner: Any, path: str) -> None:
+    def __init__(self, inner: Any, path: str, on_read: Callable[[int], Any]) -> None:
         self._inner = inner
         self._path = path
+        self._on_read = on_read
 
     def readable(self) -> bool:
         return True
@@ -250,7 +253,9 @@ class _Guarded(io.RawIOBase):
         return bool(self._inner.seekable())
 
     def readinto(self, buffer: Any) -> int:
-        return int(self._try(self._inner.readinto, buffer))
+        n_bytes = int(self._try(self._inner.readinto, buffer))
+        self._on_read(n_bytes)
+        return n_bytes
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         if whence != io.SEEK_SET:

@@ -27,46 +27,39 @@ MAX_FAULTY = 3  # documents in a row, without a call of the model that went well
 
 
 def supervise(
-    worker: Worker, request: Request, on_progress: Callable[[int], None], on_note: Callable[[str], None]
+    worker: Worker, request: Request, on_poll: Callable[[], None], on_note: Callable[[str], None]
 ) -> dict[str, Any]:
     """Runs a job to its end, in as many workers as it takes; returns the last one's reply.
 
-    `on_progress` is told the number of receipts whenever it changes, `on_note` a line for each worker that died.
+    `on_poll` is called a few times a second, `on_note` with a line for each worker that died.
 
     Raises:
         WorkerError: workers die whatever is tried.
     """
     scratch, tasks = Path(request.scratch), request.tasks
     suspects = Suspects(scratch / "calls")
-    shown, n_deaths = -1, 0
-
-    def show() -> None:
-        nonlocal shown
-        n_done = sum(1 for _ in (scratch / "receipts").glob("*.json"))
-        if n_done != shown:
-            shown = n_done
-            on_progress(n_done)
+    n_done = n_deaths = 0
 
     def poll(elapsed_s: float) -> None:
-        show()
+        on_poll()
         suspects.watch(elapsed_s)
 
-    show()
+    on_poll()
     while True:
-        n_before = shown
+        n_before = n_done
         own = {"suspects": suspects.groups, "faults": suspects.faults} if request.job == "extract" else {}
         try:
             return worker.run(replace(request, tasks=tasks, settings=request.settings | own).save(), poll)
         except WorkerError as error:
-            show()
-            is_further = suspects.accuse(error) or shown > n_before
+            done = read_receipts(scratch)
+            n_done = len(done)
+            is_further = suspects.accuse(error) or n_done > n_before
             n_deaths = 0 if is_further else n_deaths + 1
             if n_deaths > MAX_DEATHS:
                 raise WorkerError(f"{request.job}: {error}, {n_deaths} times in a row at the same place") from None
             on_note(f"{request.job}: {error}; it is started again")
         remove(scratch / "spills")
-        done = read_receipts(scratch)  # a task that has a unit has a receipt of that name
-        tasks = [task for task in request.tasks if task.get("unit") not in done]
+        tasks = [task for task in request.tasks if task.get("unit") not in done]  # a unit's receipt has its name
 
 
 class Suspects:

@@ -148,6 +148,16 @@ def test_a_second_call_gives_the_same(predictor, sentences, is_equal):
     assert all(is_equal(a, b) for a, b in zip(first, again, strict=True))
 
 
+def test_progress_is_told_batch_by_batch(predictor):
+    """The shares that are done rise to 1, and there are as many as batches."""
+    shares = []
+    predictor.predict(neighbours(100), FLOOR, shares.append)
+    windows = list(predictor.pieces.windows(neighbours(100)))
+    assert len(shares) == len(list(predictor.batches(windows))) > 1
+    assert shares == sorted(shares)
+    assert (shares[0] > 0, shares[-1]) == (True, 1.0)
+
+
 def test_no_sentences(predictor):
     """No sentences give no candidates."""
     assert predictor.predict([], 0.1) == []

@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import random
-import re
 import signal
 import subprocess
 import sys
@@ -42,8 +41,8 @@ def visible(folder):
 
 
 def stages_begun(log):
-    jobs = re.findall(r"^(\w+): 0 of", log.read_text(), re.MULTILINE)
-    return [STAGE_OF.get(job, job) for job in jobs]
+    lines = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{") and line.endswith("}")]
+    return [STAGE_OF.get(line["stage"], line["stage"]) for line in lines if line["share"] == 0]
 
 
 def kill(folder, model, stage, delay_s):

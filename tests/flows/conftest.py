@@ -6,6 +6,7 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,11 +33,12 @@ N_DOCUMENTS, N_SENTENCES = 16, 31
 
 @dataclass(frozen=True)
 class Done:
-    """A command that ended: its exit code, what it printed, and its lines on standard error but for progress."""
+    """A command that ended: its exit code, what it printed, its lines on standard error, and its progress."""
 
     code: int
     out: str
     errors: list[str]
+    progress: list[dict[str, Any]]
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +65,9 @@ def kgmill(worker, tiny_model):
         with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
             patch.setattr(build_module, "Worker", lambda n_workers, **limits: contextlib.nullcontext(worker))
             code = cli.run(command)
-        return Done(code, out.getvalue(), [line for line in errors.getvalue().splitlines() if " units" not in line])
+        lines = errors.getvalue().splitlines()
+        progress = [json.loads(line) for line in lines if line.startswith("{")]
+        return Done(code, out.getvalue(), [line for line in lines if not line.startswith("{")], progress)
 
     return kgmill
 

@@ -95,6 +95,16 @@ def test_build_prints_ledger_and_facts(first):
     assert any("Carl May  --Kill->  Dora Lane" in line for line in lines)
 
 
+def test_progress_of_a_build(first):
+    """Each job begins at nothing and ends with all documents; none of them goes back."""
+    by_stage = {}
+    for line in first.done.progress:
+        by_stage.setdefault(line["stage"], []).append((line["share"], line["done"], line["total"]))
+    assert list(by_stage) == ["ingest", "extract", "decode", "combine", "aggregate", "export"]
+    assert {(lines[0][0], lines[-1]) for lines in by_stage.values()} == {(0, (1, 16, 16))}
+    assert all(lines == sorted(lines, key=lambda line: line[0]) for lines in by_stage.values())
+
+
 def test_graph_is_free_of_dates(first):
     """Neither today's date nor the output folder is in the graph."""
     lines = gzip.decompress((first.folder / "graph" / "graph.nq.gz").read_bytes()).decode()
@@ -248,7 +258,7 @@ def test_stopped_build_ends_in_order(source, tiny_model, tmp_path):
     command = [KGMILL, "build", source, "--out", tmp_path / "out", "--model", tiny_model, "--no-prefect"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     for line in process.stderr:
-        if line.startswith("extract: 0 of"):
+        if '"stage": "extract"' in line:
             break
     time.sleep(1.0)  # the worker imports the model's libraries for longer than this
     began = time.monotonic()

@@ -3,7 +3,6 @@
 import pyarrow.parquet as pq
 import pytest
 
-from flows.progress import Progress
 from flows.summary import BestFact, best_facts, format_summary, ledger_rows
 from schemas.records import Document, Entity, Evidence, Fact
 from schemas.tables import to_table
@@ -85,16 +84,3 @@ def test_ledger_is_rows_of_name_and_value():
         {"what": "facts", "value": 3},
         {"what": "quads", "value": 60},
     ]
-
-
-def test_progress_is_lines_where_there_is_no_terminal(capsys, monkeypatch):
-    """A line when a stage begins, one when it ends, and between them one in ten seconds with an estimate."""
-    now = [100.0]
-    monkeypatch.setattr("flows.progress.time.monotonic", lambda: now[0])
-    with Progress(" units") as progress:
-        for done, seconds in ((0, 0.0), (1, 5.0), (2, 6.0), (3, 1.0), (8, 1.0)):
-            now[0] += seconds
-            progress.update("extract", done, 8)
-    assert capsys.readouterr().err == (
-        "extract: 0 of 8 units\nextract: 2 of 8 units, about 33 s left\nextract: 8 of 8 units\n"
-    )

@@ -58,7 +58,7 @@ class BrokenBy:
         self.word = word
         self.calls = []
 
-    def predict(self, sentences, floor):
+    def predict(self, sentences, floor, on_share):
         self.calls.append([" ".join(words) for words in sentences])
         if any(self.word in words for words in sentences):
             raise RuntimeError("index out of range in self")
@@ -98,6 +98,14 @@ def test_spans_are_characters_of_the_text(store, run_extract):
     [part], _ = run_extract(commit(store, [document("a", text)]))
     spans = [span for row in part.read("sentences").to_pylist() for span in zip(*[iter(row["spans"])] * 2, strict=True)]
     assert "Acme Corp" in {text[begin:end] for begin, end in spans}
+
+
+def test_progress_goes_on_from_call_to_call(settings):
+    """The shares of a unit's text rise over all calls of the model, and end at the whole."""
+    shares, told = [], settings | {"suspects": [["b"], ["c"]]}
+    extract.extract([document(name, TWO) for name in "abcd"], told, on_share=shares.append)
+    assert shares == sorted(shares)
+    assert {0.25, 0.5, 1.0} <= set(shares)
 
 
 def test_candidates_go_to_arrow_and_back(settings):
@@ -263,7 +271,7 @@ def test_mark_names_the_documents_of_the_call(monkeypatch, settings, tmp_path):
     marks = []
 
     class Model:
-        def predict(self, sentences, floor):
+        def predict(self, sentences, floor, on_share):
             marks.append(json.loads(mark.read_text()))
             return [empty(3, 3) for _ in sentences]
 
@@ -290,7 +298,7 @@ def test_want_of_memory_has_a_reason_of_its_own(monkeypatch, settings, error, re
     """Python's, torch's CPU and torch's GPU error all count as out of memory; others as failures of the model."""
 
     class Model:
-        def predict(self, sentences, floor):
+        def predict(self, sentences, floor, on_share):
             raise error
 
     monkeypatch.setattr(extract, "load_predictor", lambda **settings: Model())

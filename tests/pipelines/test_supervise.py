@@ -118,17 +118,18 @@ def request_of_three(store):
 
 def test_job_goes_on_where_it_was(request_of_three):
     """Units that were committed before the worker died are not done again; each death is told."""
-    jobs, notes, progress = Jobs(die("a"), die("b"), lambda request: None), [], []
-    supervise(jobs, request_of_three, progress.append, notes.append)
+    jobs, notes, polls = Jobs(die("a"), die("b"), lambda request: None), [], []
+    supervise(jobs, request_of_three, lambda: polls.append(len(jobs.requests)), notes.append)
     assert [[task["unit"] for task in request.tasks] for request in jobs.requests] == [[*"abc"], [*"bc"], [*"c"]]
     assert notes == ["decode: killed; it is started again"] * 2
+    assert polls == [0, 3]
 
 
 def test_three_deaths_in_the_same_place_are_enough(request_of_three):
     """A worker that dies again and again without a unit gained stops the job; gained units are new hope."""
     jobs = Jobs(die(), die(), die("a"), die(), die(), die())
     with pytest.raises(WorkerError, match=r"^decode: killed, 3 times in a row at the same place$"):
-        supervise(jobs, request_of_three, lambda n_done: None, lambda line: None)
+        supervise(jobs, request_of_three, lambda: None, lambda line: None)
     assert jobs.runs == []
 
 
@@ -143,7 +144,7 @@ def test_extract_is_told_what_is_known(store):
 
     jobs = Jobs(crash, lambda request: None)
     request = Request("extract", str(store.root), str(store.scratch()), [{"unit": "a"}], {"floor": 0.1})
-    supervise(jobs, request, lambda n_done: None, lambda line: None)
+    supervise(jobs, request, lambda: None, lambda line: None)
     assert [json.loads(json.dumps(request.settings)) for request in jobs.requests] == [
         {"floor": 0.1, "suspects": [], "faults": {}},
         {"floor": 0.1, "suspects": [["d0"], ["d1"]], "faults": {}},

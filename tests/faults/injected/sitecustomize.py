@@ -45,10 +45,10 @@ class Finder:
             execute(module)
             predict = module.Predictor.predict
 
-            def faulty(predictor, sentences, floor):
+            def faulty(predictor, sentences, *others):
                 for word in (word for words in sentences for word in words):
                     fail(word)
-                return predict(predictor, sentences, floor)
+                return predict(predictor, sentences, *others)
 
             module.Predictor.predict = faulty
 

@@ -1,0 +1,119 @@
+"""How far a job is: its tasks tell it in small files beside the receipts, the parent sums them. Any runner will do."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+Item = TypeVar("Item")
+
+_TELL_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What a job has to do.
+
+    Attributes:
+        units: the work units, each of which ends with a receipt, and about how much work each is.
+        steps: the tasks that end without one, likewise.
+        n_documents: documents in it; None where only the tasks will know.
+    """
+
+    units: Mapping[str, float]
+    steps: Mapping[str, float] = field(default_factory=dict)
+    n_documents: int | None = None
+
+
+class Teller:
+    """A task's side: tells, at most once a second, which share of the task is done.
+
+    Whatever goes wrong with the file is left to the task's real files to say.
+    """
+
+    def __init__(self, scratch: str | Path, name: str) -> None:
+        self._path = Path(scratch) / "progress" / f"{name}.json"
+        self._told = float("-inf")
+
+    def tell(self, share: float, n_documents: int = 0) -> None:
+        """Tells a share between 0 and 1, and how many documents it holds where the parent can't know; 1 is the last."""
+        now = time.monotonic()
+        if share < 1 and now - self._told < _TELL_S:
+            return
+        self._told = now
+        partial = self._path.with_suffix(".partial")
+        with suppress(OSError):
+            self._path.parent.mkdir(exist_ok=True)
+            partial.write_text(json.dumps([min(share, 1.0), n_documents]), encoding="ascii")
+            os.replace(partial, self._path)
+
+    def each(self, items: Sequence[Item], begin: float, end: float) -> Iterator[Item]:
+        """The items; tells before each how far it is on the way from one share to another."""
+        for i, item in enumerate(items):
+            self.tell(begin + (end - begin) * i / len(items))
+            yield item
+
+
+class Meter:
+    """The parent's side.
+
+    `show` is called with the share of the job that is done, between 0 and 1, and the documents in all, None until that
+    is known.
+    """
+
+    def __init__(self, scratch: Path, extent: Extent, show: Callable[[float, int | None], Any]) -> None:
+        self._scratch, self._extent, self._show = scratch, extent, show
+        self._weights = {**extent.steps, **extent.units}
+        self._told: dict[str, tuple[float, int]] = {}
+        self._shown: float | None = None
+        self._looked = 0.0
+
+    def poll(self) -> None:
+        """Looks what was told, at most once a second, and shows it if it is more than before."""
+        now = time.monotonic()
+        if self._shown is not None and now - self._looked < _TELL_S:
+            return
+        self._looked = now
+        self._look()
+        total = sum(self._weights.values())
+        share = sum(weight * self._told.get(name, (0.0, 0))[0] for name, weight in self._weights.items()) / total
+        if self._shown is None or share > self._shown:
+            self._shown = share
+            self._show(min(share, 1.0), self._n_documents())
+
+    def finish(self) -> None:
+        """Shows that all is done."""
+        self._look()
+        self._show(1.0, self._n_documents())
+
+    def _look(self) -> None:
+        for name in _names(self._scratch / "receipts"):
+            if name in self._extent.units:
+                self._told[name] = (1.0, 0)
+        for name in _names(self._scratch / "progress"):
+            if self._told.get(name, (0.0, 0))[0] < 1:
+                with suppress(OSError, ValueError):
+                    share, n = json.loads((self._scratch / "progress" / f"{name}.json").read_text(encoding="ascii"))
+                    self._told[name] = (share, n)
+
+    def _n_documents(self) -> int | None:
+        """The documents in all; estimated, while they are read, from the part of the sources that they were in."""
+        if self._extent.n_documents is not None:
+            return self._extent.n_documents
+        told = [(weight, *self._told.get(name, (0.0, 0))) for name, weight in self._extent.steps.items()]
+        told = [(weight, share, n) for weight, share, n in told if n]
+        read = sum(weight * share for weight, share, _ in told)
+        weights = sum(self._extent.steps.values())
+        return round(sum(n for _, _, n in told) * weights / read) if read else None
+
+
+def _names(folder: Path) -> list[str]:
+    with suppress(FileNotFoundError):
+        return [path.stem for path in folder.iterdir() if path.suffix == ".json"]
+    return []

@@ -1,0 +1,102 @@
+"""What people and programs see of work that takes long."""
+
+import io
+import json
+import sys
+
+import pytest
+
+from flows.progress import Progress
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The seconds of a clock that stands still."""
+    now = [100.0]
+    monkeypatch.setattr("flows.progress.time.monotonic", lambda: now[0])
+    return now
+
+
+def run(progress, clock, steps, total, stage="extract"):
+    for share, seconds in steps:
+        clock[0] += seconds
+        progress.update(stage, share, total)
+
+
+def test_json_lines_where_there_is_no_terminal(capsys, clock):
+    """A line when a stage begins, one when it ends, and between them one in ten seconds with an estimate."""
+    with Progress("documents") as progress:
+        run(progress, clock, [(0, 0.0), (0.125, 5.0), (0.25, 6.0), (0.375, 1.0), (1, 4.0)], 800)
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert all(len(line.pop("time")) == 20 for line in lines)
+    same = {"stage": "extract", "unit": "documents", "total": 800, "note": ""}
+    assert lines == [
+        same | {"done": 0, "share": 0, "seconds": 0.0, "per_second": None, "seconds_left": None},
+        same | {"done": 200, "share": 0.25, "seconds": 11.0, "per_second": 16.7, "seconds_left": 36.0},
+        same | {"done": 800, "share": 1, "seconds": 16.0, "per_second": 50.0, "seconds_left": 0.0},
+    ]
+
+
+def test_total_may_not_be_known_yet(capsys, clock):
+    """While nobody knows how many documents there are, the share and the time left are told alone."""
+    with Progress("documents") as progress:
+        run(progress, clock, [(0, 0.0), (0.5, 10.0)], None)
+    line = json.loads(capsys.readouterr().err.splitlines()[1])
+    assert (line["done"], line["total"], line["per_second"]) == (None, None, None)
+    assert (line["share"], line["seconds_left"]) == (0.5, 10.0)
+
+
+def test_what_was_done_before_counts_for_no_speed(capsys, clock):
+    """A training that goes on at half, and a load that finds half unchanged, estimate by what they do now."""
+    with Progress("steps") as progress:
+        run(progress, clock, [(0.5, 0.0), (0.75, 10.0)], 100, "train")
+    line = json.loads(capsys.readouterr().err.splitlines()[1])
+    assert (line["done"], line["per_second"], line["seconds_left"]) == (75, 2.5, 10.0)
+
+
+def test_start_up_counts_for_no_speed(capsys, clock):
+    """Loading a model takes 20 s here, then 1 % a second; before that shows, and at the end, there is the mean."""
+    with Progress("documents") as progress:
+        run(progress, clock, [(0, 0.0), (0.1, 20.0), (0.2, 10.0), (1, 70.0)], 100)
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [(line["seconds"], line["per_second"], line["seconds_left"]) for line in lines] == [
+        (0.0, None, None),
+        (20.0, 0.5, 180.0),
+        (30.0, 1.0, 80.0),
+        (100.0, 1.0, 0.0),
+    ]
+
+
+def test_log_has_sentences(clock):
+    """A log, such as Prefect's, gets the same statuses at the same times, for people to read."""
+    lines = []
+    progress = Progress("documents", log=lambda status: lines.append(str(status)))
+    run(progress, clock, [(0, 0.0), (0.25, 10.0), (0.5, 2.0), (1, 28.0)], 800)
+    assert lines == [
+        "extract: 0 of 800 documents",
+        "extract: 200 of 800 documents, 20.0 a second, about 30 s left",
+        "extract: 800 of 800 documents, 20.0 a second",
+    ]
+
+
+def test_bar_on_a_terminal(monkeypatch):
+    """A bar a stage, with what was done, the speed and the time left; a note stands on a line of its own."""
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    with Progress("documents") as progress:
+        progress.update("ingest", 0.0, None)
+        progress.update("ingest", 1.0, 10)
+        progress.update("extract", 0.0, 10)
+        progress.note("the worker died")
+        progress.update("extract", 0.5, 10)
+    shown = screen.getvalue()
+    assert "{" not in shown
+    bars = [bar.strip() for line in shown.splitlines() for bar in line.split("\r")]
+    assert any(bar.startswith("ingest: 100%|") and "10/10 documents [" in bar for bar in bars)
+    assert any(bar.startswith("extract:  50%|") and "5/10 documents [" in bar and "documents/s" in bar for bar in bars)
+    assert "the worker died" in bars
