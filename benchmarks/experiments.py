@@ -1,8 +1,8 @@
 """A queue of trainings that goes on where it stopped: `python -m benchmarks.experiments [QUEUE.toml]`.
 
-The queue is a list of configurations: each is the base configuration with some keys changed, a name and a seed. Each
-is trained and scored on dev; its row is appended to docs/experiments.jsonl, and docs/experiments.md is written anew
-from all rows. A configuration that has its row is passed over; a training that was cut off goes on where it was.
+The queue has tables of configurations: each is the base configuration with some keys changed, a name and a seed. Each
+is trained and scored on dev; its row is appended to docs/experiments.jsonl, and the tables in docs/experiments.md are
+written anew from all rows. What has its row is passed over; a training that was cut off goes on where it was.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import statistics
 import sys
 import time
 import tomllib
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +29,46 @@ _MARK = "<!-- rows: written by benchmarks/experiments.py -->"
 
 def main() -> None:
     """Runs what has no row yet."""
-    queue = tomllib.loads(Path(sys.argv[1] if len(sys.argv) > 1 else DEFAULT_QUEUE).read_text(encoding="utf-8"))
-    base = TrainConfig.load(Path(queue["base"]), {})
+    queue = read_queue(Path(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT_QUEUE)
     done = {row["fingerprint"] for row in read_rows()}
-    for experiment in queue["experiment"]:
-        changes = experiment.get("set", {})
-        for seed in experiment.get("seeds", [base.seed]):
-            config = TrainConfig.model_validate(base.model_dump() | changes | {"seed": seed})
-            key = experiment_key(config)
-            if key not in done:
-                append_row(run(experiment["name"], changes, config, key))
-    write_page(read_rows())
+    for _, experiments in queue:
+        for experiment in experiments:
+            if experiment.key not in done:
+                append_row(run(experiment))
+                write_page(queue, read_rows())
+    write_page(queue, read_rows())
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """A configuration to train.
+
+    Attributes:
+        changes: what of it differs from the others of its table.
+        key: what its row is found by.
+    """
+
+    name: str
+    changes: dict[str, Any]
+    config: TrainConfig
+    key: str
+
+
+def read_queue(path: Path) -> list[tuple[str, list[Experiment]]]:
+    """The tables of a queue: titles and experiments, one a seed."""
+    queue = tomllib.loads(path.read_text(encoding="utf-8"))
+    base = TrainConfig.load(Path(queue["base"]), {})
+    tables = []
+    for table in queue["table"]:
+        experiments = []
+        for each in table["experiment"]:
+            for seed in each.get("seeds", [base.seed]):
+                changes = each.get("set", {})
+                keys = base.model_dump() | table.get("set", {}) | changes | {"seed": seed}
+                config = TrainConfig.model_validate(keys)
+                experiments.append(Experiment(each["name"], changes, config, experiment_key(config)))
+        tables.append((table["title"], experiments))
+    return tables
 
 
 def experiment_key(config: TrainConfig) -> str:
@@ -46,23 +77,21 @@ def experiment_key(config: TrainConfig) -> str:
     return fingerprint(said)
 
 
-def run(name: str, changes: dict[str, Any], config: TrainConfig, key: str) -> dict[str, Any]:
+def run(experiment: Experiment) -> dict[str, Any]:
     """Trains one configuration; returns its row."""
-    out = Path("models/experiments") / key[:16]
-    print(f"{name}, seed {config.seed}: {changes}", flush=True)
+    config = experiment.config
+    print(f"{experiment.name}, seed {config.seed}: {experiment.changes}", flush=True)
     started = time.time()
 
     def show(report: EpochReport) -> None:
         print(f"  epoch {report.epoch} of {config.epochs}, loss {report.loss:.4f}, {report.seconds:.0f} s", flush=True)
 
-    config = config.model_copy(update={"out": str(out), "dev_every": 0})
+    config = config.model_copy(update={"out": f"models/experiments/{experiment.key[:16]}", "dev_every": 0})
     reports = train(config, on_epoch=show)
     last = reports[-1]
     if last.dev is None:
-        raise ValueError(f"{name}: the base configuration has no dev file")
+        raise ValueError(f"{experiment.name}: the base configuration has no dev file")
     return {
-        "name": name,
-        "set": changes,
         "seed": config.seed,
         "train": list(config.train_files),
         "dev": config.dev,
@@ -71,7 +100,7 @@ def run(name: str, changes: dict[str, Any], config: TrainConfig, key: str) -> di
         "ner": round(100 * last.dev["entities"]["strict"]["f1"], 2),
         "re": round(100 * last.dev["relations"]["strict"]["f1"], 2),
         "re_boundaries": round(100 * last.dev["relations"]["boundaries"]["f1"], 2),
-        "fingerprint": key,
+        "fingerprint": experiment.key,
         "date": time.strftime("%Y-%m-%d", time.gmtime(started)),
     }
 
@@ -84,30 +113,34 @@ def read_rows() -> list[dict[str, Any]]:
 
 
 def append_row(row: dict[str, Any]) -> None:
-    """Appends a row and writes the page anew."""
+    """Appends a row."""
     with ROWS.open("a", encoding="utf-8") as file:
         file.write(json.dumps(row, ensure_ascii=False) + "\n")
-    write_page(read_rows())
 
 
-def write_page(rows: list[dict[str, Any]]) -> None:
-    """Writes the table of the page; what stands above the mark stays."""
+def write_page(queue: list[tuple[str, list[Experiment]]], rows: list[dict[str, Any]]) -> None:
+    """Writes the tables of the page; what stands above the mark stays."""
     head = PAGE.read_text(encoding="utf-8").partition(_MARK)[0] if PAGE.is_file() else "# Experiments\n\n"
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for row in rows:
-        groups.setdefault(json.dumps([row["name"], row["set"]], sort_keys=True), []).append(row)
+    by_key = {row["fingerprint"]: row for row in rows}
+    PAGE.write_text(f"{head}{_MARK}\n" + "".join(_table(*table, by_key) for table in queue), encoding="utf-8")
+
+
+def _table(title: str, experiments: list[Experiment], rows: dict[str, dict[str, Any]]) -> str:
     lines = [
+        f"\n### {title}\n",
         "| configuration | changed | seeds | NER strict | RE strict | epochs | seconds |",
         "|---|---|---|---|---|---|---|",
     ]
-    for group in groups.values():
-        first = group[0]
-        changed = ", ".join(f"{key} = {value}" for key, value in first["set"].items()) or "-"
-        seeds = ", ".join(str(row["seed"]) for row in group)
-        scores = " | ".join(_spread([row[key] for row in group]) for key in ("ner", "re"))
-        seconds = round(statistics.mean(row["seconds"] for row in group))
-        lines.append(f"| {first['name']} | {changed} | {seeds} | {scores} | {first['epochs']} | {seconds} |")
-    PAGE.write_text(head + _MARK + "\n\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    for name, group in groupby(experiments, key=lambda experiment: experiment.name):
+        seeds = list(group)
+        changed = ", ".join(f"`{key} = {json.dumps(value)}`" for key, value in seeds[0].changes.items()) or "-"
+        found = [rows[experiment.key] for experiment in seeds if experiment.key in rows]
+        cells = [name, changed, ", ".join(str(row["seed"]) for row in found) or "not run yet", "", "", "", ""]
+        if found:
+            cells[3:5] = (_spread([row[key] for row in found]) for key in ("ner", "re"))
+            cells[5:] = str(found[0]["epochs"]), str(round(statistics.mean(row["seconds"] for row in found)))
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
 
 
 def _spread(values: list[float]) -> str:
