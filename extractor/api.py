@@ -10,19 +10,24 @@ for extraction in extractor.extract(["Marie Curie lived in Paris, France."]):
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from extractor.candidates import Candidates
 from extractor.decode import decode
+from extractor.encoding import Window
 from extractor.predict import Predictor, open_predictor
 from extractor.text import SentenceText, split_text
 from schemas.modelfolder import find_model
 from schemas.text import storable
 
 SENTENCES_A_CHUNK = 1024
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,15 @@ class Extraction:
     relations: tuple[ExtractedRelation, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Texts with their sentences, and these as words and windows."""
+
+    texts: list[tuple[str, list[SentenceText]]]
+    words: list[tuple[str, ...]]
+    windows: list[Window]
+
+
 class Extractor:
     """Extracts from texts with one model on one device; batches by itself."""
 
@@ -74,8 +88,13 @@ class Extractor:
     def extract(self, texts: Iterable[str], *, min_confidence: float = 0.4) -> Iterator[Extraction]:
         """An `Extraction` a text, in order, as soon as its stretch of about 1,000 sentences is done.
 
-        Lone surrogates in a text, which no model can read, count as U+FFFD.
+        A thread reads and tokenises the next stretch while the model has this one. Lone surrogates in a text, which no
+        model can read, count as U+FFFD.
         """
+        for chunk in _ahead(self._chunks(texts)):
+            yield from self._extract_chunk(chunk, min_confidence)
+
+    def _chunks(self, texts: Iterable[str]) -> Iterator[_Chunk]:
         chunk: list[tuple[str, list[SentenceText]]] = []
         n_sentences = 0
         for text in map(storable, texts):
@@ -83,16 +102,18 @@ class Extractor:
             chunk.append((text, sentences))
             n_sentences += len(sentences)
             if n_sentences >= SENTENCES_A_CHUNK:
-                yield from self._extract_chunk(chunk, min_confidence)
+                yield self._chunk(chunk)
                 chunk, n_sentences = [], 0
-        yield from self._extract_chunk(chunk, min_confidence)
+        yield self._chunk(chunk)
 
-    def _extract_chunk(
-        self, chunk: Sequence[tuple[str, list[SentenceText]]], min_confidence: float
-    ) -> Iterator[Extraction]:
-        words = [sentence.words for _, sentences in chunk for sentence in sentences]
-        found = iter(self.predictor.predict(words, max(0.01, min(0.1, min_confidence))))
-        for text, sentences in chunk:
+    def _chunk(self, texts: list[tuple[str, list[SentenceText]]]) -> _Chunk:
+        words = [sentence.words for _, sentences in texts for sentence in sentences]
+        return _Chunk(texts, words, self.predictor.windows(words))
+
+    def _extract_chunk(self, chunk: _Chunk, min_confidence: float) -> Iterator[Extraction]:
+        floor = max(0.01, min(0.1, min_confidence))
+        found = iter(self.predictor.predict(chunk.words, floor, windows=chunk.windows))
+        for text, sentences in chunk.texts:
             mentions: list[ExtractedMention] = []
             relations: list[ExtractedRelation] = []
             for sentence in sentences:
@@ -114,6 +135,18 @@ class Extractor:
         here = [ExtractedMention(m.start, m.end, text[m.start : m.end], m.type, m.confidence) for m in chosen]
         mentions.extend(here)
         relations.extend(ExtractedRelation(here[p.head], here[p.tail], p.type, p.confidence) for p in pairs)
+
+
+def _ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """The items, each of which is made in a thread while the one before it is used."""
+    thread = ThreadPoolExecutor(1, "ahead")
+    try:
+        following = thread.submit(next, items, None)
+        while (item := following.result()) is not None:
+            following = thread.submit(next, items, None)
+            yield item
+    finally:
+        thread.shutdown(wait=False, cancel_futures=True)  # who stops early need not wait for one more text
 
 
 def to_characters(sentence: SentenceText, candidates: Candidates) -> Candidates:

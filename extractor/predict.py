@@ -63,12 +63,14 @@ class Predictor:
         sentences: Sequence[Sequence[str]],
         floor: float,
         on_share: Callable[[float], object] = lambda share: None,
+        windows: list[Window] | None = None,
     ) -> list[Candidates]:
         """The candidates of each sentence (a list of words), spans in words, probabilities at least `floor`.
 
-        `on_share` is told after each batch which share of the word pieces, padding included, is done.
+        `on_share` is told after each batch which share of the word pieces, padding included, is done. `windows` are the
+        sentences' windows, where they were made before.
         """
-        windows = list(self.pieces.windows(sentences))
+        windows = self.windows(sentences) if windows is None else windows
         batches = list(self.batches(windows))
         n_pieces, n_done = sum(length * n_rows for length, n_rows, _ in batches), 0
         results: dict[int, Candidates] = {}
@@ -81,6 +83,10 @@ class Predictor:
             parts[window.sentence].append((window.first_word, window.n_words, results[i]))
         blank = empty(len(self.config.entity_types), len(self.config.relation_types))
         return [merge_windows(parts[i], len(words)) if i in parts else blank for i, words in enumerate(sentences)]
+
+    def windows(self, sentences: Sequence[Sequence[str]]) -> list[Window]:
+        """The sentences in word pieces; one thread may make them while another predicts."""
+        return list(self.pieces.windows(sentences))
 
     def batches(self, windows: list[Window]) -> Iterator[tuple[int, int, list[int]]]:
         """Batches as (length in pieces, rows, numbers of the windows in it)."""

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -74,8 +75,45 @@ def test_texts_in_chunks(tiny, monkeypatch):
     one_by_one = tiny.extract(text for text in texts if not taken.append(text))
 
     assert next(one_by_one) == together[0]
-    assert taken == texts[:1]
+    assert taken in (texts[:1], texts[:2], texts[:3])  # a chunk ahead, and an empty text fills none
     assert [together[0], *one_by_one] == together
+
+
+def test_next_chunk_is_read_while_this_one_is_used(tiny, monkeypatch):
+    """One chunk ahead and no more; a broken source of texts breaks where its text would come."""
+    monkeypatch.setattr("extractor.api.SENTENCES_A_CHUNK", 1)
+    read, is_read = [], threading.Event()
+
+    def texts():
+        for i in range(3):
+            read.append(i)
+            if i == 1:
+                is_read.set()
+            yield "Ada worked for Acme ."
+        raise OSError("the disk is gone")
+
+    found = tiny.extract(texts())
+    next(found)
+    assert is_read.wait(10)
+    assert read == [0, 1]
+    next(found), next(found)
+    with pytest.raises(OSError, match="the disk is gone"):
+        next(found)
+
+
+def test_who_stops_early_need_not_wait(tiny, monkeypatch):
+    """A source that gives no further text, as a stream may, keeps nobody who has what was wanted."""
+    monkeypatch.setattr("extractor.api.SENTENCES_A_CHUNK", 1)
+    is_over = threading.Event()
+
+    def texts():
+        yield "Ada worked for Acme ."
+        is_over.wait(60)
+
+    found = tiny.extract(texts())
+    next(found)
+    found.close()
+    is_over.set()
 
 
 def test_threshold(tiny):
