@@ -83,9 +83,9 @@ class Meter:
         self._look()
         total = sum(self._weights.values())
         share = sum(weight * self._told.get(name, (0.0, 0))[0] for name, weight in self._weights.items()) / total
-        if self._shown is None or share > self._shown:
+        if self._shown is None or self._shown < share < 1:  # what was told in full may still fail to be committed
             self._shown = share
-            self._show(min(share, 1.0), self._n_documents())
+            self._show(share, self._n_documents())
 
     def finish(self) -> None:
         """Shows that all is done."""

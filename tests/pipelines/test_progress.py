@@ -66,6 +66,17 @@ def test_worker_that_begins_again_moves_nothing_back(tmp_path, clock, meter, sho
     assert shown == [(0.6, 8), (0.7, 8)]
 
 
+def test_end_is_shown_once(tmp_path, clock, meter, shown):
+    """A unit that told its end may still fail to be committed, so that the job's end is the parent's to show."""
+    looking = meter(Extent({"a": 1.0}, n_documents=8))
+    for share in (0.5, 1.0):
+        clock[0] += 2.0
+        Teller(tmp_path, "a").tell(share)
+        looking.poll()
+    looking.finish()
+    assert shown == [(0.5, 8), (1.0, 8)]
+
+
 def test_documents_are_estimated_while_they_are_read(tmp_path, clock, meter, shown):
     """Half of a file had five documents, so there are about forty in four such files; at the end all are known."""
     looking = meter(Extent({"00-0000": 4.0}, {f"read-{i}": 1.0 for i in range(4)}))
