@@ -7,12 +7,17 @@ import os
 import sys
 import tomllib
 from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flows.progress import Progress
 from schemas.config import BuildConfig
 from schemas.errors import ConfigError, SourceError, TooManyRejectsError
+
+if TYPE_CHECKING:
+    from pipelines.build import Build
 
 _OPTIONS = (
     *("model", "ontology", "device", "precision", "min_confidence", "base_iri", "dataset", "formats"),
@@ -40,20 +45,24 @@ def build(options: Namespace) -> None:
 
 
 def _build_directly(options: Namespace, config: BuildConfig) -> dict[str, Any]:
-    from pipelines.build import STAGES, open_build
+    from pipelines.build import STAGES
 
-    with (
-        Progress("documents") as progress,
-        open_build(
-            *(tuple(options.sources), Path(options.out), config),
-            **_how(options),
-            on_progress=progress.update,
-            on_note=progress.note,
-        ) as run,
-    ):
+    with _opened(options, config) as run:
         for stage in STAGES:
             run.run_stage(stage)
         return run.finish()
+
+
+@contextmanager
+def _opened(options: Namespace, config: BuildConfig) -> Iterator[Build]:
+    """The build that the options ask for, with its progress on standard error."""
+    from pipelines.build import open_build
+
+    how = _how(options)
+    with Progress("documents") as progress:
+        how |= {"on_progress": progress.update, "on_note": progress.note}
+        with open_build(tuple(options.sources), Path(options.out), config, **how) as run:
+            yield run
 
 
 def _build_with_prefect(options: Namespace, config: BuildConfig) -> dict[str, Any]:
@@ -84,21 +93,13 @@ def plan(options: Namespace) -> None:
 
 def stage(options: Namespace) -> None:
     """`kgmill ingest|extract|decode|aggregate|export`: one stage, on what the stages before it left."""
-    from pipelines.build import STAGES, open_build
+    from pipelines.build import STAGES
     from pipelines.checks import check_finished
     from pipelines.store import Store
 
     config = _config(options)
     check_finished(Store(Path(options.out).resolve()), STAGES[: STAGES.index(options.stage)])
-    with (
-        Progress("documents") as progress,
-        open_build(
-            *(tuple(options.sources), Path(options.out), config),
-            **_how(options),
-            on_progress=progress.update,
-            on_note=progress.note,
-        ) as run,
-    ):
+    with _opened(options, config) as run:
         for before in STAGES[: STAGES.index(options.stage)]:
             run.recall(before)
         run.run_stage(options.stage)
