@@ -14,6 +14,7 @@ from typing import Any
 from tqdm import tqdm
 
 _SECONDS_A_LINE = 10.0
+_LITTLE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Status:
         done, total: how many are done, of how many; None where that is not known yet.
         share: the share of the work that is done, from 0 to 1; finer than `done`.
         seconds: since the stage began.
-        per_second, seconds_left: by the mean so far; None where nothing was done yet.
+        per_second, seconds_left: by the mean so far; None until a percent is done.
     """
 
     stage: str
@@ -60,7 +61,8 @@ class Progress:
         self._log = log or (None if sys.stderr.isatty() else _print_json)
         self._bar: tqdm | None = None
         self._stage, self._logged = "", 0.0
-        self._marks: list[tuple[float, float]] = []  # times and shares: when the stage began, and its first gain
+        self._began = self._origin = (0.0, 0.0)  # time and share: of the stage's begin, and where its speed counts from
+        self._share = 0.0
 
     def __enter__(self) -> Progress:
         return self
@@ -71,16 +73,17 @@ class Progress:
     def update(self, stage: str, share: float, total: int | None, note: str = "") -> None:
         """Shows that a share of the stage is done, of so many units in all, None until they are known.
 
-        What was done at the first call for a stage was done before, and counts for no speed. Nor does the time until
-        the first gain, as long as the stage lasts and there was a second one: it may be that of loading a model.
+        What was done at the first call for a stage was done before, and counts for no speed. Nor does, as long as the
+        stage lasts, the time of its first percent, if that came in smaller steps: it may be that of loading a model.
         """
         now = time.monotonic()
         is_new = stage != self._stage
         if is_new:
             self.close()
-            self._stage, self._marks = stage, [(now, share)]
-        elif len(self._marks) == 1 and share > self._marks[0][1]:
-            self._marks.append((now, share))
+            self._stage, self._began, self._origin = stage, (now, share), (now, share)
+        elif self._share < share <= self._began[1] + _LITTLE:
+            self._origin = now, share
+        self._share = share
         if self._log is None:
             self._draw(self._status(now, share, total, note))
         elif is_new or share >= 1 or now - self._logged >= _SECONDS_A_LINE:
@@ -100,12 +103,12 @@ class Progress:
 
     def _status(self, now: float, share: float, total: int | None, note: str) -> Status:
         done = None if total is None else int(share * total + 1e-6)
-        since, before = self._marks[-1] if self._marks[-1][1] < share < 1 else self._marks[0]
+        since, before = self._origin if share < 1 else self._began
         gained, seconds = share - before, now - since
-        per_second = gained * total / seconds if total is not None and gained and seconds else None
-        left = seconds / gained * (1 - share) if gained else None
-        elapsed = now - self._marks[0][0]
-        return Status(self._stage, self._unit, done, total, share, elapsed, per_second, left, note)
+        is_told = share > self._began[1] + _LITTLE and seconds > 0
+        per_second = gained * total / seconds if total is not None and is_told else None
+        left = seconds / gained * (1 - share) if is_told else None
+        return Status(self._stage, self._unit, done, total, share, now - self._began[0], per_second, left, note)
 
     def _draw(self, status: Status) -> None:
         elapsed, left = (
@@ -125,5 +128,5 @@ class Progress:
 def _print_json(status: Status) -> None:
     content: dict[str, Any] = {"time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
     for key, value in asdict(status).items():
-        content[key] = round(value, 4 if key == "share" else 1) if isinstance(value, float) else value
+        content[key] = round(value, 4 if key in ("share", "per_second") else 1) if isinstance(value, float) else value
     print(json.dumps(content, ensure_ascii=False), file=sys.stderr, flush=True)  # noqa: T201

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 Item = TypeVar("Item")
 
 _TELL_S = 1.0
+_ALMOST = 0.9999
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class Meter:
         self._looked = 0.0
 
     def poll(self) -> None:
-        """Looks what was told, at most once a second, and shows it if it is more than before."""
+        """Looks what was told, and shows it, at most once a second; less than before counts for nothing."""
         now = time.monotonic()
         if self._shown is not None and now - self._looked < _TELL_S:
             return
@@ -83,9 +84,8 @@ class Meter:
         self._look()
         total = sum(self._weights.values())
         share = sum(weight * self._told.get(name, (0.0, 0))[0] for name, weight in self._weights.items()) / total
-        if self._shown is None or self._shown < share < 1:  # what was told in full may still fail to be committed
-            self._shown = share
-            self._show(share, self._n_documents())
+        self._shown = max(self._shown or 0.0, min(share, _ALMOST))  # what was told in full may fail to be committed
+        self._show(self._shown, self._n_documents())
 
     def finish(self) -> None:
         """Shows that all is done."""

@@ -37,7 +37,7 @@ def test_json_lines_where_there_is_no_terminal(capsys, clock):
     same = {"stage": "extract", "unit": "documents", "total": 800, "note": ""}
     assert lines == [
         same | {"done": 0, "share": 0, "seconds": 0.0, "per_second": None, "seconds_left": None},
-        same | {"done": 200, "share": 0.25, "seconds": 11.0, "per_second": 16.7, "seconds_left": 36.0},
+        same | {"done": 200, "share": 0.25, "seconds": 11.0, "per_second": 18.1818, "seconds_left": 33.0},
         same | {"done": 800, "share": 1, "seconds": 16.0, "per_second": 50.0, "seconds_left": 0.0},
     ]
 
@@ -60,16 +60,25 @@ def test_what_was_done_before_counts_for_no_speed(capsys, clock):
 
 
 def test_start_up_counts_for_no_speed(capsys, clock):
-    """Loading a model takes 20 s here, then 1 % a second; before that shows, and at the end, there is the mean."""
+    """Empty units are done at once, loading a model takes 20 s, then it goes at 1 % a second; in the end all counts."""
     with Progress("documents") as progress:
-        run(progress, clock, [(0, 0.0), (0.1, 20.0), (0.2, 10.0), (1, 70.0)], 100)
+        run(progress, clock, [(0, 0.0), (0.0001, 1.0), (0.01, 19.0), (0.11, 10.0), (0.26, 15.0), (1, 75.0)], 100)
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert [(line["seconds"], line["per_second"], line["seconds_left"]) for line in lines] == [
         (0.0, None, None),
-        (20.0, 0.5, 180.0),
-        (30.0, 1.0, 80.0),
-        (100.0, 1.0, 0.0),
+        (20.0, None, None),
+        (30.0, 1.0, 89.0),
+        (45.0, 1.0, 74.0),
+        (120.0, 0.8333, 0.0),
     ]
+
+
+def test_first_percent_in_one_step_counts(capsys, clock):
+    """Where the first unit is a quarter of the work, the mean is all there is."""
+    with Progress("documents") as progress:
+        run(progress, clock, [(0, 0.0), (0, 30.0), (0.25, 30.0), (0.25, 20.0)], 100)
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["seconds_left"] for line in lines] == [None, None, 180.0, 240.0]
 
 
 def test_log_has_sentences(clock):
