@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
 
 from extractor.encoding import N_SHAPES, Batch
+from extractor.fusion import Fusion
+from extractor.pooling import all_spans_max, pooling_table, range_max
 
 
 class TwoPhaseConfig(PreTrainedConfig):
@@ -140,104 +142,6 @@ class _Linked:
     distance_P: Tensor
 
 
-def pooling_table(x_BWD: Tensor, max_length: int) -> Tensor:
-    """Maxima over runs of 1, 2, 4, ... words, for runs of up to `max_length`, as [K, B * W, D].
-
-    Level k at word w is the maximum over words w to w + 2**k - 1: each level doubles the one before, so any run is the
-    maximum of two entries, and no [spans, length, width] tensor exists.
-    """
-    levels = [x_BWD]
-    reach = 1
-    while reach * 2 <= max_length and reach < x_BWD.shape[1]:
-        longest = levels[-1]
-        levels.append(torch.cat((torch.maximum(longest[:, :-reach], longest[:, reach:]), longest[:, -reach:]), dim=1))
-        reach *= 2
-    return torch.stack([level.flatten(0, 1) for level in levels])
-
-
-def range_max(table_KND: Tensor, n_words: int, row_S: Tensor, start_S: Tensor, end_S: Tensor) -> Tensor:
-    """Element-wise maximum over words start to end - 1 of a row, [S, D]; of no meaning where start == end.
-
-    Source: Eq. 4 and 9.
-    """
-    n_levels, n, _ = table_KND.shape
-    length_S = end_S - start_S
-    level_S = torch.log2(length_S.clamp(min=1).to(torch.float64)).floor().long().clamp(max=n_levels - 1)
-    first_S = level_S * n + row_S * n_words + start_S.clamp(max=n_words - 1)
-    last_S = first_S + (length_S - (1 << level_S)).clamp(min=0)
-    flat = table_KND.flatten(0, 1)
-    return torch.maximum(flat.index_select(0, first_S), flat.index_select(0, last_S))
-
-
-def all_spans_max(table_KND: Tensor, n_words: int, max_width: int) -> Tensor:
-    """`range_max` of all spans of up to `max_width` words, [B * W * max_width, D], by row, start, width.
-
-    The loop is over widths; spans are never gathered. What runs past the row's end is of no meaning.
-    """
-    n_levels, n, d = table_KND.shape
-    levels_KBWD = table_KND.view(n_levels, n // n_words, n_words, d)
-    pooled = table_KND.new_empty(n // n_words, n_words, max_width, d)
-    for width in range(1, max_width + 1):
-        level = min(width.bit_length(), n_levels) - 1
-        shift = min(width - (1 << level), n_words)
-        words_BWD, last = levels_KBWD[level], n_words - shift
-        torch.maximum(words_BWD[:, :last], words_BWD[:, shift:], out=pooled[:, :last, width - 1])
-        pooled[:, last:, width - 1] = words_BWD[:, last:]
-    return pooled.view(-1, d)
-
-
-class Fusion(nn.Module):
-    """Fuses representations of several roles into one: the gate of Eq. 5, or concatenation (Table 7, w/o gated).
-
-    A representation is first mapped by its role (a d x d map and tanh, unless `role_maps` is off), so that a head is
-    told from a tail: by the letter of Eq. 5, R_b(a, b) would equal R_b(b, a).
-    """
-
-    def __init__(self, config: TwoPhaseConfig, width: int, roles: dict[str, int]) -> None:
-        super().__init__()
-        self.roles = tuple(roles)
-        self.is_gate = config.fusion == "gate"
-        self.score = nn.Linear(width, 1) if self.is_gate else None
-        self.maps = nn.ModuleDict({r: nn.Linear(n, width) for r, n in roles.items()}) if config.role_maps else None
-        widths = [width if config.role_maps else n for n in roles.values()]
-        self.width = width if self.is_gate else sum(widths)
-        self.widths = widths
-
-    def map(self, role: str, x: Tensor) -> Tensor:
-        """The representation of a role, [..., D]; monotone in each feature of the map's output, so it may be pooled."""
-        return x if self.maps is None else torch.tanh(self.maps[role](x))
-
-    def project(self, role: str, x_SD: Tensor, heads: tuple[nn.Linear, ...]) -> Tensor:
-        """What the mapped representation of a role gives to the gate's score (column 0) and to each head's logits."""
-        if self.score is not None:
-            weights = [self.score.weight, *(head.weight for head in heads)]
-        else:
-            i = self.roles.index(role)
-            begin = sum(self.widths[:i])
-            columns = slice(begin, begin + self.widths[i])
-            weights = [x_SD.new_zeros(1, self.widths[i]), *(head.weight[:, columns] for head in heads)]
-        return x_SD @ torch.cat(weights).t()
-
-    def mix(self, projected: list[Tensor], heads: tuple[nn.Linear, ...]) -> tuple[Tensor | None, Tensor]:
-        """The gate's weights [S, O] (none for concatenation) and all heads' logits side by side.
-
-        A head is linear, so that the head of a weighted sum is the weighted sum of the heads: spans get their logits
-        without their D-wide sums ever being written.
-        """
-        bias = torch.cat([head.bias for head in heads])
-        if self.score is None:
-            return None, sum(p[:, 1:] for p in projected) + bias
-        alpha_SO = torch.softmax(torch.cat([p[:, :1] for p in projected], dim=1), dim=1)
-        logits = sum(alpha_SO[:, i : i + 1] * p[:, 1:] for i, p in enumerate(projected))
-        return alpha_SO, logits + bias
-
-    def fuse(self, alpha_SO: Tensor | None, representations: list[Tensor]) -> Tensor:
-        """The fused representation (Eq. 5c)."""
-        if alpha_SO is None:
-            return torch.cat(representations, dim=1)
-        return cast(Tensor, sum(alpha_SO[:, i : i + 1] * r for i, r in enumerate(representations)))
-
-
 class TwoPhaseModel(PreTrainedModel):
     """The model of section 3, with any Hugging Face encoder inside. All outputs are logits."""
 
@@ -249,8 +153,8 @@ class TwoPhaseModel(PreTrainedModel):
     def __init__(self, config: TwoPhaseConfig, encoder: PreTrainedModel | None = None) -> None:
         super().__init__(config)
         if encoder is None:
-            options: dict[str, Any] = dict(config.encoder or {})
-            encoder = AutoModel.from_config(AutoConfig.for_model(options.pop("model_type"), **options))
+            keys: dict[str, Any] = dict(config.encoder or {})
+            encoder = AutoModel.from_config(AutoConfig.for_model(keys.pop("model_type"), **keys))
         if getattr(encoder, "pooler", None) is not None:
             encoder.pooler = None
         self.encoder = encoder
@@ -261,7 +165,8 @@ class TwoPhaseModel(PreTrainedModel):
         self.shape_embedding = nn.Embedding(N_SHAPES, d) if config.word_shape else None
         self.dropout = nn.Dropout(config.dropout)
 
-        self.span_gate = Fusion(config, d, {"words": d, "cls": d, "width": d})
+        options = {"is_gate": config.fusion == "gate", "has_maps": config.role_maps}
+        self.span_gate = Fusion(d, {"words": d, "cls": d, "width": d}, **options)
         self.width_embedding = nn.Embedding(config.max_span_width, d)
         self.is_entity = nn.Linear(self.span_gate.width, 2)  # W_2, b_2 of Eq. 6a
         self.entity_type = nn.Linear(self.span_gate.width, n_entity + n_none)  # W_4, b_4 of Eq. 12a
@@ -269,13 +174,13 @@ class TwoPhaseModel(PreTrainedModel):
         span = self.span_gate.width
         roles = {"head": span, "tail": span, "context": d}
         roles |= ({"distance": d} if config.pair_distance else {}) | ({"types": d} if config.link_types else {})
-        self.pair_gate = Fusion(config, d, roles)
+        self.pair_gate = Fusion(d, roles, **options)
         self.distance_embedding = nn.Embedding(config.max_distance + 1, d) if config.pair_distance else None
         self.link_embedding = nn.Embedding(n_entity * n_entity, d) if config.link_types else None
         self.is_relation = nn.Linear(self.pair_gate.width, 2)  # W_3, b_3 of Eq. 10a
 
         roles = {"pair": self.pair_gate.width} | ({"types": d} if config.pair_types else {})
-        self.relation_gate = Fusion(config, d, roles)
+        self.relation_gate = Fusion(d, roles, **options)
         n_features = n_entity * n_entity * (config.max_distance + 1)
         self.feature_embedding = nn.Embedding(n_features, d) if config.pair_types else None  # C of Eq. 13
         with warnings.catch_warnings():  # an ontology without relations has a head of no columns

@@ -10,16 +10,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from extractor.encoding import Window, collate
-from extractor.model import (
-    Fusion,
-    Pairs,
-    Spans,
-    TwoPhaseConfig,
-    TwoPhaseModel,
-    all_spans_max,
-    pooling_table,
-    range_max,
-)
+from extractor.fusion import Fusion
+from extractor.model import Pairs, Spans, TwoPhaseConfig, TwoPhaseModel
+from extractor.pooling import all_spans_max, pooling_table, range_max
 from extractor.sampling import all_spans
 
 ENCODER = {
@@ -141,8 +134,7 @@ def test_grid_scores_as_single_spans():
 def test_logits_of_parts_equal_logits_of_the_whole(fusion, role_maps):
     """Heads over the parts, mixed, give the logits of the heads over the fused representation."""
     torch.manual_seed(0)
-    config = TwoPhaseConfig(fusion=fusion, role_maps=role_maps)
-    gate = Fusion(config, 6, {"a": 6, "b": 6, "c": 6}).double()
+    gate = Fusion(6, {"a": 6, "b": 6, "c": 6}, is_gate=fusion == "gate", has_maps=role_maps).double()
     heads = (nn.Linear(gate.width, 2).double(), nn.Linear(gate.width, 5).double())
     parts = {role: gate.map(role, torch.randn(7, 6, dtype=torch.float64)) for role in "abc"}
 
@@ -155,7 +147,7 @@ def test_logits_of_parts_equal_logits_of_the_whole(fusion, role_maps):
 
 def test_gate_weights_by_hand():
     """A gate weighs its representations by the softmax of one score each (Eq. 5)."""
-    gate = Fusion(TwoPhaseConfig(role_maps=False), 2, {"a": 2, "b": 2})
+    gate = Fusion(2, {"a": 2, "b": 2}, is_gate=True, has_maps=False)
     with torch.no_grad():
         gate.score.weight.copy_(torch.tensor([[1.0, 0.0]]))
     heads = (nn.Linear(2, 1),)
