@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import platform
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -12,7 +10,6 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
-from itertools import chain, count
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -25,10 +22,11 @@ from extractor.calibration import load_calibration
 from pipelines import aggregate, changes, combine, decode, export, extract, ingest
 from pipelines.checks import check_build, check_finished, check_vanishing
 from pipelines.job import Descriptor, Request, read_receipts
+from pipelines.ledger import last_run, run_name, write_run
 from pipelines.maintenance import verify
 from pipelines.progress import Extent, Meter
 from pipelines.sources import find_files
-from pipelines.store import Part, Store, remove, write_json
+from pipelines.store import Part, Store, remove
 from pipelines.supervise import supervise
 from pipelines.worker import Worker
 from schemas.config import BuildConfig
@@ -351,7 +349,7 @@ class Build:
         ledger = self.store.commit("rejects", "all", key, {"rejects": rejects}, {})
         self.store.publish("rejects", [ledger], ["rejects"])
         report = self._report("done", documents, _reasons(rejects))
-        self._write_run(report)
+        write_run(self.store, report)
         return report
 
     def fail(self, error: BaseException) -> None:
@@ -361,10 +359,10 @@ class Build:
         """
         report = self._report("failed", {}, {})
         if "graph" not in self.parts:
-            report["graph"] = self._last_run().get("graph", report["graph"])
+            report["graph"] = last_run(self.store.root).get("graph", report["graph"])
         report["error"] = str(error) or type(error).__name__
         with suppress(OSError):
-            self._write_run(report)
+            write_run(self.store, report)
 
     def _report(self, status: str, documents: dict[str, int], reasons: dict[str, int]) -> dict[str, Any]:
         graph = self.parts["graph"][0].counts if "graph" in self.parts else {}
@@ -388,27 +386,6 @@ class Build:
             "started": self.started,
             "finished": _now(),
         }
-
-    def _write_run(self, report: dict[str, Any]) -> None:
-        """Replaces run.json; the one before goes to DIR/runs, under its start and, where that is taken, a number."""
-        path, runs = self.store.root / "run.json", self.store.root / "runs"
-        fresh = self.store.scratch() / "run.json"
-        write_json(fresh, report)
-        if path.is_file():
-            name = run_name(str(self._last_run().get("started", "unknown")).replace("/", ""))
-            runs.mkdir(exist_ok=True)
-            taken = {kept.name for kept in runs.iterdir()}
-            names = chain([f"{name}.json"], (f"{name}-{n}.json" for n in count(2)))
-            os.replace(path, runs / next(name for name in names if name not in taken))
-        os.replace(fresh, path)
-        fresh.parent.rmdir()
-
-    def _last_run(self) -> dict[str, Any]:
-        """What run.json says; nothing where there is none that is whole."""
-        try:
-            return dict(json.loads((self.store.root / "run.json").read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
-            return {}
 
 
 @contextmanager
@@ -456,11 +433,6 @@ def open_build(
 def _reasons(rejects: pa.Table) -> dict[str, int]:
     counted = pc.value_counts(rejects["reason"].combine_chunks()).to_pylist()
     return {row["values"]: row["counts"] for row in sorted(counted, key=lambda row: row["values"])}
-
-
-def run_name(started: str) -> str:
-    """The name of the run that started then, in names of files."""
-    return started.replace(":", "")
 
 
 def _now() -> str:

@@ -103,7 +103,7 @@ def update_blocks(verb: str, lines: Sequence[bytes]) -> Iterator[str]:
 
 
 def _for_sparql(triple: str) -> str:
-    r"""An N-Triples triple for SPARQL, which reads the escapes `\u` of characters before strings, also behind a backslash.
+    r"""An N-Triples triple for SPARQL, which reads escapes with `\u` before strings, also behind a backslash.
 
     >>> print(_for_sparql(r'<a:s> <a:p> "C:\\users"'))
     <a:s> <a:p> "C:\\\u0075sers"

@@ -6,10 +6,8 @@ functions say what is there already.
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from pipelines import aggregate, combine, decode, export, extract, ingest
 from pipelines.build import STAGES, Build
 from pipelines.checks import check_build, check_vanishing
 from pipelines.duplicates import KEYS, Loser, band_keys, find_losers, key_rows, n_bands_and_rows, signature, worst
+from pipelines.ledger import all_runs
 from pipelines.sources import SourceFile, find_files, read_records
 from pipelines.store import Part, Store
 from pipelines.worker import Worker
@@ -84,7 +83,7 @@ def make_plan(
     }
     is_read = not build.is_ingested(ingest.source_key(files, config))
     stages = _stages(build, scan, _unchanged_units(live, scan, n_bits), n_bits, is_read)
-    runs = [run for run in _runs(store.root) if run.get("status") == "done"]
+    runs = [run for run in all_runs(store.root) if run.get("status") == "done"]
     return {
         "documents": documents,
         "rejects": dict(sorted(scan.reasons.items())),
@@ -219,7 +218,7 @@ def _reusable(store: Store, key: str, retry_rejects: bool) -> set[tuple[str, str
 
 def _changed_settings(build: Build, root: Path) -> list[str] | None:
     """Which settings are not those of the last run; none where there was none."""
-    last = next(iter(_runs(root)), {}).get("fingerprints")
+    last = next(iter(all_runs(root)), {}).get("fingerprints")
     if last is None:
         return None
     return sorted(name for name, value in build.fingerprints.items() if name != "run" and last.get(name) != value)
@@ -231,13 +230,6 @@ def _stop(n_removed: int, n_live: int, yes: bool) -> str:
     except VanishError as error:
         return str(error)
     return ""
-
-
-def _runs(root: Path) -> Iterator[dict[str, Any]]:
-    """The ledgers of the last run and of those before, latest first."""
-    for path in (root / "run.json", *sorted((root / "runs").glob("*.json"), reverse=True)):
-        with suppress(OSError, ValueError):
-            yield json.loads(path.read_text(encoding="utf-8"))
 
 
 def _estimate(stages: dict[str, dict[str, Any]], runs: list[dict[str, Any]], device: str) -> dict[str, Any]:
