@@ -104,15 +104,17 @@ def test_next_chunk_is_read_while_this_one_is_used(tiny, monkeypatch):
 def test_who_stops_early_need_not_wait(tiny, monkeypatch):
     """A source that gives no further text, as a stream may, keeps nobody who has what was wanted."""
     monkeypatch.setattr("extractor.api.SENTENCES_A_CHUNK", 1)
-    is_over = threading.Event()
+    is_over, has_ended = threading.Event(), threading.Event()
 
     def texts():
         yield "Ada worked for Acme ."
-        is_over.wait(60)
+        is_over.wait(30)
+        has_ended.set()
 
     found = tiny.extract(texts())
     next(found)
     found.close()
+    assert not has_ended.is_set()
     is_over.set()
 
 
