@@ -61,6 +61,7 @@ def ledger_rows(report: dict[str, Any]) -> list[dict[str, Any]]:
     """run.json as rows of name and value."""
     rows = [{"what": f"documents {name}", "value": n} for name, n in report["documents"].items()]
     rows += [{"what": f"rejected: {reason}", "value": n} for reason, n in report["rejects"].items()]
+    rows += [{"what": f"left out: {rule}", "value": n} for rule, n in report["left_out"].items()]
     rows.append({"what": "sentences that met the model", "value": report["model_calls"]["sentences"]})
     return rows + [{"what": name, "value": report["graph"][name]} for name in ("entities", "facts", "quads")]
 
@@ -74,6 +75,7 @@ def format_summary(folder: Path, report: dict[str, Any], n_facts: int = 12) -> s
     lines = [
         f"{d['read']} documents read = {d['kept']} kept + {d['rejected']} rejected; {d['reused']} reused",
         *(f"  rejected: {n} {reason}" for reason, n in report["rejects"].items()),
+        *(f"  left out or replaced: {n} {rule}" for rule, n in report["left_out"].items()),
         f"{met} sentences met the model; {seconds}; peak memory {peak:.0f} MB",
         f"{g['entities']} entities, {g['facts']} facts, {g['quads']} quads in {folder / 'graph'}",
     ]

@@ -367,10 +367,14 @@ class Build:
     def _report(self, status: str, documents: dict[str, int], reasons: dict[str, int]) -> dict[str, Any]:
         graph = self.parts["graph"][0].counts if "graph" in self.parts else {}
         aggregated = self.parts.get("aggregate", [])
+        left_out: Counter[str] = Counter()
+        for part in self.parts.get("ingest", []):
+            left_out.update(part.counts["left_out"])
         return {
             "status": status,
             "documents": documents,
             "rejects": reasons,
+            "left_out": dict(sorted(left_out.items())),
             "model_calls": {"sentences": self.counts["extract.sentences"]},
             "stages": {stage: asdict(report) for stage, report in self.reports.items()},
             "graph": {

@@ -8,8 +8,10 @@ duplicates are found and spilled by unit; the unit is committed without them.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -40,7 +42,7 @@ from schemas.identity import fingerprint, order_key, unit_name, unit_of, units_o
 from schemas.records import Document, Reject
 from schemas.tables import SCHEMAS, from_table, to_table
 
-VERSION = 2
+VERSION = 3
 MAX_BITS = 12
 _SPILL_BYTES = 8 << 20
 _SPILL_KEYS = [("file", pa.int64()), ("record", pa.int64())]
@@ -241,6 +243,7 @@ def commit(element: tuple[str, Iterable[str]], root: str, scratch: str, live: Se
         "kept": documents.num_rows,
         "rejected": rejects.num_rows,
         "bytes": pc.sum(pc.binary_length(documents["text"])).as_py() or 0,
+        "left_out": left_out(rows["documents"]["notes"]),
     }
     store = Store(Path(root))
     tables = {"documents": documents, "rejects": rejects}
@@ -248,6 +251,15 @@ def commit(element: tuple[str, Iterable[str]], root: str, scratch: str, live: Se
     before = [store.need("ingest", *name) for name in live if units_overlap(name[0], unit)]
     new = dict(zip(rows["documents"]["doc_id"], rows["documents"]["sha256"], strict=True))
     write_receipt(scratch, unit, {"fingerprint": part.fingerprint, **changes(before, unit, new)})
+
+
+def left_out(notes: Iterable[str]) -> dict[str, int]:
+    """What was left out or replaced in documents, summed by rule, from their notes."""
+    total: Counter[str] = Counter()
+    for note in notes:
+        if note:
+            total.update(json.loads(note))
+    return dict(sorted(total.items()))
 
 
 def _why(loser: Loser) -> dict[str, str]:

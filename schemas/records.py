@@ -19,6 +19,8 @@ class Document:
         sha256: of the text, as 64 hex digits.
         date: what the source says; ISO 8601 where it can be read as such; empty when there is none.
         encoding: the encoding that the text came in, by Python's name for it.
+        notes: what was left out or replaced while it was read, as JSON {rule: how often} with sorted keys; empty where
+            nothing was.
     """
 
     doc_id: str
@@ -29,6 +31,7 @@ class Document:
     sha256: str
     date: str = ""
     encoding: str = "utf-8"
+    notes: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ TEXT = "Ada lives\nin  London. Bob lives in Rome. Ada works for Acme."
 REPORT = {
     "documents": {"read": 3, "kept": 2, "rejected": 1, "reused": 1, "added": 2, "changed": 0, "removed": 0},
     "rejects": {"empty": 1},
+    "left_out": {"bytes_replaced": 2},
     "model_calls": {"sentences": 7},
     "stages": {"ingest": {"seconds": 1.25, "peak_rss_mb": 90.4}, "extract": {"seconds": 2.0, "peak_rss_mb": 512.6}},
     "graph": {"entities": 4, "facts": 3, "quads": 60},
@@ -65,6 +66,7 @@ def test_summary_is_for_a_terminal(folder):
     assert lines == [
         "3 documents read = 2 kept + 1 rejected; 1 reused",
         "  rejected: 1 empty",
+        "  left out or replaced: 2 bytes_replaced",
         "7 sentences met the model; ingest 1.2 s, extract 2.0 s; peak memory 513 MB",
         f"4 entities, 3 facts, 60 quads in {folder}/graph",
         "",
@@ -79,6 +81,7 @@ def test_ledger_is_rows_of_name_and_value():
     assert ledger_rows(REPORT)[6:] == [
         {"what": "documents removed", "value": 0},
         {"what": "rejected: empty", "value": 1},
+        {"what": "left out: bytes_replaced", "value": 2},
         {"what": "sentences that met the model", "value": 7},
         {"what": "entities", "value": 4},
         {"what": "facts", "value": 3},
