@@ -78,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
     for stage in _STAGES:
         one = _command(commands, stage, f"only the stage {stage} of a build", "graph:stage")
         one.set_defaults(stage=stage)
-        _build_options(one)
+        _build_options(one, can_be_a_folder=stage == "export")
     schedule = _command(commands, "schedule", "serve a build as a scheduled Prefect deployment", "graph:schedule")
     _build_options(schedule)
     when = schedule.add_mutually_exclusive_group(required=True)
@@ -139,9 +139,12 @@ def _command(commands: argparse._SubParsersAction, name: str, text: str, handler
     return command
 
 
-def _build_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("sources", metavar="SOURCE", nargs="+", help="a file, folder, quoted pattern or URL")
-    command.add_argument("--out", metavar="DIR", required=True)
+def _build_options(command: argparse.ArgumentParser, *, can_be_a_folder: bool = False) -> None:
+    sources = "a file, folder, quoted pattern or URL" + (
+        "; without --out: the output folder" if can_be_a_folder else ""
+    )
+    command.add_argument("sources", metavar="SOURCE", nargs="+", help=sources)
+    command.add_argument("--out", metavar="DIR", required=not can_be_a_folder)
     command.add_argument("--config", metavar="F.toml", help="everything below as keys; flags win")
     command.add_argument("--model", metavar="NAME|PATH", help="a shipped model or a model folder (default: default)")
     command.add_argument("--ontology", metavar="F.toml", help="default: the model's")

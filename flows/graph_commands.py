@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.progress import Progress
 from schemas.config import BuildConfig
-from schemas.errors import ConfigError, SourceError, TooManyRejectsError
+from schemas.errors import ConfigError, OutputError, SourceError, TooManyRejectsError, UsageError
 
 if TYPE_CHECKING:
     from pipelines.build import Build
@@ -97,7 +97,7 @@ def stage(options: Namespace) -> None:
     from pipelines.checks import check_finished
     from pipelines.store import Store
 
-    config = _config(options)
+    config = _config(options) if options.out else _export_of(options)
     check_finished(Store(Path(options.out).resolve()), STAGES[: STAGES.index(options.stage)])
     with _opened(options, config) as run:
         for before in STAGES[: STAGES.index(options.stage)]:
@@ -109,12 +109,32 @@ def stage(options: Namespace) -> None:
     print(f"{options.stage}: {report.n_done} work units made, {report.n_reused} reused, {report.seconds:.1f} s")
 
 
+def _export_of(options: Namespace) -> BuildConfig:
+    """The configuration of `kgmill export DIR`: that of the folder's last run, with what the flags say on top.
+
+    The folder takes the place of the sources in the options.
+
+    Raises:
+        UsageError: several folders, or one that no build of this version finished.
+    """
+    from pipelines.ledger import last_run
+
+    if len(options.sources) != 1:
+        raise UsageError("wanted one output folder, or SOURCE... and --out DIR")
+    options.out, options.sources = options.sources[0], []
+    before = last_run(Path(options.out)).get("config")
+    if before is None:
+        raise OutputError(f"{options.out}: holds no build of this version; run kgmill build first, or say --out DIR")
+    names = ("base_iri", "dataset")  # those that aren't given anew are found again, and fit one another
+    return _config(options, {key: value for key, value in before.items() if key not in names})
+
+
 def schedule(options: Namespace) -> None:
     """`kgmill schedule`: serves the build until it is stopped."""
-    from pipelines.checks import check_build
+    from pipelines.checks import check_build, named
     from pipelines.sources import absolute
 
-    config = _config(options)
+    config = named(_config(options), Path(options.out))
     check_build(tuple(options.sources), Path(options.out), config, options.runner)
     if not prefect_is_configured():
         raise ConfigError(
@@ -205,9 +225,11 @@ def _prefect_environment() -> None:
         os.environ.setdefault(name, value)
 
 
-def _config(options: Namespace) -> BuildConfig:
-    overrides = {name: getattr(options, name) for name in _OPTIONS}
-    return BuildConfig.load(Path(options.config) if options.config else None, overrides)
+def _config(options: Namespace, before: dict[str, Any] | None = None) -> BuildConfig:
+    """The configuration that the options say; `before` stands under a file and flags."""
+    flags = {name: getattr(options, name) for name in _OPTIONS}
+    given = {name: value for name, value in flags.items() if value is not None}
+    return BuildConfig.load(Path(options.config) if options.config else None, given, before)
 
 
 def _how(options: Namespace) -> dict[str, Any]:

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import schemas
 from extractor.calibration import load_calibration
 from pipelines import aggregate, changes, combine, decode, export, extract, ingest
-from pipelines.checks import check_build, check_finished, check_vanishing
+from pipelines.checks import check_build, check_finished, check_vanishing, named
 from pipelines.job import Descriptor, Request, read_receipts
 from pipelines.ledger import last_run, run_name, write_run
 from pipelines.maintenance import verify
@@ -292,7 +292,7 @@ class Build:
     def decode_settings(self) -> dict[str, Any]:
         """What decides how candidates become mentions and relations."""
         return {
-            "ontology": self.ontology.model_dump(mode="json"),
+            "ontology": self.ontology.rules(),
             "min_confidence": self.config.min_confidence,
             "calibration": asdict(load_calibration(self.model_folder)),
         }
@@ -386,6 +386,7 @@ class Build:
             },
             "versions": {"kgmill": schemas.__version__, "python": platform.python_version()}
             | {name: version(name) for name in ("apache-beam", "pyarrow", "torch", "transformers")},
+            "config": self.config.model_dump(mode="json"),
             "fingerprints": self.fingerprints,
             "started": self.started,
             "finished": _now(),
@@ -414,6 +415,7 @@ def open_build(
         LockError: another build holds the output.
         DiskError: a file of the output could not be written.
     """
+    config = named(config, out)
     checked = check_build(sources, out, config, runner)
     store = Store(out.resolve())
     with store.lock(), Worker(n_workers, memory_mb=config.worker_memory_mb) as worker:

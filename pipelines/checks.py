@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from pipelines.ledger import last_run
 from pipelines.sources import find_files
 from pipelines.store import Store
 from pipelines.vocabulary import Namespace
 from pipelines.worker import check_runner
-from schemas.config import BuildConfig
+from schemas.config import BuildConfig, dataset_name, default_base
 from schemas.errors import OntologyError, OutputError, VanishError
 from schemas.modelfolder import find_model, model_fingerprint
 from schemas.ontology import Ontology, load_ontology
@@ -29,14 +30,30 @@ def check_build(
     check_runner(runner)
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out}: is a file; --out wants a folder")
-    find_files(sources)
+    if sources:  # a later stage alone reads none
+        find_files(sources)
     folder = find_model(config.model)
     model = model_fingerprint(folder)
     ontology = load_ontology(Path(config.ontology) if config.ontology else folder / "ontology.toml")
     if config.ontology:
         _check_ontology(ontology, folder)
-    Namespace(config.base_iri, config.dataset, ontology)
+    names = named(config, out)
+    Namespace(names.base_iri, names.dataset, ontology)
     return folder, model, ontology, resolve_device(config.device)
+
+
+def named(config: BuildConfig, out: Path) -> BuildConfig:
+    """The configuration with a dataset and a base IRI: given ones, those that the folder was built with, or its own.
+
+    A folder keeps its names, so that moving it, or leaving `--base-iri` out the next time, renames nothing in a store.
+    """
+    before = last_run(out).get("config", {})
+    kept = str(before.get("dataset", ""))
+    dataset = config.dataset or kept or dataset_name(out.resolve().name)
+    base = config.base_iri or str(before.get("base_iri", ""))
+    if not base or (not config.base_iri and base == default_base(kept)):
+        base = default_base(dataset)
+    return config.model_copy(update={"dataset": dataset, "base_iri": base})
 
 
 def check_finished(store: Store, stages: Sequence[str]) -> None:

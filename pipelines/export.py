@@ -1,8 +1,9 @@
 """Export: the tables to graph files.
 
-graph.nq.gz is a chain of gzip members: the provenance graph, a member a partition of entities and facts, a member a
-unit of documents. Each member is a part of its own, so an unchanged one is never written again; the chain's order is
-that of the hashes, so its lines don't depend on how many units or partitions there are.
+graph.nq.gz is a chain of gzip members: provenance, the ontology, a member a partition of entities and facts, a member
+a unit of mentions' links, a member a unit of documents, and what describes the dataset. Each member is a part of its
+own, so an unchanged one is never written again; the chain's order is that of the hashes, so its lines don't depend on
+how many units or partitions there are.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import zlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -20,18 +21,27 @@ import apache_beam as beam
 
 from pipelines.job import Descriptor, Request, each_task, write_receipt
 from pipelines.networks import edges, nodes, write_graphml, write_node_link
-from pipelines.ontology_ttl import ontology_turtle
+from pipelines.ontology_ttl import ontology_graph, ontology_turtle
 from pipelines.progress import Teller
-from pipelines.rdf import document_quads, entity_quads, fact_quads, provenance_quads
+from pipelines.rdf import (
+    document_quads,
+    entity_quads,
+    fact_quads,
+    link_quads,
+    meta_quads,
+    ontology_quads,
+    provenance_quads,
+)
 from pipelines.store import Part, Store
 from pipelines.vocabulary import Namespace
 from schemas.identity import bucket, fingerprint
-from schemas.ontology import parse_ontology
+from schemas.ontology import Ontology, parse_ontology
 from schemas.records import Document, Entity, Evidence, Fact, Mention, Relation
 from schemas.tables import from_table
 
-VERSION = 2
+VERSION = 3
 GRAPH_UNIT = "all"
+META = "meta"  # the member that describes all others, and so is made after them
 _MEMBER = "quads.nq.gz"
 _LINES_A_WRITE = 4096
 _BYTES_A_STEP = 1 << 16  # deflate makes at most 1032 times as many of them
@@ -45,18 +55,21 @@ def plan(
     settings: dict[str, Any],
 ) -> tuple[list[Part], list[Descriptor], list[str]]:
     """The members that are there already, tasks for those that are not, and all members in the chain's order."""
-    names = {key: settings[key] for key in ("base_iri", "dataset", "ontology")}
-    documents = {part.unit: part.fingerprint for part in ingested}
-    wanted: list[Descriptor] = [{"unit": "provenance", "kind": "provenance", "inputs": [], "settings": settings}]
-    for part in aggregated:
-        wanted.append({"unit": f"kg-{part.unit}", "kind": "kg", "inputs": [part.fingerprint], "settings": names})
-    for part in decoded:
-        inputs = [documents[part.unit], part.fingerprint]
-        own = names | {"run_key": settings["run_key"]}
-        wanted.append({"unit": f"doc-{part.unit}", "kind": "doc", "inputs": inputs, "settings": own})
+    described = {key: settings[key] for key in ("base_iri", "dataset", "ontology")}
+    ontology = parse_ontology(settings["ontology"], "ontology").without_words().model_dump(mode="json")
+    names = described | {"ontology": ontology}
+    documents = {part.unit: part for part in ingested}
+    wanted = [_member("provenance", settings | names), _member("ontology", described)]
+    wanted += [_member(f"kg-{part.unit}", names, part.fingerprint) for part in aggregated]
+    wanted += [_member(f"links-{part.unit}", names, part.fingerprint) for part in decoded]
+    own = names | {"run_key": settings["run_key"]}
+    wanted += [_member(f"doc-{part.unit}", own, documents[part.unit].fingerprint, part.fingerprint) for part in decoded]
+    n_documents = sum(part.counts["kept"] for part in ingested)
+    described_by = [(task["unit"], task["fingerprint"]) for task in wanted]
+    counted = {"documents": n_documents, "aggregated": [(part.unit, part.fingerprint) for part in aggregated]}
+    wanted.append(_member(META, names | counted | {"members": described_by}))
     done, tasks = [], []
     for task in wanted:
-        task["fingerprint"] = fingerprint({"version": VERSION, **task})
         if found := store.find("export", task["unit"], task["fingerprint"]):
             done.append(found)
         else:
@@ -64,10 +77,23 @@ def plan(
     return done, tasks, [task["unit"] for task in wanted]
 
 
+def n_members(n_units: int, n_partitions: int) -> int:
+    """How many members a graph has: links and documents a unit, and what there is one of."""
+    return 2 * n_units + n_partitions + len(("provenance", "ontology", META))
+
+
+def _member(unit: str, settings: dict[str, Any], *inputs: str) -> Descriptor:
+    task: Descriptor = {"unit": unit, "inputs": list(inputs), "settings": settings}
+    return task | {"fingerprint": fingerprint({"version": VERSION, **task})}
+
+
 def namespace(settings: dict[str, Any]) -> Namespace:
     """The dataset's names."""
-    ontology = parse_ontology(settings["ontology"], "ontology")
-    return Namespace(settings["base_iri"], settings["dataset"], ontology)
+    return Namespace(settings["base_iri"], settings["dataset"], _ontology(settings))
+
+
+def _ontology(settings: dict[str, Any]) -> Ontology:
+    return parse_ontology(settings["ontology"], "ontology")
 
 
 class MemberFn(beam.DoFn):
@@ -78,12 +104,16 @@ class MemberFn(beam.DoFn):
 
     def process(self, task: Descriptor) -> Iterator[str]:
         """Does one task; yields its unit."""
-        store = Store(Path(self.root))
-        folder = store.scratch()
-        counts = write_member(folder / _MEMBER, member_lines(store, task))
-        store.commit("export", task["unit"], task["fingerprint"], folder, counts)
-        write_receipt(self.scratch, task["unit"], {"fingerprint": task["fingerprint"]})
+        make_member(Store(Path(self.root)), task, self.scratch)
         yield task["unit"]
+
+
+def make_member(store: Store, task: Descriptor, scratch: str) -> None:
+    """Writes a member, commits it and leaves its receipt."""
+    folder = store.scratch()
+    counts = write_member(folder / _MEMBER, member_lines(store, task))
+    store.commit("export", task["unit"], task["fingerprint"], folder, counts)
+    write_receipt(scratch, task["unit"], {"fingerprint": task["fingerprint"]})
 
 
 def member_lines(store: Store, task: Descriptor) -> Iterator[str]:
@@ -94,6 +124,12 @@ def member_lines(store: Store, task: Descriptor) -> Iterator[str]:
     if kind == "provenance":
         made = {key: str(value) for key, value in settings["configuration"].items()}
         yield from provenance_quads(ns, settings["run_key"], settings["model_name"], settings["model"], made)
+    elif kind == "ontology":
+        yield from ontology_quads(ns, ontology_graph(ns, _ontology(settings)))
+    elif kind == "links":
+        yield from link_quads(ns, _records(store.need("decode", unit, inputs[0]), "mentions"))
+    elif kind == META:
+        yield from _meta_lines(store, settings)
     elif kind == "kg":
         part = store.need("aggregate", unit, inputs[0])
         yield from _kg_lines(ns, *(_records(part, name) for name in ("entities", "facts", "evidence")))
@@ -111,7 +147,7 @@ def member_lines(store: Store, task: Descriptor) -> Iterator[str]:
 def _kg_lines(
     ns: Namespace, entities: Iterable[Entity], facts: Iterable[Fact], evidence: Iterable[Evidence]
 ) -> Iterator[str]:
-    """Bucket by bucket, so that each named graph's lines stand together: its entities, then its facts."""
+    """Bucket by bucket, so that the lines don't depend on how many partitions there are: its entities, its facts."""
     behind: dict[str, list[Evidence]] = defaultdict(list)
     for e in evidence:
         behind[e.fact_id].append(e)
@@ -123,6 +159,17 @@ def _kg_lines(
     for _, (named, stated) in sorted(buckets.items()):
         yield from chain.from_iterable(entity_quads(ns, entity) for entity in named)
         yield from chain.from_iterable(fact_quads(ns, fact, behind[fact.fact_id]) for fact in stated)
+
+
+def _meta_lines(store: Store, settings: dict[str, Any]) -> Iterator[str]:
+    entities: Counter[str] = Counter()
+    facts: Counter[str] = Counter()
+    for unit, key in settings["aggregated"]:
+        part = store.need("aggregate", unit, key)
+        entities.update(part.read("entities", ["type"])["type"].to_pylist())
+        facts.update(part.read("facts", ["relation"])["relation"].to_pylist())
+    n_triples = sum(store.need("export", unit, key).counts["quads"] for unit, key in settings["members"])
+    yield from meta_quads(namespace(settings), n_triples, settings["documents"], entities, facts)
 
 
 def _document_lines(
@@ -157,12 +204,17 @@ def write_member(path: Path, lines: Iterable[str]) -> dict[str, int]:
 
 
 def assemble(request: Request, units: Iterable[str]) -> None:
-    """Makes the graph folder out of members and tables, and commits it as one part."""
+    """Makes the last member, and the graph folder out of members and tables, and commits it as one part."""
     store, settings, teller = Store(Path(request.root)), request.settings, Teller(request.scratch, GRAPH_UNIT)
+    made = sorted(units)
+    for task in request.tasks:
+        if task["unit"] == META:
+            make_member(store, task, request.scratch)
+            made.append(META)
     members = [store.need("export", unit, key) for unit, key in settings["members"]]
     folder = store.scratch()
     n_quads = sum(member.counts["quads"] for member in members)
-    ontology = ontology_turtle(namespace(settings), parse_ontology(settings["ontology"], ""))
+    ontology = ontology_turtle(namespace(settings), _ontology(settings))
     (folder / "ontology.ttl").write_text(ontology, encoding="utf-8")
     counts: dict[str, Any] = {"quads": n_quads, "members": settings["members"]}
     if "nq" in settings["formats"]:
@@ -171,7 +223,7 @@ def assemble(request: Request, units: Iterable[str]) -> None:
     if {"graphml", "json"} & set(settings["formats"]):
         _write_networks(store, settings, folder, teller)
     store.commit("graph", GRAPH_UNIT, settings["key"], folder, counts)
-    write_receipt(request.scratch, GRAPH_UNIT, {"fingerprint": settings["key"], "members": sorted(units)})
+    write_receipt(request.scratch, GRAPH_UNIT, {"fingerprint": settings["key"], "members": sorted(made)})
 
 
 def chain_members(members: Iterable[Part], out: BinaryIO) -> str:
@@ -212,7 +264,8 @@ def _records(part: Part, name: str) -> Iterator[Any]:
 
 
 def build(pipeline: beam.Pipeline, request: Request) -> None:
-    """The job's graph: each missing member, then, when all are there, the graph folder."""
-    members = each_task(pipeline, request.tasks, MemberFn(request.root, request.scratch))
+    """The job's graph: each missing member, then, when all are there, the one that describes them and the folder."""
+    tasks = [task for task in request.tasks if task["unit"] != META]
+    members = each_task(pipeline, tasks, MemberFn(request.root, request.scratch))
     once = pipeline | "Once" >> beam.Create([request])
     once | "Assemble" >> beam.Map(assemble, units=beam.pvalue.AsList(members))

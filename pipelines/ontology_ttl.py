@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rdflib import OWL, RDF, RDFS, SDO, Graph, Literal, URIRef
 
-from pipelines.vocabulary import TERMS, Namespace, Term
+from pipelines.vocabulary import KGMILL, TERMS, Namespace, Term
 from schemas.ontology import Ontology, RelationType
 
 _HEADER = (
@@ -17,13 +17,18 @@ _KINDS = {"class": OWL.Class, "object": OWL.ObjectProperty, "datatype": OWL.Data
 
 
 def ontology_turtle(ns: Namespace, ontology: Ontology) -> str:
-    """The text of `ontology.ttl`: equal for equal arguments, without blank nodes.
+    """The text of `ontology.ttl`: equal for equal arguments."""
+    return ontology_graph(ns, ontology).serialize(format="turtle")
+
+
+def ontology_graph(ns: Namespace, ontology: Ontology) -> Graph:
+    """The ontology's types and kgmill's own terms, without blank nodes.
 
     The types that a relation may join are schema:domainIncludes and schema:rangeIncludes: several rdfs:domain would
     mean their intersection, and a reasoner would assert it of every subject.
     """
     graph = Graph(bind_namespaces="none")
-    prefixes = {"owl": OWL, "rdf": RDF, "rdfs": RDFS, "schema": SDO, "v": f"{ns.vocabulary}#", "x": f"{ns.base_iri}x#"}
+    prefixes = {"owl": OWL, "rdf": RDF, "rdfs": RDFS, "schema": SDO, "v": f"{ns.vocabulary}#", "x": KGMILL}
     for prefix, namespace in prefixes.items():
         graph.bind(prefix, namespace, override=True, replace=True)
     header = URIRef(ns.vocabulary)
@@ -36,7 +41,7 @@ def ontology_turtle(ns: Namespace, ontology: Ontology) -> str:
         _add_relation(graph, ns, name, relation_type)
     for term in TERMS:
         _add_term(graph, ns, term)
-    return graph.serialize(format="turtle")
+    return graph
 
 
 def _describe(graph: Graph, node: URIRef, kind: URIRef, label: str, comment: str) -> None:
@@ -60,6 +65,6 @@ def _add_relation(graph: Graph, ns: Namespace, name: str, relation_type: Relatio
 def _add_term(graph: Graph, ns: Namespace, term: Term) -> None:
     node = URIRef(ns.term(term.name))
     _describe(graph, node, _KINDS[term.kind], term.label, term.comment)
-    graph.add((node, RDFS.isDefinedBy, URIRef(ns.vocabulary)))
-    if term.name in {"AggregatedStatement", "Extraction"}:
+    graph.add((node, RDFS.isDefinedBy, URIRef(KGMILL)))
+    if term.name == "AggregatedStatement":
         graph.add((node, RDFS.subClassOf, RDF.Statement))

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from pipelines import aggregate, combine, decode, export, extract, ingest
 from pipelines.build import STAGES, Build
-from pipelines.checks import check_build, check_vanishing
+from pipelines.checks import check_build, check_vanishing, named
 from pipelines.duplicates import KEYS, Loser, band_keys, find_losers, key_rows, n_bands_and_rows, signature, worst
 from pipelines.ledger import all_runs
 from pipelines.sources import SourceFile, find_files, read_records
@@ -68,6 +68,7 @@ def make_plan(
     Raises:
         UsageError: what a build would refuse.
     """
+    config = named(config, out)
     checked = check_build(sources, out, config, runner)
     build = Build(sources, config, Store(out.resolve()), Worker(), *checked)
     store, files, live = build.store, find_files(sources), build.store.live("ingest")
@@ -197,7 +198,7 @@ def _stages(build: Build, scan: Scan, same: list[Part], n_bits: int, is_read: bo
         | {"n_characters": sum(document.n_characters for document in met)},
         "decode": _stage("decode", n_units - len(decoded), len(decoded)),
         "aggregate": _stage("aggregate", n_partitions - len(aggregated), len(aggregated)),
-        "export": _stage("export", n_units + n_partitions + 1 - len(members), len(members)),
+        "export": _stage("export", export.n_members(n_units, n_partitions) - len(members), len(members)),
     }
 
 

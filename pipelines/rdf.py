@@ -1,19 +1,25 @@
-"""The graph as N-Quads lines, by named graph: entities and facts in buckets, each document, and provenance.
+"""The graph as N-Quads lines, by named graph: what people ask for (kg), each document, what ties them, provenance.
 
 Each function yields the lines of one record in an order that depends on nothing but the record: no blank nodes, no
-clocks, no line twice. The direct triple of a fact serves plain SPARQL; what is said of it hangs on an rdf:Statement,
-which every store can hold. Offsets count Unicode code points, as NIF and RFC 5147 mean them.
+clocks, no line twice. Entities, their names and facts are in one graph, so that a query finds them together on every
+store. The direct triple of a fact serves plain SPARQL; what is said of it hangs on an rdf:Statement, which every store
+can hold. A document's graph names no entity: entities that are merged rewrite no document. Offsets count Unicode code
+points, as NIF and RFC 5147 mean them.
 """
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from operator import attrgetter
 
+import rdflib
+
 from pipelines.nquads import decimal, integer, iri, literal, point_in_time, quad
-from pipelines.vocabulary import DCTERMS, NIF, PROV, RDF, RDFS, Namespace
-from schemas.identity import bucket
+from pipelines.vocabulary import DCAT, DCTERMS, ITSRDF, NIF, PROV, RDF, RDFS, VOID, Namespace
+from schemas.identity import digest
 from schemas.records import Document, Entity, Evidence, Fact, Mention, Relation
 
 _TYPE = iri(RDF + "type")
@@ -35,19 +41,25 @@ _GENERATED_BY = iri(PROV + "wasGeneratedBy")
 _CONTEXT = iri(NIF + "Context")
 _PHRASE = iri(NIF + "Phrase")
 _SENTENCE = iri(NIF + "Sentence")
-_OFFSET_STRING = iri(NIF + "OffsetBasedString")
+_STRING = iri(NIF + "RFC5147String")  # disjoint with OffsetBasedString, whose IRIs have another form
+_SOURCE_URL = iri(NIF + "sourceUrl")
 _IN_CONTEXT = iri(NIF + "referenceContext")
 _BEGIN = iri(NIF + "beginIndex")
 _END = iri(NIF + "endIndex")
 _ANCHOR = iri(NIF + "anchorOf")
+_CLASS = iri(ITSRDF + "taClassRef")
+_CLASS_CONFIDENCE = iri(ITSRDF + "taConfidence")
+_ENTITY = iri(ITSRDF + "taIdentRef")
+_DATASETS = iri(VOID + "Dataset"), iri(DCAT + "Dataset")
+_LINE = re.compile(r":\d+$")
 
 _Span = tuple[int, int]
 _Pair = tuple[str, str]
 
 
 def entity_quads(ns: Namespace, entity: Entity) -> Iterator[str]:
-    """The lines of an entity, in the graph of its bucket."""
-    graph = iri(ns.kg_graph(bucket(entity.entity_id)))
+    """The lines of an entity."""
+    graph = iri(ns.graph("kg"))
     pairs = (
         (_TYPE, iri(ns.class_iri(entity.type))),
         (_LABEL, literal(entity.label)),
@@ -59,12 +71,14 @@ def entity_quads(ns: Namespace, entity: Entity) -> Iterator[str]:
 
 
 def fact_quads(ns: Namespace, fact: Fact, evidence: Sequence[Evidence]) -> Iterator[str]:
-    """The lines of a fact, in the graph of its bucket: the triple itself, and the statement with its evidence."""
-    graph = iri(ns.kg_graph(bucket(fact.fact_id)))
+    """The lines of a fact: the triple itself, and the statement with its evidence."""
+    graph = iri(ns.graph("kg"))
     triple = iri(ns.entity(fact.head)), iri(ns.property_iri(fact.relation)), iri(ns.entity(fact.tail))
     yield quad(*triple, graph)
     pairs = (
-        *_statement(iri(ns.term("AggregatedStatement")), triple),
+        (_TYPE, iri(ns.term("AggregatedStatement"))),
+        (_TYPE, _STATEMENT),
+        *zip((_SUBJECT, _PREDICATE, _OBJECT), triple, strict=True),
         (iri(ns.term("confidence")), decimal(fact.confidence)),
         (iri(ns.term("evidenceCount")), integer(fact.n_evidence)),
         (iri(ns.term("documentCount")), integer(fact.n_documents)),
@@ -79,7 +93,7 @@ def document_quads(
     """The lines of a document, in a graph of its own: the document, its spans, and what was extracted from it.
 
     A date that is not in ISO 8601's form stays in the documents table. The text itself (nif:isString) is left out: it
-    stays there too, and x:textSha256 ties the graph to it.
+    stays there too, and x:textSha256 ties the graph to it. Sentences in which something was found have their text.
 
     Args:
         ns: the dataset's names.
@@ -93,13 +107,64 @@ def document_quads(
         (_TYPE, iri(ns.term("Document"))),
         *([(_TITLE, literal(document.title))] if document.title else ()),
         *([(_DATE, date)] if (date := point_in_time(document.date)) else ()),
-        (_SOURCE, literal(document.source)),
+        (_SOURCE, literal(_file(document))),
         (iri(ns.term("textSha256")), literal(document.sha256)),
     )
     yield from _lines(iri(ns.document(document.doc_id)), pairs, graph)
     yield from _span_quads(ns, document, mentions, relations, graph)
     for relation in sorted(relations, key=attrgetter("statement_id")):
         yield from _extraction_quads(ns, relation, run_key, graph)
+
+
+def link_quads(ns: Namespace, mentions: Iterable[Mention]) -> Iterator[str]:
+    """The lines that tie the mentions of documents to the entities they name; a document's mentions in any order."""
+    graph = iri(ns.graph("links"))
+    for doc_id, found in groupby(mentions, attrgetter("doc_id")):
+        for begin, end, entity in sorted({(m.begin, m.end, m.entity_id) for m in found}):
+            yield quad(iri(ns.chars(doc_id, begin, end)), _ENTITY, iri(ns.entity(entity)), graph)
+
+
+def ontology_quads(ns: Namespace, ontology: rdflib.Graph) -> Iterator[str]:
+    """The lines of an ontology without blank nodes, whose literals are strings (`pipelines.ontology_ttl`)."""
+    graph = iri(ns.graph("ontology"))
+    for triple in sorted(ontology):
+        s, p, o = (iri(term) if isinstance(term, rdflib.URIRef) else literal(str(term)) for term in triple)
+        yield quad(s, p, o, graph)
+
+
+def meta_quads(
+    ns: Namespace, n_triples: int, n_documents: int, entities: Mapping[str, int], facts: Mapping[str, int]
+) -> Iterator[str]:
+    """The lines that describe the dataset (VoID, DCAT): what it holds, and how much of it; no date, no host.
+
+    Args:
+        ns: the dataset's names.
+        n_triples: of all its other named graphs.
+        n_documents: its documents.
+        entities: how many there are of each type.
+        facts: how many there are of each relation type.
+    """
+    graph, dataset = iri(ns.graph("meta")), iri(ns.dataset_iri)
+    classes = {ns.class_iri(name): n for name, n in entities.items()}
+    properties = {ns.property_iri(name): n for name, n in facts.items()}
+    about = (
+        *((_TYPE, kind) for kind in _DATASETS),
+        (_TITLE, literal(ns.dataset)),
+        (iri(VOID + "uriSpace"), literal(ns.entity(""))),
+        (iri(VOID + "vocabulary"), iri(ns.vocabulary)),
+        (iri(VOID + "triples"), integer(n_triples)),
+        (iri(VOID + "entities"), integer(sum(entities.values()))),
+        (iri(ns.term("factCount")), integer(sum(facts.values()))),
+        (iri(ns.term("documentCount")), integer(n_documents)),
+    )
+    yield from _lines(dataset, about, graph)
+    parts = [("class", "entities", *item) for item in sorted(classes.items())]
+    parts += [("property", "triples", *item) for item in sorted(properties.items())]
+    for kind, unit, name, n in parts:
+        part = iri(f"{ns.dataset_iri}/partition/{digest(kind, name)[:16]}")
+        yield quad(dataset, iri(f"{VOID}{kind}Partition"), part, graph)
+        yield quad(part, iri(VOID + kind), iri(name), graph)
+        yield quad(part, iri(VOID + unit), integer(n), graph)
 
 
 def provenance_quads(
@@ -140,9 +205,13 @@ def _lines(subject: str, pairs: Iterable[_Pair], graph: str) -> Iterator[str]:
         yield quad(subject, predicate, value, graph)
 
 
-def _statement(kind: str, triple: tuple[str, str, str]) -> tuple[_Pair, ...]:
-    subject, predicate, value = triple
-    return ((_TYPE, kind), (_TYPE, _STATEMENT), (_SUBJECT, subject), (_PREDICATE, predicate), (_OBJECT, value))
+def _file(document: Document) -> str:
+    """Where a document came from, without its line: a record that goes would move all those behind it.
+
+    The source of a document that is a file is its path, which may look as if it ended in a line.
+    """
+    source = document.source
+    return source if document.doc_id.endswith(source) else _LINE.sub("", source)
 
 
 def _span_quads(
@@ -162,12 +231,13 @@ def _span_quads(
     for span in sorted(kinds):
         begin, end = span
         pairs = (
-            (_TYPE, _OFFSET_STRING),
+            (_TYPE, _STRING),
             *((_TYPE, kind) for kind in sorted(kinds[span])),
             # NIF asks it of every string but the context itself.
-            *([(_IN_CONTEXT, context)] if span != whole else ()),
+            (_IN_CONTEXT, context) if span != whole else (_SOURCE_URL, iri(ns.document(document.doc_id))),
             (_BEGIN, integer(begin)),
             (_END, integer(end)),
+            *([(_ANCHOR, literal(document.text[begin:end]))] if kinds[span] != {_CONTEXT} else ()),
             *_mention_pairs(ns, named.get(span, ())),
         )
         yield from _lines(iri(ns.chars(document.doc_id, begin, end)), pairs, graph)
@@ -177,11 +247,10 @@ def _mention_pairs(ns: Namespace, mentions: Sequence[Mention]) -> Iterable[_Pair
     """What the mentions of one span say of it, each thing once."""
     pairs = [
         pair
-        for mention in sorted(mentions, key=attrgetter("entity_id", "confidence"))
+        for mention in sorted(mentions, key=attrgetter("type", "confidence"))
         for pair in (
-            (_ANCHOR, literal(mention.text)),
-            (iri(ns.term("entity")), iri(ns.entity(mention.entity_id))),
-            (iri(ns.term("confidence")), decimal(mention.confidence)),
+            (_CLASS, iri(ns.class_iri(mention.type))),
+            (_CLASS_CONFIDENCE, decimal(mention.confidence)),
         )
     ]
     return dict.fromkeys(pairs)
@@ -189,18 +258,13 @@ def _mention_pairs(ns: Namespace, mentions: Sequence[Mention]) -> Iterable[_Pair
 
 def _extraction_quads(ns: Namespace, relation: Relation, run_key: str, graph: str) -> Iterator[str]:
     doc_id = relation.doc_id
-    triple = (
-        iri(ns.entity(relation.head_entity)),
-        iri(ns.property_iri(relation.type)),
-        iri(ns.entity(relation.tail_entity)),
-    )
     pairs = (
-        *_statement(iri(ns.term("Extraction")), triple),
-        (iri(ns.term("confidence")), decimal(relation.confidence)),
-        (_DERIVED_FROM, iri(ns.document(doc_id))),
-        (_GENERATED_BY, iri(ns.activity(run_key))),
-        (iri(ns.term("sentence")), iri(ns.chars(doc_id, relation.sentence_begin, relation.sentence_end))),
+        (_TYPE, iri(ns.term("Extraction"))),
+        (iri(ns.term("property")), iri(ns.property_iri(relation.type))),
         (iri(ns.term("subjectMention")), iri(ns.chars(doc_id, relation.head_begin, relation.head_end))),
         (iri(ns.term("objectMention")), iri(ns.chars(doc_id, relation.tail_begin, relation.tail_end))),
+        (iri(ns.term("sentence")), iri(ns.chars(doc_id, relation.sentence_begin, relation.sentence_end))),
+        (iri(ns.term("confidence")), decimal(relation.confidence)),
+        (_GENERATED_BY, iri(ns.activity(run_key))),
     )
     yield from _lines(iri(ns.extraction(relation.statement_id)), pairs, graph)

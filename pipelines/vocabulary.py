@@ -3,12 +3,14 @@
     {base}entity/{slug-hash16}                      an entity
     {base}model/{hash16}                            a model
     {base}vocab, {base}vocab#{name}                 the ontology, its classes and properties
-    {base}x#{term}                                  kgmill's own terms, listed in TERMS
+    urn:kgmill:ns:{term}                            kgmill's own terms, listed in TERMS: the same in every dataset
     {base}{dataset}/doc/{id}[#char={begin},{end}]   a document, or a span of it
     {base}{dataset}/statement/a-{hash16}            a fact with its confidence and evidence
     {base}{dataset}/statement/x-{hash16}            one extraction, evidence of a fact
     {base}{dataset}/run/{key}                       the activity that extracted
-    {base}{dataset}/graph/...                       the named graphs: kg/{bucket}, doc/{id}, provenance/{key}
+    {base}{dataset}/graph/...                       the named graphs: kg, links, doc/{id}, ontology, provenance/{key},
+                                                    meta
+    {base}{dataset}                                 the dataset itself, described in graph/meta
 
 Foreign ids are percent-encoded to ASCII, so only the base and the ontology's own IRIs can make an IRI wrong; those are
 checked once, where they come in.
@@ -30,6 +32,10 @@ XSD = "http://www.w3.org/2001/XMLSchema#"
 PROV = "http://www.w3.org/ns/prov#"
 DCTERMS = "http://purl.org/dc/terms/"
 NIF = "http://persistence.uni-leipzig.org/nlp2rdf/ontologies/nif-core#"
+ITSRDF = "http://www.w3.org/2005/11/its/rdf#"
+VOID = "http://rdfs.org/ns/void#"
+DCAT = "http://www.w3.org/ns/dcat#"
+KGMILL = "urn:kgmill:ns:"
 
 _DATASET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -39,7 +45,7 @@ class Term:
     """One of kgmill's own terms.
 
     Attributes:
-        name: what follows `x#`.
+        name: what follows `urn:kgmill:ns:`.
         kind: `class`, `object` (a property with an IRI as its value) or `datatype` (with a literal).
         label: for people.
         comment: what it says of its subject.
@@ -60,13 +66,14 @@ TERMS: tuple[Term, ...] = (
     Term("confidence", "datatype", "confidence", "Probability in [0, 1] that the subject is right."),
     Term("configuration", "datatype", "configuration", "A setting of the run, as key=value."),
     Term("documentCount", "datatype", "document count", "Documents that mention or support the subject."),
-    Term("entity", "object", "entity", "The entity that a mention names."),
     Term("evidenceCount", "datatype", "evidence count", "Extractions that support a fact."),
+    Term("factCount", "datatype", "fact count", "Facts of a dataset."),
     Term("mentionCount", "datatype", "mention count", "Mentions of an entity."),
     Term(
         "modelSha256", "datatype", "model SHA-256", "Fingerprint of all that decides a model's scores, in hex digits."
     ),
     Term("objectMention", "object", "object mention", "The span that names the object of an extraction."),
+    Term("property", "object", "property", "The property that an extraction or a fact states."),
     Term("sentence", "object", "sentence", "The span of the sentence that an extraction was found in."),
     Term("subjectMention", "object", "subject mention", "The span that names the subject of an extraction."),
     Term("textSha256", "datatype", "text SHA-256", "SHA-256 of a document's text in UTF-8, in hex digits."),
@@ -133,17 +140,22 @@ class Namespace:
         """The IRI of one extraction."""
         return f"{self.base_iri}{self.dataset}/statement/x-{statement_id}"
 
-    def kg_graph(self, bucket: int) -> str:
-        """The named graph of the entities and facts of a bucket, 0 to 255."""
-        return f"{self.base_iri}{self.dataset}/graph/kg/{bucket:02x}"
+    @property
+    def dataset_iri(self) -> str:
+        """The IRI of the dataset."""
+        return f"{self.base_iri}{self.dataset}"
+
+    def graph(self, name: str) -> str:
+        """A named graph of which there is one: `kg`, `links`, `ontology` or `meta`."""
+        return f"{self.dataset_iri}/graph/{name}"
 
     def document_graph(self, doc_id: str) -> str:
         """The named graph of what one document says: the unit that a loader replaces."""
-        return f"{self.base_iri}{self.dataset}/graph/doc/{_quote(doc_id)}"
+        return self.graph(f"doc/{_quote(doc_id)}")
 
     def provenance_graph(self, run_key: str) -> str:
         """The named graph that says how extractions were made."""
-        return f"{self.base_iri}{self.dataset}/graph/provenance/{_quote(run_key)}"
+        return self.graph(f"provenance/{_quote(run_key)}")
 
     def activity(self, run_key: str) -> str:
         """The IRI of the activity that extracted: one for each model and configuration."""
@@ -170,4 +182,4 @@ class Namespace:
         """The IRI of one of TERMS."""
         if name not in _TERM_NAMES:
             raise KeyError(f"{name!r} is not one of kgmill's terms")
-        return f"{self.base_iri}x#{name}"
+        return f"{KGMILL}{name}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -10,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from schemas.errors import ConfigError
 from schemas.ontology import check_iri, first_fault, read_toml
 
+_BASE_URN = "urn:kgmill:dataset:"
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 GRAPH_FORMATS = ("nq", "graphml", "json")
 
 
@@ -17,8 +21,10 @@ class _Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     @classmethod
-    def load(cls, path: Path | None, overrides: dict[str, Any]) -> Self:
+    def load(cls, path: Path | None, overrides: dict[str, Any], before: dict[str, Any] | None = None) -> Self:
         """The configuration in a TOML file (none: the defaults), with `overrides` that are not None on top.
+
+        `before` holds values that stand in the place of the defaults.
 
         Raises:
             ConfigError: an unreadable file, an unknown key, or a value out of range.
@@ -27,7 +33,7 @@ class _Config(BaseModel):
         where = f"{path}: " if path else ""
         given = {key: value for key, value in overrides.items() if value is not None}
         try:
-            return cls.model_validate({**data, **given})
+            return cls.model_validate({**(before or {}), **data, **given})
         except ValidationError as error:
             raise ConfigError(f"{where}{first_fault(error)}; known keys: {', '.join(cls.model_fields)}") from None
 
@@ -95,8 +101,10 @@ class BuildConfig(_Config):
         candidate_floor: phase-one probability under which extract forgets a span or a pair; decoding with lower
             thresholds than this needs a new extraction.
         min_confidence: confidence under which decode drops a mention or a relation.
-        base_iri: what every minted IRI begins with; ends in `/` or `:` and has no fragment.
-        dataset: the dataset's name; all named graphs lie under it.
+        base_iri: what every minted IRI begins with; ends in `/` or `:` and has no fragment. Empty: what the output
+            folder was built with before, or a URN of the dataset, which claims no host.
+        dataset: the dataset's name; all named graphs lie under it. Empty: what the output folder was built with before,
+            or its name.
         max_reject_ratio: rejected documents, but for duplicates, over documents read, above which the exit code is 3.
         mode: `snapshot`: what is not in the sources any more leaves the graph; `append`: it stays.
         near_duplicates: similarity, 0.5 to 0.98, from which on a document is a near-duplicate of another one and goes;
@@ -116,8 +124,8 @@ class BuildConfig(_Config):
     compile: bool = False
     candidate_floor: float = Field(0.1, gt=0, lt=1)
     min_confidence: float = Field(0.4, ge=0, le=1)
-    base_iri: str = "https://kg.example.org/"
-    dataset: str = Field("kg", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    base_iri: str = ""
+    dataset: str = Field("", pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]*)?$")
     formats: tuple[str, ...] = GRAPH_FORMATS
     max_reject_ratio: float = Field(0.01, ge=0, le=1)
     unit_bytes: int = Field(1 << 18, ge=1 << 10)
@@ -145,9 +153,33 @@ class BuildConfig(_Config):
     @field_validator("base_iri")
     @classmethod
     def _base_is_an_iri(cls, value: str) -> str:
-        if check_iri(value)[-1] not in "/:" or "#" in value:
+        if value and (check_iri(value)[-1] not in "/:" or "#" in value):
             raise ValueError(f"{value!r} does not end in '/' or ':', or has a fragment")
         return value
+
+
+def default_base(dataset: str) -> str:
+    """What the IRIs of a dataset begin with where nobody said: a URN, which needs no host.
+
+    >>> default_base("news")
+    'urn:kgmill:dataset:news:'
+    """
+    return f"{_BASE_URN}{dataset}:"
+
+
+def is_default_base(iri: str) -> bool:
+    """Whether an IRI begins as those of a dataset for which nobody chose a base."""
+    return iri.startswith(_BASE_URN)
+
+
+def dataset_name(folder: str) -> str:
+    """The name of a folder as that of a dataset.
+
+    >>> dataset_name("Zeitung (2024)"), dataset_name("_")
+    ('Zeitung-2024', 'kg')
+    """
+    ascii_name = unicodedata.normalize("NFKD", folder).encode("ascii", "ignore").decode()
+    return _NOT_IN_NAMES.sub("-", ascii_name).strip("-._") or "kg"
 
 
 class TrainConfig(_Config):

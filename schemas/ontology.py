@@ -109,6 +109,30 @@ class Ontology(BaseModel):
             for h in self.entities
         )
 
+    def without_words(self) -> Ontology:
+        """The ontology without name, labels and comments: what the names of a graph depend on."""
+        words = {"label": "", "comment": ""}
+        return self.model_copy(
+            update={
+                "name": "",
+                "entities": {name: kind.model_copy(update=words) for name, kind in self.entities.items()},
+                "relations": {name: kind.model_copy(update=words) for name, kind in self.relations.items()},
+            }
+        )
+
+    def rules(self) -> dict[str, Any]:
+        """What decides results, as data that `parse_ontology` takes: types, and what they may join; no words, no IRIs.
+
+        >>> parse_ontology({"entities": {"A": {"label": "a", "iri": "urn:x:a"}}}, "doctest").rules()
+        {'overlapping_entities': False, 'entities': {'A': {}}, 'relations': {}}
+        """
+        decisive = ("head", "tail", "symmetric")
+        return {
+            "overlapping_entities": self.overlapping_entities,
+            "entities": {name: {} for name in self.entities},
+            "relations": {name: {key: getattr(r, key) for key in decisive} for name, r in self.relations.items()},
+        }
+
 
 def parse_ontology(data: dict[str, Any], where: str) -> Ontology:
     """An ontology from parsed TOML.

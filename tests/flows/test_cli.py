@@ -269,9 +269,9 @@ def test_query_without_a_build_is_refused(kgmill, tmp_path):
 
 
 def test_query_answers(kgmill, copy):
-    """A fact is a triple."""
+    """A fact is a triple beside its entities' names, in one graph; the dataset is called as its folder was."""
     people = '?head rdfs:label "Carl May" . ?tail rdfs:label "Dora Lane"'
-    done = kgmill("query", copy, f"ASK {{ ?head <https://kg.example.org/vocab#Kill> ?tail . {people} }}")
+    done = kgmill("query", copy, f"ASK {{ GRAPH ?g {{ ?head <urn:kgmill:dataset:out:vocab#Kill> ?tail . {people} }} }}")
     assert (done.code, done.out, done.errors) == (0, "yes\n", [])
 
 

@@ -48,7 +48,8 @@ def build_here(tiny_model):
 
     def build_here(source, out, /, started="2026-01-01T00:00:00Z", yes=False, **settings):
         sources = (str(source),)
-        config = BuildConfig.load(None, {"model": str(tiny_model), "device": "cpu", **settings})
+        names = {"base_iri": "https://kg.example.org/", "dataset": "kg"}
+        config = BuildConfig.load(None, {"model": str(tiny_model), "device": "cpu", **names, **settings})
         store = Store(out)
         checked = check_build(sources, out, config, "FnApiRunner")
         with store.lock():

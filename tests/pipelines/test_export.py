@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+from itertools import groupby
 
 import networkx as nx
 import pyoxigraph
@@ -12,7 +13,7 @@ import rdflib
 from pipelines import export
 from pipelines.store import remove
 from schemas.errors import CorruptPartError
-from schemas.identity import bucket, fact_id, statement_id
+from schemas.identity import fact_id, statement_id
 from schemas.records import Document, Entity, Evidence, Fact, Mention, Relation
 from schemas.tables import to_table
 
@@ -59,7 +60,7 @@ def parts(store):
 
     def commit(stage, letter, **tables):
         rows = {name: to_table(name, records) for name, records in tables.items()}
-        return [store.commit(stage, "00-0000", letter * 64, rows, {})]
+        return [store.commit(stage, "00-0000", letter * 64, rows, {"kept": len(DOCUMENTS)})]
 
     return {
         "ingest": commit("ingest", "a", documents=DOCUMENTS, rejects=[]),
@@ -129,32 +130,37 @@ def test_sha256_is_of_the_uncompressed_bytes(run_export):
 
 
 def test_named_graphs_stand_together(run_export):
-    """Provenance comes first, then the buckets in order, then each document; none is met twice."""
-    graphs = list(dict.fromkeys(line.rsplit(b" ", 2)[1].decode() for line in quads(run_export()).splitlines()))
-    buckets = sorted({bucket(name) for name in (ADA, LONDON, BOB, LIVES)})
-    assert graphs[: 1 + len(buckets)] == [
-        f"<{KG}kg/graph/provenance/3f9a>",
-        *(f"<{KG}kg/graph/kg/{number:02x}>" for number in buckets),
-    ]
-    assert graphs[1 + len(buckets) :] == [f"<{KG}kg/graph/doc/a%20b.txt>", f"<{KG}kg/graph/doc/%C5%81%C3%B3d%C5%BA>"]
+    """What there is one of, what people ask, what ties it to the documents, and these; none is met twice."""
+    met = [key for key, _ in groupby(line.rsplit(b" ", 2)[1].decode() for line in quads(run_export()).splitlines())]
+    names = ("provenance/3f9a", "ontology", "kg", "links", "doc/a%20b.txt", "doc/%C5%81%C3%B3d%C5%BA", "meta")
+    assert met == [f"<{KG}kg/graph/{name}>" for name in names]
+
+
+def test_meta_counts_all_other_graphs(run_export):
+    """The dataset's description, which is written last, says how many triples its other graphs hold."""
+    lines = quads(run_export()).decode().splitlines()
+    others = [line for line in lines if not line.endswith(f"<{KG}kg/graph/meta> .")]
+    void, integer = "http://rdfs.org/ns/void#", "http://www.w3.org/2001/XMLSchema#integer"
+    assert f'<{KG}kg> <{void}triples> "{len(others)}"^^<{integer}> <{KG}kg/graph/meta> .' in lines
 
 
 def test_fact_is_a_triple_with_evidence(run_export):
-    """The triple stands in its bucket's graph, beside the statement that names its evidence."""
+    """The triple stands in the graph of facts, beside the statement that names its evidence."""
     lines = quads(run_export()).decode().splitlines()
-    graph = f"<{KG}kg/graph/kg/{bucket(LIVES):02x}>"
+    graph = f"<{KG}kg/graph/kg>"
     assert f"<{KG}entity/{ADA}> <{KG}vocab#Live_In> <{KG}entity/{LONDON}> {graph} ." in lines
     derived = "<http://www.w3.org/ns/prov#wasDerivedFrom>"
     assert f"<{KG}kg/statement/a-{LIVES}> {derived} <{KG}kg/statement/x-{STATEMENT}> {graph} ." in lines
 
 
 def test_mention_is_a_span_of_its_document(run_export):
-    """A mention's span says its text and its entity in its document's graph, in code points of the text."""
+    """A mention's span says its text in its document's graph, in code points of the text; links say its entity."""
     lines = quads(run_export()).decode().splitlines()
     span, graph = f"<{KG}kg/doc/a%20b.txt#char=20,26>", f"<{KG}kg/graph/doc/a%20b.txt>"
     nif = "http://persistence.uni-leipzig.org/nlp2rdf/ontologies/nif-core#"
     assert f'{span} <{nif}anchorOf> "London" {graph} .' in lines
-    assert f"{span} <{KG}x#entity> <{KG}entity/{LONDON}> {graph} ." in lines
+    identified = "<http://www.w3.org/2005/11/its/rdf#taIdentRef>"
+    assert f"{span} {identified} <{KG}entity/{LONDON}> <{KG}kg/graph/links> ." in lines
 
 
 @pytest.mark.parametrize("name", ["graph.graphml.gz", "graph.json.gz"])
@@ -201,7 +207,7 @@ def test_networks_are_equal(run_export):
 
 
 def test_empty_tables_are_a_graph(run, store):
-    """A corpus in which nothing was found has provenance, and networks without nodes."""
+    """A corpus in which nothing was found has provenance and ontology, and networks without nodes."""
     empty = {name: to_table(name, []) for name in ("entities", "facts", "evidence")}
     part = store.commit("aggregate", "00-0000", "c" * 64, empty, {})
     _, tasks, units = export.plan(store, [], [], [part], SETTINGS)
@@ -214,22 +220,20 @@ def test_empty_tables_are_a_graph(run, store):
     }
     run(store, "export", tasks, settings)
     graph = store.find("graph", "all", "d" * 64)
-    assert units == ["provenance", "kg-00-0000"]
-    assert {line.rsplit(b" ", 2)[1] for line in quads(graph).splitlines()} == {
-        b"<https://kg.example.org/kg/graph/provenance/3f9a>"
-    }
+    assert units == ["provenance", "ontology", "kg-00-0000", "meta"]
+    assert {line.rsplit(b"/", 1)[1] for line in quads(graph).splitlines()} == {b"3f9a> .", b"ontology> .", b"meta> ."}
     assert (len(network(graph, "graph.graphml.gz")), len(network(graph, "graph.json.gz"))) == (0, 0)
 
 
 def test_unchanged_members_are_reused(run_export, store, parts):
-    """Another run's key makes provenance and documents anew, and leaves entities and facts as they are."""
+    """Another run's key makes provenance, documents and description anew; entities, facts and links stay."""
     run_export()
     done, tasks, _ = export.plan(
         store, parts["ingest"], parts["decode"], parts["aggregate"], SETTINGS | {"run_key": "4b0c"}
     )
     assert ([part.unit for part in done], [task["unit"] for task in tasks]) == (
-        ["kg-00-0000"],
-        ["provenance", "doc-00-0000"],
+        ["ontology", "kg-00-0000", "links-00-0000"],
+        ["provenance", "doc-00-0000", "meta"],
     )
 
 
@@ -239,7 +243,17 @@ def test_name_of_the_model_is_in_provenance_alone(run_export, store, parts):
     _, tasks, _ = export.plan(
         store, parts["ingest"], parts["decode"], parts["aggregate"], SETTINGS | {"model_name": "large"}
     )
-    assert [task["unit"] for task in tasks] == ["provenance"]
+    assert [task["unit"] for task in tasks] == ["provenance", "meta"]
+
+
+def test_words_of_the_ontology_are_in_its_own_graph_alone(run_export, store, parts):
+    """A new label or comment makes no document, no link and no fact anew."""
+    run_export()
+    ontology = SETTINGS["ontology"] | {"entities": {"Peop": {"label": "Person", "comment": "One."}, "Loc": {}}}
+    _, tasks, _ = export.plan(
+        store, parts["ingest"], parts["decode"], parts["aggregate"], SETTINGS | {"ontology": ontology}
+    )
+    assert [task["unit"] for task in tasks] == ["ontology", "meta"]
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:-20], lambda data: data[:-9] + b"\0" + data[-8:]])

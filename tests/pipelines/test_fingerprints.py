@@ -61,7 +61,7 @@ def test_threshold_redoes_decode_and_later(built, build_here):
 
 def test_ontology_redoes_decode_and_later(built, build_here, tiny_model, tmp_path):
     """A new ontology doesn't need the model; what it doesn't change of the decoded rows is not aggregated again."""
-    text = (tiny_model / "ontology.toml").read_text().replace("works for", "is employed by")
+    text = (tiny_model / "ontology.toml").read_text().replace('tail = ["Org"]', 'tail = ["Org", "Loc"]', 1)
     (tmp_path / "own.toml").write_text(text)
     ran = what_ran(build_here(*built, ontology=str(tmp_path / "own.toml")))
     assert ran == (0, ["decode", "export"])
@@ -94,3 +94,15 @@ def test_stage_version_redoes_the_stage(built, build_here, monkeypatch):
     monkeypatch.setattr(extract, "VERSION", extract.VERSION + 1)
     sentences, stages = what_ran(build_here(*built))
     assert (sentences, stages[0]) == (2, "extract")
+
+
+def test_words_of_the_ontology_decide_nothing(built, build_here, tiny_model, tmp_path):
+    """A label, a comment or an IRI of the ontology redoes export alone, and leaves the run's name as it is."""
+    source, out = built
+    before = build_here(source, out)["fingerprints"]["run"]
+    text = (tiny_model / "ontology.toml").read_text()
+    new = 'entities.Peop]\niri = "urn:x:h"\ncomment = "One."\n'
+    (tmp_path / "o.toml").write_text(text.replace("entities.Peop]\n", new, 1))
+    report = build_here(source, out, ontology=str(tmp_path / "o.toml"))
+    assert what_ran(report) == (0, ["export"])
+    assert report["fingerprints"]["run"] == before

@@ -8,7 +8,16 @@ import rdflib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.rdf import document_quads, entity_quads, fact_quads, provenance_quads
+from pipelines.ontology_ttl import ontology_graph
+from pipelines.rdf import (
+    document_quads,
+    entity_quads,
+    fact_quads,
+    link_quads,
+    meta_quads,
+    ontology_quads,
+    provenance_quads,
+)
 from pipelines.vocabulary import Namespace
 from schemas.ontology import parse_ontology
 from schemas.records import Document, Entity, Evidence, Fact, Mention, Relation
@@ -25,13 +34,16 @@ PREFIXES = {
     "g": "https://kg.example.org/news/graph/",
     "m": "https://kg.example.org/model/",
     "v": "https://kg.example.org/vocab#",
-    "x": "https://kg.example.org/x#",
+    "x": "urn:kgmill:ns:",
     "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
     "rdfs": "http://www.w3.org/2000/01/rdf-schema#",
     "xsd": "http://www.w3.org/2001/XMLSchema#",
     "prov": "http://www.w3.org/ns/prov#",
     "dcterms": "http://purl.org/dc/terms/",
     "nif": "http://persistence.uni-leipzig.org/nlp2rdf/ontologies/nif-core#",
+    "itsrdf": "http://www.w3.org/2005/11/its/rdf#",
+    "void": "http://rdfs.org/ns/void#",
+    "dcat": "http://www.w3.org/ns/dcat#",
 }
 ADA, LONDON = "ada-lovelace-7f3a9c21d04be855", "london-1b6e44f0c2d97a13"
 TEXT = "Yes. Ada Lovelace lived in London."
@@ -61,43 +73,53 @@ def document_lines(document=DOCUMENT, mentions=MENTIONS, relations=(RELATION,)):
 
 
 def test_entity():
-    """An entity has its class, its name, its counts and its confidence, in the graph of its bucket."""
+    """An entity has its class, its name, its counts and its confidence, in the one graph that people ask."""
     entity = Entity(ADA, "Peop", 'Ada "Lady" Lovelace', 12, 3, 1.0)
 
     assert short(entity_quads(NS, entity)) == [
-        f"<e:{ADA}> <rdf:type> <v:Peop> <g:kg/a0> .",
-        f'<e:{ADA}> <rdfs:label> "Ada \\"Lady\\" Lovelace" <g:kg/a0> .',
-        f'<e:{ADA}> <x:mentionCount> "12"^^<xsd:integer> <g:kg/a0> .',
-        f'<e:{ADA}> <x:documentCount> "3"^^<xsd:integer> <g:kg/a0> .',
-        f'<e:{ADA}> <x:confidence> "1"^^<xsd:decimal> <g:kg/a0> .',
+        f"<e:{ADA}> <rdf:type> <v:Peop> <g:kg> .",
+        f'<e:{ADA}> <rdfs:label> "Ada \\"Lady\\" Lovelace" <g:kg> .',
+        f'<e:{ADA}> <x:mentionCount> "12"^^<xsd:integer> <g:kg> .',
+        f'<e:{ADA}> <x:documentCount> "3"^^<xsd:integer> <g:kg> .',
+        f'<e:{ADA}> <x:confidence> "1"^^<xsd:decimal> <g:kg> .',
     ]
 
 
 def test_fact():
     """A fact is a direct triple, and a statement of it with counts, confidence and the evidence by statement id."""
     assert short(fact_quads(NS, FACT, EVIDENCE)) == [
-        f"<e:{ADA}> <v:Live_In> <e:{LONDON}> <g:kg/2d> .",
-        "<s:a-5d0c9b> <rdf:type> <x:AggregatedStatement> <g:kg/2d> .",
-        "<s:a-5d0c9b> <rdf:type> <rdf:Statement> <g:kg/2d> .",
-        f"<s:a-5d0c9b> <rdf:subject> <e:{ADA}> <g:kg/2d> .",
-        "<s:a-5d0c9b> <rdf:predicate> <v:Live_In> <g:kg/2d> .",
-        f"<s:a-5d0c9b> <rdf:object> <e:{LONDON}> <g:kg/2d> .",
-        '<s:a-5d0c9b> <x:confidence> "0.981"^^<xsd:decimal> <g:kg/2d> .',
-        '<s:a-5d0c9b> <x:evidenceCount> "2"^^<xsd:integer> <g:kg/2d> .',
-        '<s:a-5d0c9b> <x:documentCount> "1"^^<xsd:integer> <g:kg/2d> .',
-        "<s:a-5d0c9b> <prov:wasDerivedFrom> <s:x-11aa22> <g:kg/2d> .",
-        "<s:a-5d0c9b> <prov:wasDerivedFrom> <s:x-91c2f7> <g:kg/2d> .",
+        f"<e:{ADA}> <v:Live_In> <e:{LONDON}> <g:kg> .",
+        "<s:a-5d0c9b> <rdf:type> <x:AggregatedStatement> <g:kg> .",
+        "<s:a-5d0c9b> <rdf:type> <rdf:Statement> <g:kg> .",
+        f"<s:a-5d0c9b> <rdf:subject> <e:{ADA}> <g:kg> .",
+        "<s:a-5d0c9b> <rdf:predicate> <v:Live_In> <g:kg> .",
+        f"<s:a-5d0c9b> <rdf:object> <e:{LONDON}> <g:kg> .",
+        '<s:a-5d0c9b> <x:confidence> "0.981"^^<xsd:decimal> <g:kg> .',
+        '<s:a-5d0c9b> <x:evidenceCount> "2"^^<xsd:integer> <g:kg> .',
+        '<s:a-5d0c9b> <x:documentCount> "1"^^<xsd:integer> <g:kg> .',
+        "<s:a-5d0c9b> <prov:wasDerivedFrom> <s:x-11aa22> <g:kg> .",
+        "<s:a-5d0c9b> <prov:wasDerivedFrom> <s:x-91c2f7> <g:kg> .",
     ]
 
 
 def test_document_describes_itself():
-    """A document has its title, its source and the hash of its text."""
+    """A document has its title, the file it came from, without the line, and the hash of its text."""
     assert short(document_lines())[:4] == [
         "<d:d%2042> <rdf:type> <x:Document> <g:doc/d%2042> .",
         '<d:d%2042> <dcterms:title> "A letter" <g:doc/d%2042> .',
-        '<d:d%2042> <dcterms:source> "letters.jsonl:42" <g:doc/d%2042> .',
+        '<d:d%2042> <dcterms:source> "letters.jsonl" <g:doc/d%2042> .',
         f'<d:d%2042> <x:textSha256> "{"ab" * 32}" <g:doc/d%2042> .',
     ]
+
+
+@pytest.mark.parametrize(
+    ("doc_id", "source", "expected"),
+    [("7", "a.csv:7", "a.csv"), ("a:7", "a:7", "a:7"), ("b/a:7", "a:7", "a:7"), ("7", "z.zip!m", "z.zip!m")],
+)
+def test_source_is_the_file(doc_id, source, expected):
+    """A record that goes moves those behind it up a line, and changes none of their graphs; a file's name is kept."""
+    [line] = [x for x in document_lines(replace(DOCUMENT, doc_id=doc_id, source=source), [], []) if "terms/source" in x]
+    assert line.split(" ")[2] == f'"{expected}"'
 
 
 def test_empty_title_is_left_out():
@@ -125,62 +147,100 @@ def test_context_is_the_whole_text_without_the_text():
     astral = replace(DOCUMENT, text="Ada 😀")
 
     assert short(document_lines(astral, [], []))[4:] == [
-        "<d:d%2042#char=0,5> <rdf:type> <nif:OffsetBasedString> <g:doc/d%2042> .",
+        "<d:d%2042#char=0,5> <rdf:type> <nif:RFC5147String> <g:doc/d%2042> .",
         "<d:d%2042#char=0,5> <rdf:type> <nif:Context> <g:doc/d%2042> .",
+        "<d:d%2042#char=0,5> <nif:sourceUrl> <d:d%2042> <g:doc/d%2042> .",
         '<d:d%2042#char=0,5> <nif:beginIndex> "0"^^<xsd:integer> <g:doc/d%2042> .',
         '<d:d%2042#char=0,5> <nif:endIndex> "5"^^<xsd:integer> <g:doc/d%2042> .',
     ]
 
 
 def test_mention_without_a_relation_is_kept():
-    """A mention has offsets, verbatim text, its entity and its confidence, though no relation uses it."""
-    mention = Mention("d 42", 1, 5, 17, " Ada\nLovelace ", "Peop", 0.97, ADA)
+    """A mention has offsets, verbatim text, its type and its confidence, though no relation uses it; no entity."""
+    mention = Mention("d 42", 1, 5, 17, "Ada\n Lovelace", "Peop", 0.97, ADA)
+    document = replace(DOCUMENT, text=TEXT.replace("Ada Lovel", "Ada\nLovel"))
 
-    lines = short(document_lines(mentions=[mention], relations=[]))
+    lines = short(document_lines(document, mentions=[mention], relations=[]))
 
     assert [line for line in lines if line.startswith("<d:d%2042#char=5,17>")] == [
-        "<d:d%2042#char=5,17> <rdf:type> <nif:OffsetBasedString> <g:doc/d%2042> .",
+        "<d:d%2042#char=5,17> <rdf:type> <nif:RFC5147String> <g:doc/d%2042> .",
         "<d:d%2042#char=5,17> <rdf:type> <nif:Phrase> <g:doc/d%2042> .",
         "<d:d%2042#char=5,17> <nif:referenceContext> <d:d%2042#char=0,34> <g:doc/d%2042> .",
         '<d:d%2042#char=5,17> <nif:beginIndex> "5"^^<xsd:integer> <g:doc/d%2042> .',
         '<d:d%2042#char=5,17> <nif:endIndex> "17"^^<xsd:integer> <g:doc/d%2042> .',
-        '<d:d%2042#char=5,17> <nif:anchorOf> " Ada\\nLovelace " <g:doc/d%2042> .',
-        f"<d:d%2042#char=5,17> <x:entity> <e:{ADA}> <g:doc/d%2042> .",
-        '<d:d%2042#char=5,17> <x:confidence> "0.97"^^<xsd:decimal> <g:doc/d%2042> .',
+        '<d:d%2042#char=5,17> <nif:anchorOf> "Ada\\nLovelace" <g:doc/d%2042> .',
+        "<d:d%2042#char=5,17> <itsrdf:taClassRef> <v:Peop> <g:doc/d%2042> .",
+        '<d:d%2042#char=5,17> <itsrdf:taConfidence> "0.97"^^<xsd:decimal> <g:doc/d%2042> .',
     ]
 
 
 def test_extraction():
-    """An extraction states its triple, and leads to its document, run, sentence and both mentions."""
+    """An extraction names its property, both mentions, its sentence and its run; it asserts nothing of entities."""
     assert [line for line in short(document_lines()) if line.startswith("<s:")] == [
         "<s:x-91c2f7> <rdf:type> <x:Extraction> <g:doc/d%2042> .",
-        "<s:x-91c2f7> <rdf:type> <rdf:Statement> <g:doc/d%2042> .",
-        f"<s:x-91c2f7> <rdf:subject> <e:{ADA}> <g:doc/d%2042> .",
-        "<s:x-91c2f7> <rdf:predicate> <v:Live_In> <g:doc/d%2042> .",
-        f"<s:x-91c2f7> <rdf:object> <e:{LONDON}> <g:doc/d%2042> .",
-        '<s:x-91c2f7> <x:confidence> "0.9312"^^<xsd:decimal> <g:doc/d%2042> .',
-        "<s:x-91c2f7> <prov:wasDerivedFrom> <d:d%2042> <g:doc/d%2042> .",
-        "<s:x-91c2f7> <prov:wasGeneratedBy> <run:3f9a> <g:doc/d%2042> .",
-        "<s:x-91c2f7> <x:sentence> <d:d%2042#char=5,34> <g:doc/d%2042> .",
+        "<s:x-91c2f7> <x:property> <v:Live_In> <g:doc/d%2042> .",
         "<s:x-91c2f7> <x:subjectMention> <d:d%2042#char=5,17> <g:doc/d%2042> .",
         "<s:x-91c2f7> <x:objectMention> <d:d%2042#char=27,33> <g:doc/d%2042> .",
+        "<s:x-91c2f7> <x:sentence> <d:d%2042#char=5,34> <g:doc/d%2042> .",
+        '<s:x-91c2f7> <x:confidence> "0.9312"^^<xsd:decimal> <g:doc/d%2042> .',
+        "<s:x-91c2f7> <prov:wasGeneratedBy> <run:3f9a> <g:doc/d%2042> .",
     ]
 
 
 def test_sentence_of_an_extraction_is_a_node():
-    """The sentence that an extraction names is described by its offsets."""
+    """The sentence that an extraction names has its offsets and its text."""
     assert [line for line in short(document_lines()) if line.startswith("<d:d%2042#char=5,34>")] == [
-        "<d:d%2042#char=5,34> <rdf:type> <nif:OffsetBasedString> <g:doc/d%2042> .",
+        "<d:d%2042#char=5,34> <rdf:type> <nif:RFC5147String> <g:doc/d%2042> .",
         "<d:d%2042#char=5,34> <rdf:type> <nif:Sentence> <g:doc/d%2042> .",
         "<d:d%2042#char=5,34> <nif:referenceContext> <d:d%2042#char=0,34> <g:doc/d%2042> .",
         '<d:d%2042#char=5,34> <nif:beginIndex> "5"^^<xsd:integer> <g:doc/d%2042> .',
         '<d:d%2042#char=5,34> <nif:endIndex> "34"^^<xsd:integer> <g:doc/d%2042> .',
+        '<d:d%2042#char=5,34> <nif:anchorOf> "Ada Lovelace lived in London." <g:doc/d%2042> .',
     ]
 
 
-def test_direct_triple_is_not_in_the_document_graph():
-    """A single extraction asserts nothing: that is the fact's to do."""
-    assert not [line for line in short(document_lines()) if line.startswith(f"<e:{ADA}>")]
+def test_document_names_no_entity():
+    """Entities that are merged or renamed rewrite no document's graph."""
+    assert not [line for line in document_lines() if "/entity/" in line]
+
+
+def test_links_tie_mentions_to_entities():
+    """Each mention has its entity, in a graph for that alone; a span that was met twice is one line."""
+    assert short(link_quads(NS, [*MENTIONS, MENTIONS[0]])) == [
+        f"<d:d%2042#char=5,17> <itsrdf:taIdentRef> <e:{ADA}> <g:links> .",
+        f"<d:d%2042#char=27,33> <itsrdf:taIdentRef> <e:{LONDON}> <g:links> .",
+    ]
+
+
+def test_meta_says_what_the_dataset_holds():
+    """Counts of the whole, of each class and of each property; no date and no host."""
+    lines = short(meta_quads(NS, 60, 3, {"Peop": 2, "Loc": 1}, {"Live_In": 4}))
+    assert lines[:9] == [
+        "<https://kg.example.org/news> <rdf:type> <void:Dataset> <g:meta> .",
+        "<https://kg.example.org/news> <rdf:type> <dcat:Dataset> <g:meta> .",
+        '<https://kg.example.org/news> <dcterms:title> "news" <g:meta> .',
+        '<https://kg.example.org/news> <void:uriSpace> "https://kg.example.org/entity/" <g:meta> .',
+        "<https://kg.example.org/news> <void:vocabulary> <https://kg.example.org/vocab> <g:meta> .",
+        '<https://kg.example.org/news> <void:triples> "60"^^<xsd:integer> <g:meta> .',
+        '<https://kg.example.org/news> <void:entities> "3"^^<xsd:integer> <g:meta> .',
+        '<https://kg.example.org/news> <x:factCount> "4"^^<xsd:integer> <g:meta> .',
+        '<https://kg.example.org/news> <x:documentCount> "3"^^<xsd:integer> <g:meta> .',
+    ]
+    assert [line.split(" ", 1)[1] for line in lines[9:] if "Partition>" not in line] == [
+        "<void:class> <v:Loc> <g:meta> .",
+        '<void:entities> "1"^^<xsd:integer> <g:meta> .',
+        "<void:class> <v:Peop> <g:meta> .",
+        '<void:entities> "2"^^<xsd:integer> <g:meta> .',
+        "<void:property> <v:Live_In> <g:meta> .",
+        '<void:triples> "4"^^<xsd:integer> <g:meta> .',
+    ]
+
+
+def test_ontology_is_lines_too():
+    """The same classes and properties as in ontology.ttl, so that a store can be asked for labels of types."""
+    lines = short(ontology_quads(NS, ontology_graph(NS, ONTOLOGY)))
+    assert '<v:Live_In> <rdfs:label> "Live_In" <g:ontology> .' in lines
+    assert len(lines) == len(ontology_graph(NS, ONTOLOGY))
 
 
 def test_order_of_records_does_not_matter():
@@ -203,18 +263,19 @@ def test_span_that_is_everything_at_once_makes_no_line_twice():
 
     lines = short(document_lines(document, mentions, relations))
 
-    assert len(lines) == len(set(lines)) == 4 + 10 + 2 * 11
-    assert [line.split(" ", 1)[1] for line in lines[4:14]] == [
-        "<rdf:type> <nif:OffsetBasedString> <g:doc/d%2042> .",
+    assert len(lines) == len(set(lines)) == 4 + 11 + 2 * 7
+    assert [line.split(" ", 1)[1] for line in lines[4:15]] == [
+        "<rdf:type> <nif:RFC5147String> <g:doc/d%2042> .",
         "<rdf:type> <nif:Context> <g:doc/d%2042> .",
         "<rdf:type> <nif:Phrase> <g:doc/d%2042> .",
         "<rdf:type> <nif:Sentence> <g:doc/d%2042> .",
+        "<nif:sourceUrl> <d:d%2042> <g:doc/d%2042> .",
         '<nif:beginIndex> "0"^^<xsd:integer> <g:doc/d%2042> .',
         '<nif:endIndex> "3"^^<xsd:integer> <g:doc/d%2042> .',
         '<nif:anchorOf> "Ada" <g:doc/d%2042> .',
-        f"<x:entity> <e:{ADA}> <g:doc/d%2042> .",
-        '<x:confidence> "0.5"^^<xsd:decimal> <g:doc/d%2042> .',
-        f"<x:entity> <e:{LONDON}> <g:doc/d%2042> .",
+        "<itsrdf:taClassRef> <v:Loc> <g:doc/d%2042> .",
+        '<itsrdf:taConfidence> "0.5"^^<xsd:decimal> <g:doc/d%2042> .',
+        "<itsrdf:taClassRef> <v:Peop> <g:doc/d%2042> .",
     ]
 
 
@@ -243,6 +304,7 @@ def all_lines(hostile):
     yield from entity_quads(NS, Entity(ADA, "Peop", hostile, 1, 1, 0.5))
     yield from fact_quads(NS, FACT, EVIDENCE)
     yield from document_quads(NS, document, [mention], [relation], "3f9a")
+    yield from link_quads(NS, [mention])
     yield from provenance_quads(NS, "3f9a", hostile, "00", {"model": hostile})
 
 

@@ -45,8 +45,8 @@ def test_statements_say_what_they_are():
 
 
 def test_graphs_lie_under_the_dataset():
-    """Every named graph begins with base, dataset and `graph/`; a bucket has two hex digits."""
-    assert NS.kg_graph(10) == "https://kg.example.org/news/graph/kg/0a"
+    """Every named graph begins with base, dataset and `graph/`."""
+    assert NS.graph("kg") == "https://kg.example.org/news/graph/kg"
     assert NS.document_graph("a b") == "https://kg.example.org/news/graph/doc/a%20b"
     assert NS.provenance_graph("3f9a") == "https://kg.example.org/news/graph/provenance/3f9a"
 
@@ -71,7 +71,7 @@ def test_types_keep_the_iri_of_the_ontology():
 
 def test_term_has_to_be_a_listed_one():
     """A misspelt term is an error, not a new property."""
-    assert NS.term("confidence") == "https://kg.example.org/x#confidence"
+    assert NS.term("confidence") == "urn:kgmill:ns:confidence"
     with pytest.raises(KeyError, match="confidense"):
         NS.term("confidense")
 

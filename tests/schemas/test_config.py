@@ -2,7 +2,7 @@
 
 import pytest
 
-from schemas.config import BuildConfig, SourceConfig, TrainConfig
+from schemas.config import BuildConfig, SourceConfig, TrainConfig, dataset_name, default_base, is_default_base
 from schemas.errors import ConfigError
 
 TRAINING = 'encoder = "e"\ntrain = "t.json"\nontology = "o.toml"\nout = "m"\n'
@@ -100,7 +100,7 @@ def test_unknown_format():
         BuildConfig.load(None, {"formats": ("nq", "ttl")})
 
 
-@pytest.mark.parametrize("iri", ["https://x.org", "https://x.org/#", "https://x.org/#a/", "x/", ""])
+@pytest.mark.parametrize("iri", ["https://x.org", "https://x.org/#", "https://x.org/#a/", "x/"])
 def test_bad_base_iri(iri):
     """The base of all IRIs is absolute, ends in a slash or colon, and has no fragment."""
     with pytest.raises(ConfigError, match=r"^base_iri: "):
@@ -203,3 +203,31 @@ def test_bad_source_settings_are_refused(tmp_path, text, message):
     with pytest.raises(ConfigError) as caught:
         BuildConfig.load(path, {})
     assert str(caught.value).startswith(f"{path}: {message}")
+
+
+@pytest.mark.parametrize(
+    ("folder", "expected"),
+    [("news", "news"), ("Zeitung (2024)", "Zeitung-2024"), ("Łódź", "odz"), (".kg", "kg"), ("_", "kg"), ("", "kg")],
+)
+def test_dataset_is_called_as_its_folder(folder, expected):
+    """A folder's name becomes that of a dataset: ASCII, and nothing that an IRI would have to escape."""
+    assert dataset_name(folder) == expected
+    assert BuildConfig.load(None, {"dataset": expected}).dataset == expected
+
+
+def test_default_base_claims_no_host():
+    """What nobody gave a base for is a URN of its dataset, and can be told from what somebody chose."""
+    assert default_base("news") == "urn:kgmill:dataset:news:"
+    assert [is_default_base(iri) for iri in ("urn:kgmill:dataset:news:x", "https://x.org/", "urn:kgmill:ns:")] == [
+        True,
+        False,
+        False,
+    ]
+
+
+def test_values_before_stand_under_file_and_flags(tmp_path):
+    """What an earlier run was told gives way to the file, and the file to flags."""
+    path = written(tmp_path, 'dataset = "file"\nmin_confidence = 0.7\n')
+    before = {"dataset": "before", "min_confidence": 0.1, "mode": "append"}
+    config = BuildConfig.load(path, {"min_confidence": 0.9}, before)
+    assert (config.dataset, config.min_confidence, config.mode) == ("file", 0.9, "append")
