@@ -50,15 +50,16 @@ def worker():
 
 @pytest.fixture(scope="session")
 def kgmill(worker, tiny_model):
-    """Runs a command line in this process; builds take the tiny model unless told otherwise, and no Prefect."""
+    """Runs a command line in this process; builds take the tiny model unless told otherwise, and no Prefect.
+
+    Their dataset is called kg, so that folders of different names have equal bytes.
+    """
 
     def kgmill(*arguments):
         command = [str(argument) for argument in arguments]
-        if (
-            command[0] in ("build", "ingest", "extract", "decode", "aggregate", "export", "plan")
-            and "--model" not in command
-        ):
-            command += ["--model", str(tiny_model)]
+        if command[0] in ("build", "ingest", "extract", "decode", "aggregate", "export", "plan"):
+            for option, value in (("--model", tiny_model), ("--dataset", "kg")):
+                command += [option, str(value)] if option not in command else []
         if command[0] == "build":
             command += ["--no-prefect"]
         out, errors = io.StringIO(), io.StringIO()

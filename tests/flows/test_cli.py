@@ -1,5 +1,6 @@
 """The command line: exit codes, one line for each fault, and what it takes to start."""
 
+import gzip
 import json
 import shutil
 import socket
@@ -80,12 +81,12 @@ def poisoned(tmp_path):
 
 def test_build_works_beside_folders_of_the_packages_names(poisoned, source, first, tiny_model):
     """Neither the command nor its child imports what lies in the current directory; the bytes are the same."""
-    command = [KGMILL, "build", source, "--out", "out", "--model", tiny_model, "--no-prefect", "--workers", "2"]
+    command = [KGMILL, "build", source, "--out", "kg", "--model", tiny_model, "--no-prefect", "--workers", "2"]
     done = subprocess.run(command, cwd=poisoned, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.splitlines()[0]) == (0, "16 documents read = 16 kept + 0 rejected; 0 reused")
     assert "Traceback" not in done.stderr
     assert (
-        json.loads((poisoned / "out" / "run.json").read_text())["graph"]
+        json.loads((poisoned / "kg" / "run.json").read_text())["graph"]
         == json.loads((first.folder / "run.json").read_text())["graph"]
     )
 
@@ -269,10 +270,36 @@ def test_query_without_a_build_is_refused(kgmill, tmp_path):
 
 
 def test_query_answers(kgmill, copy):
-    """A fact is a triple beside its entities' names, in one graph; the dataset is called as its folder was."""
+    """A fact is a triple beside its entities' names, in one graph."""
     people = '?head rdfs:label "Carl May" . ?tail rdfs:label "Dora Lane"'
-    done = kgmill("query", copy, f"ASK {{ GRAPH ?g {{ ?head <urn:kgmill:dataset:out:vocab#Kill> ?tail . {people} }} }}")
+    done = kgmill("query", copy, f"ASK {{ GRAPH ?g {{ ?head <urn:kgmill:dataset:kg:vocab#Kill> ?tail . {people} }} }}")
     assert (done.code, done.out, done.errors) == (0, "yes\n", [])
+
+
+def test_export_of_a_folder_renames_without_the_model(kgmill, copy):
+    """`kgmill export DIR --base-iri IRI` needs no sources, redoes export alone, and the folder keeps the new names."""
+    before = json.loads((copy / "run.json").read_text())
+    done = kgmill("export", copy, "--base-iri", "https://kg.example.net/", "--dataset", "letters")
+    assert (done.code, done.errors) == (0, [])
+    after = json.loads((copy / "run.json").read_text())
+    assert after["model_calls"] == {"sentences": 0}
+    assert (after["documents"]["kept"], after["graph"]["facts"]) == (16, before["graph"]["facts"])
+    assert (after["config"]["base_iri"], after["config"]["dataset"]) == ("https://kg.example.net/", "letters")
+    graph = gzip.decompress((copy / "graph" / "graph.nq.gz").read_bytes())
+    assert b"<https://kg.example.net/letters/graph/kg>" in graph
+    assert b"urn:kgmill:dataset:" not in graph
+
+
+def test_export_of_no_build_is_refused(kgmill, tmp_path):
+    """A folder without a finished build, several folders, or neither: one line, and nothing is touched."""
+    done = kgmill("export", tmp_path / "none")
+    assert (done.code, done.errors) == (
+        2,
+        [f"kgmill: {tmp_path}/none: holds no build of this version; run kgmill build first, or say --out DIR"],
+    )
+    done = kgmill("export", "a", "b")
+    assert (done.code, done.errors) == (2, ["kgmill: wanted one output folder, or SOURCE... and --out DIR"])
+    assert not (tmp_path / "none").exists()
 
 
 def test_query_is_read_from_a_file(kgmill, copy, tmp_path):
