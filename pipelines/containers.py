@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-import pyarrow as pa
-
 from pipelines.decoding import StreamError
+from pipelines.unpacking import METHODS, Span, decompress, member
 from schemas.config import SourceConfig
 from schemas.errors import RecordError
 from schemas.text import storable
@@ -40,11 +39,8 @@ _FORMATS = {
     ".zip": ARCHIVE,
 }
 KNOWN = f"{', '.join(_FORMATS)}, all but .zip also with {', '.join(_COMPRESSIONS)}"
-# Other ways to compress a member (LZMA, for one) let the archive choose how much memory unpacking takes.
-_ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, ValueError, OverflowError)
-# Arrow drops what it has unpacked of a read that fails, so little is asked of it at a time.
-_ARROW_READ = 1 << 12
+_LOCAL_HEADER = struct.Struct("<26x2H")  # of it, the lengths of the name and of what is between that and the content
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +93,8 @@ def unpack(name: str, stream: io.BufferedReader, n_bytes: int, config: SourceCon
     if form == ARCHIVE:
         yield from _members(name, stream, budget)
     elif compression:
-        yield Stream(name, form, io.BufferedReader(_decompress(stream, compression, budget)), False)
+        unpacked = _Unpacked(decompress(stream, compression), budget)
+        yield Stream(name, form, io.BufferedReader(unpacked), False)
     else:
         yield Stream(name, form, stream, True)
 
@@ -138,21 +135,26 @@ def _open_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, place: str, bu
         raise RecordError("too_deep", "an archive inside an archive; unpack the outer one")
     if info.flag_bits & 1:
         raise RecordError("bad_archive", "the member is encrypted")
-    if info.compress_type not in _ZIP_METHODS:
+    if info.compress_type not in METHODS:  # some (LZMA, for one) let the archive choose how much memory unpacking takes
         raise RecordError("bad_archive", f"compression method {info.compress_type}; wanted deflate, bzip2 or none")
+    pieces = member(_compressed(archive, info), info)
+    if compression:
+        pieces = decompress(io.BufferedReader(_Unpacked(pieces, budget)), compression)
+    return Stream(place, form, io.BufferedReader(_Unpacked(pieces, budget)), False)
+
+
+def _compressed(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Span:
+    """The compressed bytes of a member: zipfile's own reader drops what it read last before it finds an error."""
+    file: Any = archive.fp
     try:
-        unpacked = _Unpacked(archive.open(info), budget)
+        file.seek(info.header_offset)
+        header = file.read(_LOCAL_HEADER.size)
     except _ZIP_ERRORS as error:
         raise RecordError("bad_archive", _line(error)) from None
-    if compression:
-        unpacked = _decompress(unpacked, compression, budget)
-    return Stream(place, form, io.BufferedReader(unpacked), False)
-
-
-def _decompress(stream: io.BufferedReader | _Unpacked, compression: str, budget: _Budget) -> _Unpacked:
-    # Arrow's readers and not zstandard's: those take a truncated file for a whole one (decision 0006).
-    inner = pa.CompressedInputStream(pa.PythonFile(stream, mode="r"), compression)
-    return _Unpacked(inner, budget, _ARROW_READ)
+    if len(header) < _LOCAL_HEADER.size or not header.startswith(b"PK\x03\x04"):
+        raise RecordError("bad_archive", "no member where the archive says that it is")
+    n_name, n_extra = _LOCAL_HEADER.unpack(header)
+    return Span(file, info.header_offset + _LOCAL_HEADER.size + n_name + n_extra, info.compress_size)
 
 
 class _Budget:
@@ -160,45 +162,55 @@ class _Budget:
 
     def __init__(self, n_bytes: int, config: SourceConfig) -> None:
         by_ratio = config.max_record_bytes + config.max_ratio * n_bytes
-        self._limit = min(config.max_unpacked_bytes, by_ratio) if n_bytes else config.max_unpacked_bytes
-        self._left = self._limit
+        self.limit = min(config.max_unpacked_bytes, by_ratio) if n_bytes else config.max_unpacked_bytes
+        self._left = self.limit
 
     @property
     def is_spent(self) -> bool:
         return self._left < 0
 
-    def spend(self, n_bytes: int) -> None:
-        """Counts bytes that came out.
-
-        Raises:
-            StreamError: they are more than the file may unpack to.
-        """
+    def spend(self, n_bytes: int) -> int:
+        """Counts bytes that came out; returns how many of them may be given out."""
+        n_allowed = max(0, min(n_bytes, self._left))
         self._left -= n_bytes
-        if self._left < 0:
-            raise StreamError(
-                "zip_bomb", f"it unpacks to more than {self._limit} bytes; see max_ratio and max_unpacked_bytes"
-            )
+        return n_allowed
 
 
 class _Unpacked(io.RawIOBase):
-    """What a decompressor gives: counted, and with its errors as StreamError."""
+    """The pieces that an unpacker gives, as a file: counted; the error that ended them is raised at each read."""
 
-    def __init__(self, inner: Any, budget: _Budget, max_read: int = 1 << 16) -> None:
-        self._inner = inner
+    def __init__(self, pieces: Iterator[bytes], budget: _Budget) -> None:
+        self._pieces = pieces
         self._budget = budget
-        self._max_read = max_read
+        self._rest = b""
+        self._error: StreamError | None = None
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        try:
-            data = self._inner.read(min(len(buffer), self._max_read))
-        except _ZIP_ERRORS as error:
-            raise StreamError("bad_archive", _line(error)) from None
-        self._budget.spend(len(data))
+        while not self._rest and self._error is None:
+            try:
+                piece = next(self._pieces, None)
+            except StreamError as error:
+                self._error = error
+                break
+            if piece is None:
+                return 0
+            self._take(piece)
+        if not self._rest and self._error:
+            raise self._error
+        data, self._rest = self._rest[: len(buffer)], self._rest[len(buffer) :]
         buffer[: len(data)] = data
         return len(data)
+
+    def _take(self, piece: bytes) -> None:
+        self._rest = piece[: self._budget.spend(len(piece))]
+        if len(self._rest) < len(piece):
+            limit = self._budget.limit
+            self._error = StreamError(
+                "zip_bomb", f"it unpacks to more than {limit} bytes; see max_ratio and max_unpacked_bytes"
+            )
 
 
 def _line(error: Exception) -> str:

@@ -1,12 +1,14 @@
 """Compressed files and archives: whole, broken, and hostile."""
 
 import bz2
+import contextlib
 import doctest
 import gzip
 import io
 import json
 import struct
 import zipfile
+import zlib
 
 import pytest
 import zstandard
@@ -82,6 +84,73 @@ def test_broken_compression_is_one_reject(tmp_path, suffix, damage):
 
 
 @pytest.mark.parametrize("suffix", COMPRESS)
+def test_padding_of_zeros_costs_no_record(tmp_path, suffix):
+    """Zeros up to a block's end, as tapes and copying tools leave them, are no damage; nor before another member."""
+    compress = COMPRESS[suffix]
+    rows = records(tmp_path, f"a.jsonl.{suffix}", compress(JSONL[:17_000]) + bytes(512) + compress(JSONL[17_000:]))
+    assert [row.doc_id for row in rows] == [f"d{n}" for n in range(20_000)]
+    rows = records(tmp_path, f"b.jsonl.{suffix}", compress(JSONL) + bytes(10_000))
+    assert [row.doc_id for row in rows] == [f"d{n}" for n in range(20_000)]
+
+
+@pytest.mark.parametrize("suffix", COMPRESS)
+def test_garbage_behind_the_data_is_named(tmp_path, suffix):
+    """All records before other bytes are kept; those bytes are one reject that says what they are not."""
+    rows = records(tmp_path, f"a.jsonl.{suffix}", COMPRESS[suffix](JSONL) + b"<html>404</html>")
+    assert (len(rows), rows[-1].reason) == (20_001, "bad_archive")
+    name = {"gz": "gzip", "zst": "zstd", "bz2": "bz2"}[suffix]
+    assert rows[-1].detail == f"bytes behind the end of its data that are no {name}"
+
+
+@pytest.mark.parametrize("n_cut", [1, 9, 100, 5_000])
+@pytest.mark.parametrize("suffix", ["gz", "zst"])
+def test_cut_stream_keeps_each_whole_line_before_the_cut(tmp_path, suffix, n_cut):
+    """As many lines are kept as the bytes that are there hold, however the cut falls; the rest is one reject."""
+    data = COMPRESS[suffix](JSONL)[:-n_cut]
+    if suffix == "gz":
+        there = zlib.decompressobj(31).decompress(data)
+    else:
+        there = zstandard.ZstdDecompressor().decompressobj().decompress(data)
+    rows = records(tmp_path, f"a.jsonl.{suffix}", data)
+    assert [row.doc_id for row in rows[:-1]] == [f"d{n}" for n in range(there.count(b"\n"))]
+    assert (rows[-1].reason, rows[-1].detail) == ("bad_archive", "cut off: its data end in the middle")
+
+
+def test_cut_bzip2_keeps_its_whole_blocks(tmp_path):
+    """bzip2 gives a block of up to 900 kB whole or not at all: all lines of those that are there are kept."""
+    data = bz2.compress(JSONL, 1)
+    there = bz2.BZ2Decompressor().decompress(data[:-1_000])
+    rows = records(tmp_path, "a.jsonl.bz2", data[:-1_000])
+    assert (len(there) > 500_000, len(rows) - 1, rows[-1].reason) == (True, there.count(b"\n"), "bad_archive")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])
+def test_broken_member_keeps_each_whole_line_before_the_break(tmp_path, method):
+    """A member with a wrong checksum keeps the lines that came before it was found wrong."""
+    data = bytearray(archive(("a.jsonl", JSONL), method=method))
+    entry = data.index(b"PK\x01\x02")
+    data[entry + 16] ^= 1
+    rows = records(tmp_path, "all.zip", bytes(data))
+    assert (len(rows), rows[-1].source, rows[-1].reason) == (20_001, "all.zip!a.jsonl", "bad_archive")
+    assert [row.doc_id for row in rows[:-1]] == [f"d{n}" for n in range(len(rows) - 1)]
+
+
+def test_damage_in_the_midst_of_a_member_keeps_what_came_before(tmp_path):
+    """Every line that deflate gave before the byte that it can't be is kept."""
+    data = bytearray(archive(("a.jsonl", JSONL)))
+    middle = len(data) // 2
+    data[middle : middle + 8] = b"\xff" * 8
+    begin = 30 + len("a.jsonl")
+    inflate, there = zlib.decompressobj(-15), b""
+    with contextlib.suppress(zlib.error):
+        for byte in data[begin:]:
+            there += inflate.decompress(bytes([byte]))
+    rows = records(tmp_path, "all.zip", bytes(data))
+    whole = there[: there.rfind(b"\n") + 1].count(b"\n")
+    assert (len(rows), rows[-1].reason) == (whole + 1, "bad_archive")
+
+
+@pytest.mark.parametrize("suffix", COMPRESS)
 def test_changed_byte_is_noticed(tmp_path, suffix):
     """A byte that another took the place of ends in a reject, at the checksum at the latest."""
     data = bytearray(COMPRESS[suffix](JSONL))
@@ -102,7 +171,7 @@ def test_bomb_is_cut_off(tmp_path, suffix):
     data = COMPRESS[suffix](b'{"text": "Ada"}\n' * 100_000)
     rows = records(tmp_path, f"a.jsonl.{suffix}", data, max_record_bytes=1000, max_ratio=2)
     assert (rows[-1].reason, rows[-1].source) == ("zip_bomb", f"a.jsonl.{suffix}")
-    assert len(rows) * 16 <= 1000 + 2 * len(data)
+    assert (len(rows) - 1) * 16 <= 1000 + 2 * len(data)
     rows = records(tmp_path, f"a.jsonl.{suffix}", data, max_unpacked_bytes=160_000)
     assert (rows[-1].reason, 9_000 < len(rows) <= 10_001) == ("zip_bomb", True)
 
