@@ -22,12 +22,13 @@ _DATE_AND_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d.*")
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a source says of a document."""
+    """What a source says of a document; `notes` is what was left out or replaced, by rule."""
 
     text: str
     title: str = ""
     date: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    notes: Mapping[str, int] = field(default_factory=dict)
 
 
 def from_fields(
@@ -73,7 +74,8 @@ def document(content: Content, doc_id: str, name: str, place: str, encoding: str
     sha256 = hashlib.sha256(text.encode()).hexdigest()
     doc_id = doc_id or f"{name}#{sha256[:16]}"
     date = iso_date(storable(content.date))
-    return Document(doc_id, place, title, text, _json(content.metadata), sha256, date=date, encoding=encoding)
+    notes = _json(content.notes) if content.notes else ""
+    return Document(doc_id, place, title, text, _json(content.metadata), sha256, date, encoding, notes)
 
 
 def metadata(row: Mapping[str, Any], names: FieldMap) -> dict[str, Any]:

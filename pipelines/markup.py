@@ -8,6 +8,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
+from pipelines import front_matter
 from pipelines.fields import Content
 from schemas.errors import RecordError
 from schemas.text import storable
@@ -22,7 +23,6 @@ _MEANT = {"iso8859-1": "cp1252", "ascii": "cp1252", "gb2312": "gb18030", "gbk": 
 # htmldate would take today for the latest date that a page can have, and a text must not depend on the day.
 _DATES = {"original_date": True, "extensive_search": False, "max_date": "2199-12-31"}
 _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_FRONT_MATTER = re.compile(r"\A---[ \t]*\r?\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
 # The parser takes the square of these marks' number in a paragraph: 28 seconds for 200,000 brackets.
 _MAX_MARKS = 10_000
 _BLANK_LINE = re.compile(r"\n[ \t]*\r?\n")
@@ -65,16 +65,15 @@ def read_html(source: str) -> Content:
 def read_markdown(source: str) -> Content:
     """The text of a Markdown file, a paragraph a block; its title is the first heading of the first level.
 
-    A front matter between lines of `---` becomes metadata. Markup, HTML tags and link targets go; code stays. A file
-    with a paragraph of more than 10,000 brackets, asterisks and the like is taken as plain text.
+    A front matter says title, date and metadata. Markup, HTML tags and link targets go; code stays. A file with a
+    paragraph of more than 10,000 brackets, asterisks and the like is taken as plain text.
 
     Raises:
         RecordError: `bad_markdown`: the parser broke on it.
     """
-    front = _FRONT_MATTER.match(source)
-    body = source[front.end() :] if front else source
+    front, body = front_matter.split(source)
     if any(sum(map(block.count, "[*_`<>")) > _MAX_MARKS for block in _BLANK_LINE.split(body)):
-        return Content(body)
+        return Content(body, front.title, front.date, front.metadata, front.notes)
     try:
         tokens = _markdown().parse(body)
     except Exception as error:  # as above
@@ -90,7 +89,7 @@ def read_markdown(source: str) -> Content:
             blocks.append(_TAG.sub("", token.content))
         opened = token.tag if token.type == "heading_open" else ""
     text = "\n\n".join(block for block in map(str.strip, blocks) if block)
-    return Content(text, title, "", {"front_matter": front[1].strip()} if front else {})
+    return Content(text, front.title or title, front.date, front.metadata, front.notes)
 
 
 @lru_cache(maxsize=1)

@@ -149,7 +149,7 @@ def test_csv_as_spreadsheets_write_it(tmp_path):
 
 
 def test_markdown_is_stored_as_plain_text(tmp_path):
-    """Markup, tags, comments and link targets go; every visible word stays; the front matter is metadata."""
+    """Markup, tags, comments and link targets go; every visible word stays; the front matter is not text."""
     [document] = records(tmp_path, "a.md", MARKDOWN)
     assert document.text.split("\n\n") == [
         "The first program",
@@ -159,7 +159,7 @@ def test_markdown_is_stored_as_plain_text(tmp_path):
         'print("x")',
         "Byron",
     ]
-    assert (document.title, document.metadata) == ("The first program", '{"front_matter":"title: other"}')
+    assert (document.title, document.metadata) == ("other", "{}")
 
 
 def test_markdown_without_text_is_empty(tmp_path):
