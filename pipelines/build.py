@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -24,8 +24,9 @@ from pipelines.checks import check_build, check_finished, check_vanishing, named
 from pipelines.job import Descriptor, Request, read_receipts
 from pipelines.ledger import last_run, run_name, write_run
 from pipelines.maintenance import verify
+from pipelines.origins import commit_origins, known_origins, known_others, publish_origins
 from pipelines.progress import Extent, Meter
-from pipelines.sources import find_files
+from pipelines.sources import Found, count_others, find
 from pipelines.store import Part, Store, remove
 from pipelines.supervise import supervise
 from pipelines.worker import Worker
@@ -66,6 +67,7 @@ class Build:
         on_progress: told a job's name, the share of it that is done, and its documents, None until they are known.
         parts: the committed parts of each stage, in unit order.
         counts: the documents of the ledger.
+        others: the files of the sources that are passed over, by rule.
         quads_changed: how many quads the graph got and lost; empty before it is published.
     """
 
@@ -86,6 +88,7 @@ class Build:
     parts: dict[str, list[Part]] = field(default_factory=dict)
     reports: dict[str, StageReport] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
+    others: dict[str, int] = field(default_factory=dict)
     quads_changed: dict[str, int | None] = field(default_factory=dict)
 
     def run_stage(self, stage: str) -> StageReport:
@@ -107,9 +110,18 @@ class Build:
         """
         check_finished(self.store, [stage])
         self.parts[stage] = self.store.live(stage)
+        if stage == "ingest":
+            self.others = known_others(self.store)
+
+    def find(self) -> Found:
+        """What the sources have; in mode append a file that was read before keeps its name."""
+        known = known_origins(self.store) if self.config.mode == "append" else {}
+        return find(self.sources, self.config.source, self.store.root, known)
 
     def _ingest(self, report: StageReport) -> None:
-        files = find_files(self.sources)
+        found = self.find()
+        files = found.files
+        self.others = count_others(found, self.config.source)
         key = ingest.source_key(files, self.config)
         live, is_whole = self.store.live("ingest"), self.store.is_whole("ingest")
         if self.is_ingested(key):
@@ -128,9 +140,12 @@ class Build:
                     self.counts[f"ingest.{name}"] += receipt[name]
             check_vanishing(self.counts["ingest.removed"], sum(part.counts["kept"] for part in live), self.yes)
             self._finish_units("ingest", [], receipts, report)
-            if key != ingest.source_key(find_files(self.sources), self.config):
+            if key != ingest.source_key(self.find().files, self.config):
                 key = ""  # the sources changed while they were read: which version was met is not known
+        known = known_origins(self.store) if self.config.mode == "append" else {}
+        origins = commit_origins(self.store, self.parts["ingest"], known | found.origins, self.others)
         self.store.publish("ingest", self.parts["ingest"], ["documents"], key)
+        publish_origins(self.store, origins)
 
     def is_ingested(self, key: str) -> bool:
         """Whether what is live was made from the sources of this key."""
@@ -277,6 +292,14 @@ class Build:
         report.n_done, report.n_reused = len(made), len(done)
 
     @property
+    def left_out(self) -> dict[str, int]:
+        """What was left out of the documents, or replaced, and what was passed over, by rule."""
+        counts = Counter(self.others)
+        for part in self.parts.get("ingest", []):
+            counts.update(part.counts["left_out"])
+        return dict(sorted(counts.items()))
+
+    @property
     def extract_key(self) -> str:
         """Fingerprint of all that decides a document's candidates."""
         kind = self.device.partition(":")[0]
@@ -334,23 +357,31 @@ class Build:
         Raises:
             KgmillError: documents read are not documents kept and rejected.
         """
-        rejects = pa.concat_tables(
-            part.read("rejects") for stage in ("ingest", "extract") for part in self.parts[stage]
-        )
+        documents, reasons = self.publish_rejects(("ingest", "extract"))
+        documents["reused"] = self.counts["extract.reused"]
+        documents |= {name: self.counts[f"ingest.{name}"] for name in ("added", "changed", "removed")}
+        report = self._report("done", documents, reasons)
+        write_run(self.store, report)
+        return report
+
+    def publish_rejects(self, stages: Sequence[str]) -> tuple[dict[str, int], dict[str, int]]:
+        """Publishes what these stages rejected; returns the documents read, kept and rejected, and these by reason.
+
+        Raises:
+            KgmillError: documents read are not documents kept and rejected.
+        """
+        parts = [part for stage in stages for part in self.parts[stage]]
+        rejects = pa.concat_tables(part.read("rejects") for part in parts)
         n_stored = sum(part.counts["kept"] for part in self.parts["ingest"])
-        n_broken = sum(part.counts["rejected"] for part in self.parts["extract"])
         n_refused = sum(part.counts["rejected"] for part in self.parts["ingest"])
+        n_broken = sum(part.counts["rejected"] for part in parts) - n_refused
         documents = {"read": n_stored + n_refused, "kept": n_stored - n_broken, "rejected": n_refused + n_broken}
         if documents["rejected"] != rejects.num_rows:
             raise KgmillError(f"{self.store.root}: {documents} doesn't balance with {rejects.num_rows} rejects")
-        documents["reused"] = self.counts["extract.reused"]
-        documents |= {name: self.counts[f"ingest.{name}"] for name in ("added", "changed", "removed")}
-        key = fingerprint([part.fingerprint for stage in ("ingest", "extract") for part in self.parts[stage]])
+        key = fingerprint([part.fingerprint for part in parts])
         ledger = self.store.commit("rejects", "all", key, {"rejects": rejects}, {})
         self.store.publish("rejects", [ledger], ["rejects"])
-        report = self._report("done", documents, _reasons(rejects))
-        write_run(self.store, report)
-        return report
+        return documents, _reasons(rejects)
 
     def fail(self, error: BaseException) -> None:
         """Says in run.json that the run failed, and why; `graph` stays true of what is in DIR/graph.
@@ -367,14 +398,11 @@ class Build:
     def _report(self, status: str, documents: dict[str, int], reasons: dict[str, int]) -> dict[str, Any]:
         graph = self.parts["graph"][0].counts if "graph" in self.parts else {}
         aggregated = self.parts.get("aggregate", [])
-        left_out: Counter[str] = Counter()
-        for part in self.parts.get("ingest", []):
-            left_out.update(part.counts["left_out"])
         return {
             "status": status,
             "documents": documents,
             "rejects": reasons,
-            "left_out": dict(sorted(left_out.items())),
+            "left_out": self.left_out,
             "model_calls": {"sentences": self.counts["extract.sentences"]},
             "stages": {stage: asdict(report) for stage, report in self.reports.items()},
             "graph": {

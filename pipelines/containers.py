@@ -8,11 +8,12 @@ a.zip                   a stream for each member of a known kind, in the archive
 from __future__ import annotations
 
 import io
+import re
 import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -40,6 +41,7 @@ _FORMATS = {
 }
 KNOWN = f"{', '.join(_FORMATS)}, all but .zip also with {', '.join(_COMPRESSIONS)}"
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, ValueError, OverflowError)
+_SUFFIX = re.compile(r"(?=.*[a-z])[a-z0-9_-]{1,12}(\.(gz|zst|bz2))?")
 _LOCAL_HEADER = struct.Struct("<26x2H")  # of it, the lengths of the name and of what is between that and the content
 
 
@@ -67,16 +69,45 @@ class BadStream:
     error: RecordError
 
 
-def kind_of(name: str) -> tuple[str, str]:
+def kind_of(name: str, as_text: Collection[str] = ()) -> tuple[str, str]:
     """The format and the compression that a file's name promises, whatever its case; both empty where it is unknown.
+
+    Names that end in a suffix of `as_text` are texts; `""` is no suffix, `*` any that is not known.
 
     >>> kind_of("a/b.TXT"), kind_of("news.jsonl.gz"), kind_of("notes.gz"), kind_of("a.zip.gz")
     (('text', ''), ('jsonl', 'gzip'), ('', ''), ('', ''))
+    >>> kind_of("49960", [""]), kind_of("a.log.gz", [".log"]), kind_of("a.md", ["*"]), kind_of("a.md", [".md"])
+    (('text', ''), ('text', 'gzip'), ('markdown', ''), ('text', ''))
     """
     path = PurePosixPath(name.lower())
     compression = _COMPRESSIONS.get(path.suffix, "")
-    form = _FORMATS.get(path.with_suffix("").suffix if compression else path.suffix, "")
+    suffix = path.with_suffix("").suffix if compression else path.suffix
+    form = "text" if suffix in as_text else _FORMATS.get(suffix, "text" if "*" in as_text else "")
     return ("", "") if not form or (compression and form == ARCHIVE) else (form, compression)
+
+
+def is_hidden(path: str) -> bool:
+    """Whether operating systems and editors hide what lies at a path, or left it there beside documents.
+
+    >>> [is_hidden(path) for path in (".git/a.txt", "a/._b.txt", "~$b.txt", "b.txt~", "__MACOSX/b.txt", "./a/../b.txt")]
+    [True, True, True, True, True, False]
+    """
+    parts = [part for part in path.split("/") if part not in (".", "..")]
+    return any(part.startswith((".", "~$")) or part.endswith("~") or part == "__MACOSX" for part in parts)
+
+
+def rule_of(path: str) -> str:
+    """The name under which a file that is passed over is counted.
+
+    >>> [rule_of(path) for path in ("a/b.PDF", "b.tar.gz", "49960", "mail.17", ".git/b.txt")]
+    ['files.pdf', 'files.tar.gz', 'files.no_suffix', 'files.other', 'files.hidden']
+    """
+    if is_hidden(path):
+        return "files.hidden"
+    name = PurePosixPath(path.lower())
+    inner = name.with_suffix("").suffix if name.suffix in _COMPRESSIONS else ""
+    suffix = (inner + name.suffix).removeprefix(".") or "no_suffix"
+    return f"files.{suffix}" if _SUFFIX.fullmatch(suffix) else "files.other"
 
 
 def unpack(name: str, stream: io.BufferedReader, n_bytes: int, config: SourceConfig) -> Iterator[Stream | BadStream]:
@@ -88,10 +119,10 @@ def unpack(name: str, stream: io.BufferedReader, n_bytes: int, config: SourceCon
         n_bytes: the file's size, 0 where nobody knows.
         config: the limits.
     """
-    form, compression = kind_of(name)
+    form, compression = kind_of(name, config.as_text)
     budget = _Budget(n_bytes, config)
     if form == ARCHIVE:
-        yield from _members(name, stream, budget)
+        yield from _members(name, stream, budget, config.as_text)
     elif compression:
         unpacked = _Unpacked(decompress(stream, compression), budget)
         yield Stream(name, form, io.BufferedReader(unpacked), False)
@@ -99,10 +130,28 @@ def unpack(name: str, stream: io.BufferedReader, n_bytes: int, config: SourceCon
         yield Stream(name, form, stream, True)
 
 
-def _members(name: str, stream: Any, budget: _Budget) -> Iterator[Stream | BadStream]:
+def passed_over(stream: Any, as_text: Collection[str]) -> Iterator[str]:
+    """The names of an archive's members that are not read; none where it can't be opened."""
+    try:
+        members = zipfile.ZipFile(stream).infolist()
+    except _ZIP_ERRORS:
+        return
+    yield from (_path(info) for info in members if not info.is_dir() and not _is_read(info, as_text))
+
+
+def _path(info: zipfile.ZipInfo) -> str:
+    return storable(info.filename).replace("\\", "/")
+
+
+def _is_read(info: zipfile.ZipInfo, as_text: Collection[str]) -> bool:
+    path = _path(info)
+    return not is_hidden(path) and kind_of(path, as_text) != ("", "")
+
+
+def _members(name: str, stream: Any, budget: _Budget, as_text: Collection[str]) -> Iterator[Stream | BadStream]:
     try:
         archive = zipfile.ZipFile(stream)
-        members = [info for info in archive.infolist() if not info.is_dir() and kind_of(info.filename) != ("", "")]
+        members = [info for info in archive.infolist() if not info.is_dir() and _is_read(info, as_text)]
     except _ZIP_ERRORS as error:
         yield BadStream(name, RecordError("bad_archive", _line(error)))
         return
@@ -113,7 +162,7 @@ def _members(name: str, stream: Any, budget: _Budget) -> Iterator[Stream | BadSt
         try:
             path = _safe_path(info)
             place = f"{name}!{path}"
-            yield _open_member(archive, info, place, budget)
+            yield _open_member(archive, info, place, budget, as_text)
         except RecordError as error:
             yield BadStream(place, error)
         if budget.is_spent:
@@ -122,15 +171,17 @@ def _members(name: str, stream: Any, budget: _Budget) -> Iterator[Stream | BadSt
 
 def _safe_path(info: zipfile.ZipInfo) -> str:
     """A member's path, normalised. It is used as a name only, but an id must not look like a path elsewhere."""
-    parts = [part for part in storable(info.filename).replace("\\", "/").split("/") if part != "."]
+    parts = [part for part in _path(info).split("/") if part != "."]
     is_link = stat.S_ISLNK(info.external_attr >> 16)
     if is_link or parts[0] == "" or ".." in parts or parts[0][1:2] == ":":
         raise RecordError("unsafe_path", "a link" if is_link else "wanted a path below the archive")
     return "/".join(part for part in parts if part)
 
 
-def _open_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, place: str, budget: _Budget) -> Stream:
-    form, compression = kind_of(info.filename)
+def _open_member(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, place: str, budget: _Budget, as_text: Collection[str]
+) -> Stream:
+    form, compression = kind_of(_path(info), as_text)
     if form == ARCHIVE:
         raise RecordError("too_deep", "an archive inside an archive; unpack the outer one")
     if info.flag_bits & 1:

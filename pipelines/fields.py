@@ -46,6 +46,8 @@ def from_fields(
     doc_id, names = "", config.fields
     try:
         doc_id = scalar(row, names.id)
+        if doc_id and config.id_prefix:
+            doc_id = f"{name}#{doc_id}"
         text = row.get(names.text)
         if not isinstance(text, str):
             raise RecordError("no_text", f"wanted a string under {names.text!r}, got {type(text).__name__}")

@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipelines.claims import Claim, Claims
 from pipelines.duplicates import (
     KEYS,
     LOSERS,
@@ -33,8 +34,9 @@ from pipelines.duplicates import (
     worst,
 )
 from pipelines.job import Descriptor, Request, read_spills, regroup, scattered, spill, write_receipt
+from pipelines.opening import open_file
 from pipelines.progress import Extent, Teller
-from pipelines.sources import SourceFile, group_files, open_file, read_records
+from pipelines.sources import SourceFile, group_files, read_records
 from pipelines.store import Part, Store
 from schemas.config import BuildConfig, SourceConfig
 from schemas.errors import SourceError
@@ -42,16 +44,17 @@ from schemas.identity import fingerprint, order_key, unit_name, unit_of, units_o
 from schemas.records import Document, Reject
 from schemas.tables import SCHEMAS, from_table, to_table
 
-VERSION = 3
+VERSION = 4
 MAX_BITS = 12
 _SPILL_BYTES = 8 << 20
-_SPILL_KEYS = [("file", pa.int64()), ("record", pa.int64())]
+_SPILL_KEYS = [("file", pa.int64()), ("record", pa.int64()), ("file_name", pa.string())]
 _CARRIED = 1 << 62  # stands for the file's number in documents of earlier runs: behind every file of the sources
 # The keys of the configuration that only later stages read; any other one may decide what is ingested.
 _LATER_KEYS = {
     *("model", "ontology", "device", "precision", "candidate_floor", "min_confidence"),
     *("base_iri", "compile", "dataset", "formats", "max_reject_ratio"),
 }
+_Row = tuple[int, int, str, Document | Reject]  # numbers of the file and of the record in it, the file's name
 _KEY_BYTES_A_PARTITION = 16 << 20
 _ALMOST = 0.999
 _READINGS_A_COMMIT = 1.0  # staging and committing units takes about as long as reading the files
@@ -121,7 +124,7 @@ def scatter(
     task: Descriptor, root: str, scratch: str, n_bits: int, source: Mapping[str, Any]
 ) -> Iterator[tuple[str, str]]:
     """Reads a task's records and spills them by unit; yields (unit, spill) for each unit of each spill."""
-    records: list[tuple[int, int, Document | Reject]] = []
+    records: list[_Row] = []
     n_bytes = n_documents = n_read = 0
     folder, teller = f"{scratch}/spills", Teller(scratch, task["step"])
 
@@ -131,8 +134,8 @@ def scatter(
 
     for row in _records(task, root, SourceConfig.model_validate(source), count):
         records.append(row)
-        if isinstance(row[2], Document):
-            n_bytes += len(row[2].text)
+        if isinstance(row[-1], Document):
+            n_bytes += len(row[-1].text)
             n_documents += 1
         teller.tell(min(n_read / (1 + task["n_bytes"]), _ALMOST), n_documents)
         if n_bytes > _SPILL_BYTES:
@@ -142,27 +145,25 @@ def scatter(
     teller.tell(1.0, n_documents)
 
 
-def _records(
-    task: Descriptor, root: str, config: SourceConfig, on_read: Callable[[int], Any]
-) -> Iterator[tuple[int, int, Document | Reject]]:
-    """A task's records with the numbers of their files and their places in these."""
+def _records(task: Descriptor, root: str, config: SourceConfig, on_read: Callable[[int], Any]) -> Iterator[_Row]:
+    """A task's records with the numbers of their files, their places in these, and the files' names."""
     if "part" in task:
         part = Store(Path(root)).need("ingest", *task["part"])
         for i, document in enumerate(from_table("documents", part.read("documents"))):
-            yield _CARRIED, i, document
+            yield _CARRIED, i, "", document
         return
     for number, file in enumerate(task["files"], task["first"]):
         for i, record in enumerate(read_records(SourceFile(**file), config, on_read)):
-            yield number, i, record
+            yield number, i, file["name"], record
 
 
-def _spill(records: list[tuple[int, int, Document | Reject]], n_bits: int, folder: str) -> Iterator[tuple[str, str]]:
+def _spill(records: list[_Row], n_bits: int, folder: str) -> Iterator[tuple[str, str]]:
     for name, kind in (("documents", Document), ("rejects", Reject)):
-        chosen = [row for row in records if isinstance(row[2], kind)]
-        table = to_table(name, (record for _, _, record in chosen))
+        chosen = [row for row in records if isinstance(row[-1], kind)]
+        table = to_table(name, (row[-1] for row in chosen))
         for i, (key, arrow_type) in enumerate(_SPILL_KEYS):
             table = table.append_column(key, pa.array([row[i] for row in chosen], arrow_type))
-        units = [unit_name(n_bits, unit_of(record.doc_id or record.source, n_bits)) for _, _, record in chosen]
+        units = [unit_name(n_bits, unit_of(record.doc_id or record.source, n_bits)) for *_, record in chosen]
         yield from spill(table, units, Path(folder) / f"{uuid.uuid4().hex}.{name}")
 
 
@@ -172,7 +173,7 @@ def stage(
     """Merges a unit's spills, stages its tables, and spills its documents' hashes; yields (partition, spill).
 
     Documents are sorted by the order key of their ids. Of documents with the same id the first in source order is
-    kept; the others are rejects, reason `duplicate_id`. One of an earlier run gives way without a trace.
+    kept; the others are rejects. One of an earlier run gives way to what its own file has now, and to nothing else.
     """
     unit, spills = element[0], list(element[1])
     teller = Teller(scratch, unit)
@@ -197,19 +198,22 @@ def _in_source_order(name: str, spills: list[str]) -> pa.Table:
 
 
 def _unique(documents: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """The first document of each id, in the order of units, and rejects for the others."""
-    ids, sources, files = (documents[name].to_pylist() for name in ("doc_id", "source", "file"))
-    first: dict[str, int] = {}
-    duplicates = []
-    for i, (doc_id, source, file) in enumerate(zip(ids, sources, files, strict=True)):
-        kept = first.setdefault(doc_id, i)
-        if kept != i and file != _CARRIED:
-            detail = f"the id was taken by {sources[kept]}"
-            duplicates.append(Reject("ingest", source, doc_id, "duplicate_id", detail))
-    order = sorted(first.values(), key=lambda i: (order_key(ids[i]), ids[i]))
-    return documents.select(SCHEMAS["documents"].names).take(pa.array(order, pa.int64())), to_table(
-        "rejects", duplicates
-    )
+    """The document that each id belongs to, in the order of units, and rejects for the others; see pipelines.claims."""
+    columns = ("doc_id", "source", "sha256", "file", "file_name")
+    rows = list(zip(*(documents[name].to_pylist() for name in columns), strict=True))
+    carried = {row[0]: i for i, row in enumerate(rows) if row[3] == _CARRIED}
+    claims = Claims({doc_id: Claim(*rows[i][1:3]) for doc_id, i in carried.items()})
+    kept, duplicates = dict(carried), []
+    for i, (doc_id, source, sha256, file, file_name) in enumerate(rows):
+        if file == _CARRIED:
+            continue
+        if reject := claims.claim(doc_id, file_name, Claim(source, sha256)):
+            duplicates.append(reject)
+        else:
+            kept[doc_id] = i
+    order = [kept[doc_id] for doc_id in sorted(kept, key=lambda doc_id: (order_key(doc_id), doc_id))]
+    chosen = documents.select(SCHEMAS["documents"].names).take(pa.array(order, pa.int64()))
+    return chosen, to_table("rejects", duplicates)
 
 
 def compare(

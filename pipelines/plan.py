@@ -17,12 +17,13 @@ import pyarrow as pa
 from pipelines import aggregate, combine, decode, export, extract, ingest
 from pipelines.build import STAGES, Build
 from pipelines.checks import check_build, check_vanishing, named
+from pipelines.claims import Claim, Claims
 from pipelines.duplicates import KEYS, Loser, band_keys, find_losers, key_rows, n_bands_and_rows, signature, worst
 from pipelines.ledger import all_runs
-from pipelines.sources import SourceFile, find_files, read_records
+from pipelines.sources import SourceFile, count_others, read_records
 from pipelines.store import Part, Store
 from pipelines.worker import Worker
-from schemas.config import BuildConfig, SourceConfig
+from schemas.config import BuildConfig
 from schemas.errors import VanishError
 from schemas.identity import fingerprint, unit_name, unit_of
 from schemas.records import Document, Reject
@@ -39,11 +40,13 @@ class Scanned:
 
     Attributes:
         row: hash of all its fields.
+        notes: what was left out of it, or replaced.
     """
 
     sha256: str
     row: str
     n_characters: int
+    notes: str
 
 
 @dataclass(slots=True)
@@ -59,6 +62,10 @@ class Scan:
     rejects: dict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     reasons: Counter[str] = field(default_factory=Counter)
 
+    def left_out(self) -> Counter[str]:
+        """What is left out of the documents, or replaced, by rule."""
+        return Counter(ingest.left_out(document.notes for document in self.documents.values()))
+
 
 def make_plan(
     sources: tuple[str, ...], out: Path, config: BuildConfig, runner: str = "FnApiRunner", yes: bool = False
@@ -71,7 +78,8 @@ def make_plan(
     config = named(config, out)
     checked = check_build(sources, out, config, runner)
     build = Build(sources, config, Store(out.resolve()), Worker(), *checked)
-    store, files, live = build.store, find_files(sources), build.store.live("ingest")
+    found = build.find()
+    store, files, live = build.store, found.files, build.store.live("ingest")
     n_bits = ingest.plan(files, live, config)[1]["n_bits"]
     scan = scan_sources(files, live, config, n_bits)
     old = {i: h for part in live for i, h in _pairs(part)}
@@ -88,6 +96,7 @@ def make_plan(
     return {
         "documents": documents,
         "rejects": dict(sorted(scan.reasons.items())),
+        "left_out": dict(sorted((scan.left_out() + Counter(count_others(found, config.source))).items())),
         "stages": stages,
         "changed_settings": _changed_settings(build, store.root),
         "stops": _stop(documents["removed"], len(old), yes),
@@ -104,36 +113,37 @@ def scan_sources(files: Iterable[SourceFile], live: Iterable[Part], config: Buil
         scan.rejects[unit][fingerprint(list(asdict(record).values()))] += 1
         scan.reasons[record.reason] += 1
 
+    carried = list(live) if config.mode == "append" else []
+    claims = Claims({row["doc_id"]: Claim(row["source"], row["sha256"]) for row in _rows(carried)})
     sources: dict[str, str] = {}
-    for record in _records(files, live if config.mode == "append" else [], config.source):
-        if isinstance(record, Reject):
-            reject(record)
-        elif record.doc_id not in sources:
-            sources[record.doc_id] = record.source
-            scan.documents[record.doc_id] = Scanned(record.sha256, _row(asdict(record)), len(record.text))
-            if config.near_duplicates:
-                signatures[record.doc_id] = signature(record.text)
-        else:
-            detail = f"the id was taken by {sources[record.doc_id]}"
-            reject(Reject("ingest", record.source, record.doc_id, "duplicate_id", detail))
+
+    def keep(document: Document) -> None:
+        sources[document.doc_id] = document.source
+        row = _row(asdict(document))
+        scan.documents[document.doc_id] = Scanned(document.sha256, row, len(document.text), document.notes)
+        if config.near_duplicates:
+            signatures[document.doc_id] = signature(document.text)
+
+    for file in files:
+        for record in read_records(file, config.source):
+            if isinstance(record, Reject):
+                reject(record)
+            elif refused := claims.claim(record.doc_id, file.name, Claim(record.source, record.sha256)):
+                reject(refused)
+            else:
+                keep(record)
+    for row in _rows(carried):
+        if not claims.is_taken(row["doc_id"]):
+            keep(Document(**row))
     for doc_id, loser in worst(_losers(scan, signatures, config.near_duplicates)).items():
         del scan.documents[doc_id]
         reject(Reject("ingest", sources[doc_id], doc_id, loser.reason, loser.detail))
     return scan
 
 
-def _records(files: Iterable[SourceFile], carried: Iterable[Part], source: SourceConfig) -> Iterator[Document | Reject]:
-    """The records of the files; then documents of earlier runs that the files don't have."""
-    met = set()
-    for file in files:
-        for record in read_records(file, source):
-            if isinstance(record, Document):
-                met.add(record.doc_id)
-            yield record
-    for part in carried:
-        for row in part.read("documents").to_pylist():
-            if row["doc_id"] not in met:
-                yield Document(**row)
+def _rows(parts: Iterable[Part]) -> Iterator[dict[str, Any]]:
+    for part in parts:
+        yield from part.read("documents").to_pylist()
 
 
 def _losers(scan: Scan, signatures: dict[str, bytes], threshold: float) -> Iterator[Loser]:

@@ -1,6 +1,7 @@
 """Sources: files, folders, globs and URLs, read record by record. A bad record becomes a reject, never an error.
 
-find_files              what there is to read: here
+find                    what there is to read: here; naming gives it names
+opening.open_file       its bytes
 containers.unpack       a file to streams: compressed files and archives
 readers.read            a stream to records, by its format
 decoding, markup, parquet_rows, fields, cleaning     bytes to text, rows to documents
@@ -9,25 +10,32 @@ decoding, markup, parquet_rows, fields, cleaning     bytes to text, rows to docu
 from __future__ import annotations
 
 import glob
-import io
 import os
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import unquote
 
-from pipelines.containers import KNOWN, kind_of, unpack
+from pipelines.containers import ARCHIVE, KNOWN, is_hidden, kind_of, passed_over, rule_of, unpack
+from pipelines.naming import Met, named
+from pipelines.opening import file_system, line, open_file, split_url
 from pipelines.readers import read
 from schemas.config import SourceConfig
 from schemas.errors import SourceError
 from schemas.records import Document, Reject
 from schemas.text import storable
 
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
-_BUFFER_BYTES = 1 << 18
+_MAX_RULES = 20
+# What is no text under any setting.
+_NO_TEXTS = {"files.hidden", "files.special", "files.broken_link"} | {
+    f"files.{suffix}"
+    for suffix in (
+        *("pdf", "doc", "docx", "odt", "rtf", "epub", "xls", "xlsx", "ods", "ppt", "pptx", "xz", "7z", "rar", "tar"),
+        *("tar.gz", "tar.bz2", "tgz", "png", "jpg", "jpeg", "gif", "webp", "tiff", "mp3", "mp4", "exe", "db", "sqlite"),
+    )
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +44,7 @@ class SourceFile:
 
     Attributes:
         path: an absolute path, or a URL.
-        name: its path below its source, with forward slashes.
+        name: unique over all sources, with forward slashes: its path below its source, as a rule.
         n_bytes: its size; 0 where the file system doesn't say.
     """
 
@@ -45,42 +53,78 @@ class SourceFile:
     n_bytes: int
 
 
-def find_files(sources: Sequence[str]) -> list[SourceFile]:
-    """The files of the sources, each source's in the order of their names.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the sources have.
+
+    Attributes:
+        files: each source's in the order of their paths below it.
+        origins: for each name of a file, the whole path that it stands for.
+        others: the files that are passed over, counted by rule.
+    """
+
+    files: list[SourceFile]
+    origins: dict[str, str]
+    others: Mapping[str, int]
+
+
+def find(
+    sources: Sequence[str],
+    config: SourceConfig | None = None,
+    out: Path | None = None,
+    known: Mapping[str, str] | None = None,
+) -> Found:
+    """The files of the sources, and what is passed over.
 
     A source is a file, a folder (searched whole; links to folders are not followed), a pattern with `*`, `?`, `[]` and
     `**`, or the URL of one of these for any file system that fsspec knows. Folders that kgmill wrote are left out.
+
+    Args:
+        sources: at least one.
+        config: what is read.
+        out: the output folder, which is no source either.
+        known: names that earlier runs gave, with the origins of the files.
 
     Raises:
         SourceError: a source is missing or of an unknown kind, a folder or file can't be read, a path is not UTF-8, the
             package for a kind of URL is not installed, or there is no file to read in any source.
     """
-    files: list[SourceFile] = []
-    for source in sources:
+    config = config or SourceConfig()
+    met: list[Met] = []
+    others: dict[str, str] = {}
+    for number, source in enumerate(sources):
+        if not source.strip():
+            raise SourceError(f"{source!r}: no source; give a file, folder, pattern or URL, or . for this folder")
         protocol, path = split_url(source)
-        found = _find_remote(source) if protocol else _find_local(path)
-        files.extend(sorted(found, key=lambda file: (file.name.split("/"), file.path)))
-    if not files:
-        raise SourceError(f"{', '.join(sources)}: no file of a known kind in here; known: {KNOWN}")
-    return files
+        search = _Search(source if protocol else path, number, config, others, str(out.resolve()) if out else "")
+        found = _find_remote(search) if protocol else _find_local(search)
+        met.extend(sorted(found, key=lambda file: (file.below.split("/"), file.path)))
+    if not met:
+        raise SourceError(f"{', '.join(sources)}: no file of a known kind in here; {_ways_out(others.values())}")
+    names = list(named(met, known or {}, from_folder=config.id_prefix == "source"))
+    return Found(
+        [SourceFile(file.path, name, file.n_bytes) for name, file in names],
+        {name: file.origin for name, file in names},
+        Counter(others.values()),
+    )
 
 
-def split_url(source: str) -> tuple[str, str]:
-    """The protocol and the path of a source; the protocol is empty for what is a path here, `file://` URLs too.
+def find_files(sources: Sequence[str], config: SourceConfig | None = None, out: Path | None = None) -> list[SourceFile]:
+    """The files alone; see `find`."""
+    return find(sources, config, out).files
 
-    Raises:
-        SourceError: a `file://` URL of another machine.
-    """
-    match = _URL.fullmatch(source)
-    if match is None:
-        return "", source
-    protocol, path = match[1].lower(), match[2]
-    if protocol not in ("file", "local"):
-        return protocol, path
-    path = path.removeprefix("localhost")
-    if not path.startswith("/"):
-        raise SourceError(f"{source}: wanted file:/// and an absolute path")
-    return "", unquote(path)
+
+def count_others(found: Found, config: SourceConfig) -> dict[str, int]:
+    """How many files are passed over, members of archives too, by rule; rare suffixes are summed as `files.other`."""
+    counts = Counter(found.others)
+    for file in found.files:
+        if kind_of(file.name, config.as_text)[0] == ARCHIVE:
+            with open_file(file.path) as stream:
+                counts.update(map(rule_of, passed_over(stream, config.as_text)))
+    ranked = sorted(counts, key=lambda rule: (-counts[rule], rule))
+    for rule in [rule for rule in ranked if rule.startswith("files.")][_MAX_RULES:]:
+        counts["files.other"] += counts.pop(rule) if rule != "files.other" else 0
+    return dict(sorted(counts.items()))
 
 
 def absolute(source: str) -> str:
@@ -103,53 +147,142 @@ def read_records(
             yield from read(unpacked, config)
 
 
+# What is passed over
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """A source that is looked through.
+
+    Attributes:
+        source: its path or URL.
+        others: each file that is passed over, with the rule by which it is counted.
+        out: the output folder's path; empty where there is none.
+    """
+
+    source: str
+    number: int
+    config: SourceConfig
+    others: dict[str, str]
+    out: str
+
+    def is_known(self, name: str) -> bool:
+        """Whether the name is that of a kind of files that is read."""
+        return kind_of(name, self.config.as_text) != ("", "")
+
+    def is_wanted(self, name: str, path: str, *, hidden_too: bool) -> bool:
+        """Whether a file is read; one that isn't is noted."""
+        if (is_hidden(name) and not hidden_too) or not self.is_known(name):
+            self.others[path] = rule_of(name)
+            return False
+        return True
+
+
+def _ways_out(rules: Iterable[str]) -> str:
+    """The kinds that are known, what there is instead, and how to take that for text."""
+    said, others = f"known: {KNOWN}", Counter(rules)
+    if others:
+        said += f"; passed over: {', '.join(f'{n} {rule}' for rule, n in sorted(others.items()))}"
+    return said + _cure(others)
+
+
+def _cure(rules: Iterable[str]) -> str:
+    suffixes = sorted({_suffix(rule) for rule in rules if rule not in _NO_TEXTS})
+    if not suffixes:
+        return ""
+    return f"; to take them as text: as_text = [{', '.join(suffixes)}] under [source] in the configuration"
+
+
+def _suffix(rule: str) -> str:
+    """A kind of files as the setting has it."""
+    suffix = rule.removeprefix("files.").split(".")[0]
+    if suffix in ("no_suffix", "gz", "zst", "bz2"):
+        return '""'
+    return '"*"' if suffix == "other" else f'".{suffix}"'
+
+
 # This machine's files
 
 
-def _find_local(source: str) -> list[SourceFile]:
+def _find_local(search: _Search) -> list[Met]:
+    source = search.source
     path = Path(source)
     if path.is_dir():
-        return [_local_file(p, p.relative_to(path).as_posix()) for p in _walk(path)]
+        if is_output(path):
+            raise SourceError(f"{source}: is an output of kgmill; give the folder that its documents came from")
+        return _met(search, path, _walk(path, search.out))
     if not path.exists() and glob.has_magic(source):
-        root = _fixed_part(source)
-        matches = [Path(match) for match in glob.glob(source, recursive=True)]  # noqa: PTH207 - paths may be absolute
-        found = {
-            p for match in matches for p in (_walk(match) if match.is_dir() else [match] if _is_file(match) else [])
-        }
+        root = fixed_part(source)
+        found = _met(search, Path(root), _matches(source, root, search.out), hidden_too=_wants_hidden(source, root))
         if not found:
-            raise SourceError(f"{source}: no file of a known kind matches; known: {KNOWN}")
-        return [_local_file(p, os.path.relpath(p, root)) for p in found]
+            raise SourceError(f"{source}: no file of a known kind matches; {_ways_out(search.others.values())}")
+        return found
     if not path.exists():
         raise SourceError(f"{source}: no such file or folder")
-    if not _is_file(path):
+    if not path.is_file():  # pipes and devices might keep a reader waiting for ever
         raise SourceError(f"{source}: unknown kind of source; known: folders and files of {KNOWN}")
-    return [_local_file(path, path.name)]
+    if not search.is_known(path.name):
+        cure = _cure([rule_of(path.name.lstrip("."))])
+        raise SourceError(f"{source}: unknown kind of source; known: folders and files of {KNOWN}{cure}")
+    return [_local_file(search, path, path.parent, path.name)]
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    """The files of a known kind below a folder, without the output folders of builds."""
+def _met(search: _Search, root: Path, paths: Iterable[Path], *, hidden_too: bool = False) -> list[Met]:
+    """Those of the paths that are files to read: regular ones, and links to them, of a known kind."""
+    found = []
+    for path in paths:
+        below = os.path.relpath(path, root)
+        whole = os.path.abspath(path)  # noqa: PTH100 - links are not followed
+        if not search.is_wanted(below, whole, hidden_too=hidden_too):
+            continue
+        if not path.is_file():
+            search.others[whole] = "files.special" if path.exists() else "files.broken_link"
+            continue
+        file = _local_file(search, path, root, below)
+        if not search.out or not file.path.startswith(f"{search.out}/"):
+            found.append(file)
+    return found
+
+
+def _walk(folder: Path, out: str) -> Iterator[Path]:
+    """The files below a folder, without the output folders of builds."""
 
     def refuse(error: OSError) -> None:
-        raise SourceError(f"{error.filename}: {error.strerror}")
+        if not is_hidden(os.path.relpath(error.filename, folder)):
+            raise SourceError(f"{error.filename}: {error.strerror}")
 
+    real = str(folder.resolve())
     for where, folders, names in os.walk(folder, onerror=refuse):
-        folders[:] = [name for name in folders if not _is_output(Path(where, name))]
-        yield from (path for name in names if _is_file(path := Path(where, name)))
+        real_here = os.path.normpath(os.path.join(real, os.path.relpath(where, folder)))  # noqa: PTH118 - for speed
+        folders[:] = [
+            name for name in folders if f"{real_here.rstrip('/')}/{name}" != out and not is_output(Path(where, name))
+        ]
+        yield from (Path(where, name) for name in names)
 
 
-def _is_output(folder: Path) -> bool:
-    return (folder / ".lock").is_file() and (folder / "parts").is_dir()
+def _matches(pattern: str, root: str, out: str) -> Iterator[Path]:
+    """The files that a pattern matches, and those below the folders that it matches, each once; no output's."""
+    met = set()
+    outputs: dict[Path, bool] = {}
+    for match in map(Path, sorted(glob.glob(pattern, recursive=True))):  # noqa: PTH207 - paths may be absolute
+        between = [match, *takewhile(lambda parent: parent != Path(root), match.parents)]
+        if any(outputs.setdefault(folder, is_output(folder)) for folder in between):
+            continue
+        for path in _walk(match, out) if match.is_dir() else [match]:
+            if path not in met:
+                met.add(path)
+                yield path
 
 
-def _is_file(path: Path) -> bool:
-    """Whether it is a regular file of a known kind: pipes and devices might keep a reader waiting for ever."""
-    return kind_of(path.name) != ("", "") and path.is_file()
+def is_output(folder: Path) -> bool:
+    """Whether it is the output folder of a build, also of one that has only begun."""
+    return (folder / ".lock").is_file() and ((folder / "parts").is_dir() or (folder / ".tmp").is_dir())
 
 
-def _fixed_part(pattern: str) -> str:
+def fixed_part(pattern: str) -> str:
     """The folder below which all matches of a pattern lie.
 
-    >>> _fixed_part("data/2024/*/news*.jsonl"), _fixed_part("*.txt")
+    >>> fixed_part("data/2024/*/news*.jsonl"), fixed_part("*.txt")
     ('data/2024', '')
     """
     parts = pattern.split("/")
@@ -157,13 +290,18 @@ def _fixed_part(pattern: str) -> str:
     return "/".join(parts[:n_fixed]) or ("/" if pattern.startswith("/") else "")
 
 
-def _local_file(path: Path, name: str) -> SourceFile:
+def _wants_hidden(pattern: str, root: str) -> bool:
+    """Whether a pattern names hidden files or folders itself."""
+    return any(part.startswith((".", "~")) for part in pattern[len(root) :].split("/") if part not in (".", ".."))
+
+
+def _local_file(search: _Search, path: Path, root: Path, below: str) -> Met:
     resolved = str(path.resolve())
-    if storable(resolved) != resolved or storable(name) != name:
+    if storable(resolved) != resolved or storable(below) != below:
         raise SourceError(f"{storable(str(path))}: its path is not UTF-8; rename it")
     try:
         with path.open("rb"):
-            return SourceFile(resolved, name, path.stat().st_size)
+            return Met(search.number, str(root.resolve()), below, resolved, path.stat().st_size)
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror}") from None
 
@@ -171,27 +309,31 @@ def _local_file(path: Path, name: str) -> SourceFile:
 # Other file systems
 
 
-def _find_remote(url: str) -> list[SourceFile]:
+def _find_remote(search: _Search) -> list[Met]:
+    url = search.source
     if "::" in url:
         raise SourceError(f"{url}: chained URLs are not supported; name the file itself")
-    fs, root = _file_system(url)
+    fs, root = file_system(url)
     try:
         entries, is_pattern = _entries(fs, root)
     except FileNotFoundError:
         raise SourceError(f"{url}: no such file or folder") from None
     except Exception as error:  # every file system has errors of its own
-        raise SourceError(f"{url}: {_line(error)}") from None
-    base = _fixed_part(root) if is_pattern else root
+        raise SourceError(f"{url}: {line(error)}") from None
+    base = fixed_part(root) if is_pattern else root
+    is_file = len(entries) == 1 and str(entries[0]["name"]).strip("/") == root.strip("/")
+    if is_file:
+        base = str(PurePosixPath(root).parent)
+    hidden_too = is_file or (is_pattern and _wants_hidden(root, base))
     files = []
     for entry in entries:
         path = str(entry["name"])
-        name = (
-            PurePosixPath(path).name if path.strip("/") == root.strip("/") else path.strip("/")[len(base.strip("/")) :]
-        )
-        if kind_of(path) != ("", ""):
-            files.append(SourceFile(fs.unstrip_protocol(path), name.lstrip("/"), int(entry.get("size") or 0)))
-    if not files and (is_pattern or len(entries) == 1):
-        raise SourceError(f"{url}: no file of a known kind; known: {KNOWN}")
+        below = PurePosixPath(path).name if is_file else path.strip("/")[len(base.strip("/")) :].lstrip("/")
+        if search.is_wanted(below, path, hidden_too=hidden_too):
+            where = fs.unstrip_protocol(path)
+            files.append(Met(search.number, fs.unstrip_protocol(base), below, where, int(entry.get("size") or 0)))
+    if not files and (is_pattern or is_file):
+        raise SourceError(f"{url}: no file of a known kind; {_ways_out(search.others.values())}")
     return files
 
 
@@ -208,79 +350,6 @@ def _entries(fs: Any, root: str) -> tuple[list[dict[str, Any]], bool]:
         entries = [fs.info(root)]
     by_name = {entry["name"]: entry for entry in entries if entry["type"] == "file"}
     return list(by_name.values()), is_pattern
-
-
-def _file_system(url: str) -> tuple[Any, str]:
-    """The file system of a URL, and the path in it.
-
-    Raises:
-        SourceError: fsspec doesn't know the protocol, or its package is not installed.
-    """
-    from fsspec.core import url_to_fs
-
-    try:
-        fs, path = url_to_fs(url)
-    except ImportError as error:
-        raise SourceError(f"{url}: {error}, beside kgmill") from None
-    except Exception as error:  # an unknown protocol, or a complaint of the file system's own
-        raise SourceError(f"{url}: {_line(error)}") from None
-    return fs, str(path)
-
-
-def open_file(path: str, on_read: Callable[[int], Any] = lambda n_bytes: None) -> io.BufferedReader:
-    """A file of this machine or another, whose every failure is a SourceError that names it."""
-    protocol, local = split_url(path)
-    opener = partial(_file_system(path)[0].open, path, "rb") if protocol else partial(open, local, "rb", buffering=0)
-    try:
-        inner = opener()
-    except Exception as error:  # every file system has errors of its own
-        raise SourceError(f"{path}: {getattr(error, 'strerror', None) or _line(error)}") from None
-    return io.BufferedReader(_Guarded(inner, path, on_read), _BUFFER_BYTES)
-
-
-class _Guarded(io.RawIOBase):
-    """A file whose failures are no fault of its content: they stop the run."""
-
-    def __init__(self, inner: Any, path: str, on_read: Callable[[int], Any]) -> None:
-        self._inner = inner
-        self._path = path
-        self._on_read = on_read
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return bool(self._inner.seekable())
-
-    def readinto(self, buffer: Any) -> int:
-        n_bytes = int(self._try(self._inner.readinto, buffer))
-        self._on_read(n_bytes)
-        return n_bytes
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        if whence != io.SEEK_SET:
-            offset += self._try(self._inner.seek, 0, whence)
-        if offset < 0:
-            raise ValueError("negative seek")  # an archive's doing, not the file system's
-        return int(self._try(self._inner.seek, offset))
-
-    def tell(self) -> int:
-        return int(self._try(self._inner.tell))
-
-    def close(self) -> None:
-        if not self.closed:
-            self._inner.close()
-        super().close()
-
-    def _try(self, call: Any, *args: Any) -> Any:
-        try:
-            return call(*args)
-        except Exception as error:  # as above
-            raise SourceError(f"{self._path}: {getattr(error, 'strerror', None) or _line(error)}") from None
-
-
-def _line(error: Exception) -> str:
-    return " ".join(f"{error}".split())[:300] or type(error).__name__
 
 
 def group_files(files: Iterable[SourceFile], n_bytes: int) -> list[list[SourceFile]]:

@@ -61,6 +61,9 @@ class SourceConfig(_Config):
     """How sources are read.
 
     Attributes:
+        as_text: suffixes of files that are texts, such as `.log`; an empty one: files without; `*`: any unknown kind.
+        id_prefix: what comes before a record's own id, where that is unique only within a file. `file`: the file's
+            name; `source`: the same, and each file's name begins with the folder of its source.
         clean: decode HTML entities and drop stray backslashes before a text is stored.
         encodings: what to try, in this order, where a text is not Unicode; empty: what it looks most like of the
             encodings that are common on the web.
@@ -70,11 +73,23 @@ class SourceConfig(_Config):
     """
 
     fields: FieldMap = FieldMap()
+    as_text: tuple[str, ...] = ()
+    id_prefix: Literal["", "file", "source"] = ""
     clean: bool = False
     encodings: tuple[str, ...] = ()
     max_record_bytes: int = Field(64 << 20, ge=1)
     max_unpacked_bytes: int = Field(1 << 38, ge=1)
     max_ratio: int = Field(200, ge=1)
+
+    @field_validator("as_text")
+    @classmethod
+    def _suffixes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for suffix in value:
+            if suffix in (".gz", ".zst", ".bz2"):
+                raise ValueError(f"{suffix} says how a file is compressed; give the suffix before it, or ''")
+            if suffix not in ("", "*") and (not suffix.startswith(".") or "." in suffix[1:] or "/" in suffix):
+                raise ValueError(f"{suffix!r} is no suffix; wanted one such as '.log', '' (none) or '*' (any unknown)")
+        return tuple(sorted({suffix.lower() for suffix in value}))
 
     @field_validator("encodings")
     @classmethod

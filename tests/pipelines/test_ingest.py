@@ -1,6 +1,7 @@
 """Ingest: sources to document parts, on a real Beam runner."""
 
 import json
+import zipfile
 
 import pytest
 
@@ -56,7 +57,7 @@ def test_documents_and_rejects_are_committed(source, run_ingest):
     (source / "c.txt").write_text("")
     (source / "d.txt").write_bytes(b"\0")
     [part], _ = run_ingest()
-    assert part.counts == {"kept": 2, "rejected": 3, "bytes": 6}
+    assert part.counts == {"kept": 2, "rejected": 3, "bytes": 6, "left_out": {}}
     assert [
         Document("7", "b.jsonl:1", "", "Bob", '{"year":1843}', BOB),
         Document("a.txt", "a.txt", "", "Ada", "{}", ADA),
@@ -75,8 +76,14 @@ def test_first_of_duplicates_is_kept(source, run_ingest):
     [part], _ = run_ingest(unit_bytes=1024)
     assert [document.text for document in rows([part], "documents")] == ["first"]
     assert [
-        Reject("ingest", "a.jsonl:2", "x", "duplicate_id", "the id was taken by a.jsonl:1"),
-        Reject("ingest", "b.jsonl:1", "x", "duplicate_id", "the id was taken by a.jsonl:1"),
+        Reject(
+            *("ingest", "a.jsonl:2", "x", "duplicate_id"),
+            'the id was taken by a.jsonl:1; [source.fields] id = "" names records by their texts',
+        ),
+        Reject(
+            *("ingest", "b.jsonl:1", "x", "duplicate_id"),
+            'the id was taken by a.jsonl:1; [source] id_prefix = "file" keeps both',
+        ),
     ] == rows([part], "rejects")
 
 
@@ -159,6 +166,53 @@ def test_appended_documents_join_the_earlier_ones(source, run_ingest):
     assert texts == {"d0": "Ada 0, again", "d1": "Ada 1", "d2": "Ada 2", "d3": "Ada 3", "new": "Bob"}
     assert changes(receipts) == {"added": 1, "changed": 1, "removed": 0}
     assert rows(parts, "rejects") == []
+
+
+def test_appended_record_never_takes_the_id_of_another_file(source, run_ingest):
+    """An id that a document of an earlier run has from another file stays with that one; its own file may change it."""
+    (source / "a.jsonl").write_text(lines({"id": "x", "text": "Ada"}, {"id": "y", "text": "Bob"}))
+    run_ingest()
+    (source / "a.jsonl").unlink()
+    (source / "b.jsonl").write_text(lines({"id": "x", "text": "Cy"}, {"id": "y", "text": "Bob"}))
+    parts, _ = run_ingest(mode="append")
+    assert {document.doc_id: document.text for document in rows(parts, "documents")} == {"x": "Ada", "y": "Bob"}
+    assert [(r.source, r.reason, r.detail) for r in rows(parts, "rejects")] == [
+        ("b.jsonl:1", "duplicate_id", 'the id was taken by a.jsonl:1; [source] id_prefix = "file" keeps both'),
+        ("b.jsonl:2", "duplicate", "a.jsonl:2 has the same id and text"),
+    ]
+    (source / "a.jsonl").write_text(lines({"id": "x", "text": "Ada, again"}))
+    parts, _ = run_ingest(mode="append")
+    assert {document.doc_id: document.text for document in rows(parts, "documents")} == {"x": "Ada, again", "y": "Bob"}
+
+
+def test_same_record_twice_is_a_duplicate(source, run_ingest):
+    """A record that comes again with the same id and the same text says nothing against the sources."""
+    (source / "a.jsonl").write_text(lines({"id": "x", "text": "Ada"}, {"id": "x", "text": "Ada"}, {"text": "Bob"}))
+    (source / "b.jsonl").write_text(lines({"id": "x", "text": "Ada"}, {"text": "Cy"}, {"text": "Cy"}))
+    [part], _ = run_ingest()
+    assert [(r.source, r.reason) for r in rows([part], "rejects")] == [
+        ("a.jsonl:2", "duplicate"),
+        ("b.jsonl:1", "duplicate"),
+        ("b.jsonl:3", "duplicate"),
+    ]
+
+
+def test_ids_are_prefixed_by_file(source, run_ingest):
+    """Row numbers of two tables, and of one in an archive, are kept apart by a setting; texts keep their names."""
+    (source / "test.csv").write_text("id,text\n0,Ada\n1,Bob\n")
+    (source / "train.csv").write_text("id,text\n0,Cy\n1,Dee\n")
+    (source / "e.txt").write_text("Eve")
+    with zipfile.ZipFile(source / "all.zip", "w") as archive:
+        archive.writestr("train.csv", "id,text\n0,Fay\n")
+    [part], _ = run_ingest(source={"id_prefix": "file"})
+    assert sorted((document.doc_id, document.text) for document in rows([part], "documents")) == [
+        ("all.zip!train.csv#0", "Fay"),
+        ("e.txt", "Eve"),
+        ("test.csv#0", "Ada"),
+        ("test.csv#1", "Bob"),
+        ("train.csv#0", "Cy"),
+        ("train.csv#1", "Dee"),
+    ]
 
 
 def test_appended_document_with_a_smaller_id_takes_the_place_of_its_copy(source, run_ingest):

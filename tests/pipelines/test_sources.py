@@ -13,9 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines import fields, sources
+from pipelines import claims, fields, naming, sources
 from pipelines.containers import KNOWN
-from pipelines.sources import SourceFile, absolute, find_files, group_files, read_records
+from pipelines.sources import SourceFile, absolute, count_others, find, find_files, group_files, read_records
+from schemas.config import SourceConfig
 from schemas.errors import SourceError
 from schemas.records import Document
 
@@ -59,6 +60,174 @@ def test_source_that_cannot_be_read_is_refused(tmp_path, source, message):
     assert message.format(tmp_path) == str(caught.value)
 
 
+# What is passed over
+
+
+def corpus(folder, *names):
+    """A folder with files of those names."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("x")
+    return str(folder)
+
+
+def test_what_systems_and_editors_leave_is_no_document(tmp_path):
+    """Hidden files, those of hidden folders, locks and backups are passed over and counted."""
+    leftovers = ("._a.txt", ".git/b.txt", ".git/x/c.md", "x/.DS_Store", "x/~$d.txt", "e.txt~", "__MACOSX/f.txt")
+    found = find([corpus(tmp_path, "a.txt", *leftovers)])
+    assert ([file.name for file in found.files], dict(found.others)) == (["a.txt"], {"files.hidden": 7})
+    again = find([str(tmp_path), str(tmp_path / "x"), f"{tmp_path}/**"])
+    assert (again.files, again.others) == (found.files, found.others)
+
+
+def test_files_of_other_kinds_are_counted_by_suffix(tmp_path):
+    """Each kind that is not read is counted, whatever its case; names that tell no kind are summed."""
+    others = ("b.PDF", "x/c.pdf", "d.tar.gz", "README", "mail.17", "e.\x1b[1m", "f.bak", "dump.gz")
+    found = find([corpus(tmp_path, "a.txt", *others)])
+    (tmp_path / "gone.txt").symlink_to("nowhere.txt")
+    os.mkfifo(tmp_path / "pipe.txt")
+    assert count_others(found, SourceConfig()) == {
+        "files.bak": 1,
+        "files.gz": 1,
+        "files.no_suffix": 1,
+        "files.other": 2,
+        "files.pdf": 2,
+        "files.tar.gz": 1,
+    }
+    assert {"files.broken_link": 1, "files.special": 1}.items() <= find([str(tmp_path)]).others.items()
+
+
+def test_rare_suffixes_are_summed(tmp_path):
+    """The ledger has a line for each of the 20 commonest suffixes, however many there are."""
+    names = ["a.txt", *(f"{n}.s{n:02}" for n in range(30)), *(f"more{n}.s{n:02}" for n in range(5, 25))]
+    counts = count_others(find([corpus(tmp_path, *names)]), SourceConfig())
+    assert (len(counts), counts["files.s05"], counts["files.other"], sum(counts.values())) == (21, 2, 10, 50)
+
+
+def test_members_that_are_not_read_are_counted(tmp_path):
+    """An archive has the rules of a folder: what is hidden or of another kind is passed over and counted."""
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as made:
+        for name in ("a.txt", "__MACOSX/._a.txt", ".git/b.txt", "c.pdf", "x/", "d"):
+            made.writestr(name, "Ada")
+    (tmp_path / "broken.zip").write_text("x")
+    found = find([str(tmp_path)])
+    assert count_others(found, SourceConfig()) == {"files.hidden": 2, "files.no_suffix": 1, "files.pdf": 1}
+    assert [r.source for r in read_records(found.files[0])] == ["all.zip!a.txt"]
+    assert [r.source for r in read_records(found.files[0], SourceConfig(as_text=[""]))] == [
+        "all.zip!a.txt",
+        "all.zip!d",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("as_text", "expected"),
+    [
+        ((), ["c.md"]),
+        ([""], ["49960", "c.md"]),
+        ([".LOG"], ["a.log", "b.log.gz", "c.md"]),
+        (["*"], ["49960", "a.log", "b.log.gz", "c.md", "d.17"]),
+    ],
+)
+def test_other_kinds_are_taken_as_text(tmp_path, as_text, expected):
+    """A setting names the suffixes of files that are texts: none at all, one, or any that is not known."""
+    corpus(tmp_path, "49960", "a.log", "c.md", "d.17", ".bashrc")
+    (tmp_path / "b.log.gz").write_bytes(gzip.compress(b"Ada"))
+    config = SourceConfig(as_text=as_text)
+    found = find_files([str(tmp_path)], config)
+    assert [file.name for file in found] == expected
+    assert {r.text for file in found for r in read_records(file, config)} <= {"x", "Ada"}
+
+
+def test_known_kind_is_taken_as_text(tmp_path):
+    """A suffix that the setting names is a text though another reader knows it."""
+    (tmp_path / "a.html").write_text("<p>Ada</p>")
+    [file] = find_files([str(tmp_path)])
+    [record] = read_records(file, SourceConfig(as_text=[".html"]))
+    assert record.text == "<p>Ada</p>"
+
+
+@pytest.mark.parametrize(
+    ("source", "cure"),
+    [
+        ("", '; passed over: 2 files.no_suffix, 1 files.pdf; to take them as text: as_text = [""] under [source] in '),
+        ("49960", '; to take them as text: as_text = [""] under [source] in the configuration'),
+        ("c.pdf", ".bz2"),
+    ],
+)
+def test_way_to_take_files_as_text_is_named(tmp_path, source, cure):
+    """Where nothing of a known kind is found the message says what there is, and which setting reads it."""
+    corpus(tmp_path, "49960", "49961", "c.pdf")
+    with pytest.raises(SourceError) as caught:
+        find_files([str(tmp_path / source)])
+    assert cure in str(caught.value)
+
+
+def test_hidden_file_that_is_named_is_read(tmp_path):
+    """What a source or a pattern names itself is wanted."""
+    corpus(tmp_path, ".a.txt", ".x/b.txt", "~$c.txt", "d.txt")
+    assert [file.name for file in find_files([str(tmp_path / ".a.txt"), str(tmp_path / ".x")])] == [".a.txt", "b.txt"]
+    assert [file.name for file in find_files([f"{tmp_path}/*.txt"])] == ["d.txt"]
+    assert [file.name for file in find_files([f"{tmp_path}/.*/*.txt"])] == [".x/b.txt"]
+
+
+# Names
+
+
+def names(*sources, **settings):
+    return [file.name for file in find_files([str(source) for source in sources], SourceConfig(**settings))]
+
+
+def test_names_are_unique_over_sources(tmp_path):
+    """A file whose name an earlier source has gets the folder of its source in front, and more where that is taken."""
+    corpus(tmp_path, "a/news/report.txt", "b/news/report.txt", "b/news/other.txt", "c/report.txt", "d/news/report.txt")
+    folders = [tmp_path / name for name in ("a/news", "b/news", "c", "d/news")]
+    wanted = ["report.txt", "other.txt", "news/report.txt", "c/report.txt", "d/news/report.txt"]
+    assert names(*folders) == wanted
+    assert [names(*folders[:n]) for n in (1, 2)] == [wanted[:1], wanted[:3]]
+
+
+def test_files_of_a_shell_pattern_have_names_of_their_own(tmp_path):
+    """Files that are given one by one are told apart by their folders."""
+    corpus(tmp_path, "a/text.txt", "b/text.txt", "b/x/text.txt")
+    paths = [tmp_path / name for name in ("a/text.txt", "b/text.txt", "b/x/text.txt")]
+    assert names(*paths) == ["text.txt", "b/text.txt", "x/text.txt"]
+
+
+def test_file_of_two_sources_is_read_once(tmp_path):
+    """What a folder has and a second source names again is one file."""
+    corpus(tmp_path, "a/b.txt", "a/x/c.txt")
+    (tmp_path / "again").symlink_to("a")
+    assert names(tmp_path / "a/x", tmp_path / "a", tmp_path / "again", f"{tmp_path}/a/*.txt") == ["c.txt", "b.txt"]
+
+
+def test_names_begin_at_the_folder_by_a_setting(tmp_path):
+    """With the source's folder in front a name depends on no other source."""
+    corpus(tmp_path, "2023/report.txt", "2024/report.txt")
+    folders = [tmp_path / "2024", tmp_path / "2023"]
+    assert names(*folders, id_prefix="source") == ["2024/report.txt", "2023/report.txt"]
+    assert names(folders[1], id_prefix="source") == ["2023/report.txt"]
+
+
+def test_known_names_stay(tmp_path):
+    """A file that an earlier run named keeps that name; a new one gets none that another file had."""
+    corpus(tmp_path, "mon/news.txt", "tue/news.txt")
+    known = find([str(tmp_path / "mon")]).origins
+    assert known == {"news.txt": f"{tmp_path}/mon/news.txt"}
+    found = find([str(tmp_path / "tue"), str(tmp_path / "mon")], known=known)
+    assert [file.name for file in found.files] == ["tue/news.txt", "news.txt"]
+    assert [file.name for file in find([str(tmp_path)], known=known).files] == ["news.txt", "tue/news.txt"]
+
+
+# What is refused
+
+
+@pytest.mark.parametrize("source", ["", " "])
+def test_empty_source_is_refused(source):
+    """An empty name is not the current folder."""
+    with pytest.raises(SourceError, match=r"no source; give a file, folder, pattern or URL, or \. for this folder$"):
+        find_files([source])
+
+
 def test_named_pipe_is_refused(tmp_path):
     """A pipe can't be read twice, and opening one might wait for ever."""
     os.mkfifo(tmp_path / "pipe.txt")
@@ -93,6 +262,21 @@ def test_output_folder_inside_a_source_is_no_source(tmp_path, store):
         (store.root / "parts").mkdir()
     (store.root / "report.html").write_text("<p>x</p>")
     assert [file.name for file in find_files([str(tmp_path)])] == ["a.txt"]
+
+
+def test_output_folder_is_found_by_no_pattern(tmp_path, store):
+    """Neither what a pattern matches in an output folder, nor the folder itself, is a source."""
+    (tmp_path / "a.txt").write_text("Ada")
+    with store.lock():
+        pass
+    (store.root / "tables").mkdir()
+    (store.root / "tables" / "b.txt").write_text("x")
+    for pattern in ("*", "**/*.txt"):
+        assert [file.name for file in find_files([f"{tmp_path}/{pattern}"])] == ["a.txt"]
+    with pytest.raises(SourceError, match="no file of a known kind matches"):
+        find_files([f"{tmp_path}/*/tables/*.txt"])
+    with pytest.raises(SourceError, match="is an output of kgmill; give the folder that its documents came from"):
+        find_files([str(store.root)])
 
 
 def test_folder_that_cannot_be_listed_is_refused(tmp_path, monkeypatch):
@@ -136,7 +320,7 @@ def tree(folder):
 
 
 @pytest.mark.parametrize(
-    ("pattern", "names"),
+    ("pattern", "expected"),
     [
         ("*.csv", ["e.csv"]),
         ("*/*.txt", ["2023/a.txt", "2024/b.txt"]),
@@ -147,10 +331,10 @@ def tree(folder):
     ],
 )
 @pytest.mark.parametrize("prefix", ["", "file://"])
-def test_pattern_is_a_source(tmp_path, pattern, names, prefix):
+def test_pattern_is_a_source(tmp_path, pattern, expected, prefix):
     """Files are named by their path below the part of a pattern that has no wildcard; folders are searched whole."""
     found = find_files([f"{prefix}{tree(tmp_path)}/{pattern}"])
-    assert [(file.name, file.path.startswith("/")) for file in found] == [(name, True) for name in names]
+    assert [(file.name, file.path.startswith("/")) for file in found] == [(name, True) for name in expected]
 
 
 def test_file_whose_name_looks_like_a_pattern(tmp_path):
@@ -276,7 +460,7 @@ def test_schedules_name_sources_absolutely(tmp_path, monkeypatch):
 
 def test_doctests():
     """The examples in the docstrings hold."""
-    assert [doctest.testmod(module).failed for module in (sources, fields)] == [0, 0]
+    assert [doctest.testmod(module).failed for module in (sources, fields, naming, claims)] == [0] * 4
 
 
 # The speeches

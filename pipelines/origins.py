@@ -1,0 +1,63 @@
+"""Where the documents came from: for each name of a file the path behind it, and what the sources had besides.
+
+It is kept beside the live documents and not in them: paths of this machine are in no table and no graph. A build in
+mode append knows by it whether a file is one that was read before. The part names the documents that it belongs to, so
+that after a crash at any point the live ones have their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pyarrow as pa
+
+from pipelines.store import Part, Store
+from schemas.identity import fingerprint
+
+_STAGE, _UNIT, _TABLE = "origins", "all", "origins"
+
+
+def known_origins(store: Store) -> dict[str, str]:
+    """The origins of the names that live documents have; an empty one, which is no file's, where it is not known."""
+    part = _live_part(store)
+    if part is not None:
+        table = part.read(_TABLE)
+        return dict(zip(table["name"].to_pylist(), table["origin"].to_pylist(), strict=True))
+    sources = {s for part in store.live("ingest") for s in part.read("documents", ["source"])["source"].to_pylist()}
+    names = {source.partition("!")[0] for source in sources} | {source.rpartition(":")[0] for source in sources}
+    return dict.fromkeys(filter(None, sources | names), "")
+
+
+def known_others(store: Store) -> dict[str, int]:
+    """What the sources of the live documents had that was passed over, by rule."""
+    part = _live_part(store)
+    return dict(part.counts["others"]) if part else {}
+
+
+def commit_origins(
+    store: Store, ingested: Sequence[Part], origins: Mapping[str, str], others: Mapping[str, int]
+) -> Part:
+    """Commits the origins of documents that are about to be live; those before stay until it is published."""
+    rows = sorted(origins.items())
+    documents = _key([(part.unit, part.fingerprint) for part in ingested])
+    counts = {"documents": documents, "others": dict(others)}
+    table = pa.table({"name": [name for name, _ in rows], "origin": [origin for _, origin in rows]}, schema=_SCHEMA)
+    return store.commit(_STAGE, _UNIT, fingerprint([rows, counts]), {_TABLE: table}, counts)
+
+
+def publish_origins(store: Store, part: Part) -> None:
+    """Makes them live; those before go."""
+    store.publish(_STAGE, [part], [])
+
+
+_SCHEMA = pa.schema([pa.field("name", pa.string(), nullable=False), pa.field("origin", pa.string(), nullable=False)])
+
+
+def _live_part(store: Store) -> Part | None:
+    documents = _key(store.listed("ingest") or [])
+    parts = [*store.live(_STAGE), *store.committed(_STAGE)]
+    return next((part for part in parts if part.counts["documents"] == documents), None)
+
+
+def _key(parts: Sequence[tuple[str, str]]) -> str:
+    return fingerprint(sorted([unit, key] for unit, key in parts))
