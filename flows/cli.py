@@ -144,7 +144,7 @@ def _build_options(command: argparse.ArgumentParser, *, can_be_a_folder: bool = 
         "; without --out: the output folder" if can_be_a_folder else ""
     )
     command.add_argument("sources", metavar="SOURCE", nargs="+", help=sources)
-    command.add_argument("--out", metavar="DIR", required=not can_be_a_folder)
+    command.add_argument("--out", metavar="DIR", required=not can_be_a_folder, type=_folder)
     command.add_argument("--config", metavar="F.toml", help="everything below as keys; flags win")
     command.add_argument("--model", metavar="NAME|PATH", help="a shipped model or a model folder (default: default)")
     command.add_argument("--ontology", metavar="F.toml", help="default: the model's")
@@ -164,6 +164,12 @@ def _build_options(command: argparse.ArgumentParser, *, can_be_a_folder: bool = 
     )
     command.add_argument("--runner", default="FnApiRunner", help="Beam runner; its options follow after --")
     command.add_argument("--workers", metavar="N", type=int, default=0, help="CPU threads that predict (default: all)")
+
+
+def _folder(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("wanted a folder, got an empty name; . is this one")
+    return text
 
 
 def _count(text: str) -> int:

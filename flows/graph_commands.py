@@ -23,6 +23,7 @@ _OPTIONS = (
     *("model", "ontology", "device", "precision", "min_confidence", "base_iri", "dataset", "formats"),
     *("max_reject_ratio", "mode", "retry_rejects"),
 )
+_REJECTING = ("ingest", "extract")  # the stages that reject documents
 _NO_FAULTS = ("duplicate", "near_duplicate")  # rejects that say nothing about the quality of the sources
 
 
@@ -94,19 +95,27 @@ def plan(options: Namespace) -> None:
 def stage(options: Namespace) -> None:
     """`kgmill ingest|extract|decode|aggregate|export`: one stage, on what the stages before it left."""
     from pipelines.build import STAGES
-    from pipelines.checks import check_finished
+    from pipelines.checks import check_finished, check_rejects
     from pipelines.store import Store
 
     config = _config(options) if options.out else _export_of(options)
+    counted = None
     check_finished(Store(Path(options.out).resolve()), STAGES[: STAGES.index(options.stage)])
     with _opened(options, config) as run:
         for before in STAGES[: STAGES.index(options.stage)]:
             run.recall(before)
         run.run_stage(options.stage)
+        if options.stage in _REJECTING:
+            counted = run.publish_rejects(_REJECTING[: _REJECTING.index(options.stage) + 1])
         if options.stage == STAGES[-1]:
             run.finish()  # run.json has to promise the bytes of the new graph
-        report = run.reports[options.stage]
+        report, left_out = run.reports[options.stage], run.left_out
     print(f"{options.stage}: {report.n_done} work units made, {report.n_reused} reused, {report.seconds:.1f} s")
+    if counted:
+        from flows.summary import ledger_lines
+
+        print("\n".join(ledger_lines(*counted, left_out)))
+        check_rejects(counted[0]["read"], counted[1], config.max_reject_ratio, Path(options.out))
 
 
 def _export_of(options: Namespace) -> BuildConfig:

@@ -66,6 +66,18 @@ def ledger_rows(report: dict[str, Any]) -> list[dict[str, Any]]:
     return rows + [{"what": name, "value": report["graph"][name]} for name in ("entities", "facts", "quads")]
 
 
+def ledger_lines(documents: dict[str, int], rejects: dict[str, int], left_out: dict[str, int]) -> list[str]:
+    """The documents read, kept and rejected, and why; what was left out of them or passed over; a cure, if any."""
+    n_read, n_kept, n_rejected = (documents[name] for name in ("read", "kept", "rejected"))
+    reused = f"; {documents['reused']} reused" if "reused" in documents else ""
+    lines = [f"{n_read} documents read = {n_kept} kept + {n_rejected} rejected{reused}"]
+    lines += [f"  rejected: {n} {reason}{_CURES.get(reason, '')}" for reason, n in rejects.items()]
+    return lines + [f"  left out or replaced: {n} {rule}" for rule, n in left_out.items()]
+
+
+_CURES = {"duplicate_id": '; [source] id_prefix = "file" keeps records of several files apart'}
+
+
 def format_summary(folder: Path, report: dict[str, Any], n_facts: int = 12) -> str:
     """The ledger, a line a stage, and a table of the best facts with their sentences, for a terminal."""
     d, g, stages = report["documents"], report["graph"], report["stages"]
@@ -73,9 +85,7 @@ def format_summary(folder: Path, report: dict[str, Any], n_facts: int = 12) -> s
     peak = max(s["peak_rss_mb"] for s in stages.values())
     seconds = ", ".join(f"{stage} {s['seconds']:.1f} s" for stage, s in stages.items())
     lines = [
-        f"{d['read']} documents read = {d['kept']} kept + {d['rejected']} rejected; {d['reused']} reused",
-        *(f"  rejected: {n} {reason}" for reason, n in report["rejects"].items()),
-        *(f"  left out or replaced: {n} {rule}" for rule, n in report["left_out"].items()),
+        *ledger_lines(d, report["rejects"], report["left_out"]),
         f"{met} sentences met the model; {seconds}; peak memory {peak:.0f} MB",
         f"{g['entities']} entities, {g['facts']} facts, {g['quads']} quads in {folder / 'graph'}",
     ]
@@ -97,7 +107,8 @@ def format_plan(plan: dict[str, Any]) -> str:
     """A plan as tables for a terminal: documents, stages, what changed, how long."""
     documents, changed = plan["documents"], plan["changed_settings"]
     lines = ["  ".join(f"{name:>9}" for name in documents), "  ".join(f"{n:>9}" for n in documents.values())]
-    lines += [f"  rejected: {n} {reason}" for reason, n in plan["rejects"].items()]
+    lines += [f"  rejected: {n} {reason}{_CURES.get(reason, '')}" for reason, n in plan["rejects"].items()]
+    lines += [f"  left out or replaced: {n} {rule}" for rule, n in plan["left_out"].items()]
     lines += ["", f"{'stage':9}  {'run':>9}  {'reuse':>9}"]
     lines += [f"{name:9}  {s['run']:>9}  {s['reuse']:>9}  {s['of']}" for name, s in plan["stages"].items()]
     lines.append("")

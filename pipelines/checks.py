@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import glob
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 from pipelines.ledger import last_run
-from pipelines.sources import find_files
+from pipelines.opening import split_url
+from pipelines.sources import SourceFile, find_files, fixed_part
 from pipelines.store import Store
 from pipelines.vocabulary import Namespace
 from pipelines.worker import check_runner
 from schemas.config import BuildConfig, dataset_name, default_base
-from schemas.errors import OntologyError, OutputError, VanishError
+from schemas.errors import OntologyError, OutputError, TooManyRejectsError, VanishError
 from schemas.modelfolder import find_model, model_fingerprint
 from schemas.ontology import Ontology, load_ontology
 
 MAX_VANISHING = 0.2  # of the live documents, without --yes
+_NO_FAULTS = ("duplicate", "near_duplicate")  # rejects that say nothing about the quality of the sources
 
 
 def check_build(
@@ -31,7 +34,8 @@ def check_build(
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out}: is a file; --out wants a folder")
     if sources:  # a later stage alone reads none
-        find_files(sources)
+        check_places(sources, out)
+        check_nothing_lost(find_files(sources, config.source), out)
     folder = find_model(config.model)
     model = model_fingerprint(folder)
     ontology = load_ontology(Path(config.ontology) if config.ontology else folder / "ontology.toml")
@@ -56,6 +60,36 @@ def named(config: BuildConfig, out: Path) -> BuildConfig:
     return config.model_copy(update={"dataset": dataset, "base_iri": base})
 
 
+def check_places(sources: Sequence[str], out: Path) -> None:
+    """Makes sure that no source is the output folder or lies in it, also by links; touches nothing.
+
+    Raises:
+        OutputError: one is, or does.
+    """
+    wanted = out.resolve()
+    for source in sources:
+        protocol, path = split_url(source)
+        if protocol or not path.strip():
+            continue
+        is_pattern = glob.has_magic(path) and not Path(path).exists()
+        place = Path(fixed_part(path) if is_pattern else path).resolve()
+        if place == wanted:
+            raise OutputError(f"{out}: is the source {source} itself; give --out a folder of its own")
+        if place.is_relative_to(wanted):
+            raise OutputError(f"{out}: the source {source} lies inside; give --out a folder of its own")
+
+
+def check_nothing_lost(files: Sequence[SourceFile], out: Path) -> None:
+    """Makes sure that the output folder, which is no source from its first build on, has no document before that.
+
+    Raises:
+        OutputError: it has.
+    """
+    lost = next((file.path for file in files if file.path.startswith(f"{out.resolve()}/")), None)
+    if lost:
+        raise OutputError(f"{out}: holds documents, such as {lost}, that no build would see again; give a new folder")
+
+
 def check_finished(store: Store, stages: Sequence[str]) -> None:
     """Makes sure that a later stage can run alone; touches nothing.
 
@@ -77,6 +111,20 @@ def check_vanishing(n_removed: int, n_live: int, yes: bool) -> None:
         raise VanishError(
             f"{n_removed} of {n_live} documents would leave the graph, more than {MAX_VANISHING:.0%}; "
             "if that is wanted say --yes, to keep them --mode append"
+        )
+
+
+def check_rejects(n_read: int, reasons: Mapping[str, int], max_ratio: float, out: Path) -> None:
+    """Fails a build that is done if more of its documents were rejected than the configuration allows.
+
+    Raises:
+        TooManyRejectsError: naming how many of how many, and where they are listed.
+    """
+    n_faults = sum(n for reason, n in reasons.items() if reason not in _NO_FAULTS)
+    if n_faults > max_ratio * n_read:
+        raise TooManyRejectsError(
+            f"{n_faults} of {n_read} documents were rejected, more than --max-reject-ratio {max_ratio}; "
+            f"see {out}/tables/rejects"
         )
 
 
