@@ -12,7 +12,7 @@ from typing import Any
 from extractor.dygie import read_documents
 from schemas.errors import DataError, OntologyError
 from schemas.ontology import Ontology, parse_ontology
-from schemas.text import storable
+from schemas.text import decode_utf8, storable
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def read_spert(path: Path) -> list[AnnotatedSentence]:
         DataError: naming the file, the sentence's number and the fault.
     """
     try:
-        records = json.loads(path.read_text(encoding="utf-8"))
+        records = json.loads(decode_utf8(path.read_bytes(), path, DataError))
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from None
     except (ValueError, RecursionError) as error:

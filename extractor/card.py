@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.config import TrainConfig
+from schemas.text import decode_utf8
 
 
 def write_card(folder: Path, config: TrainConfig, *, n_sentences: int, reports: Sequence[Any]) -> None:
@@ -46,5 +47,5 @@ def _card(config: TrainConfig, n_sentences: int, reports: Sequence[Any]) -> str:
             lines.append(f"| {task} | {strict:.1f} | {boundaries:.1f} |")
         lines.append("")
     if config.card:
-        lines.append(Path(config.card).read_text(encoding="utf-8"))
+        lines.append(decode_utf8(Path(config.card).read_bytes(), config.card))
     return "\n".join(lines)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.errors import DataError
-from schemas.text import storable
+from schemas.text import decode_utf8, storable
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +42,9 @@ def read_documents(path: Path) -> list[DygieDocument]:
         DataError: naming the file, the line and the fault.
     """
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")  # splitlines would also cut at U+2028
+        lines = decode_utf8(path.read_bytes(), path, DataError).split("\n")  # splitlines would also cut at U+2028
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from None
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: byte {error.start} is not UTF-8") from None
     return [_document(line, f"{path}:{number}") for number, line in enumerate(lines, 1) if line.strip()]
 
 

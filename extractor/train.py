@@ -36,6 +36,7 @@ from schemas.config import TrainConfig
 from schemas.errors import ConfigError, DataError, OutputError
 from schemas.identity import fingerprint
 from schemas.ontology import Ontology, format_ontology, load_ontology
+from schemas.text import decode_utf8
 
 logger = logging.getLogger(__name__)
 DECODE_CONFIDENCE = 0.4
@@ -84,6 +85,8 @@ def train(
         raise OutputError(f"{out}: already exists; delete it or choose another `out`")
     if config.card and not Path(config.card).is_file():
         raise ConfigError(f"{config.card}: no such file; `card` ends the model card")
+    if config.card:
+        decode_utf8(Path(config.card).read_bytes(), config.card, ConfigError)  # not after hours of training
     sentences = read_annotated(config.train_files, config.format)
     if not sentences:
         raise DataError(f"{', '.join(config.train_files)}: no sentences to train on")
@@ -125,7 +128,7 @@ class TrainingRun:
         checkpoint.model.to(device)
         self.config, self.checkpoint, self.sentences, self.dev = config, checkpoint, sentences, dev
         self.device = device
-        written = Path(config.ontology).read_text(encoding="utf-8") if config.ontology else ""
+        written = decode_utf8(Path(config.ontology).read_bytes(), config.ontology) if config.ontology else ""
         self.ontology_text = written or format_ontology(checkpoint.ontology)
         self.pieces = WordPieces(checkpoint.tokenizer, checkpoint.model.config.max_length)
         self.windows = list(self.pieces.windows([s.words for s in sentences]))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from flows.progress import Progress
 from schemas.config import BuildConfig
 from schemas.errors import ConfigError, OutputError, SourceError, TooManyRejectsError, UsageError
+from schemas.text import decode_utf8
 
 if TYPE_CHECKING:
     from pipelines.build import Build
@@ -187,9 +188,9 @@ def query(options: Namespace) -> None:
     sparql = options.sparql
     if sparql.startswith("@"):
         try:
-            sparql = Path(sparql[1:]).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise SourceError(f"{options.sparql[1:]}: {getattr(error, 'strerror', None) or error}") from None
+            sparql = decode_utf8(Path(sparql[1:]).read_bytes(), sparql[1:], SourceError)
+        except OSError as error:
+            raise SourceError(f"{options.sparql[1:]}: {error.strerror or error}") from None
     print(format_result(ask(Path(options.dir), sparql), options.format))
 
 

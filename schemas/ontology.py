@@ -27,6 +27,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from schemas.errors import OntologyError
+from schemas.text import decode_utf8
 
 # RFC 3987 without the code points that RDF parsers refuse: controls, private use, noncharacters, brackets in a path.
 _CHARACTER = r"(?:[^\x00-\x20\x7f-\x9f<>\"{}|^`\\\[\]#%\ud800-\uf8ff\ufdd0-\ufdef\ufffe\uffff]|%[0-9A-Fa-f]{2})"
@@ -173,10 +174,10 @@ def _toml(value: Any) -> str:
 def read_toml(path: Path, error: type[Exception]) -> dict[str, Any]:
     """A TOML file's content, or `error` with one line that names the file and the fault."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(decode_utf8(path.read_bytes(), path, error))
     except OSError as fault:
         raise error(f"{path}: {fault.strerror or fault}") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
+    except tomllib.TOMLDecodeError as fault:
         raise error(f"{path}: not TOML: {fault}") from None
 
 

@@ -97,12 +97,21 @@ def test_not_json(written, text):
         read_spert(path)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_byte_order_mark(tmp_path, encoding):
+    """A file that a Windows tool saved is read as what its mark says."""
+    path = tmp_path / "data.json"
+    path.write_bytes(json.dumps([GOOD]).encode(encoding))
+
+    assert read_spert(path) == [SENTENCE]
+
+
 def test_not_utf8(tmp_path):
     """A file in another encoding is named."""
     path = tmp_path / "data.json"
     path.write_bytes(b'[{"tokens": ["caf\xe9"]}]')
 
-    with pytest.raises(DataError, match=rf"^{path}: not JSON: 'utf-8' codec"):
+    with pytest.raises(DataError, match=rf"^{path}:1: byte 0xe9 is not UTF-8; save the file as UTF-8$"):
         read_spert(path)
 
 

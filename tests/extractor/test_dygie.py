@@ -97,11 +97,20 @@ def test_missing_file(tmp_path):
         read_documents(tmp_path / "gone.jsonl")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_byte_order_mark(written, encoding):
+    """A file that a Windows tool saved is read as what its mark says."""
+    path = written(DOCUMENT)
+    path.write_bytes(path.read_text(encoding="utf-8").encode(encoding))
+
+    assert read_annotated([str(path)], "dygie") == SENTENCES
+
+
 def test_not_utf8(tmp_path):
     """A file in another encoding is named, with the byte."""
     (tmp_path / "d.jsonl").write_bytes(b'{"doc_key": "caf\xe9"}')
 
-    with pytest.raises(DataError, match=r"d\.jsonl: byte 16 is not UTF-8"):
+    with pytest.raises(DataError, match=r"d\.jsonl:1: byte 0xe9 is not UTF-8; save the file as UTF-8"):
         read_documents(tmp_path / "d.jsonl")
 
 

@@ -306,6 +306,8 @@ def test_query_is_read_from_a_file(kgmill, copy, tmp_path):
     """@FILE names a file that holds the query; one that isn't there is refused."""
     (tmp_path / "q.rq").write_text('ASK { ?entity rdfs:label "Nobody" }')
     assert kgmill("query", copy, f"@{tmp_path}/q.rq").out == "no\n"
+    (tmp_path / "q.rq").write_bytes((tmp_path / "q.rq").read_text().encode("utf-8-sig"))
+    assert kgmill("query", copy, f"@{tmp_path}/q.rq").out == "no\n"  # as Notepad saves it
     missing = kgmill("query", copy, f"@{tmp_path}/none.rq")
     assert (missing.code, missing.errors) == (2, [f"kgmill: {tmp_path}/none.rq: No such file or directory"])
 

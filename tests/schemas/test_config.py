@@ -32,6 +32,15 @@ def test_unknown_key_names_file_and_key(tmp_path):
     assert str(caught.value).startswith(f"{path}: unknown key 'min_confidense'; known keys: model, ontology, ")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_byte_order_mark(tmp_path, encoding):
+    """A configuration that a Windows editor saved is read as what its mark says."""
+    path = tmp_path / "c.toml"
+    path.write_bytes('dataset = "press"\n'.encode(encoding))
+
+    assert BuildConfig.load(path, {}).dataset == "press"
+
+
 def test_unknown_override():
     """An unknown key among the overrides is refused too."""
     with pytest.raises(ConfigError, match=r"^unknown key 'colour'"):

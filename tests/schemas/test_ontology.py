@@ -141,5 +141,5 @@ def test_not_utf8(tmp_path):
     path = tmp_path / "o.toml"
     path.write_bytes(b"name = 'caf\xe9'\n[entities.Peop]\n")
 
-    with pytest.raises(OntologyError, match=r"o\.toml: not TOML: 'utf-8' codec"):
+    with pytest.raises(OntologyError, match=r"o\.toml:1: byte 0xe9 is not UTF-8; save the file as UTF-8"):
         load_ontology(path)
