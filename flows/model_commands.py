@@ -12,7 +12,7 @@ from typing import Any
 
 from flows.progress import Progress
 from schemas.config import TrainConfig
-from schemas.errors import DataError
+from schemas.errors import DataError, RecordError
 from schemas.modelfolder import find_model
 
 
@@ -132,10 +132,23 @@ def _texts(options: Namespace) -> Iterator[tuple[str, str]]:
         yield "--text", options.text
     for name in options.files:
         try:
-            yield name, Path(name).read_text(encoding="utf-8")
-        except UnicodeDecodeError as error:
-            raise DataError(f"{name}: byte {error.start} is not UTF-8 text") from None
+            yield name, _decoded(Path(name).read_bytes(), name)
         except OSError as error:
             raise DataError(f"{name}: {error.strerror}") from None
     if options.text is None and not options.files:
-        yield "-", sys.stdin.read()
+        yield "-", _decoded(sys.stdin.buffer.read(), "standard input")
+
+
+def _decoded(data: bytes, name: str) -> str:
+    """The text as a build would store it; what was not plain Unicode is said."""
+    from pipelines.decoding import decode
+
+    try:
+        text, encoding, n_replaced = decode(data)
+    except RecordError as error:
+        raise DataError(f"{name}: {error.detail}; save it as UTF-8") from None
+    if not encoding.startswith("utf"):
+        print(f"{name}: not UTF-8, read as {encoding}", file=sys.stderr)
+    if n_replaced:
+        print(f"{name}: broken bytes replaced by U+FFFD: {n_replaced}", file=sys.stderr)
+    return text

@@ -1,44 +1,59 @@
-"""Bytes to text: byte order marks and UTF-8 first; only what is neither is guessed at, and the guess is recorded."""
+"""Bytes to text: marks and UTF-8 first, then what is declared; only the rest is guessed at, and recorded so.
+
+A text that is UTF-8 but for a few bytes is UTF-8: a byte that is wrong there costs one character, which is counted; the
+same text read in another encoding would have every letter beyond ASCII wrong.
+"""
 
 from __future__ import annotations
 
-import codecs
 import io
+from typing import NamedTuple
 
+from pipelines.transcode import unified
 from schemas.errors import RecordError
+from schemas.text import marked_encoding
 
-# Longest first: UTF-32's little-endian mark begins with UTF-16's.
-_MARKS = (
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 # The commonest on the web first: between equally likely ones the first is taken.
 COMMON_ENCODINGS = (
     *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "iso8859_2", "iso8859_15"),
     *("koi8_r", "gb18030", "big5", "cp932", "euc_jp", "cp949"),
 )
 _SAMPLE_BYTES = 1 << 16
+# By chance a letter of another encoding and the mark behind it are one of UTF-8, in a hundred letters about once.
+_DOUBT = 4
+_FEW = 10
+_VERY_FEW = 1000
 
 
 class StreamError(RecordError):
     """A file can't be read on from here: what came before it stays, the rest is one reject."""
 
 
-def marked_encoding(data: bytes) -> str:
-    """The encoding that a byte order mark at the beginning names; empty: there is none."""
-    return next((name for mark, name in _MARKS if data.startswith(mark)), "")
+class Decoded(NamedTuple):
+    """A text that was bytes.
+
+    Attributes:
+        encoding: by Python's name.
+        n_replaced: how many broken bytes, or broken sequences of bytes, became U+FFFD.
+    """
+
+    text: str
+    encoding: str
+    n_replaced: int = 0
 
 
-def decode(data: bytes, encodings: tuple[str, ...] = (), sample: bytes = b"") -> tuple[str, str]:
-    """The text, without a byte order mark, and its encoding.
+def decode(data: bytes, encodings: tuple[str, ...] = (), sample: bytes = b"", declared: str = "") -> Decoded:
+    """The text, without a byte order mark, and what it was in.
+
+    Believed are, in this order: a mark; UTF-8 without a fault; UTF-8 with fewer faults than characters of more than a
+    byte (a quarter, where another encoding is named); what the text declares, if few bytes contradict; `encodings`;
+    what the text looks like.
 
     Args:
         data: the bytes.
         encodings: what to try, in this order, where it is not Unicode; empty: COMMON_ENCODINGS, the likeliest first.
         sample: more bytes of the same file, to guess from.
+        declared: the encoding that the text itself names, by Python's name.
 
     Raises:
         RecordError: `binary` or `unknown_encoding`.
@@ -46,19 +61,49 @@ def decode(data: bytes, encodings: tuple[str, ...] = (), sample: bytes = b"") ->
     marked = marked_encoding(data)
     if not marked.startswith(("utf-16", "utf-32")) and b"\0" in data:
         raise RecordError("binary", "wanted text, got a file with NUL bytes")
-    for name in [marked] if marked else ["utf-8"]:
-        try:
-            return data.decode(name), name
-        except UnicodeDecodeError as error:
-            if marked:
-                raise RecordError("unknown_encoding", f"its mark says {name}, byte {error.start} is not") from None
+    if marked:
+        return _as_marked(data, marked)
+    try:
+        return Decoded(data.decode(), "utf-8")
+    except UnicodeDecodeError as error:
+        is_cut = error.reason == "unexpected end of data" and len(data) - error.start > 1
+    found = _replaced(data, "utf-8")
+    n_wide = _n_wide(found)
+    if declared == "utf-8":
+        if found.n_replaced <= max(n_wide, len(found.text) // _VERY_FEW, 1):
+            return found
+        declared = ""
+    if is_cut or n_wide >= found.n_replaced * (_DOUBT if declared or encodings else 1):
+        return found
+    if declared and (said := _replaced(data, declared)).n_replaced <= max(1, len(said.text) // _VERY_FEW):
+        return said
     whole_lines = sample[: sample.rfind(b"\n") + 1]
     for name in encodings or _likely(data + b"\n" + whole_lines):
         try:
-            return data.decode(name), name
+            return Decoded(data.decode(name), name)
         except UnicodeError:
             continue
     raise RecordError("unknown_encoding", "neither UTF-8 nor in any encoding that was tried")
+
+
+def _as_marked(data: bytes, marked: str) -> Decoded:
+    found = _replaced(data, marked)
+    if found.n_replaced * _FEW > len(found.text):
+        detail = f"its mark says {marked}, and {found.n_replaced} of {len(found.text)} characters are not"
+        raise RecordError("unknown_encoding", detail)
+    return found
+
+
+def _replaced(data: bytes, name: str) -> Decoded:
+    text = data.decode(name, "replace")
+    n_given = data.decode(name, "ignore").count("\ufffd")  # the text may have had the character itself
+    return Decoded(text, name, text.count("\ufffd") - n_given)
+
+
+def _n_wide(found: Decoded) -> int:
+    """How many characters are whole sequences of more than one byte."""
+    n_ascii = len(found.text.encode("ascii", "ignore"))
+    return len(found.text) - n_ascii - found.n_replaced
 
 
 def _likely(data: bytes) -> list[str]:
@@ -94,27 +139,25 @@ def _rank(name: str) -> int:
 class Lines:
     """The lines of a stream as text, with their ends, and without a mark before the first.
 
-    A bad line raises RecordError, and the next one can be asked for.
+    A line ends at a line feed; in a file without any, at a carriage return. A bad line raises RecordError, and the next
+    one can be asked for.
 
     Attributes:
         number: of the last line, from 1.
         encoding: of the last line, by Python's name.
-        raw: the bytes of the last line, if it came as bytes.
+        n_replaced: how many broken bytes of the last line became U+FFFD.
+        raw: the bytes of the last line; of UTF-16 and UTF-32 its UTF-8 form.
     """
 
     def __init__(self, stream: io.BufferedReader, max_bytes: int, encodings: tuple[str, ...]) -> None:
         self.number = 0
-        self.encoding = "utf-8"
+        self.n_replaced = 0
         self.raw = b""
-        self._stream = stream
         self._max_bytes = max_bytes
         self._encodings = encodings
         self._found = ""
-        marked = marked_encoding(self._stream.peek(4)[:4])
-        self._wide = None
-        if marked.startswith(("utf-16", "utf-32")):
-            self.encoding = marked
-            self._wide = io.TextIOWrapper(self._stream, marked, newline="\n")
+        self._stream, self._marked = unified(stream)
+        self.encoding = self._marked or "utf-8"
 
     def __iter__(self) -> Lines:
         return self
@@ -127,43 +170,40 @@ class Lines:
             RecordError: `too_large`, `binary` or `unknown_encoding`: the line.
             StreamError: the rest of the stream can't be read.
         """
-        line = self._read(self._max_bytes + 1)
+        line = self._stream.readline(self._max_bytes + 1)
         if not line:
             raise StopIteration
         self.number += 1
         if len(line) > self._max_bytes:
-            while line and line[-1:] not in (b"\n", "\n"):
-                line = self._read(_SAMPLE_BYTES)
+            while line and line[-1:] != b"\n":
+                line = self._stream.readline(_SAMPLE_BYTES)
             raise RecordError("too_large", f"the line has more than {self._max_bytes} bytes")
-        return line if isinstance(line, str) else self._decode(line)
-
-    def _read(self, n: int) -> str | bytes:
-        if self._wide is None:
-            return self._stream.readline(n)
-        try:
-            return self._wide.readline(n)
-        except UnicodeDecodeError as error:
-            raise StreamError(
-                "unknown_encoding", f"its mark says {self.encoding}, which it is not: {error.reason}"
-            ) from None
-
-    def _decode(self, line: bytes) -> str:
         self.raw = line
+        text, self.encoding, self.n_replaced = self._decode(line)
+        return text
+
+    def _decode(self, line: bytes) -> Decoded:
         try:
-            text, self.encoding = line.decode(), "utf-8"
+            found = Decoded(line.decode(), "utf-8")
         except UnicodeDecodeError:
-            pass
-        else:
-            if self.number > 1 or not text.startswith("\ufeff"):
-                return text
-            self.encoding = "utf-8-sig"
-            return text[1:]
-        tried = (self._found,) if self._found else self._encodings
+            found = self._guess(line)
+        if self._marked.startswith(("utf-16", "utf-32")):
+            return found._replace(encoding=self._marked)
+        if self.number == 1 and found.text.startswith("\ufeff"):
+            return found._replace(text=found.text[1:], encoding="utf-8-sig")
+        return found
+
+    def _guess(self, line: bytes) -> Decoded:
+        if self._marked and (found := _replaced(line, "utf-8")).n_replaced * _FEW <= len(found.text):
+            return found
+        if self._marked.startswith(("utf-16", "utf-32")):
+            return _as_marked(line, "utf-8")
         try:
-            text, self.encoding = decode(line, tried, self._stream.peek())
+            found = decode(line, (self._found,) if self._found else self._encodings, self._stream.peek())
         except RecordError:
             if not self._found:
                 raise
-            text, self.encoding = decode(line, self._encodings, self._stream.peek())
-        self._found = self._found or self.encoding
-        return text
+            found = decode(line, self._encodings, self._stream.peek())
+        if found.encoding != "utf-8":
+            self._found = self._found or found.encoding
+        return found

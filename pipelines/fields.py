@@ -22,7 +22,11 @@ _DATE_AND_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d.*")
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a source says of a document; `notes` is what was left out or replaced, by rule."""
+    """What a source says of a document.
+
+    Attributes:
+        notes: what was left out or replaced: rule to how often.
+    """
 
     text: str
     title: str = ""
@@ -31,16 +35,29 @@ class Content:
     notes: Mapping[str, int] = field(default_factory=dict)
 
 
-def from_fields(
-    row: Mapping[str, Any], name: str, place: str, encoding: str, config: SourceConfig
-) -> Document | Reject:
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a record came from.
+
+    Attributes:
+        name: the file.
+        place: the record in the file.
+        encoding: the text's, before it was decoded.
+        n_replaced: how many broken bytes became U+FFFD.
+    """
+
+    name: str
+    place: str
+    encoding: str = "utf-8"
+    n_replaced: int = 0
+
+
+def from_fields(row: Mapping[str, Any], origin: Origin, config: SourceConfig) -> Document | Reject:
     """The document of a record; one without an id is named by its file and its text.
 
     Args:
         row: the record's fields, as JSON has them.
-        name: the file.
-        place: the record in the file.
-        encoding: the text's, before it was decoded.
+        origin: where it came from.
         config: how fields are named, and whether texts are cleaned.
     """
     doc_id, names = "", config.fields
@@ -52,18 +69,18 @@ def from_fields(
         if not isinstance(text, str):
             raise RecordError("no_text", f"wanted a string under {names.text!r}, got {type(text).__name__}")
         content = Content(text, scalar(row, names.title), scalar(row, names.date), metadata(row, names))
-        return document(content, doc_id, name, place, encoding, config)
+        return document(content, doc_id, origin, config)
     except RecordError as error:
-        return Reject("ingest", place, doc_id, error.reason, error.detail)
+        return Reject("ingest", origin.place, doc_id, error.reason, error.detail)
 
 
-def document(content: Content, doc_id: str, name: str, place: str, encoding: str, config: SourceConfig) -> Document:
+def document(content: Content, doc_id: str, origin: Origin, config: SourceConfig) -> Document:
     """A document as it is stored: cleaned, where that is wanted, and without what no encoding can carry.
 
     Args:
         content: what the source says.
         doc_id: empty where there is none.
-        name, place, encoding, config: as in `from_fields`.
+        origin, config: as in `from_fields`.
 
     Raises:
         RecordError: `empty`, or metadata that is no JSON.
@@ -74,10 +91,13 @@ def document(content: Content, doc_id: str, name: str, place: str, encoding: str
     if not text.strip():
         raise RecordError("empty", "the text is empty")
     sha256 = hashlib.sha256(text.encode()).hexdigest()
-    doc_id = doc_id or f"{name}#{sha256[:16]}"
+    doc_id = doc_id or f"{origin.name}#{sha256[:16]}"
     date = iso_date(storable(content.date))
-    notes = _json(content.notes) if content.notes else ""
-    return Document(doc_id, place, title, text, _json(content.metadata), sha256, date, encoding, notes)
+    notes = {"bytes_replaced": origin.n_replaced, **content.notes}
+    return Document(
+        *(doc_id, origin.place, title, text, _json(content.metadata), sha256, date, origin.encoding),
+        notes=_json(counted) if (counted := {rule: n for rule, n in notes.items() if n}) else "",
+    )
 
 
 def metadata(row: Mapping[str, Any], names: FieldMap) -> dict[str, Any]:

@@ -15,11 +15,15 @@ from schemas.text import storable
 
 # trafilatura takes half a minute a megabyte at worst (nothing but paragraphs of one letter).
 MAX_HTML_BYTES = 8 << 20
-_DECLARED = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,40})""", re.IGNORECASE)
+# Of the page itself: a script has a charset of its own.
+_DECLARED = re.compile(
+    rb"""<(?:meta\s[^>]{0,500}?charset|\?xml\s[^>]{0,500}?encoding)\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,40})""", re.IGNORECASE
+)
+_HEAD_BYTES = 4096
 # Python's names of encodings that pages are in; it has others that are none, such as `hex`.
-_LEGACY = re.compile(r"cp\d|iso8859-|koi8|gb|big5|euc_|shift_|mac-|tis-")
+_PAGES = re.compile(r"utf-8$|cp\d|iso8859-|koi8|gb|big5|euc_|shift_|mac-|tis-")
 # What browsers read when a page says the first: https://encoding.spec.whatwg.org
-_MEANT = {"iso8859-1": "cp1252", "ascii": "cp1252", "gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932"}
+_MEANT = {"utf-16": "utf-8", "iso8859-1": "cp1252", "ascii": "cp1252", "gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932"}
 # htmldate would take today for the latest date that a page can have, and a text must not depend on the day.
 _DATES = {"original_date": True, "extensive_search": False, "max_date": "2199-12-31"}
 _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -29,15 +33,15 @@ _BLANK_LINE = re.compile(r"\n[ \t]*\r?\n")
 _TAG = re.compile(r"<!--.*?(?:-->|\Z)|<[^<>]*>", re.DOTALL)
 
 
-def declared_encoding(data: bytes) -> tuple[str, ...]:
-    """The encoding that the head of an HTML file names, if it is one of the world before UTF-8 that Python knows."""
-    match = _DECLARED.search(data[:2048])
+def declared_encoding(data: bytes) -> str:
+    """The encoding that the head of an HTML file names, if it is one of pages that Python knows; empty: none."""
+    match = _DECLARED.search(data[:_HEAD_BYTES])
     try:
         name = codecs.lookup(match[1].decode("ascii")).name if match else ""
     except LookupError:
-        return ()
+        return ""
     name = _MEANT.get(name, name)
-    return (name,) if _LEGACY.match(name) else ()
+    return name if _PAGES.match(name) else ""
 
 
 def read_html(source: str) -> Content:

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.containers import Stream
-from pipelines.decoding import StreamError, decode
-from pipelines.fields import from_fields, is_finite
+from pipelines.decoding import Decoded, StreamError, decode
+from pipelines.fields import Origin, from_fields, is_finite
 from schemas.config import FieldMap, SourceConfig
 from schemas.errors import RecordError
 from schemas.records import Document, Reject
@@ -37,13 +37,13 @@ def read_parquet(stream: Stream, config: SourceConfig) -> Iterator[Document | Re
             file = spool
         number = 0
         for batch in _batches(file, config.fields):
-            for row, encoding, error in _rows(batch, config):
+            for row, decoded, error in _rows(batch, config):
                 number += 1
                 place = f"{stream.name}:{number}"
                 if error:
                     yield Reject("ingest", place, "", error.reason, error.detail)
                 else:
-                    yield from_fields(row, stream.name, place, encoding, config)
+                    yield from_fields(row, Origin(stream.name, place, decoded.encoding, decoded.n_replaced), config)
 
 
 def _batches(source: Any, names: FieldMap) -> Iterator[pa.RecordBatch]:
@@ -65,7 +65,7 @@ def _batches(source: Any, names: FieldMap) -> Iterator[pa.RecordBatch]:
         raise StreamError("bad_parquet", " ".join(f"{error}".split())[:200]) from None
 
 
-def _rows(batch: pa.RecordBatch, config: SourceConfig) -> Iterator[tuple[dict[str, Any], str, RecordError | None]]:
+def _rows(batch: pa.RecordBatch, config: SourceConfig) -> Iterator[tuple[dict[str, Any], Decoded, RecordError | None]]:
     """Each row's fields as JSON has them, the encoding of its text, and what is wrong with it."""
     batch = _text_as_bytes(batch, config.fields.text)
     try:
@@ -73,20 +73,21 @@ def _rows(batch: pa.RecordBatch, config: SourceConfig) -> Iterator[tuple[dict[st
     except _ROW_ERRORS:
         rows = [batch.slice(i, 1) for i in range(batch.num_rows)]
     for row in rows:
-        encoding = "utf-8"
+        decoded = Decoded("", "utf-8")
         try:
             values = _values(row)
             text = values.get(config.fields.text)
             if isinstance(text, bytes):
-                values[config.fields.text], encoding = _decode(text, config)
-            yield {key: _plain(value) for key, value in values.items()}, encoding, None
+                decoded = _decode(text, config)
+                values[config.fields.text] = decoded.text
+            yield {key: _plain(value) for key, value in values.items()}, decoded, None
         except RecordError as error:
-            yield {}, encoding, error
+            yield {}, decoded, error
 
 
-def _decode(text: bytes, config: SourceConfig) -> tuple[str, str]:
+def _decode(text: bytes, config: SourceConfig) -> Decoded:
     try:
-        return text.decode(), "utf-8"  # a NUL is a character here
+        return Decoded(text.decode(), "utf-8")  # a NUL is a character here
     except UnicodeDecodeError:
         return decode(text, config.encodings)
 

@@ -11,8 +11,8 @@ from functools import partial
 from typing import Any
 
 from pipelines.containers import BadStream, Stream
-from pipelines.decoding import Lines, StreamError, decode
-from pipelines.fields import Content, document, from_fields
+from pipelines.decoding import Decoded, Lines, StreamError, decode
+from pipelines.fields import Content, Origin, document, from_fields
 from pipelines.markup import MAX_HTML_BYTES, declared_encoding, read_html, read_markdown
 from pipelines.parquet_rows import read_parquet
 from schemas.config import SourceConfig
@@ -41,30 +41,29 @@ def read(stream: Stream | BadStream, config: SourceConfig) -> Records:
 
 
 def _read_text(stream: Stream, config: SourceConfig) -> Records:
-    text, encoding = decode(_read_whole(stream, config.max_record_bytes), config.encodings)
-    yield _file_document(Content(text), stream, encoding, config)
+    decoded = decode(_read_whole(stream, config.max_record_bytes), config.encodings)
+    yield _file_document(Content(decoded.text), stream, decoded, config)
 
 
 def _read_markdown(stream: Stream, config: SourceConfig) -> Records:
-    text, encoding = decode(_read_whole(stream, config.max_record_bytes), config.encodings)
-    yield _file_document(read_markdown(text), stream, encoding, config)
+    decoded = decode(_read_whole(stream, config.max_record_bytes), config.encodings)
+    yield _file_document(read_markdown(decoded.text), stream, decoded, config)
 
 
 def _read_html(stream: Stream, config: SourceConfig) -> Records:
     data = _read_whole(stream, min(config.max_record_bytes, MAX_HTML_BYTES))
     if not data.strip():
         raise RecordError("empty", "the text is empty")
-    try:
-        text, encoding = decode(data, config.encodings or declared_encoding(data))
-    except RecordError:
-        text, encoding = decode(data, config.encodings)
-    yield _file_document(read_html(text), stream, encoding, config)
+    declared = "" if config.encodings else declared_encoding(data)
+    decoded = decode(data, config.encodings, declared=declared)
+    yield _file_document(read_html(decoded.text), stream, decoded, config)
 
 
-def _file_document(content: Content, stream: Stream, encoding: str, config: SourceConfig) -> Document:
+def _file_document(content: Content, stream: Stream, decoded: Decoded, config: SourceConfig) -> Document:
     wanted = config.fields.metadata
     others = {key: value for key, value in content.metadata.items() if wanted == "*" or key in wanted}
-    return document(replace(content, metadata=others), stream.name, stream.name, stream.name, encoding, config)
+    origin = Origin(stream.name, stream.name, decoded.encoding, decoded.n_replaced)
+    return document(replace(content, metadata=others), stream.name, origin, config)
 
 
 def _read_whole(stream: Stream, max_bytes: int) -> bytes:
@@ -96,7 +95,8 @@ def _read_jsonl(stream: Stream, config: SourceConfig) -> Records:
         except RecordError as error:
             yield Reject("ingest", f"{stream.name}:{lines.number}", "", error.reason, error.detail)
         else:
-            yield from_fields(row, stream.name, f"{stream.name}:{lines.number}", lines.encoding, config)
+            place = f"{stream.name}:{lines.number}"
+            yield from_fields(row, Origin(stream.name, place, lines.encoding, lines.n_replaced), config)
 
 
 def parse_json(line: str) -> dict[str, Any]:
@@ -162,6 +162,7 @@ class _RowLines:
         """Forgets the row before."""
         self.fault: RecordError | None = None
         self.encoding = "utf-8"
+        self.n_replaced = 0
         self.first = self._lines.number + 1
         self._n_chars = 0
 
@@ -182,6 +183,7 @@ class _RowLines:
             self.fault = RecordError("binary", "wanted text, got a row with NUL bytes")
         if self._lines.encoding != "utf-8":
             self.encoding = self._lines.encoding
+        self.n_replaced += self._lines.n_replaced
         self._n_chars += len(line)
         if self._n_chars > self._max_bytes:
             raise RecordError("too_large", f"the row has more than {self._max_bytes} characters; is a quote left open?")
@@ -211,8 +213,8 @@ def _read_csv(stream: Stream, config: SourceConfig, delimiter: str) -> Records:
         except RecordError as error:
             yield Reject("ingest", f"{stream.name}:{lines.first}", "", error.reason, error.detail)
         else:
-            place = f"{stream.name}:{lines.first}"
-            yield from_fields(dict(zip(header, row, strict=True)), stream.name, place, lines.encoding, config)
+            origin = Origin(stream.name, f"{stream.name}:{lines.first}", lines.encoding, lines.n_replaced)
+            yield from_fields(dict(zip(header, row, strict=True)), origin, config)
 
 
 def _next_row(rows: Any, lines: _RowLines) -> list[str] | None:

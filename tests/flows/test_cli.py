@@ -1,6 +1,7 @@
 """The command line: exit codes, one line for each fault, and what it takes to start."""
 
 import gzip
+import io
 import json
 import shutil
 import socket
@@ -327,14 +328,35 @@ def test_predict_prints_mentions_and_relations(kgmill, tiny_model):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(None, "No such file or directory"), (b"na\xefve", "byte 2 is not UTF-8 text")]
+    ("content", "message"), [(None, "No such file or directory"), (b"GIF89a\0", "wanted text, got a file with NUL bytes; save it as UTF-8")]
 )
 def test_text_that_cannot_be_read_is_refused(kgmill, tiny_model, tmp_path, content, message):
-    """A missing file and a wrongly encoded one, before the model is loaded."""
+    """A missing file and one that is no text, before the model is loaded."""
     if content:
         (tmp_path / "a.txt").write_bytes(content)
     done = kgmill("predict", "--model", tiny_model, tmp_path / "a.txt")
     assert (done.code, done.errors) == (2, [f"kgmill: {tmp_path}/a.txt: {message}"])
+
+
+@pytest.mark.parametrize(
+    ("content", "n_characters", "errors"),
+    [
+        ("\ufeffZoë Brontë lives in London .".encode(), 28, []),
+        ("Zoë Brontë lives in London .".encode() + b"\xff", 29, ["broken bytes replaced by U+FFFD: 1"]),
+        ("Zoë Brontë lives in London .".encode("cp1252"), 28, ["not UTF-8, read as cp1252"]),
+    ],
+)
+@pytest.mark.parametrize("place", ["file", "standard input"])
+def test_predict_reads_text_as_a_build_does(
+    kgmill, tiny_model, tmp_path, monkeypatch, place, content, n_characters, errors
+):
+    """A mark is no text, a broken byte costs one character, another encoding is found; what was done is said."""
+    path = tmp_path / "a.txt"
+    path.write_bytes(content)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content), "ascii"))
+    name = str(path) if place == "file" else place
+    done = kgmill("predict", "--model", tiny_model, "--device", "cpu", *([path] if place == "file" else []))
+    assert (json.loads(done.out)["n_characters"], done.errors) == (n_characters, [f"{name}: {error}" for error in errors])
 
 
 def test_evaluate_prints_the_contracts_json(kgmill, tiny_model, tiny_sentences):

@@ -45,7 +45,7 @@ def lines(data, max_bytes=1000, encodings=()):
 )
 def test_unicode_is_never_guessed_at(data, text, encoding):
     """Marks and UTF-8 are believed, and the mark is no text."""
-    assert decode(data) == (text, encoding)
+    assert decode(data) == (text, encoding, 0)
 
 
 @pytest.mark.parametrize(
@@ -60,13 +60,67 @@ def test_other_encodings_are_found(text, encoding):
 
 def test_likelier_languages_break_no_tie():
     """Where bytes mean the same in two encodings, or little speaks for either, the commoner one is recorded."""
-    assert decode("naïve".encode("cp1252")) == ("naïve", "cp1252")
+    assert decode("naïve".encode("cp1252")) == ("naïve", "cp1252", 0)
 
 
 def test_given_encodings_are_tried_in_order():
     """Who knows the encoding names it; what can't be decoded by the first goes to the next."""
-    assert decode(b"\xe9t\xe9", ("cp437",)) == ("\u0398t\u0398", "cp437")
-    assert decode(b"\x81\xe9", ("cp1252", "latin_1")) == ("\x81\xe9", "latin_1")
+    assert decode(b"\xe9t\xe9", ("cp437",)) == ("\u0398t\u0398", "cp437", 0)
+    assert decode(b"\x81\xe9", ("cp1252", "latin_1")) == ("\x81\xe9", "latin_1", 0)
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        ("Zürich, Genève".encode() + b" \xff Bern", "Zürich, Genève \ufffd Bern"),
+        ("Zürich ".encode() + "Genève".encode("cp1252"), "Zürich Gen\ufffdve"),
+        ("Zürich, Genève".encode()[:-1] + b"\xe2\x80", "Zürich, Genèv\ufffd"),
+        (b"It is cut at a dash \xe2\x80", "It is cut at a dash \ufffd"),
+        ("\ufffd Zürich".encode() + b"\x9d", "\ufffd Zürich\ufffd"),
+        (b"a" * 300_000 + "ü".encode() * 50 + b"\xff", "a" * 300_000 + "ü" * 50 + "\ufffd"),
+    ],
+    ids=["stray", "pasted", "cut", "cut in ASCII", "had one", "far behind"],
+)
+def test_mostly_valid_utf8_stays_utf8(data, text):
+    """A broken byte or sequence costs one character, which is counted; all others are what they are."""
+    assert decode(data) == (text, "utf-8", 1)
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        ("un caf\xe9".encode("cp1252"), "un caf\xe9"),
+        (("Stra\xdfe nach M\xfcnchen. " * 40 + "L\u2019\xc9t\xe9 \xab\xc0\xbb").encode("cp1252"), None),
+        (GERMAN.encode("cp1252"), GERMAN),
+    ],
+)
+def test_few_accents_of_another_encoding_are_still_guessed_at(data, text):
+    """Bytes of which none, or next to none, make a character of UTF-8 are in another encoding."""
+    assert decode(data) == (text or data.decode("cp1252"), "cp1252", 0)
+
+
+@pytest.mark.parametrize(
+    ("data", "declared", "expected"),
+    [
+        (b"only \xff here", "utf-8", ("only \ufffd here", "utf-8", 1)),
+        (GERMAN.encode("cp1252"), "utf-8", (GERMAN, "cp1252", 0)),
+        (RUSSIAN.encode("koi8_r"), "koi8-r", (RUSSIAN, "koi8-r", 0)),
+        (b"caf\xe9 \x81", "cp1252", ("caf\xe9 \ufffd", "cp1252", 1)),
+        ("Zürich, Genève, Köln, Bern".encode() + b"\xff", "cp1252", None),
+        (("Zürich, Genève, Köln, Malmö".encode() + b"\xff"), "koi8-r", ("Zürich, Genève, Köln, Malmö\ufffd", "utf-8", 1)),
+        ("é".encode(), "cp1252", ("é", "utf-8", 0)),
+    ],
+)
+def test_what_is_declared_is_believed_before_a_guess(data, declared, expected):
+    """Unless many bytes contradict it; what is UTF-8 nearly throughout is no guess."""
+    assert decode(data, declared=declared) == (expected or (data.decode("cp1252"), "cp1252", 0))
+
+
+def test_named_encodings_stand_before_doubtful_utf8():
+    """Who names an encoding is believed where the bytes are UTF-8 by half; where they are by four fifths, nobody is."""
+    half = "\xc9\u201d ".encode("cp1252") + b"\xe9"
+    assert decode(half, ("cp1252",)) == ("\xc9\u201d \xe9", "cp1252", 0)
+    assert decode("éééé".encode() + b"\xff", ("cp1252",)) == ("éééé\ufffd", "utf-8", 1)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +128,7 @@ def test_given_encodings_are_tried_in_order():
     [
         (b"GIF89a\x00\x01", (), "binary"),
         (b"\x81", ("cp1252",), "unknown_encoding"),
-        (codecs.BOM_UTF8 + b"\xff", (), "unknown_encoding"),
+        (codecs.BOM_UTF8 + b"\xe9\xe9 Ada", (), "unknown_encoding"),
         (codecs.BOM_UTF16_LE + b"a", (), "unknown_encoding"),
     ],
 )
@@ -83,6 +137,12 @@ def test_what_is_no_text_is_refused(data, encodings, reason):
     with pytest.raises(RecordError) as caught:
         decode(data, encodings)
     assert caught.value.reason == reason
+
+
+def test_a_mark_is_believed_though_a_byte_is_broken():
+    """One broken character in ten and fewer does not make a mark untrue."""
+    assert decode(codecs.BOM_UTF8 + b"Ada Lovelace\xff") == ("Ada Lovelace\ufffd", "utf-8-sig", 1)
+    assert decode("Ada Lovelace".encode("utf-16") + b"\0") == ("Ada Lovelace\ufffd", "utf-16", 1)
 
 
 def test_lines_keep_their_ends_and_numbers():
@@ -115,9 +175,52 @@ def test_wide_lines():
     assert lines("é\nb".encode("utf-16")) == [(1, "é\n", "utf-16"), (2, "b", "utf-16")]
 
 
-def test_broken_wide_lines_end_the_stream():
-    """Where UTF-16 breaks, nobody can say where the next line begins."""
-    assert lines(codecs.BOM_UTF16_LE + "a\n".encode("utf-16-le") + b"\x00\xd8\x00") == [
-        (1, "a\n", "utf-16"),
-        "unknown_encoding",
+def test_broken_wide_lines():
+    """A character of UTF-16 that is broken costs itself; a line that is full of them is no text."""
+    data = "a\n".encode("utf-16") + b"\x00\xd8" + "Ada Byron\n".encode("utf-16-le") + b"\x00\xd8\x00"
+    assert lines(data) == [(1, "a\n", "utf-16"), (2, "\ufffdAda Byron\n", "utf-16"), (3, "unknown_encoding")]
+
+
+def test_a_broken_byte_costs_no_other_line_and_no_other_letter():
+    """Each line of a file of lines is judged alone: valid letters of a line with a broken byte stay."""
+    reader = Lines(io.BufferedReader(io.BytesIO("Zürich\nGenève ".encode() + b"\xff\n" + "Köln".encode())), 100, ())
+    assert [(line, reader.encoding, reader.n_replaced) for line in reader] == [
+        ("Zürich\n", "utf-8", 0),
+        ("Genève \ufffd\n", "utf-8", 1),
+        ("Köln", "utf-8", 0),
     ]
+
+
+def test_lines_of_a_marked_file_are_utf8():
+    """Under a mark a line needs no other letters to be believed, also behind the first one."""
+    assert lines(codecs.BOM_UTF8 + b"a\nAda Lovelace\xe9\n") == [
+        (1, "a\n", "utf-8-sig"),
+        (2, "Ada Lovelace\ufffd\n", "utf-8"),
+    ]
+
+
+def test_lone_carriage_returns_end_lines_where_nothing_else_does():
+    """Old Macs end lines so; a line feed inside of quotes is none of a line's end."""
+    assert lines(b'a\rb "c\nd"\re') == [(1, "a\n", "utf-8"), (2, 'b "c\n', "utf-8"), (3, 'd"\n', "utf-8"), (4, "e", "utf-8")]
+
+
+def test_what_came_before_a_break_is_read():
+    """A stream that breaks in its first bytes gives the lines before, then its fault."""
+
+    class Broken(io.RawIOBase):
+        pieces = [b"a\nb\n"]
+
+        def readable(self):
+            return True
+
+        def readinto(self, buffer):
+            if not self.pieces:
+                raise StreamError("bad_archive", "cut")
+            piece = self.pieces.pop()
+            buffer[: len(piece)] = piece
+            return len(piece)
+
+    reader = Lines(io.BufferedReader(Broken()), 100, ())
+    assert [next(reader), next(reader)] == ["a\n", "b\n"]
+    with pytest.raises(StreamError, match="cut"):
+        next(reader)

@@ -189,18 +189,28 @@ def test_page_is_decoded_as_it_declares(tmp_path):
 @pytest.mark.parametrize(
     ("head", "expected"),
     [
-        (b'<meta charset="koi8-r">', ("koi8-r",)),
-        (b"<meta http-equiv=x content='text/html; charset=GB2312'>", ("gb18030",)),
-        (b'<?xml version="1.0" encoding="ISO-8859-2"?>', ("iso8859-2",)),
-        (b"<meta charset=hex>", ()),
-        (b"<meta charset=unicode_escape>", ()),
-        (b"<meta charset=nonsense>", ()),
-        (b"<p>charset</p>", ()),
+        (b'<meta charset="koi8-r">', "koi8-r"),
+        (b"<meta http-equiv=x content='text/html; charset=GB2312'>", "gb18030"),
+        (b'<?xml version="1.0" encoding="ISO-8859-2"?>', "iso8859-2"),
+        (b"<META CHARSET=UTF-8>", "utf-8"),
+        (b"<script charset=big5></script><meta charset='utf8'>", "utf-8"),
+        (b"<meta charset=hex>", ""),
+        (b"<meta charset=unicode_escape>", ""),
+        (b"<meta charset=nonsense>", ""),
+        (b"<p>charset=big5</p>", ""),
     ],
 )
 def test_declared_encodings(head, expected):
     """A name that Python doesn't know, or that is no encoding of text, is none."""
     assert declared_encoding(head) == expected
+
+
+def test_one_broken_byte_leaves_a_declared_page_as_it_is(tmp_path):
+    """A page that says UTF-8 is UTF-8, though a byte is none; the byte is counted."""
+    page = HTML.replace("<head>", '<head><meta charset="utf-8">').encode().replace(b"a poet", b"a poet\xa0")
+    [document] = records(tmp_path, "a.html", page)
+    assert ("a poet\ufffd, who" in document.text, "Café Byron" in document.text) == (True, True)
+    assert (document.encoding, json.loads(document.notes)["bytes_replaced"]) == ("utf-8", 1)
 
 
 @pytest.mark.parametrize(

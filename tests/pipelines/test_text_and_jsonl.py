@@ -56,7 +56,26 @@ def test_text_file_without_text_is_a_reject(tmp_path, content, reason, detail):
     assert one(tmp_path, content, "a.txt") == Reject("ingest", "a.txt", "a.txt", reason, detail)
 
 
+def test_one_broken_byte_costs_one_character(tmp_path):
+    """UTF-8 with a stray byte stays UTF-8, and the byte is counted in the document's notes."""
+    document = one(tmp_path, "Søren Åberg lives in Tromsø".encode() + b"\x80.", "a.txt")
+    assert (document.text, document.encoding, document.notes) == (
+        "Søren Åberg lives in Tromsø\ufffd.",
+        "utf-8",
+        '{"bytes_replaced":1}',
+    )
+
+
 # JSON lines
+
+
+def test_broken_byte_in_a_line_is_counted(tmp_path):
+    """The line is kept as UTF-8; the others have no notes."""
+    content = '{"text": "Tromsø"}\n{"text": "Ålesund '.encode() + b'\xff"}\n'
+    assert [(document.text, document.notes) for document in records(tmp_path, content)] == [
+        ("Tromsø", ""),
+        ("Ålesund \ufffd", '{"bytes_replaced":1}'),
+    ]
 
 
 def test_line_is_a_document(tmp_path):
