@@ -56,7 +56,7 @@ def _read_html(stream: Stream, config: SourceConfig) -> Records:
         raise RecordError("empty", "the text is empty")
     declared = "" if config.encodings else declared_encoding(data)
     decoded = decode(data, config.encodings, declared=declared)
-    yield _file_document(read_html(decoded.text), stream, decoded, config)
+    yield _file_document(read_html(decoded.text, is_main=config.html == "main"), stream, decoded, config)
 
 
 def _file_document(content: Content, stream: Stream, decoded: Decoded, config: SourceConfig) -> Document:

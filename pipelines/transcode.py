@@ -1,4 +1,4 @@
-"""Streams of lines in one form: UTF-16 and UTF-32 as UTF-8, and lines that end in a carriage return as in a line feed."""
+"""Streams of lines in one form: UTF-16 and UTF-32 as UTF-8, a line feed where lines end in a carriage return."""
 
 from __future__ import annotations
 

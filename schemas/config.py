@@ -64,6 +64,7 @@ class SourceConfig(_Config):
         as_text: suffixes of files that are texts, such as `.log`; an empty one: files without; `*`: any unknown kind.
         id_prefix: what comes before a record's own id, where that is unique only within a file. `file`: the file's
             name; `source`: the same, and each file's name begins with the folder of its source.
+        html: a page's text is its main text, where one is found; or all that a reader sees.
         clean: decode HTML entities and drop stray backslashes before a text is stored.
         encodings: what to try, in this order, where a text is not Unicode; empty: what it looks most like of the
             encodings that are common on the web.
@@ -75,6 +76,7 @@ class SourceConfig(_Config):
     fields: FieldMap = FieldMap()
     as_text: tuple[str, ...] = ()
     id_prefix: Literal["", "file", "source"] = ""
+    html: Literal["main", "all"] = "main"
     clean: bool = False
     encodings: tuple[str, ...] = ()
     max_record_bytes: int = Field(64 << 20, ge=1)

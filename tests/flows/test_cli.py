@@ -328,7 +328,11 @@ def test_predict_prints_mentions_and_relations(kgmill, tiny_model):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(None, "No such file or directory"), (b"GIF89a\0", "wanted text, got a file with NUL bytes; save it as UTF-8")]
+    ("content", "message"),
+    [
+        (None, "No such file or directory"),
+        (b"GIF89a\0", "wanted text, got a file with NUL bytes; save it as UTF-8"),
+    ],
 )
 def test_text_that_cannot_be_read_is_refused(kgmill, tiny_model, tmp_path, content, message):
     """A missing file and one that is no text, before the model is loaded."""
@@ -356,7 +360,8 @@ def test_predict_reads_text_as_a_build_does(
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content), "ascii"))
     name = str(path) if place == "file" else place
     done = kgmill("predict", "--model", tiny_model, "--device", "cpu", *([path] if place == "file" else []))
-    assert (json.loads(done.out)["n_characters"], done.errors) == (n_characters, [f"{name}: {error}" for error in errors])
+    found = (json.loads(done.out)["n_characters"], done.errors)
+    assert found == (n_characters, [f"{name}: {error}" for error in errors])
 
 
 def test_evaluate_prints_the_contracts_json(kgmill, tiny_model, tiny_sentences):

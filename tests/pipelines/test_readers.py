@@ -170,7 +170,7 @@ def test_markdown_without_text_is_empty(tmp_path):
 def test_main_text_of_a_page_is_stored(tmp_path):
     """Navigation and scripts go; title, date and author are kept."""
     [document] = records(tmp_path, "a.html", HTML)
-    assert document.text.split("\n")[-2:] == [
+    assert document.text.split("\n\n")[-2:] == [
         "Ada Lovelace lived in London & wrote about the engine of Charles Babbage.",
         "She was the daughter of a poet, who lived in Caf\u00e9 Byron.",
     ]
