@@ -28,6 +28,7 @@ setup(
         "fsspec>=2025.2",
         "httpx>=0.27,<1",
         "huggingface-hub>=1,<3",
+        "lxml>=5,<7",
         "lxml-html-clean>=0.4,<1",
         "markdown-it-py>=3,<5",
         "networkx>=3.4,<4",

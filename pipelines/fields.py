@@ -6,12 +6,14 @@ import hashlib
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from pipelines.cleaning import clean
+from pipelines.lookup import locate, longest_text, missing, value_at, without
 from schemas.config import FieldMap, SourceConfig
 from schemas.errors import RecordError
 from schemas.records import Document, Reject
@@ -44,12 +46,14 @@ class Origin:
         place: the record in the file.
         encoding: the text's, before it was decoded.
         n_replaced: how many broken bytes became U+FFFD.
+        n_values: how many values have another form than in the source, as JSON can't hold theirs.
     """
 
     name: str
     place: str
     encoding: str = "utf-8"
     n_replaced: int = 0
+    n_values: int = 0
 
 
 def from_fields(row: Mapping[str, Any], origin: Origin, config: SourceConfig) -> Document | Reject:
@@ -62,13 +66,13 @@ def from_fields(row: Mapping[str, Any], origin: Origin, config: SourceConfig) ->
     """
     doc_id, names = "", config.fields
     try:
-        doc_id = scalar(row, names.id)
+        doc_id = _id(row, names.id)
         if doc_id and config.id_prefix:
-            doc_id = f"{name}#{doc_id}"
-        text = row.get(names.text)
-        if not isinstance(text, str):
-            raise RecordError("no_text", f"wanted a string under {names.text!r}, got {type(text).__name__}")
-        content = Content(text, scalar(row, names.title), scalar(row, names.date), metadata(row, names))
+            doc_id = f"{origin.name}#{doc_id}"
+        text = _text(row, names.text)
+        values = [_scalar(row, name) for name in (names.title, names.date)]
+        n_lost = sum(value is None for value in values)
+        content = Content(text, values[0] or "", values[1] or "", metadata(row, names), {"metadata_values": n_lost})
         return document(content, doc_id, origin, config)
     except RecordError as error:
         return Reject("ingest", origin.place, doc_id, error.reason, error.detail)
@@ -93,33 +97,61 @@ def document(content: Content, doc_id: str, origin: Origin, config: SourceConfig
     sha256 = hashlib.sha256(text.encode()).hexdigest()
     doc_id = doc_id or f"{origin.name}#{sha256[:16]}"
     date = iso_date(storable(content.date))
-    notes = {"bytes_replaced": origin.n_replaced, **content.notes}
+    others, n_lost = _as_json(content.metadata)
+    notes = Counter({"bytes_replaced": origin.n_replaced, "metadata_values": origin.n_values + n_lost})
+    notes.update(content.notes)
     return Document(
-        *(doc_id, origin.place, title, text, _json(content.metadata), sha256, date, origin.encoding),
-        notes=_json(counted) if (counted := {rule: n for rule, n in notes.items() if n}) else "",
+        *(doc_id, origin.place, title, text, others, sha256, date, origin.encoding),
+        notes=_as_json(+notes)[0] if +notes else "",
     )
 
 
 def metadata(row: Mapping[str, Any], names: FieldMap) -> dict[str, Any]:
     """The fields that are kept as metadata."""
     if names.metadata == "*":
-        named = names.named
-        return {key: value for key, value in row.items() if key not in named}
-    return {key: row[key] for key in names.metadata if key in row}
+        paths = [path for name in names.named if (path := locate(row, name))]
+        return dict(without(row, paths)) if paths else dict(row)
+    found = ((name, locate(row, name)) for name in names.metadata)
+    return {name: value_at(row, path) for name, path in found if path}
 
 
-def scalar(row: Mapping[str, Any], key: str) -> str:
-    """A string or a number as a string; empty where there is none.
+def _text(row: Mapping[str, Any], name: str) -> str:
+    """A string, or paragraphs, with an empty line between them; sentences of a paragraph have a space between them."""
+    path = locate(row, name)
+    if not path:
+        raise RecordError("no_text", missing(list(row), name, longest_text(row)))
+    value = value_at(row, path)
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        paragraphs = [" ".join(part) if _is_strings(part) else part for part in value if part is not None]
+        if _is_strings(paragraphs):
+            return "\n\n".join(paragraphs)
+    inner = longest_text({name: value}) if isinstance(value, dict) else ""
+    cure = f'; say [source.fields] text = "{inner}"' if inner else ""
+    raise RecordError("no_text", f"wanted a string under {name!r}, got {type(value).__name__}{cure}")
 
-    Raises:
-        RecordError: `bad_field`.
-    """
-    value = row.get(key) if key else None
+
+def _is_strings(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _id(row: Mapping[str, Any], name: str) -> str:
+    value = _scalar(row, name)
+    if value is None:
+        kind = type(value_at(row, locate(row, name))).__name__
+        raise RecordError("bad_field", f"wanted a string or a number under {name!r}, got {kind}")
+    return value
+
+
+def _scalar(row: Mapping[str, Any], name: str) -> str | None:
+    """A string or a number as a string; empty where there is none, None where it is anything else."""
+    path = locate(row, name)
+    value = value_at(row, path) if path else None
     if value is None:
         return ""
-    if isinstance(value, str | int | float) and not isinstance(value, bool) and is_finite(value):
-        return storable(str(value))
-    raise RecordError("bad_field", f"wanted a string or a number under {key!r}, got {type(value).__name__}")
+    is_one = isinstance(value, str | int | float) and not isinstance(value, bool) and is_finite(value)
+    return storable(str(value)) if is_one else None
 
 
 def is_finite(value: str | float) -> bool:
@@ -142,8 +174,32 @@ def iso_date(value: str) -> str:
         return value
 
 
-def _json(value: Mapping[str, Any]) -> str:
+def _as_json(value: Mapping[str, Any]) -> tuple[str, int]:
+    """The JSON of metadata, and how many numbers that are none, which JSON has no form for, are null in it."""
+    n_lost = 0
     try:
-        return storable(json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")))
+        try:
+            text = _dumps(value)
+        except ValueError:
+            value, n_lost = _finite(value)
+            text = _dumps(value)
     except (ValueError, TypeError, RecursionError) as error:
         raise RecordError("bad_field", f"metadata is not JSON: {error}"[:200]) from None
+    return storable(text), n_lost
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _finite(value: Any) -> tuple[Any, int]:
+    """A value with null for each NaN and infinity in it, and how many there were."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None, 1
+    if isinstance(value, dict):
+        pairs = {key: _finite(item) for key, item in value.items()}
+        return {key: item for key, (item, _) in pairs.items()}, sum(n for _, n in pairs.values())
+    if isinstance(value, list):
+        items = [_finite(item) for item in value]
+        return [item for item, _ in items], sum(n for _, n in items)
+    return value, 0

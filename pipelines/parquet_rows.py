@@ -4,30 +4,31 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, time
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.containers import Stream
-from pipelines.decoding import Decoded, StreamError, decode
-from pipelines.fields import Origin, from_fields, is_finite
+from pipelines.decoding import StreamError, decode
+from pipelines.fields import Origin, from_fields
+from pipelines.lookup import missing, root
+from pipelines.parquet_values import ROW_ERRORS, held, plain
 from schemas.config import FieldMap, SourceConfig
 from schemas.errors import RecordError
 from schemas.records import Document, Reject
 
 _BATCH_ROWS = 256
 _SPOOL_BYTES = 16 << 20
-_ROW_ERRORS = (ValueError, LookupError, OverflowError, TypeError, pa.ArrowException)
 
 
 def read_parquet(stream: Stream, config: SourceConfig) -> Iterator[Document | Reject]:
     """The rows of a Parquet file; its place is the number of the row, from 1.
 
     Raises:
-        StreamError: `bad_parquet`: the file, or the rest of it, can't be read.
+        StreamError: `bad_parquet`: the file, or the rest of it, can't be read; `no_text`: it has no such column.
     """
     with tempfile.SpooledTemporaryFile(_SPOOL_BYTES) as spool:
         file: Any = stream.bytes
@@ -37,13 +38,9 @@ def read_parquet(stream: Stream, config: SourceConfig) -> Iterator[Document | Re
             file = spool
         number = 0
         for batch in _batches(file, config.fields):
-            for row, decoded, error in _rows(batch, config):
+            for row in _rows(batch, config.fields.text):
                 number += 1
-                place = f"{stream.name}:{number}"
-                if error:
-                    yield Reject("ingest", place, "", error.reason, error.detail)
-                else:
-                    yield from_fields(row, Origin(stream.name, place, decoded.encoding, decoded.n_replaced), config)
+                yield _record(row, f"{stream.name}:{number}", stream.name, config)
 
 
 def _batches(source: Any, names: FieldMap) -> Iterator[pa.RecordBatch]:
@@ -52,8 +49,10 @@ def _batches(source: Any, names: FieldMap) -> Iterator[pa.RecordBatch]:
         present = file.schema_arrow.names
         if len(set(present)) < len(present):
             raise StreamError("bad_parquet", f"a column name is there twice: {', '.join(present)}"[:200])
-        wanted = present if names.metadata == "*" else [n for n in present if n in {*names.named, *names.metadata}]
-        columns = wanted or present[:1]  # without any a batch would have no rows, and those must be counted
+        if file.metadata.num_rows and not root(present, names.text):
+            raise StreamError("no_text", f"{missing(present, names.text)} (all {file.metadata.num_rows} rows)")
+        chosen = {root(present, name) for name in (*names.named, *names.metadata)}
+        columns = present if names.metadata == "*" else [name for name in present if name in chosen]
         n_rows = 0
         for group in range(file.num_row_groups):  # a batch over two groups would be lost with the second
             for batch in file.iter_batches(_BATCH_ROWS, row_groups=[group], columns=columns, use_threads=False):
@@ -61,48 +60,40 @@ def _batches(source: Any, names: FieldMap) -> Iterator[pa.RecordBatch]:
                 yield batch
         if n_rows != file.metadata.num_rows:
             raise StreamError("bad_parquet", f"it has {n_rows} rows, and says that it has {file.metadata.num_rows}")
-    except (OSError, *_ROW_ERRORS) as error:
+    except (OSError, *ROW_ERRORS) as error:
         raise StreamError("bad_parquet", " ".join(f"{error}".split())[:200]) from None
 
 
-def _rows(batch: pa.RecordBatch, config: SourceConfig) -> Iterator[tuple[dict[str, Any], Decoded, RecordError | None]]:
-    """Each row's fields as JSON has them, the encoding of its text, and what is wrong with it."""
-    batch = _text_as_bytes(batch, config.fields.text)
+def _rows(batch: pa.RecordBatch, text: str) -> Sequence[Any]:
+    """The rows as Python has them; as batches of one row where it can't hold all of them."""
+    batch = _text_as_bytes(batch, root(batch.schema.names, text))
     try:
         rows: Sequence[Any] = batch.to_pylist()
-    except _ROW_ERRORS:
-        rows = [batch.slice(i, 1) for i in range(batch.num_rows)]
-    for row in rows:
-        decoded = Decoded("", "utf-8")
-        try:
-            values = _values(row)
-            text = values.get(config.fields.text)
-            if isinstance(text, bytes):
-                decoded = _decode(text, config)
-                values[config.fields.text] = decoded.text
-            yield {key: _plain(value) for key, value in values.items()}, decoded, None
-        except RecordError as error:
-            yield {}, decoded, error
+    except ROW_ERRORS:
+        return [batch.slice(i, 1) for i in range(batch.num_rows)]
+    return rows
 
 
-def _decode(text: bytes, config: SourceConfig) -> Decoded:
+def _record(row: Any, place: str, name: str, config: SourceConfig) -> Document | Reject:
+    notes: Counter[str] = Counter()
+    encoding = "utf-8"
     try:
-        return Decoded(text.decode(), "utf-8")  # a NUL is a character here
-    except UnicodeDecodeError:
-        return decode(text, config.encodings)
-
-
-def _values(row: Any) -> dict[str, Any]:
-    if isinstance(row, dict):
-        return row
-    try:
-        return dict(row.to_pylist()[0])
-    except _ROW_ERRORS as error:
-        raise RecordError("bad_field", " ".join(f"{error}".split())[:200]) from None
+        if not isinstance(row, dict):
+            row = {key: held(column[0], notes) for key, column in zip(row.schema.names, row.columns, strict=True)}
+        text = row.get(key := root(row, config.fields.text))
+        if isinstance(text, bytes):
+            try:
+                row[key] = text.decode()  # a NUL is a character here
+            except UnicodeDecodeError:
+                row[key], encoding, notes["bytes_replaced"] = decode(text, config.encodings)
+        values = {column: plain(value, notes) for column, value in row.items()}
+    except RecordError as error:
+        return Reject("ingest", place, "", error.reason, error.detail)
+    return from_fields(values, Origin(name, place, encoding, notes["bytes_replaced"], notes["metadata_values"]), config)
 
 
 def _text_as_bytes(batch: pa.RecordBatch, text: str) -> pa.RecordBatch:
-    """Strings may hold bytes that are no UTF-8, and times nanoseconds that Python has no room for."""
+    """Strings may hold bytes that are no UTF-8; times in nanoseconds are mostly whole microseconds, as Python has."""
     columns, types = [], []
     for field, column in zip(batch.schema, batch.columns, strict=True):
         kind = field.type
@@ -112,24 +103,14 @@ def _text_as_bytes(batch: pa.RecordBatch, text: str) -> pa.RecordBatch:
         if field.name == text and (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
             column = column.cast(pa.large_binary())
         elif pa.types.is_timestamp(kind) and kind.unit == "ns":
-            column = column.cast(pa.timestamp("us", kind.tz), safe=False)
+            column = _in_microseconds(column)
         columns.append(column)
         types.append(pa.field(field.name, column.type))
     return pa.RecordBatch.from_arrays(columns, schema=pa.schema(types))
 
 
-def _plain(value: Any) -> Any:
-    """A value as JSON can hold it; what is not a number is none."""
-    if value is None or isinstance(value, str | bool | int):
-        return value
-    if isinstance(value, float):
-        return value if is_finite(value) else None
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, date | datetime | time):
-        return value.isoformat()
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "backslashreplace")
-    return str(value)
+def _in_microseconds(column: pa.Array) -> pa.Array:
+    try:
+        return column.cast(pa.timestamp("us", column.type.tz))
+    except pa.ArrowInvalid:
+        return column

@@ -100,7 +100,7 @@ def _read_jsonl(stream: Stream, config: SourceConfig) -> Records:
 
 
 def parse_json(line: str) -> dict[str, Any]:
-    """A JSON object in which every key is there once, every number finite, and nothing nested too deep.
+    """A JSON object in which every key is there once, and nothing nested too deep.
 
     Raises:
         RecordError: `malformed_json` or `too_deep`.
@@ -133,18 +133,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
-def _float(digits: str) -> float:
-    number = float(digits)
-    if number in (float("inf"), float("-inf")):
-        raise ValueError(f"{digits[:20]} is no finite number")
-    return number
-
-
-def _constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
-
-
-_JSON = json.JSONDecoder(object_pairs_hook=_object, parse_float=_float, parse_constant=_constant)
+_JSON = json.JSONDecoder(object_pairs_hook=_object)
 
 
 # A row is a document

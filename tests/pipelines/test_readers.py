@@ -253,6 +253,7 @@ def test_parquet_row_is_a_document(tmp_path):
         "Ada",
         "1843-07-10T09:00:00+00:00",
     )
+    assert (first.notes, second.notes) == ('{"metadata_values":1}', "")
     assert json.loads(first.metadata) == {
         "day": "1843-07-10",
         "price": "1.50",
@@ -287,7 +288,7 @@ def test_text_may_be_of_any_kind_of_string(tmp_path, kind):
 
 
 def test_bytes_that_are_not_utf8_are_decoded_row_by_row(tmp_path):
-    """A string column may hold anything: each row's text is found alone, and a broken field costs its row."""
+    """A string column may hold anything: each row's text is found alone; of other fields a broken byte is replaced."""
     strings = pa.array(["Die Straße nach München".encode("cp1252"), b"Ada", "é".encode()])
     table = pa.table({"text": strings.cast(pa.large_binary()).view(pa.large_string())})
     assert [(r.text, r.encoding) for r in parquet(tmp_path, table)] == [
@@ -297,7 +298,11 @@ def test_bytes_that_are_not_utf8_are_decoded_row_by_row(tmp_path):
     ]
     broken = pa.array([b"a", b"\xff"]).cast(pa.large_binary()).view(pa.large_string())
     table = pa.table({"text": ["Ada", "Bob"], "title": broken})
-    assert found(parquet(tmp_path, table)) == [("a.parquet:1", "Ada"), ("a.parquet:2", "bad_field")]
+    rows = parquet(tmp_path, table)
+    assert [(r.text, r.title, r.notes) for r in rows] == [
+        ("Ada", "a", ""),
+        ("Bob", "\ufffd", '{"bytes_replaced":1}'),
+    ]
 
 
 def test_rows_are_counted_through_all_row_groups(tmp_path):
@@ -308,9 +313,13 @@ def test_rows_are_counted_through_all_row_groups(tmp_path):
 
 
 def test_rows_without_the_column_are_rejects(tmp_path):
-    """A file without the text column has as many rejects as rows."""
-    rows = parquet(tmp_path, pa.table({"body": ["a", "b"]}), fields=FieldMap(metadata=()))
-    assert [r.reason for r in rows] == ["no_text", "no_text"]
+    """A file without the text column is one reject, which says how to name another one."""
+    [reject] = parquet(tmp_path, pa.table({"n": [1, 2], "body": ["a", "b"]}), fields=FieldMap(metadata=()))
+    assert (reject.source, reject.reason, reject.detail) == (
+        "a.parquet",
+        "no_text",
+        "no field 'text'; there are n, body: say [source.fields] text = \"body\" (all 2 rows)",
+    )
 
 
 def test_only_the_wanted_columns_are_read(tmp_path):

@@ -162,7 +162,7 @@ def parquet_cases(draw):
     column = column.view(kind) if kind == pa.large_string() else column.cast(kind)
     table = pa.table(
         {
-            draw(st.sampled_from(["text", "text", "text", "body"])): column,
+            (name := draw(st.sampled_from(["text", "text", "text", "body"]))): column,
             "id": pa.array(
                 draw(st.lists(st.none() | st.floats(), min_size=len(texts), max_size=len(texts))), pa.float64()
             ),
@@ -176,7 +176,8 @@ def parquet_cases(draw):
     )
     file = io.BytesIO()
     pq.write_table(table, file, row_group_size=3, store_schema=True)
-    return Case("a.parquet", file.getvalue(), len(texts))
+    # A file without the column is one reject, however many rows it has.
+    return Case("a.parquet", file.getvalue(), len(texts) if name == "text" else min(1, len(texts)))
 
 
 PLAIN_CASES = jsonl_cases() | csv_cases() | FILE_CASES | parquet_cases()
