@@ -34,6 +34,7 @@ _FORMATS = {
     ".htm": "html",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
+    ".json": "json",
     ".csv": "csv",
     ".tsv": "tsv",
     ".parquet": "parquet",
@@ -51,7 +52,7 @@ class Stream:
 
     Attributes:
         name: the file's name, with `!path` for a member of an archive.
-        format: `text`, `markdown`, `html`, `jsonl`, `csv`, `tsv` or `parquet`.
+        format: `text`, `markdown`, `html`, `json`, `jsonl`, `csv`, `tsv` or `parquet`.
         is_seekable: whether the bytes can be read again.
     """
 

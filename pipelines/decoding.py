@@ -86,6 +86,17 @@ def decode(data: bytes, encodings: tuple[str, ...] = (), sample: bytes = b"", de
     raise RecordError("unknown_encoding", "neither UTF-8 nor in any encoding that was tried")
 
 
+def decode_part(data: bytes, marked: str, encodings: tuple[str, ...] = ()) -> Decoded:
+    """The text of a part of a stream that `unified` gave, whose mark said `marked`.
+
+    Raises:
+        RecordError: as for `decode`.
+    """
+    if marked.startswith(("utf-16", "utf-32")):
+        return _as_marked(data, "utf-8")._replace(encoding=marked)
+    return decode(data, encodings)
+
+
 def _as_marked(data: bytes, marked: str) -> Decoded:
     found = _replaced(data, marked)
     if found.n_replaced * _FEW > len(found.text):
@@ -140,7 +151,7 @@ class Lines:
     """The lines of a stream as text, with their ends, and without a mark before the first.
 
     A line ends at a line feed; in a file without any, at a carriage return. A bad line raises RecordError, and the next
-    one can be asked for.
+    one can be asked for. A stream that `unified` gave comes with what its mark said.
 
     Attributes:
         number: of the last line, from 1.
@@ -149,14 +160,16 @@ class Lines:
         raw: the bytes of the last line; of UTF-16 and UTF-32 its UTF-8 form.
     """
 
-    def __init__(self, stream: io.BufferedReader, max_bytes: int, encodings: tuple[str, ...]) -> None:
+    def __init__(
+        self, stream: io.BufferedReader, max_bytes: int, encodings: tuple[str, ...], marked: str | None = None
+    ) -> None:
         self.number = 0
         self.n_replaced = 0
         self.raw = b""
         self._max_bytes = max_bytes
         self._encodings = encodings
         self._found = ""
-        self._stream, self._marked = unified(stream)
+        self._stream, self._marked = unified(stream) if marked is None else (stream, marked)
         self.encoding = self._marked or "utf-8"
 
     def __iter__(self) -> Lines:

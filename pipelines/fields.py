@@ -75,7 +75,7 @@ def from_fields(row: Mapping[str, Any], origin: Origin, config: SourceConfig) ->
         content = Content(text, values[0] or "", values[1] or "", metadata(row, names), {"metadata_values": n_lost})
         return document(content, doc_id, origin, config)
     except RecordError as error:
-        return Reject("ingest", origin.place, doc_id, error.reason, error.detail)
+        return Reject("ingest", origin.place, doc_id, error.reason, storable(error.detail))
 
 
 def document(content: Content, doc_id: str, origin: Origin, config: SourceConfig) -> Document:
@@ -119,7 +119,9 @@ def _text(row: Mapping[str, Any], name: str) -> str:
     """A string, or paragraphs, with an empty line between them; sentences of a paragraph have a space between them."""
     path = locate(row, name)
     if not path:
-        raise RecordError("no_text", missing(list(row), name, longest_text(row)))
+        lists = [key for key, value in row.items() if isinstance(value, list) and value and isinstance(value[0], dict)]
+        cure = f', or [source] records = "{lists[0]}"' if lists else ""
+        raise RecordError("no_text", missing(list(row), name, longest_text(row)) + cure)
     value = value_at(row, path)
     if isinstance(value, str):
         return value

@@ -76,7 +76,7 @@ def without(row: Any, paths: Sequence[Path]) -> Any:
 def missing(names: Sequence[str], wanted: str, likely: str = "") -> str:
     """What to say where no field has the name of the text: which there are, and how to choose one."""
     known = next((name for text in _TEXTS if (name := same_name(names, text))), "") or likely
-    shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+    shown = ", ".join(name[:40] for name in names[:8]) + (", ..." if len(names) > 8 else "")
     return f'no field {wanted!r}; there are {shown or "none"}: say [source.fields] text = "{known or "NAME"}"'
 
 

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from pipelines.containers import BadStream, Stream
-from pipelines.decoding import Decoded, Lines, StreamError, decode
+from pipelines.csv_rows import read_csv
+from pipelines.decoding import Decoded, Lines, StreamError, decode, decode_part
 from pipelines.fields import Content, Origin, document, from_fields
+from pipelines.json_records import find_values, is_one_value
+from pipelines.json_values import parse_json
 from pipelines.markup import MAX_HTML_BYTES, declared_encoding, read_html, read_markdown
 from pipelines.parquet_rows import read_parquet
+from pipelines.transcode import look_ahead, unified
 from schemas.config import SourceConfig
 from schemas.errors import RecordError
 from schemas.records import Document, Reject
 
-MAX_JSON_DEPTH = 200
 _READ_BYTES = 1 << 20
-_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 Records = Iterator[Document | Reject]
 
@@ -76,11 +75,30 @@ def _read_whole(stream: Stream, max_bytes: int) -> bytes:
     return b"".join(pieces)
 
 
-# A line is a document
+# An object is a document
 
 
-def _read_jsonl(stream: Stream, config: SourceConfig) -> Records:
-    lines = Lines(stream.bytes, config.max_record_bytes, config.encodings)
+def _read_json(stream: Stream, config: SourceConfig, *, is_lines: bool) -> Records:
+    text, marked = unified(stream.bytes)
+    head, text = look_ahead(text)
+    if not config.records and not is_one_value(head, is_lines=is_lines):
+        yield from _read_lines(Lines(text, config.max_record_bytes, config.encodings, marked), stream.name, config)
+        return
+    path = config.records.split(".") if config.records else ()
+    for found in find_values(text, path, config.max_record_bytes):
+        place = f"{stream.name}:{found.line}"
+        try:
+            if found.error:
+                raise found.error
+            decoded = decode_part(found.data, marked, config.encodings)
+            rows = parse_json(decoded.text)
+        except RecordError as error:
+            yield Reject("ingest", place, "", error.reason, error.detail)
+        else:
+            yield from _documents(rows, Origin(stream.name, place, decoded.encoding, decoded.n_replaced), config)
+
+
+def _read_lines(lines: Lines, name: str, config: SourceConfig) -> Records:
     while True:
         try:
             line = next(lines, None)
@@ -89,141 +107,31 @@ def _read_jsonl(stream: Stream, config: SourceConfig) -> Records:
             line = line.removeprefix("\ufeff")  # files with a mark may have been joined
             if not line or line.isspace():
                 continue
-            row = parse_json(line)
+            rows = parse_json(line)
         except StreamError:
             raise
         except RecordError as error:
-            yield Reject("ingest", f"{stream.name}:{lines.number}", "", error.reason, error.detail)
+            yield Reject("ingest", f"{name}:{lines.number}", "", error.reason, error.detail)
         else:
-            place = f"{stream.name}:{lines.number}"
-            yield from_fields(row, Origin(stream.name, place, lines.encoding, lines.n_replaced), config)
+            origin = Origin(name, f"{name}:{lines.number}", lines.encoding, lines.n_replaced)
+            yield from _documents(rows, origin, config)
 
 
-def parse_json(line: str) -> dict[str, Any]:
-    """A JSON object in which every key is there once, and nothing nested too deep.
-
-    Raises:
-        RecordError: `malformed_json` or `too_deep`.
-    """
-    # A fixed bound, far below Python's: what is left of that depends on who calls.
-    if line.count("[") + line.count("{") > MAX_JSON_DEPTH and _depth(line) > MAX_JSON_DEPTH:
-        raise RecordError("too_deep", f"nested deeper than {MAX_JSON_DEPTH}")
-    try:
-        record = _JSON.decode(line)
-    except ValueError as error:
-        raise RecordError("malformed_json", f"{error}"[:200]) from None
-    if not isinstance(record, dict):
-        raise RecordError("malformed_json", f"wanted an object, got {type(record).__name__}")
-    return record
-
-
-def _depth(line: str) -> int:
-    """The deepest nesting of brackets outside of strings, whether they are closed or not."""
-    depth = deepest = 0
-    for match in _STRING_OR_BRACKET.finditer(line):
-        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(match[0], 0)
-        deepest = max(deepest, depth)
-    return deepest
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        raise ValueError("a key is there twice")
-    return made
-
-
-_JSON = json.JSONDecoder(object_pairs_hook=_object)
-
-
-# A row is a document
-
-
-class _RowLines:
-    """The lines of a CSV file for Python's reader, which asks for as many as a row has."""
-
-    def __init__(self, lines: Lines, max_bytes: int) -> None:
-        self._lines = lines
-        self._max_bytes = max_bytes
-        self.begin_row()
-
-    def begin_row(self) -> None:
-        """Forgets the row before."""
-        self.fault: RecordError | None = None
-        self.encoding = "utf-8"
-        self.n_replaced = 0
-        self.first = self._lines.number + 1
-        self._n_chars = 0
-
-    def __iter__(self) -> _RowLines:
-        return self
-
-    def __next__(self) -> str:
-        try:
-            line = next(self._lines)
-        except StreamError:
-            raise
-        except RecordError as error:
-            if error.reason == "too_large":
-                raise
-            # The row is bad, but where it ends can still be seen: every encoding here has ASCII's quotes and commas.
-            self.fault, line = error, self._lines.raw.decode("latin-1")
-        if "\0" in line and self.fault is None:
-            self.fault = RecordError("binary", "wanted text, got a row with NUL bytes")
-        if self._lines.encoding != "utf-8":
-            self.encoding = self._lines.encoding
-        self.n_replaced += self._lines.n_replaced
-        self._n_chars += len(line)
-        if self._n_chars > self._max_bytes:
-            raise RecordError("too_large", f"the row has more than {self._max_bytes} characters; is a quote left open?")
-        return line
-
-
-def _read_csv(stream: Stream, config: SourceConfig, delimiter: str) -> Records:
-    csv.field_size_limit(config.max_record_bytes)  # of the whole process; 128 KB by default
-    lines = _RowLines(Lines(stream.bytes, config.max_record_bytes, config.encodings), config.max_record_bytes)
-    rows = csv.reader(lines, delimiter=delimiter, strict=True)
-    header = _next_row(rows, lines)
-    if not header:
-        raise RecordError("empty", "no row of column names")
-    if len(set(header)) < len(header):
-        raise RecordError("bad_csv", f"a column name is there twice: {', '.join(header)}"[:200])
-    while True:
-        try:
-            row = _next_row(rows, lines)
-            if row is None:
-                return
-            if not row:
-                continue
-            if len(row) != len(header):
-                raise RecordError("bad_csv", f"wanted {len(header)} cells, got {len(row)}")
-        except StreamError:
-            raise
-        except RecordError as error:
-            yield Reject("ingest", f"{stream.name}:{lines.first}", "", error.reason, error.detail)
+def _documents(rows: list[dict[str, Any] | RecordError], origin: Origin, config: SourceConfig) -> Records:
+    for row in rows:
+        if isinstance(row, RecordError):
+            yield Reject("ingest", origin.place, "", row.reason, row.detail)
         else:
-            origin = Origin(stream.name, f"{stream.name}:{lines.first}", lines.encoding, lines.n_replaced)
-            yield from_fields(dict(zip(header, row, strict=True)), origin, config)
-
-
-def _next_row(rows: Any, lines: _RowLines) -> list[str] | None:
-    """The next row; an empty line is an empty row, the end is None."""
-    lines.begin_row()
-    try:
-        row: list[str] | None = next(rows, None)
-    except csv.Error as error:
-        raise RecordError("bad_csv", f"{error}"[:200]) from None
-    if lines.fault:
-        raise lines.fault
-    return row
+            yield from_fields(row, origin, config)
 
 
 _READERS: dict[str, Callable[[Stream, SourceConfig], Records]] = {
     "text": _read_text,
     "markdown": _read_markdown,
     "html": _read_html,
-    "jsonl": _read_jsonl,
-    "csv": partial(_read_csv, delimiter=","),
-    "tsv": partial(_read_csv, delimiter="\t"),
+    "json": partial(_read_json, is_lines=False),
+    "jsonl": partial(_read_json, is_lines=True),
+    "csv": partial(read_csv, delimiter=","),
+    "tsv": partial(read_csv, delimiter="\t"),
     "parquet": read_parquet,
 }

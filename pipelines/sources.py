@@ -4,7 +4,8 @@ find                    what there is to read: here; naming gives it names
 opening.open_file       its bytes
 containers.unpack       a file to streams: compressed files and archives
 readers.read            a stream to records, by its format
-decoding, markup, parquet_rows, fields, cleaning     bytes to text, rows to documents
+decoding, transcode, markup, page_text, json_records, csv_rows, parquet_rows     bytes to text and rows
+lookup, fields, cleaning     rows to documents
 """
 
 from __future__ import annotations

@@ -64,6 +64,7 @@ class SourceConfig(_Config):
         as_text: suffixes of files that are texts, such as `.log`; an empty one: files without; `*`: any unknown kind.
         id_prefix: what comes before a record's own id, where that is unique only within a file. `file`: the file's
             name; `source`: the same, and each file's name begins with the folder of its source.
+        records: the keys, with dots between them, under which the records of a JSON file are; empty: the file has them.
         html: a page's text is its main text, where one is found; or all that a reader sees.
         clean: decode HTML entities and drop stray backslashes before a text is stored.
         encodings: what to try, in this order, where a text is not Unicode; empty: what it looks most like of the
@@ -76,6 +77,7 @@ class SourceConfig(_Config):
     fields: FieldMap = FieldMap()
     as_text: tuple[str, ...] = ()
     id_prefix: Literal["", "file", "source"] = ""
+    records: str = ""
     html: Literal["main", "all"] = "main"
     clean: bool = False
     encodings: tuple[str, ...] = ()

@@ -97,6 +97,17 @@ def jsonl_cases(draw):
 
 
 @st.composite
+def json_cases(draw):
+    """Objects in an array, one after another, or over many lines; an array of none counts for itself."""
+    indent = draw(st.sampled_from([None, 1]))
+    rows = draw(st.lists(st.dictionaries(NAMES, VALUES, max_size=4).map(lambda row: json.dumps(row, indent=indent))))
+    shape = draw(st.sampled_from(["[%s]", "[\n%s\n]", "%s", "%s\n"]))
+    gap = draw(st.sampled_from([",", ",\n", " , "])) if "[" in shape else draw(st.sampled_from(["", "\n", "\n\n"]))
+    encoding = draw(st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]))
+    return Case("a.json", (shape % gap.join(rows)).encode(encoding), max(1, len(rows)))
+
+
+@st.composite
 def csv_cases(draw):
     """Rows as a CSV writer quotes them, some too short or too long; perhaps a quote that is never closed at the end."""
     suffix, delimiter = draw(st.sampled_from([("csv", ","), ("tsv", "\t")]))
@@ -180,7 +191,7 @@ def parquet_cases(draw):
     return Case("a.parquet", file.getvalue(), len(texts) if name == "text" else min(1, len(texts)))
 
 
-PLAIN_CASES = jsonl_cases() | csv_cases() | FILE_CASES | parquet_cases()
+PLAIN_CASES = jsonl_cases() | json_cases() | csv_cases() | FILE_CASES | parquet_cases()
 
 
 @st.composite
@@ -279,6 +290,7 @@ def fuzz(cases, n_examples, folder):
 
 EXACT = {
     "jsonl": jsonl_cases(),
+    "json": json_cases(),
     "csv": csv_cases(),
     "file": FILE_CASES,
     "parquet": parquet_cases(),
