@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,34 +17,25 @@ _BETWEEN = re.compile(r"[\s,\x1e]*")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def parse_json(text: str) -> list[dict[str, Any] | RecordError]:
+def parse_json(text: str) -> Iterator[dict[str, Any]]:
     """The objects of a line, mostly one, in which every key is there once, and nothing nested too deep.
 
-    Where several stand on the line and one is broken, those before it are kept and it is the last.
-
     Raises:
-        RecordError: `malformed_json` or `too_deep`.
+        RecordError: `malformed_json` or `too_deep`: the rest of the line.
     """
     # A fixed bound, far below Python's: what is left of that depends on who calls.
     if text.count("[") + text.count("{") > MAX_JSON_DEPTH and _depth(text) > MAX_JSON_DEPTH:
         raise RecordError("too_deep", f"nested deeper than {MAX_JSON_DEPTH}")
-    found: list[dict[str, Any] | RecordError] = []
-    at = _BETWEEN.match(text).end()  # type: ignore[union-attr]
-    while at < len(text) or not found:
-        if found and text[at] != "{":
-            raise RecordError("malformed_json", f"Extra data: char {at}")
+    at, n_found = _BETWEEN.match(text).end(), 0  # type: ignore[union-attr]
+    while at < len(text) or not n_found:
         try:
             record, at = _JSON.raw_decode(text, at)
         except ValueError as error:
-            fault = RecordError("malformed_json", f"{error}"[:200])
-            if not found:
-                raise fault from None
-            return [*found, fault]
+            raise RecordError("malformed_json", f"{error}"[:200]) from None
         if not isinstance(record, dict):
             raise RecordError("malformed_json", f"wanted an object, got {type(record).__name__}")
-        found.append(record)
-        at = _BETWEEN.match(text, at).end()  # type: ignore[union-attr]
-    return found
+        yield record
+        at, n_found = _BETWEEN.match(text, at).end(), n_found + 1  # type: ignore[union-attr]
 
 
 def _depth(line: str) -> int:

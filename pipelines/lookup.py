@@ -60,7 +60,7 @@ def value_at(row: Any, path: Path) -> Any:
 
 
 def without(row: Any, paths: Sequence[Path]) -> Any:
-    """A copy without what the paths lead to."""
+    """A copy without what the paths lead to, nor the objects that had nothing else."""
     if isinstance(row, Sequence) and not isinstance(row, str):
         return [without(item, paths) for item in row]
     if not isinstance(row, Mapping):
@@ -68,8 +68,9 @@ def without(row: Any, paths: Sequence[Path]) -> Any:
     copy = {}
     for key, value in row.items():
         below = [path[1:] for path in paths if path[:1] == (key,)]
-        if () not in below:
-            copy[key] = without(value, below) if below else value
+        left = without(value, below) if below and () not in below else value
+        if not below or (left and () not in below):
+            copy[key] = left
     return copy
 
 

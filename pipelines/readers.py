@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from pipelines.containers import BadStream, Stream
 from pipelines.csv_rows import read_csv
@@ -91,11 +90,11 @@ def _read_json(stream: Stream, config: SourceConfig, *, is_lines: bool) -> Recor
             if found.error:
                 raise found.error
             decoded = decode_part(found.data, marked, config.encodings)
-            rows = parse_json(decoded.text)
         except RecordError as error:
             yield Reject("ingest", place, "", error.reason, error.detail)
         else:
-            yield from _documents(rows, Origin(stream.name, place, decoded.encoding, decoded.n_replaced), config)
+            origin = Origin(stream.name, place, decoded.encoding, decoded.n_replaced)
+            yield from _documents(decoded.text, origin, config)
 
 
 def _read_lines(lines: Lines, name: str, config: SourceConfig) -> Records:
@@ -105,24 +104,22 @@ def _read_lines(lines: Lines, name: str, config: SourceConfig) -> Records:
             if line is None:
                 return
             line = line.removeprefix("\ufeff")  # files with a mark may have been joined
-            if not line or line.isspace():
-                continue
-            rows = parse_json(line)
         except StreamError:
             raise
         except RecordError as error:
             yield Reject("ingest", f"{name}:{lines.number}", "", error.reason, error.detail)
         else:
-            origin = Origin(name, f"{name}:{lines.number}", lines.encoding, lines.n_replaced)
-            yield from _documents(rows, origin, config)
+            if line and not line.isspace():
+                origin = Origin(name, f"{name}:{lines.number}", lines.encoding, lines.n_replaced)
+                yield from _documents(line, origin, config)
 
 
-def _documents(rows: list[dict[str, Any] | RecordError], origin: Origin, config: SourceConfig) -> Records:
-    for row in rows:
-        if isinstance(row, RecordError):
-            yield Reject("ingest", origin.place, "", row.reason, row.detail)
-        else:
+def _documents(text: str, origin: Origin, config: SourceConfig) -> Records:
+    try:
+        for row in parse_json(text):
             yield from_fields(row, origin, config)
+    except RecordError as error:
+        yield Reject("ingest", origin.place, "", error.reason, error.detail)
 
 
 _READERS: dict[str, Callable[[Stream, SourceConfig], Records]] = {

@@ -32,11 +32,11 @@ def test_doctests():
 
 
 def test_field_is_found_by_its_path():
-    """A dotted name leads into objects; what it leads to is no metadata, the rest of the object is."""
+    """A dotted name leads into objects; what it leads to is no metadata, the rest of an object is."""
     row = {"meta": {"key": 4, "lang": "cs"}, "post": {"body": {"plain": "Ana rows."}}}
     document = made(row, id="meta.key", text="post.body.plain")
     assert (document.doc_id, document.text) == ("4", "Ana rows.")
-    assert document.metadata == '{"meta":{"lang":"cs"},"post":{"body":{}}}'
+    assert document.metadata == '{"meta":{"lang":"cs"}}'
 
 
 def test_a_key_with_a_dot_wins_over_a_path():
