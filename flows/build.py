@@ -12,10 +12,11 @@ from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
 from flows.progress import Progress
-from flows.summary import best_facts, ledger_rows
+from flows.summary import best_facts, facts_markdown, ledger_rows
 from pipelines.build import STAGES, Build, open_build
 from schemas.config import BuildConfig
 from schemas.errors import KgmillError
+from schemas.text import printable, printable_markdown
 
 
 class _NoTraceback(logging.Filter):
@@ -74,7 +75,7 @@ def build_knowledge_graph(
         beam_options=tuple(beam_options or ()),
         yes=yes,
         on_progress=Progress("documents", log=lambda status: logger.info("%s", status)).update,
-        on_note=logger.warning,
+        on_note=lambda line: logger.warning("%s", printable(line)),
     ) as build:
         for stage in STAGES:
             run_stage(build, stage)
@@ -84,8 +85,6 @@ def build_knowledge_graph(
 
 
 def _leave_artifacts(out: Path, report: dict[str, Any]) -> None:
-    create_table_artifact(key="ledger", table=ledger_rows(report), description=f"Ledger of {out}")
-    lines = [
-        f"- **{f.head} - {f.relation} - {f.tail}** ({f.confidence:.2f}): {f.sentence}" for f in best_facts(out, 20)
-    ]
-    create_markdown_artifact(key="best-facts", markdown="\n".join(lines) or "No facts.", description="Best facts")
+    description = f"Ledger of {printable_markdown(str(out))}"
+    create_table_artifact(key="ledger", table=ledger_rows(report), description=description)
+    create_markdown_artifact(key="best-facts", markdown=facts_markdown(best_facts(out, 20)), description="Best facts")

@@ -11,6 +11,7 @@ from importlib import import_module
 
 from schemas import __version__
 from schemas.errors import KgmillError
+from schemas.text import printable
 
 _FORMATS = ("spert", "dygie")
 _PRECISIONS = ("fp32", "bf16", "fp16", "int8")
@@ -54,7 +55,7 @@ def run(argv: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        print(f"kgmill: {error.filename or 'system'}: {error.strerror or error}", file=sys.stderr)
+        print(printable(f"kgmill: {error.filename or 'system'}: {error.strerror or error}"), file=sys.stderr)
         return 1
     except KeyboardInterrupt as stop:
         print("kgmill: stopped; the next run goes on from the last committed work unit", file=sys.stderr)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from flows.progress import Progress
 from schemas.config import BuildConfig
 from schemas.errors import ConfigError, OutputError, SourceError, TooManyRejectsError, UsageError
-from schemas.text import decode_utf8
+from schemas.text import decode_utf8, printable_lines
 
 if TYPE_CHECKING:
     from pipelines.build import Build
@@ -191,7 +191,10 @@ def query(options: Namespace) -> None:
             sparql = decode_utf8(Path(sparql[1:]).read_bytes(), sparql[1:], SourceError)
         except OSError as error:
             raise SourceError(f"{options.sparql[1:]}: {error.strerror or error}") from None
-    print(format_result(ask(Path(options.dir), sparql), options.format))
+    answer = format_result(ask(Path(options.dir), sparql), options.format)
+    if sys.stdout.isatty():  # CSV has no escapes: programs get the values as they are, terminals don't
+        answer = printable_lines(answer.replace("\r\n", "\n"))
+    print(answer)
 
 
 def load(options: Namespace) -> None:

@@ -14,6 +14,7 @@ from flows.progress import Progress
 from schemas.config import TrainConfig
 from schemas.errors import DataError, RecordError
 from schemas.modelfolder import find_model
+from schemas.text import printable, printable_json, printable_lines
 
 
 def train(options: Namespace) -> None:
@@ -35,7 +36,7 @@ def train(options: Namespace) -> None:
             on_step=lambda done, total, loss: progress.update("train", done / total, total, f"loss {loss:.3f}"),
             on_epoch=show,
         )
-    print(f"model written to {config.out}")
+    print(printable(f"model written to {config.out}"))
 
 
 def evaluate(options: Namespace) -> None:
@@ -51,10 +52,10 @@ def evaluate(options: Namespace) -> None:
     predictor = open_predictor(folder, options.device, options.precision)
     check_types(sentences, predictor.ontology, options.data)
     report = run(predictor, predictor.ontology, sentences, options.min_confidence)
-    print(json.dumps(report, indent=1) if options.json else format_report(report))
+    print(json.dumps(report, indent=1) if options.json else printable_lines(format_report(report)))
     if options.sizes and not options.json:
         predicted = predict_sentences(predictor, predictor.ontology, sentences, options.min_confidence)
-        print(format_sizes(score_by_size(sentences, predicted)))
+        print(printable_lines(format_sizes(score_by_size(sentences, predicted))))
 
 
 def predict(options: Namespace) -> None:
@@ -73,7 +74,7 @@ def predict(options: Namespace) -> None:
             for r in extraction.relations
         ]
         line = {"source": name, "n_characters": len(text), "mentions": mentions, "relations": relations}
-        print(json.dumps(line, ensure_ascii=False))
+        print(printable_json(line))
 
 
 def _rounded(row: dict[str, Any]) -> dict[str, Any]:
@@ -104,7 +105,7 @@ def calibrate(options: Namespace) -> None:
     for name, before in report.before.items():
         print(f"{name:12}{len(before.confidence):>7}{100 * before.ece:>13.1f}%{100 * report.after[name].ece:>7.1f}%")
     for name, threshold in sorted(c.thresholds.items()):
-        print(f"  {name}: precision {options.wanted_precision} from confidence {threshold} on")
+        print(printable(f"  {name}: precision {options.wanted_precision} from confidence {threshold} on"))
     if options.svg:
         Path(options.svg).write_text(reliability_svg(report), encoding="utf-8")
 
@@ -114,7 +115,7 @@ def stats(options: Namespace) -> None:
     from extractor.annotated import read_annotated
     from extractor.stats import format_stats
 
-    print(format_stats(read_annotated(options.data, options.format)))
+    print(printable_lines(format_stats(read_annotated(options.data, options.format))))
 
 
 def convert(options: Namespace) -> None:
@@ -122,9 +123,9 @@ def convert(options: Namespace) -> None:
     from extractor.convert import convert as run
 
     n_sentences, lost = run(Path(options.source), options.source_format, Path(options.target), options.target_format)
-    print(f"{n_sentences} sentences written to {options.target}")
+    print(printable(f"{n_sentences} sentences written to {options.target}"))
     for name, n in lost.items():
-        print(f"  lost: {n} {name}, which {options.target_format} or a sentence can't hold")
+        print(printable(f"  lost: {n} {name}, which {options.target_format} or a sentence can't hold"))
 
 
 def _texts(options: Namespace) -> Iterator[tuple[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 import time
@@ -12,6 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tqdm import tqdm
+
+from schemas.text import printable, printable_json
 
 _SECONDS_A_LINE = 10.0
 _LITTLE = 0.01
@@ -44,7 +45,7 @@ class Status:
         speed = f", {self.per_second:.1f} a second" if self.per_second is not None else ""
         left = f", about {self.seconds_left:.0f} s left" if self.seconds_left else ""
         of = f"{self.done} of {self.total} {self.unit}" if self.total is not None else f"{self.share:.0%}"
-        return f"{self.stage}: {of}{speed}{left} {self.note}".rstrip()
+        return printable(f"{self.stage}: {of}{speed}{left} {self.note}").rstrip()
 
 
 class Progress:
@@ -92,7 +93,7 @@ class Progress:
 
     def note(self, line: str) -> None:
         """Prints a line, above the bar if there is one."""
-        tqdm.write(line, file=sys.stderr)
+        tqdm.write(printable(line), file=sys.stderr)
 
     def close(self) -> None:
         """Ends the current bar, and the stage."""
@@ -116,7 +117,8 @@ class Progress:
         )
         counted = f" {status.done}/{status.total} {status.unit}" if status.total is not None else ""
         speed = f", {status.per_second:.1f} {status.unit}/s" if status.per_second is not None else ""
-        text = f"{counted} [{elapsed}<{left}{speed}] {status.note}".rstrip().replace("{", "{{").replace("}", "}}")
+        text = printable(f"{counted} [{elapsed}<{left}{speed}] {status.note}").rstrip()
+        text = text.replace("{", "{{").replace("}", "}}")
         form = f"{status.stage}: {{percentage:3.0f}}%|{{bar}}|{text}"
         columns = shutil.get_terminal_size().columns  # never 0, where tqdm draws nothing
         if self._bar is None:
@@ -129,4 +131,4 @@ def _print_json(status: Status) -> None:
     content: dict[str, Any] = {"time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
     for key, value in asdict(status).items():
         content[key] = round(value, 4 if key in ("share", "per_second") else 1) if isinstance(value, float) else value
-    print(json.dumps(content, ensure_ascii=False), file=sys.stderr, flush=True)  # noqa: T201
+    print(printable_json(content), file=sys.stderr, flush=True)  # noqa: T201

@@ -13,6 +13,8 @@ from typing import Any
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+from schemas.text import printable, printable_markdown
+
 
 @dataclass(frozen=True, slots=True)
 class BestFact:
@@ -60,8 +62,8 @@ def _table(folder: Path, name: str, chosen: Any = None) -> Any:
 def ledger_rows(report: dict[str, Any]) -> list[dict[str, Any]]:
     """run.json as rows of name and value."""
     rows = [{"what": f"documents {name}", "value": n} for name, n in report["documents"].items()]
-    rows += [{"what": f"rejected: {reason}", "value": n} for reason, n in report["rejects"].items()]
-    rows += [{"what": f"left out: {rule}", "value": n} for rule, n in report["left_out"].items()]
+    rows += [{"what": f"rejected: {printable(reason)}", "value": n} for reason, n in report["rejects"].items()]
+    rows += [{"what": f"left out: {printable(rule)}", "value": n} for rule, n in report["left_out"].items()]
     rows.append({"what": "sentences that met the model", "value": report["model_calls"]["sentences"]})
     return rows + [{"what": name, "value": report["graph"][name]} for name in ("entities", "facts", "quads")]
 
@@ -71,11 +73,20 @@ def ledger_lines(documents: dict[str, int], rejects: dict[str, int], left_out: d
     n_read, n_kept, n_rejected = (documents[name] for name in ("read", "kept", "rejected"))
     reused = f"; {documents['reused']} reused" if "reused" in documents else ""
     lines = [f"{n_read} documents read = {n_kept} kept + {n_rejected} rejected{reused}"]
-    lines += [f"  rejected: {n} {reason}{_CURES.get(reason, '')}" for reason, n in rejects.items()]
-    return lines + [f"  left out or replaced: {n} {rule}" for rule, n in left_out.items()]
+    lines += [f"  rejected: {n} {printable(reason)}{_CURES.get(reason, '')}" for reason, n in rejects.items()]
+    return lines + [f"  left out or replaced: {n} {printable(rule)}" for rule, n in left_out.items()]
 
 
 _CURES = {"duplicate_id": '; [source] id_prefix = "file" keeps records of several files apart'}
+
+
+def facts_markdown(facts: list[BestFact]) -> str:
+    """The facts as a Markdown list, a line a fact, in which no text of the corpus is markup."""
+    lines = []
+    for f in facts:
+        head, relation, tail, sentence = map(printable_markdown, (f.head, f.relation, f.tail, f.sentence))
+        lines.append(f"- **{head} - {relation} - {tail}** ({f.confidence:.2f}): {sentence}")
+    return "\n".join(lines) or "No facts."
 
 
 def format_summary(folder: Path, report: dict[str, Any], n_facts: int = 12) -> str:
@@ -87,7 +98,7 @@ def format_summary(folder: Path, report: dict[str, Any], n_facts: int = 12) -> s
     lines = [
         *ledger_lines(d, report["rejects"], report["left_out"]),
         f"{met} sentences met the model; {seconds}; peak memory {peak:.0f} MB",
-        f"{g['entities']} entities, {g['facts']} facts, {g['quads']} quads in {folder / 'graph'}",
+        f"{g['entities']} entities, {g['facts']} facts, {g['quads']} quads in {printable(str(folder / 'graph'))}",
     ]
     facts = best_facts(folder, n_facts)
     if facts:
@@ -107,8 +118,8 @@ def format_plan(plan: dict[str, Any]) -> str:
     """A plan as tables for a terminal: documents, stages, what changed, how long."""
     documents, changed = plan["documents"], plan["changed_settings"]
     lines = ["  ".join(f"{name:>9}" for name in documents), "  ".join(f"{n:>9}" for n in documents.values())]
-    lines += [f"  rejected: {n} {reason}{_CURES.get(reason, '')}" for reason, n in plan["rejects"].items()]
-    lines += [f"  left out or replaced: {n} {rule}" for rule, n in plan["left_out"].items()]
+    lines += [f"  rejected: {n} {printable(reason)}{_CURES.get(reason, '')}" for reason, n in plan["rejects"].items()]
+    lines += [f"  left out or replaced: {n} {printable(rule)}" for rule, n in plan["left_out"].items()]
     lines += ["", f"{'stage':9}  {'run':>9}  {'reuse':>9}"]
     lines += [f"{name:9}  {s['run']:>9}  {s['reuse']:>9}  {s['of']}" for name, s in plan["stages"].items()]
     lines.append("")
@@ -122,7 +133,7 @@ def format_plan(plan: dict[str, Any]) -> str:
         how = f"no earlier run to estimate {', '.join(plan['guessed'])} from: a rough guess"
     lines.append(f"about {plan['seconds']:.0f} s ({how})")
     if plan["stops"]:
-        lines.append(f"a build would stop: {plan['stops']}")
+        lines.append(f"a build would stop: {printable(plan['stops'])}")
     return "\n".join(lines)
 
 
@@ -130,6 +141,7 @@ def _fact_table(facts: list[BestFact]) -> list[str]:
     width = max(80, min(140, shutil.get_terminal_size((120, 24)).columns))
     lines = ["confidence  evidence  fact, and its surest sentence"]
     for f in facts:
-        lines.append(f"{f.confidence:10.3f}  {f.n_evidence:8d}  {f.head}  --{f.relation}->  {f.tail}")
-        lines.append(" " * 24 + textwrap.shorten(f'"{f.sentence}"', width - 26, placeholder=' ..."') + f" ({f.doc_id})")
+        head, relation, tail, sentence, doc_id = map(printable, (f.head, f.relation, f.tail, f.sentence, f.doc_id))
+        lines.append(f"{f.confidence:10.3f}  {f.n_evidence:8d}  {head}  --{relation}->  {tail}")
+        lines.append(" " * 24 + textwrap.shorten(f'"{sentence}"', width - 26, placeholder=' ..."') + f" ({doc_id})")
     return lines

@@ -22,6 +22,7 @@ from typing import BinaryIO, TypeAlias
 import pyoxigraph as ox
 
 from schemas.errors import CorruptPartError, OutputError, UsageError
+from schemas.text import printable, printable_lines
 
 Result: TypeAlias = ox.QuerySolutions | ox.QueryBoolean | ox.QueryTriples
 
@@ -128,7 +129,7 @@ def format_result(result: Result, format_name: str) -> str:
         if isinstance(result, ox.QueryTriples):
             return _graph_text(result, format_name)
         if format_name == "json":
-            return (result.serialize(format=ox.QueryResultsFormat.JSON) or b"").decode()
+            return printable_lines((result.serialize(format=ox.QueryResultsFormat.JSON) or b"").decode())
         if format_name == "csv":
             return (result.serialize(format=ox.QueryResultsFormat.CSV) or b"").decode().removesuffix("\r\n")
         if isinstance(result, ox.QueryBoolean):
@@ -256,7 +257,8 @@ def _graph_text(triples: ox.QueryTriples, format_name: str) -> str:
     graph = list(dict.fromkeys(triples))  # DESCRIBE gives a triple once for each graph that holds it
     iris = " ".join(str(triple) for triple in graph)
     used = {prefix: iri for prefix, iri in PREFIXES.items() if iri in iris}
-    return (ox.serialize(graph, format=ox.RdfFormat.TURTLE, prefixes=used) or b"").decode().removesuffix("\n")
+    turtle = (ox.serialize(graph, format=ox.RdfFormat.TURTLE, prefixes=used) or b"").decode()
+    return printable_lines(turtle.removesuffix("\n"))
 
 
 def _table(solutions: ox.QuerySolutions) -> str:
@@ -274,9 +276,7 @@ def _aligned(rows: list[list[str]], widths: list[int]) -> Iterator[str]:
 
 
 def _cell(term: object) -> str:
-    text = _term_text(term)
-    # Line breaks would tear the table, and escape sequences would reach the terminal.
-    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    text = printable(_term_text(term))
     return text if len(text) <= MAX_CELL else text[: MAX_CELL - 1] + "…"
 
 

@@ -13,6 +13,7 @@ KgmillError                 the run stops with one line; exit code 1
 |-- CorruptPartError        a committed file no longer matches its checksum
 |-- DiskError               the output's disk is full, read-only or failing
 |-- StoreError              a triple store refused or didn't answer
+|-- ServerError             a Prefect server refused or didn't answer
 |-- WorkerError             the worker process died: it is started again, a few times
 `-- TooManyRejectsError     the build finished, with rejects above the ratio; exit code 3
 RecordError                 one record is bad: it goes to the rejects table, the run goes on
@@ -23,11 +24,17 @@ from __future__ import annotations
 import errno
 import os
 
+from schemas.text import printable
+
 
 class KgmillError(Exception):
     """The run can't go on. The message is one line that names the place and the way out."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        """The line, in which names of files and text of the corpus can't reach a terminal as commands."""
+        return printable(super().__str__())
 
 
 class UsageError(KgmillError):
@@ -92,6 +99,10 @@ DISK_HINTS = {
 
 class StoreError(KgmillError):
     """A triple store is down, or refused a request."""
+
+
+class ServerError(KgmillError):
+    """A Prefect server is down, or refused a request."""
 
 
 class WorkerError(KgmillError):

@@ -1,9 +1,12 @@
-"""Text that people write: what bytes say it is, and what of it can be stored."""
+"""Text: what bytes say it is, what of it can be stored, and what of it can be shown."""
 
 from __future__ import annotations
 
 import codecs
+import html
+import json
 import re
+from typing import Any
 
 from schemas.errors import UsageError
 
@@ -16,6 +19,11 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+# C0 and C1 controls (with ESC and BEL), line separators, and what turns the direction of the text around it.
+_UNSHOWN = "\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
+_UNPRINTABLE = re.compile(f"[{_UNSHOWN}]")
+_UNPRINTABLE_IN_LINES = re.compile(f"(?![\t\n])[{_UNSHOWN}]")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+.!|~:@-])")
 
 
 def storable(text: str) -> str:
@@ -67,3 +75,38 @@ def decode_utf8(data: bytes, where: object, error: type[Exception] = UsageError)
         line = data.count(b"\n", 0, fault.start) + 1
         byte = fault.object[fault.start]
         raise error(f"{where}:{line}: byte 0x{byte:02x} is not UTF-8; save the file as UTF-8") from None
+
+
+def printable(text: str) -> str:
+    r"""The text on one line, with escapes for what would tear the line or reach the terminal as a command.
+
+    Everything that people read to learn what is in a corpus or a file goes through here or through its kin below.
+
+    >>> print(printable("Ham\x1b]0;owned\x07burg\nÉire"))
+    Ham\x1b]0;owned\x07burg\nÉire
+    """
+    return _UNPRINTABLE.sub(lambda match: repr(match[0])[1:-1], text)
+
+
+def printable_lines(text: str) -> str:
+    r"""The same of text that is several lines; the escapes are those of JSON and Turtle, which keep their meaning.
+
+    >>> print(printable_lines('["a",\n "b\x9b2J"]'))
+    ["a",
+     "b\u009b2J"]
+    """
+    return _UNPRINTABLE_IN_LINES.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def printable_json(value: Any, indent: int | None = None) -> str:
+    """The value as JSON that can be read by people and is safe to show; equal JSON to any parser."""
+    return printable_lines(json.dumps(value, ensure_ascii=False, indent=indent))
+
+
+def printable_markdown(text: str) -> str:
+    r"""The text on one line as Markdown in which nothing is markup, HTML or a link.
+
+    >>> print(printable_markdown("<b>*Ada*\x1b</b>"))
+    &lt;b&gt;\*Ada\*\\x1b&lt;/b&gt;
+    """
+    return _MARKDOWN.sub(r"\\\1", html.escape(printable(text), quote=False))

@@ -109,3 +109,19 @@ def test_bar_on_a_terminal(monkeypatch):
     assert any(bar.startswith("ingest: 100%|") and "10/10 documents [" in bar for bar in bars)
     assert any(bar.startswith("extract:  50%|") and "5/10 documents [" in bar and "documents/s" in bar for bar in bars)
     assert "the worker died" in bars
+
+
+def test_notes_move_no_terminal(monkeypatch, capsys, clock):
+    """A note, and what a bar or a line says of the work, may hold names of files; json.dumps leaves 8-bit controls."""
+    with Progress("documents") as progress:
+        progress.note("a\x1b[2J.txt: gone\n")
+        progress.update("extract", 0.0, 10, "b\x9b")
+    assert capsys.readouterr().err.splitlines()[0] == "a\\x1b[2J.txt: gone\\n"
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    with Progress("documents") as progress:
+        progress.update("extract", 0.0, 10, "b\x9b\x07")
+    assert "b\\x9b\\x07" in screen.getvalue()
+    logged = []
+    Progress("documents", log=lambda status: logged.append(str(status))).update("extract", 0.0, 10, "b\x9b")
+    assert logged == ["extract: 0 of 10 documents b\\x9b"]

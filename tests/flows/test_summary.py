@@ -3,7 +3,7 @@
 import pyarrow.parquet as pq
 import pytest
 
-from flows.summary import BestFact, best_facts, format_summary, ledger_rows
+from flows.summary import BestFact, best_facts, facts_markdown, format_plan, format_summary, ledger_rows
 from schemas.records import Document, Entity, Evidence, Fact
 from schemas.tables import to_table
 
@@ -20,6 +20,13 @@ REPORT = {
 
 def evidence(fact_id, statement_id, begin, end, confidence):
     return Evidence(fact_id, statement_id, "d1", begin, end, begin, begin + 3, end - 5, end - 1, confidence)
+
+
+def write_tables(folder, tables):
+    for name, rows in tables.items():
+        (folder / "tables" / name).mkdir(parents=True)
+        pq.write_table(to_table(name, rows), folder / "tables" / name / "part.parquet")
+    return folder
 
 
 @pytest.fixture
@@ -40,10 +47,7 @@ def folder(tmp_path):
             evidence("f3", "s4", 41, 60, 0.6),
         ],
     }
-    for name, rows in tables.items():
-        (tmp_path / "tables" / name).mkdir(parents=True)
-        pq.write_table(to_table(name, rows), tmp_path / "tables" / name / "part.parquet")
-    return tmp_path
+    return write_tables(tmp_path, tables)
 
 
 def test_best_facts_take_relations_in_turn(folder):
@@ -87,3 +91,47 @@ def test_ledger_is_rows_of_name_and_value():
         {"what": "facts", "value": 3},
         {"what": "quads", "value": 60},
     ]
+
+
+@pytest.fixture
+def hostile(tmp_path):
+    """The tables of a fact whose names, sentence and id hold colours, a window title, bells, HTML and overrides."""
+    text = "<b>Ola\x1b[31m Berg</b> of *Nord*."
+    tables = {
+        "documents": [Document("d\n1\x9b", "d1.txt", "", text, "{}", "00" * 32)],
+        "entities": [
+            Entity("e1", "Peop", "Ola\x1b[31m Berg", 1, 1, 0.9),
+            Entity("e2", "Org", "Nord\x1b]0;mine\x07 AG\u202e", 1, 1, 0.9),
+        ],
+        "facts": [Fact("f1", "e1", "Work_For", "e2", 0.5, 1, 1)],
+        "evidence": [Evidence("f1", "s1", "d\n1\x9b", 0, len(text), 3, 16, 24, 30, 0.5)],
+    }
+    return write_tables(tmp_path / "o\x1b[1m", tables)
+
+
+def test_summary_shows_no_control_of_the_corpus(hostile):
+    """A fact is two lines, whatever its labels, sentence and id hold; so are rules that name a file's suffix."""
+    report = REPORT | {"rejects": {"bad\x07": 1}, "left_out": {"other_files.\x1b[2J": 2}}
+    lines = format_summary(hostile, report, 1).splitlines()
+    assert lines[1:3] == ["  rejected: 1 bad\\x07", "  left out or replaced: 2 other_files.\\x1b[2J"]
+    assert lines[4] == f"4 entities, 3 facts, 60 quads in {hostile.parent}/o\\x1b[1m/graph"
+    assert lines[-2:] == [
+        "     0.500         1  Ola\\x1b[31m Berg  --Work_For->  Nord\\x1b]0;mine\\x07 AG\\u202e",
+        '                        "<b>Ola\\x1b[31m Berg</b> of *Nord*." (d\\n1\\x9b)',
+    ]
+
+
+def test_plan_shows_no_control_of_the_corpus():
+    """The reasons and the line that says why a build would stop are text of others too."""
+    plan = {"documents": {"new": 1}, "rejects": {"a\x1b": 1}, "stages": {}, "changed_settings": None, "seconds": 1}
+    shown = format_plan(plan | {"guessed": [], "stops": "\x07"})
+    assert [line for line in shown.splitlines() if "x" in line] == ["  rejected: 1 a\\x1b", "a build would stop: \\x07"]
+
+
+def test_artifact_has_no_markup_of_the_corpus(hostile):
+    """In Prefect's page a fact is a line, and its text neither HTML nor Markdown."""
+    assert facts_markdown(best_facts(hostile, 20)) == (
+        r"- **Ola\\x1b\[31m Berg - Work\_For - Nord\\x1b\]0;mine\\x07 AG\\u202e** (0.50): "
+        r"&lt;b&gt;Ola\\x1b\[31m Berg&lt;/b&gt; of \*Nord\*\."
+    )
+    assert facts_markdown([]) == "No facts."

@@ -45,3 +45,8 @@ def test_disk_error_names_the_file_or_else_the_output():
     hint = "free some space and build again: it goes on from the last committed work unit"
     for error, place in ((OSError(28, "full", "/out/a"), "/out/a"), (OSError(28, "Arrow: [errno 28] full"), "/out")):
         assert str(errors.DiskError.of(error, "/out")) == f"{place}: No space left on device; {hint}"
+
+
+def test_line_of_an_error_moves_no_terminal():
+    """An error is one line, whatever the names in it hold."""
+    assert str(KgmillError("a\x1b]0;mine\x07\n.txt: gone")) == "a\\x1b]0;mine\\x07\\n.txt: gone"
