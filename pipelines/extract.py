@@ -20,12 +20,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from extractor.candidates import Candidates
+from pipelines.beam import beam
 from pipelines.job import Descriptor, Request, each_task, write_receipt
 from pipelines.progress import Teller
 from pipelines.store import Part, Store
@@ -109,6 +109,7 @@ class ExtractFn(beam.DoFn):
         started = time.perf_counter()
         n_sentences = 0
         if new:
+            load_predictor(**self.settings["predictor"])  # before the task's progress begins
             mark = Path(self.scratch) / "calls" / f"{task['unit']}.json"
             found = extract(new, self.settings, mark, Teller(self.scratch, task["unit"]).tell)
             tables = {name: pa.concat_tables([tables[name], found[name]]) for name in tables}

@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 Item = TypeVar("Item")
 
 _TELL_S = 1.0
+_BEGUN = 1e-4
+_HEAD_START_S = 1.5  # the parent looks once a second, and should see that a task begins before it sees more
 _ALMOST = 0.9999
 
 
@@ -35,12 +37,15 @@ class Extent:
 class Teller:
     """A task's side: tells, at most once a second, which share of the task is done.
 
-    Whatever goes wrong with the file is left to the task's real files to say.
+    Making one tells that the task begins, by a tiny share: what took time before that, such as the start of a worker or
+    the loading of a model, says nothing of how fast the task goes. Whatever goes wrong with the file is left to the
+    task's real files to say.
     """
 
     def __init__(self, scratch: str | Path, name: str) -> None:
         self._path = Path(scratch) / "progress" / f"{name}.json"
-        self._told = float("-inf")
+        self._write(_BEGUN, 0)
+        self._told = time.monotonic() + _HEAD_START_S - _TELL_S
 
     def tell(self, share: float, n_documents: int = 0) -> None:
         """Tells a share between 0 and 1, and how many documents it holds where the parent can't know; 1 is the last."""
@@ -48,6 +53,9 @@ class Teller:
         if share < 1 and now - self._told < _TELL_S:
             return
         self._told = now
+        self._write(share, n_documents)
+
+    def _write(self, share: float, n_documents: int) -> None:
         partial = self._path.with_suffix(".partial")
         with suppress(OSError):
             self._path.parent.mkdir(exist_ok=True)

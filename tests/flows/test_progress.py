@@ -3,10 +3,12 @@
 import io
 import json
 import sys
+from functools import partial
 
 import pytest
 
 from flows.progress import Progress
+from pipelines.progress import Extent, Meter, Teller
 
 
 class Terminal(io.StringIO):
@@ -125,3 +127,36 @@ def test_notes_move_no_terminal(monkeypatch, capsys, clock):
     logged = []
     Progress("documents", log=lambda status: logged.append(str(status))).update("extract", 0.0, 10, "b\x9b")
     assert logged == ["extract: 0 of 10 documents b\\x9b"]
+
+
+def test_first_estimate_leaves_the_models_loading_out(tmp_path, clock, capsys):
+    """A corpus of one unit and ten batches of two seconds: after 30 s of loading, the first estimate is of the work."""
+    with Progress("documents") as progress:
+        meter = Meter(tmp_path, Extent({"00-0000": 5000.0}, n_documents=50), partial(progress.update, "extract"))
+        for _ in range(30):  # the worker starts, the model is loaded
+            meter.poll()
+            clock[0] += 1.0
+        teller = Teller(tmp_path, "00-0000")
+        meter.poll()
+        for batch in range(1, 10):
+            clock[0] += 2.0
+            teller.tell(batch / 10)
+            meter.poll()
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    told = [(line["seconds"], line["seconds_left"]) for line in lines if line["seconds_left"] is not None]
+    assert told == [(40.0, 10.0)]
+
+
+def test_first_estimate_of_a_large_first_step(tmp_path, clock):
+    """Where a task first tells of a tenth of the work, the time before it began still doesn't count."""
+    told = []
+    with Progress("documents", log=lambda status: told.append((status.seconds, status.seconds_left))) as progress:
+        meter = Meter(tmp_path, Extent({"00-0000": 5000.0}, n_documents=50), partial(progress.update, "extract"))
+        meter.poll()
+        clock[0] += 60.0
+        teller = Teller(tmp_path, "00-0000")
+        meter.poll()
+        clock[0] += 12.0
+        teller.tell(0.1)
+        meter.poll()
+    assert [(seconds, left and round(left)) for seconds, left in told] == [(0.0, None), (60.0, None), (72.0, 108)]

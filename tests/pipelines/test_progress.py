@@ -46,8 +46,9 @@ def test_receipts_count_by_their_weight(tmp_path, clock, meter, shown):
 
 
 def test_share_of_a_unit_counts(tmp_path, clock, meter, shown):
-    """A unit moves the bar before it is done; a task tells at once, then once a second, and always its end."""
+    """A unit moves the bar before it is done; a task tells that it begins, then once a second, and always its end."""
     looking, teller = meter(Extent({"a": 1.0, "b": 1.0}, n_documents=8)), Teller(tmp_path, "a")
+    clock[0] += 2.0
     for share, seconds in ((0.1, 0.0), (0.2, 0.5), (0.4, 1.0), (0.5, 0.5), (1.0, 0.1)):
         clock[0] += seconds
         teller.tell(share)
@@ -60,8 +61,9 @@ def test_worker_that_begins_again_moves_nothing_back(tmp_path, clock, meter, sho
     """The bar waits for the unit that is done again."""
     looking = meter(Extent({"a": 1.0}, n_documents=8))
     for share in (0.6, 0.1, 0.7):
+        teller = Teller(tmp_path, "a")
         clock[0] += 2.0
-        Teller(tmp_path, "a").tell(share)
+        teller.tell(share)
         looking.poll()
     assert shown == [(0.6, 8), (0.6, 8), (0.7, 8)]
 
@@ -69,9 +71,10 @@ def test_worker_that_begins_again_moves_nothing_back(tmp_path, clock, meter, sho
 def test_end_is_shown_once(tmp_path, clock, meter, shown):
     """A unit that told its end may still fail to be committed, so that the job's end is the parent's to show."""
     looking = meter(Extent({"a": 1.0}, n_documents=8))
+    teller = Teller(tmp_path, "a")
     for share in (0.5, 1.0):
         clock[0] += 2.0
-        Teller(tmp_path, "a").tell(share)
+        teller.tell(share)
         looking.poll()
     looking.finish()
     assert shown == [(0.5, 8), (0.9999, 8), (1.0, 8)]
@@ -82,8 +85,9 @@ def test_documents_are_estimated_while_they_are_read(tmp_path, clock, meter, sho
     looking = meter(Extent({"00-0000": 4.0}, {f"read-{i}": 1.0 for i in range(4)}))
     looking.poll()
     for i, (share, n) in enumerate([(0.5, 5), (1.0, 10), (1.0, 10), (1.0, 10), (1.0, 12)]):
+        teller = Teller(tmp_path, f"read-{max(0, i - 1)}")
         clock[0] += 2.0
-        Teller(tmp_path, f"read-{max(0, i - 1)}").tell(share, n)
+        teller.tell(share, n)
         looking.poll()
     looking.finish()
     assert shown[:3] == [(0.0, None), (0.0625, 40), (0.125, 40)]
@@ -93,7 +97,9 @@ def test_documents_are_estimated_while_they_are_read(tmp_path, clock, meter, sho
 def test_each_tells_on_the_way(tmp_path, clock, meter, shown):
     """Items in order, with the share of the part of the task that they are."""
     looking = meter(Extent({"a": 1.0}, n_documents=1))
-    for _ in Teller(tmp_path, "a").each("xyz", 0.4, 1.0):
+    teller = Teller(tmp_path, "a")
+    clock[0] += 2.0
+    for _ in teller.each("xyz", 0.4, 1.0):
         clock[0] += 2.0
         looking.poll()
     assert [round(share, 3) for share, _ in shown] == [0.4, 0.6, 0.8]
@@ -121,3 +127,18 @@ def test_extent_of_ingest(tmp_path):
     tasks = [{"step": "read-0", "n_bytes": 99}, {"step": "read-1", "n_bytes": 299}]
     extent = ingest.extent(tasks, {"n_bits": 1})
     assert extent == Extent({"01-0000": 200.0, "01-0001": 200.0}, {"read-0": 100.0, "read-1": 300.0})
+
+
+def test_task_that_begins_moves_the_bar_a_little(tmp_path, clock, meter, shown):
+    """A task says that it begins, and no more within the second in which the parent looks."""
+    looking = meter(Extent({"a": 1.0, "b": 3.0}, n_documents=8))
+    looking.poll()
+    clock[0] += 20.0
+    teller = Teller(tmp_path, "a")
+    clock[0] += 1.0
+    teller.tell(0.5)
+    looking.poll()
+    clock[0] += 1.0
+    teller.tell(0.6)
+    looking.poll()
+    assert shown == [(0.0, 8), (0.000025, 8), (0.15, 8)]
