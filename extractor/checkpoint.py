@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,13 +17,25 @@ from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTo
 from transformers.utils import logging as transformers_logging
 
 from extractor.calibration import Calibration, load_calibration
+from extractor.devices import check_device
 from extractor.model import TwoPhaseConfig, TwoPhaseModel
 from schemas.errors import CheckpointError, KgmillError
 from schemas.modelfolder import check_model_folder
 from schemas.ontology import Ontology, load_ontology
 
-transformers_logging.disable_progress_bar()
-transformers_logging.set_verbosity_error()
+
+@contextmanager
+def _quiet_transformers() -> Iterator[None]:
+    """No bars and no warnings of transformers while it lasts; whoever imports this has them as they were again."""
+    verbosity, has_bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+        if has_bars:
+            transformers_logging.enable_progress_bar()
 
 
 @dataclass(frozen=True)
@@ -35,6 +48,7 @@ class Checkpoint:
     calibration: Calibration = field(default_factory=Calibration)
 
 
+@_quiet_transformers()
 def load_checkpoint(folder: Path, device: torch.device, dtype: torch.dtype = torch.float32) -> Checkpoint:
     """The model in a folder, in evaluation mode.
 
@@ -66,6 +80,7 @@ def load_checkpoint(folder: Path, device: torch.device, dtype: torch.dtype = tor
     return Checkpoint(model.to(device=device, dtype=dtype).eval(), tokenizer, ontology, load_calibration(folder))
 
 
+@_quiet_transformers()
 def new_checkpoint(encoder: str, ontology: Ontology, options: dict) -> Checkpoint:
     """An untrained model around a pretrained encoder; `options` are fields of TwoPhaseConfig.
 
@@ -108,6 +123,7 @@ def encoder_source(encoder: str) -> str:
     return str(path)
 
 
+@_quiet_transformers()
 def save_checkpoint(checkpoint: Checkpoint, folder: Path, ontology_text: str, dtype: torch.dtype) -> None:
     """Writes model, tokenizer and ontology; weights are stored in `dtype`."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -124,19 +140,13 @@ def choose_device(name: str) -> torch.device:
     """The device of `auto|cpu|cuda[:N]`.
 
     Raises:
-        CheckpointError: CUDA was asked for and this torch has none.
+        CheckpointError: the name is no device's, or this torch sees no such GPU.
     """
+    check_device(name, lambda: torch.cuda.device_count() if torch.cuda.is_available() else 0)
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise CheckpointError(
-            f"device {name}: this torch ({torch.__version__}) sees no GPU; see README, Choosing torch"
-        )
     return torch.device(name)
 
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:300] or type(error).__name__
-
-
-os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -10,10 +10,12 @@ from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
+from schemas.paths import local_path
 
 from flows.progress import Progress
 from flows.summary import best_facts, facts_markdown, ledger_rows
 from pipelines.build import STAGES, Build, open_build
+from pipelines.checks import check_rejects
 from schemas.config import BuildConfig
 from schemas.errors import KgmillError
 from schemas.text import printable, printable_markdown
@@ -28,8 +30,13 @@ class _NoTraceback(logging.Filter):
         return True
 
 
-for _name in ("prefect.flow_runs", "prefect.task_runs"):
-    logging.getLogger(_name).addFilter(_NoTraceback())
+_NO_TRACEBACK = _NoTraceback()
+
+
+def leave_tracebacks_out() -> None:
+    """For as long as this process runs flows: Prefect logs a failure after the flow's function has ended."""
+    for name in ("prefect.flow_runs", "prefect.task_runs"):
+        logging.getLogger(name).addFilter(_NO_TRACEBACK)
 
 
 @task(
@@ -62,13 +69,14 @@ def build_knowledge_graph(
     """Builds the graph of the sources in the folder `out`; returns what run.json says.
 
     `config` holds keys of `schemas.config.BuildConfig`; with `yes` it goes on though many documents would leave the
-    graph. No parameter is a secret.
+    graph. More rejects than `max_reject_ratio` fail the run when all is done. No parameter is a secret.
     """
+    leave_tracebacks_out()
     checked = BuildConfig.load(None, config or {})
     logger = get_run_logger()
     with open_build(
         tuple(sources),
-        Path(out),
+        local_path(out),
         checked,
         n_workers=n_workers,
         runner=runner,
@@ -81,6 +89,7 @@ def build_knowledge_graph(
             run_stage(build, stage)
         report = build.finish()
     _leave_artifacts(Path(out), report)
+    check_rejects(report["documents"]["read"], report["rejects"], checked.max_reject_ratio, Path(out))
     return report
 
 

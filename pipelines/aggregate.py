@@ -11,11 +11,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.beam import beam
 from pipelines.combine import KINDS, buckets, slice_name
 from pipelines.job import Descriptor, Request, each_task, write_receipt
 from pipelines.store import Part, Store

@@ -15,8 +15,7 @@ from contextlib import ExitStack
 from io import BytesIO
 from pathlib import Path
 
-import apache_beam as beam
-
+from pipelines.beam import beam
 from pipelines.job import Request, write_receipt
 from pipelines.store import Part, Store
 from schemas.identity import fingerprint

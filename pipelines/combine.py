@@ -12,10 +12,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
+from pipelines.beam import beam
 from pipelines.job import Descriptor, Request, each_task, write_receipt
 from pipelines.store import Part, Store
 from schemas.identity import bucket, enclosing_unit, fingerprint

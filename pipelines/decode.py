@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import apache_beam as beam
 import pyarrow as pa
 
 from extractor.calibration import Calibration
 from extractor.candidates import Candidates
 from extractor.decode import decode
+from pipelines.beam import beam
 from pipelines.extract import sentence_candidates
 from pipelines.job import Descriptor, Request, each_task, write_receipt
 from pipelines.store import Part, Store

@@ -17,8 +17,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import apache_beam as beam
-
+from pipelines.beam import beam
 from pipelines.job import Descriptor, Request, each_task, write_receipt
 from pipelines.networks import edges, nodes, write_graphml, write_node_link
 from pipelines.ontology_ttl import ontology_graph, ontology_turtle

@@ -18,11 +18,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import apache_beam as beam
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipelines.beam import beam
 from pipelines.claims import Claim, Claims
 from pipelines.duplicates import (
     KEYS,

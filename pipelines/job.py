@@ -14,9 +14,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import apache_beam as beam
 import pyarrow as pa
 
+from pipelines.beam import beam
 from pipelines.store import write_json
 
 Descriptor = dict[str, Any]
@@ -33,7 +33,7 @@ class Request:
         tasks: the descriptors.
         settings: what all tasks share.
         runner: name of the Beam runner.
-        beam_options: options for any runner but the local one.
+        beam_options: options of the runner.
     """
 
     job: str

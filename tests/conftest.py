@@ -71,8 +71,6 @@ def tiny_encoder(tmp_path_factory):
     import torch
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
-    import extractor.checkpoint  # noqa: F401 - silences the progress bars of transformers
-
     folder = tmp_path_factory.mktemp("encoder")
     characters = string.ascii_lowercase + string.digits + string.punctuation
     special = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")

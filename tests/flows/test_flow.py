@@ -14,9 +14,10 @@ from pipelines.store import Store
 KGMILL = str(Path(sys.executable).with_name("kgmill"))
 TASKS = """
 import logging
-from flows.build import run_stage
+from flows.build import leave_tracebacks_out, run_stage
 from schemas.errors import DiskError
 
+leave_tracebacks_out()
 print(run_stage.retries, run_stage.persist_result)
 for error in (DiskError("/out: No space left"), ValueError("a fault of ours")):
     record = logging.LogRecord("prefect.task_runs", logging.ERROR, "", 0, "failed", (), (type(error), error, None))
