@@ -10,7 +10,6 @@ from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
-from schemas.paths import local_path
 
 from flows.progress import Progress
 from flows.summary import best_facts, facts_markdown, ledger_rows
@@ -18,6 +17,7 @@ from pipelines.build import STAGES, Build, open_build
 from pipelines.checks import check_rejects
 from schemas.config import BuildConfig
 from schemas.errors import KgmillError
+from schemas.paths import local_path
 from schemas.text import printable, printable_markdown
 
 

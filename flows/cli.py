@@ -21,6 +21,7 @@ _STAGES = ("ingest", "extract", "decode", "aggregate", "export")
 def main(argv: Sequence[str] | None = None) -> None:
     """Runs the command line; ends the process with the contract's exit code."""
     signal.signal(signal.SIGTERM, _terminate)
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # the threads are ours, and forks of tokenizers' own warn
     sys.exit(run(sys.argv[1:] if argv is None else argv))
 
 

@@ -9,12 +9,17 @@ import tomllib
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
 
 from flows.progress import Progress
 from schemas.config import BuildConfig
 from schemas.errors import ConfigError, OutputError, SourceError, TooManyRejectsError, UsageError
+from schemas.ontology import first_fault
+from schemas.paths import local_path
 from schemas.text import decode_utf8, printable_lines
 
 if TYPE_CHECKING:
@@ -25,69 +30,79 @@ _OPTIONS = (
     *("max_reject_ratio", "mode", "retry_rejects"),
 )
 _REJECTING = ("ingest", "extract")  # the stages that reject documents
-_NO_FAULTS = ("duplicate", "near_duplicate")  # rejects that say nothing about the quality of the sources
 
 
 def build(options: Namespace) -> None:
     """`kgmill build`."""
-    config = _config(options)
-    out = Path(options.out)
+    config, out = _config(options), local_path(options.out)
     use_prefect = prefect_is_configured() if options.prefect is None else options.prefect
-    report = _build_with_prefect(options, config) if use_prefect else _build_directly(options, config)
+    too_many = None
+    try:
+        (_build_with_prefect if use_prefect else _build_directly)(options, config)
+    except TooManyRejectsError as error:
+        too_many = error  # the build is done all the same, so its summary comes first
     from flows.summary import format_summary
+    from pipelines.ledger import last_run
 
-    print(format_summary(out, report))
-    d = report["documents"]
-    n_faults = d["rejected"] - sum(report["rejects"].get(reason, 0) for reason in _NO_FAULTS)
-    if n_faults > config.max_reject_ratio * d["read"]:
-        raise TooManyRejectsError(
-            f"{n_faults} of {d['read']} documents were rejected, more than --max-reject-ratio "
-            f"{config.max_reject_ratio}; see {out}/tables/rejects"
-        )
+    print(format_summary(out, last_run(out)))
+    if too_many:
+        raise too_many
 
 
-def _build_directly(options: Namespace, config: BuildConfig) -> dict[str, Any]:
+def _build_directly(options: Namespace, config: BuildConfig) -> None:
     from pipelines.build import STAGES
+    from pipelines.checks import check_rejects
 
     with _opened(options, config) as run:
         for stage in STAGES:
             run.run_stage(stage)
-        return run.finish()
+        report = run.finish()
+    check_rejects(report["documents"]["read"], report["rejects"], config.max_reject_ratio, Path(options.out))
 
 
 @contextmanager
-def _opened(options: Namespace, config: BuildConfig) -> Iterator[Build]:
+def _opened(options: Namespace, config: BuildConfig, **how: Any) -> Iterator[Build]:
     """The build that the options ask for, with its progress on standard error."""
     from pipelines.build import open_build
 
-    how = _how(options)
     with Progress("documents") as progress:
-        how |= {"on_progress": progress.update, "on_note": progress.note}
-        with open_build(tuple(options.sources), Path(options.out), config, **how) as run:
+        how |= _how(options) | {"on_progress": progress.update, "on_note": progress.note}
+        with open_build(tuple(options.sources), local_path(options.out), config, **how) as run:
             yield run
 
 
-def _build_with_prefect(options: Namespace, config: BuildConfig) -> dict[str, Any]:
-    from pipelines.checks import check_build
+def _build_with_prefect(options: Namespace, config: BuildConfig) -> None:
     from pipelines.store import Store
 
-    check_build(tuple(options.sources), Path(options.out), config, options.runner)
+    _check(options, config)
     with Store(Path(options.out).resolve()).lock():
         pass  # a folder that is held is refused in a second and one line, before Prefect starts
-    _prefect_environment()
+    _import_prefect()
     if not prefect_is_configured():
         print("starting Prefect's temporary server; this takes 10 to 20 seconds", file=sys.stderr)
     from flows.build import build_knowledge_graph
+    from flows.deployments import check_server
+
+    if prefect_is_configured():
+        check_server()
 
     how = _how(options) | {"beam_options": list(options.beam_options)}
-    return build_knowledge_graph(list(options.sources), options.out, config.model_dump(mode="json"), **how)
+    build_knowledge_graph(list(options.sources), options.out, config.model_dump(mode="json"), **how)
+
+
+def _check(options: Namespace, config: BuildConfig) -> None:
+    """All that can be wrong with a build, asked before anything is touched and before Prefect starts."""
+    from pipelines.checks import check_build
+
+    out, beam_options = local_path(options.out), options.beam_options
+    check_build(tuple(options.sources), out, config, options.runner, beam_options, options.workers)
 
 
 def plan(options: Namespace) -> None:
     """`kgmill plan`: what a build would reuse, run and drop, and about how long."""
     from pipelines.plan import make_plan
 
-    made = make_plan(tuple(options.sources), Path(options.out), _config(options), options.runner, options.yes)
+    made = make_plan(tuple(options.sources), local_path(options.out), _config(options), **_how(options))
     from flows.summary import format_plan
 
     print(json.dumps(made, indent=1) if options.json else format_plan(made))
@@ -99,10 +114,10 @@ def stage(options: Namespace) -> None:
     from pipelines.checks import check_finished, check_rejects
     from pipelines.store import Store
 
-    config = _config(options) if options.out else _export_of(options)
+    config = _config(options) if options.out is not None else _export_of(options)
     counted = None
-    check_finished(Store(Path(options.out).resolve()), STAGES[: STAGES.index(options.stage)])
-    with _opened(options, config) as run:
+    check_finished(Store(local_path(options.out).resolve()), STAGES[: STAGES.index(options.stage)])
+    with _opened(options, config, stages=(options.stage,)) as run:
         for before in STAGES[: STAGES.index(options.stage)]:
             run.recall(before)
         run.run_stage(options.stage)
@@ -132,7 +147,7 @@ def _export_of(options: Namespace) -> BuildConfig:
     if len(options.sources) != 1:
         raise UsageError("wanted one output folder, or SOURCE... and --out DIR")
     options.out, options.sources = options.sources[0], []
-    before = last_run(Path(options.out)).get("config")
+    before = last_run(local_path(options.out)).get("config")
     if before is None:
         raise OutputError(f"{options.out}: holds no build of this version; run kgmill build first, or say --out DIR")
     names = ("base_iri", "dataset")  # those that aren't given anew are found again, and fit one another
@@ -141,19 +156,20 @@ def _export_of(options: Namespace) -> BuildConfig:
 
 def schedule(options: Namespace) -> None:
     """`kgmill schedule`: serves the build until it is stopped."""
-    from pipelines.checks import check_build, named
+    from pipelines.checks import named
     from pipelines.sources import absolute
 
-    config = named(_config(options), Path(options.out))
-    check_build(tuple(options.sources), Path(options.out), config, options.runner)
+    config = named(_config(options), local_path(options.out))
+    _check(options, config)
+    _import_prefect()
+    from flows.deployments import check_schedule, serve
+
+    when = check_schedule(options.cron, options.every)
     if not prefect_is_configured():
         raise ConfigError(
             "a schedule needs a Prefect server: start one with `prefect server start` and set "
             "PREFECT_API_URL=http://127.0.0.1:4200/api"
         )
-    _prefect_environment()
-    from flows.build import build_knowledge_graph
-
     parameters = {
         "sources": [absolute(source) for source in options.sources],
         "out": str(Path(options.out).resolve()),
@@ -163,8 +179,7 @@ def schedule(options: Namespace) -> None:
         "beam_options": list(options.beam_options),
         "yes": options.yes,
     }
-    when = {"cron": options.cron} if options.cron else {"interval": options.every}
-    build_knowledge_graph.serve(name=f"kgmill-{config.dataset}", parameters=parameters, limit=1, **when)
+    serve(f"kgmill-{config.dataset}", parameters, when)
 
 
 def gc(options: Namespace) -> None:
@@ -172,7 +187,7 @@ def gc(options: Namespace) -> None:
     from pipelines.maintenance import collect
     from pipelines.store import Store
 
-    freed = collect(Store(Path(options.dir).resolve()), options.keep_runs, dry_run=options.dry_run)
+    freed = collect(Store(local_path(options.dir).resolve()), options.keep_runs, dry_run=options.dry_run)
     total = [sum(column) for column in zip(*freed.values(), strict=True)]
     title = "would be removed" if options.dry_run else "removed"
     print(f"{title:<26}{'number':>8}{'bytes':>16}")
@@ -191,7 +206,7 @@ def query(options: Namespace) -> None:
             sparql = decode_utf8(Path(sparql[1:]).read_bytes(), sparql[1:], SourceError)
         except OSError as error:
             raise SourceError(f"{options.sparql[1:]}: {error.strerror or error}") from None
-    answer = format_result(ask(Path(options.dir), sparql), options.format)
+    answer = format_result(ask(local_path(options.dir), sparql), options.format)
     if sys.stdout.isatty():  # CSV has no escapes: programs get the values as they are, terminals don't
         answer = printable_lines(answer.replace("\r\n", "\n"))
     print(answer)
@@ -203,7 +218,7 @@ def load(options: Namespace) -> None:
 
     with Progress("graphs") as progress:
         report = load_store(
-            Path(options.dir),
+            local_path(options.dir),
             options.endpoint,
             options.profile,
             on_progress=lambda done, total: progress.update("load", done / total if total else 1.0, total),
@@ -227,8 +242,12 @@ def prefect_is_configured() -> bool:
     return bool(profiles.get("profiles", {}).get(active, {}).get("PREFECT_API_URL"))
 
 
-def _prefect_environment() -> None:
-    """No telemetry, time for the temporary server, and no module of the current directory before the real ones."""
+def _import_prefect() -> None:
+    """No telemetry, time for the temporary server, and no module of the current directory before the real ones.
+
+    Raises:
+        ConfigError: one of Prefect's settings is wrong, in the environment or its profile.
+    """
     for name, value in (
         ("PREFECT_SERVER_ANALYTICS_ENABLED", "false"),
         ("DO_NOT_TRACK", "1"),
@@ -236,6 +255,10 @@ def _prefect_environment() -> None:
         ("PYTHONSAFEPATH", "1"),
     ):
         os.environ.setdefault(name, value)
+    try:
+        import_module("prefect.main")
+    except ValidationError as error:
+        raise ConfigError(f"Prefect's settings: {first_fault(error)}") from None
 
 
 def _config(options: Namespace, before: dict[str, Any] | None = None) -> BuildConfig:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
@@ -26,12 +27,13 @@ from pipelines.ledger import last_run, run_name, write_run
 from pipelines.maintenance import verify
 from pipelines.origins import commit_origins, known_origins, known_others, publish_origins
 from pipelines.progress import Extent, Meter
+from pipelines.runners import LOCAL
 from pipelines.sources import Found, count_others, find
 from pipelines.store import Part, Store, remove
 from pipelines.supervise import supervise
-from pipelines.worker import Worker
+from pipelines.worker import MODEL_JOB, Worker
 from schemas.config import BuildConfig
-from schemas.errors import DISK_HINTS, DiskError, KgmillError, UsageError
+from schemas.errors import DISK_HINTS, DiskError, KgmillError, UsageError, WorkerError
 from schemas.identity import fingerprint
 from schemas.ontology import Ontology
 
@@ -90,6 +92,27 @@ class Build:
     counts: Counter[str] = field(default_factory=Counter)
     others: dict[str, int] = field(default_factory=dict)
     quads_changed: dict[str, int | None] = field(default_factory=dict)
+
+    def try_model(self) -> None:
+        """Loads the model in the worker, which keeps it, unless an earlier run here did; touches nothing.
+
+        What only loading shows (tensors that don't fit, a damaged tokenizer, no compiler) is so found before the first
+        byte is written. A worker that dies of it is left to the stage, which tries again.
+
+        Raises:
+            UsageError: the model can't be used.
+        """
+        is_known = any(part.counts["key"] == self.extract_key for part in self.store.live("extract"))
+        if is_known or self.runner != LOCAL:
+            return
+        self.on_progress(MODEL_JOB, 0.0, None)
+        with TemporaryDirectory(prefix="kgmill-") as folder:
+            request = Request(MODEL_JOB, folder, f"{folder}/request", [], self.predictor_settings)
+            try:
+                self.worker.run(request.save())
+            except WorkerError as error:
+                self.on_note(f"{MODEL_JOB}: {error}; it is started again")
+        self.on_progress(MODEL_JOB, 1.0, None)
 
     def run_stage(self, stage: str) -> StageReport:
         """Runs one stage and publishes its tables; safe to call again after a failure."""
@@ -157,13 +180,7 @@ class Build:
         ingested = {part.unit: part for part in self.parts["ingest"]}
         self.counts["extract.reused"] += sum(ingested[part.unit].counts["kept"] for part in done)
         settings = {
-            "predictor": {
-                "folder": str(self.model_folder),
-                "device": self.device,
-                "precision": self.config.precision,
-                "n_threads": self.worker.n_threads,
-                "is_compiled": self.config.compile,
-            },
+            "predictor": self.predictor_settings,
             "floor": self.config.candidate_floor,
             "key": self.extract_key,
             "timeout_s": self.config.document_timeout,
@@ -300,6 +317,17 @@ class Build:
         return dict(sorted(counts.items()))
 
     @property
+    def predictor_settings(self) -> dict[str, Any]:
+        """How the worker opens the model."""
+        return {
+            "folder": str(self.model_folder),
+            "device": self.device,
+            "precision": self.config.precision,
+            "n_threads": self.worker.n_threads,
+            "is_compiled": self.config.compile,
+        }
+
+    @property
     def extract_key(self) -> str:
         """Fingerprint of all that decides a document's candidates."""
         kind = self.device.partition(":")[0]
@@ -431,12 +459,14 @@ def open_build(
     runner: str = "FnApiRunner",
     beam_options: tuple[str, ...] = (),
     yes: bool = False,
+    stages: Sequence[str] = STAGES,
     on_progress: Progress = lambda job, share, n_documents: None,
     on_note: Note = lambda line: None,
 ) -> Iterator[Build]:
     """Checks everything that can be wrong before anything is touched, then holds the output folder and the worker.
 
-    `on_note` is told a line for each damaged part that was found and removed, and each worker that died.
+    `stages` are those that will be run. `on_note` is told a line for each damaged part that was found and removed, and
+    each worker that died.
 
     Raises:
         UsageError: a source, the model, the ontology or the output is wrong.
@@ -444,15 +474,26 @@ def open_build(
         DiskError: a file of the output could not be written.
     """
     config = named(config, out)
-    checked = check_build(sources, out, config, runner)
+    checked = check_build(sources, out, config, runner, beam_options, n_workers)
     store = Store(out.resolve())
-    with store.lock(), Worker(n_workers, memory_mb=config.worker_memory_mb) as worker:
+    with Worker(n_workers, memory_mb=config.worker_memory_mb) as worker:
         build = Build(sources, config, store, worker, *checked, runner, beam_options, yes)
         build.on_progress, build.on_note, build.started = on_progress, on_note, _now()
+        if "extract" in stages:
+            build.try_model()
+        with _held(build):
+            yield build
+
+
+@contextmanager
+def _held(build: Build) -> Iterator[None]:
+    """Holds the output folder, and says in run.json if what is done there fails."""
+    store = build.store
+    with store.lock():
         try:
             for line in verify(store):
-                on_note(line)
-            yield build
+                build.on_note(line)
+            yield
         except UsageError:
             raise  # nothing was touched, so the last run is still what run.json says
         except BaseException as error:

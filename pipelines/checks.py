@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import glob
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from extractor.devices import check_device
 from pipelines.ledger import last_run
 from pipelines.opening import split_url
+from pipelines.runners import LOCAL, check_runner
 from pipelines.sources import SourceFile, find_files, fixed_part
 from pipelines.store import Store
 from pipelines.vocabulary import Namespace
-from pipelines.worker import check_runner
 from schemas.config import BuildConfig, dataset_name, default_base
-from schemas.errors import OntologyError, OutputError, TooManyRejectsError, VanishError
+from schemas.errors import ConfigError, OntologyError, OutputError, TooManyRejectsError, VanishError
 from schemas.modelfolder import find_model, model_fingerprint
 from schemas.ontology import Ontology, load_ontology
 
@@ -23,14 +26,22 @@ _NO_FAULTS = ("duplicate", "near_duplicate")  # rejects that say nothing about t
 
 
 def check_build(
-    sources: tuple[str, ...], out: Path, config: BuildConfig, runner: str
+    sources: tuple[str, ...],
+    out: Path,
+    config: BuildConfig,
+    runner: str,
+    beam_options: Sequence[str] = (),
+    n_workers: int = 0,
 ) -> tuple[Path, str, Ontology, str]:
     """The model's folder and fingerprint, the ontology and the device of a build, if nothing is wrong; touches nothing.
 
     Raises:
-        UsageError: a source, the runner, the model, the ontology or the output is wrong.
+        UsageError: a source, the runner or its options, the device, the model, the ontology or the output is wrong.
     """
-    check_runner(runner)
+    if n_workers < 0:
+        raise ConfigError(f"--workers {n_workers}: wanted a number of CPU threads, or 0 for all of them")
+    check_runner(runner, beam_options)
+    device = _check_device(config, runner)
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out}: is a file; --out wants a folder")
     if sources:  # a later stage alone reads none
@@ -43,7 +54,7 @@ def check_build(
         _check_ontology(ontology, folder)
     names = named(config, out)
     Namespace(names.base_iri, names.dataset, ontology)
-    return folder, model, ontology, resolve_device(config.device)
+    return folder, model, ontology, device
 
 
 def named(config: BuildConfig, out: Path) -> BuildConfig:
@@ -126,6 +137,25 @@ def check_rejects(n_read: int, reasons: Mapping[str, int], max_ratio: float, out
             f"{n_faults} of {n_read} documents were rejected, more than --max-reject-ratio {max_ratio}; "
             f"see {out}/tables/rejects"
         )
+
+
+def _check_device(config: BuildConfig, runner: str) -> str:
+    """The kind of device; GPUs are counted only where one was asked for by name and the model runs on this machine."""
+    device = resolve_device(config.device)
+    if config.precision == "int8" and device.startswith("cuda"):
+        raise ConfigError(f"precision int8 is for CPUs, the device is {device}: say --device cpu, or --precision bf16")
+    if runner == LOCAL:
+        check_device(config.device, _n_gpus)
+    return device
+
+
+def _n_gpus() -> int:
+    """The GPUs that torch sees, asked in a process of its own: this one does without torch."""
+    if "+cpu" in version("torch"):
+        return 0
+    program = "import torch; print(torch.cuda.device_count() if torch.cuda.is_available() else 0)"
+    asked = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=False)
+    return int(asked.stdout or 0)
 
 
 def resolve_device(name: str) -> str:

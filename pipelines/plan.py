@@ -68,7 +68,14 @@ class Scan:
 
 
 def make_plan(
-    sources: tuple[str, ...], out: Path, config: BuildConfig, runner: str = "FnApiRunner", yes: bool = False
+    sources: tuple[str, ...],
+    out: Path,
+    config: BuildConfig,
+    *,
+    n_workers: int = 0,
+    runner: str = "FnApiRunner",
+    beam_options: tuple[str, ...] = (),
+    yes: bool = False,
 ) -> dict[str, Any]:
     """What a build would do, as JSON-like data.
 
@@ -76,7 +83,7 @@ def make_plan(
         UsageError: what a build would refuse.
     """
     config = named(config, out)
-    checked = check_build(sources, out, config, runner)
+    checked = check_build(sources, out, config, runner, beam_options, n_workers)
     build = Build(sources, config, Store(out.resolve()), Worker(), *checked)
     found = build.find()
     store, files, live = build.store, found.files, build.store.live("ingest")

@@ -23,18 +23,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pipelines.runners import LOCAL
 from schemas import errors
 from schemas.errors import DiskError, KgmillError, WorkerError
 
+MODEL_JOB = "model"
 SILENCE_S = 120.0
 GRACE_S = 5.0
 _BEAT_S = 1.0
 _POLL_S = 0.2
-_LOCAL_RUNNER = "FnApiRunner"
-_REFUSED_RUNNERS = {
-    "DirectRunner": "it may try to download a runner; the local runner here is FnApiRunner",
-    "DaskRunner": "it loses data silently",
-}
 
 
 class Worker:
@@ -125,7 +122,7 @@ class Worker:
 
     def _start(self) -> subprocess.Popen[str]:
         if self._child is None:
-            environment = os.environ | {"PYTHONSAFEPATH": "1"}
+            environment = {"TOKENIZERS_PARALLELISM": "false"} | os.environ | {"PYTHONSAFEPATH": "1"}
             if self.n_threads:
                 environment["KGMILL_THREADS"] = str(self.n_threads)
             self._n_oom_kills = _oom_kills()
@@ -179,30 +176,21 @@ def _rss_mb(pid: int) -> float:
     return n_pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
 
 
-def check_runner(runner: str) -> None:
-    """Refuses runners that are known to lose data or to reach for the network.
-
-    Raises:
-        ConfigError: naming the reason.
-    """
-    if reason := _REFUSED_RUNNERS.get(runner):
-        raise errors.ConfigError(f"runner {runner}: refused, because {reason}")
-
-
 def run_job(request_file: Path) -> dict[str, Any]:
     """Runs the job of a request file to its end, in this process; returns its seconds and peak memory."""
-    import apache_beam as beam
-    from apache_beam.options.pipeline_options import PipelineOptions
-
+    from pipelines.beam import PipelineOptions, beam
     from pipelines.job import Request
 
     request = Request.load(request_file)
     started = time.perf_counter()
     _reset_peak()
-    if request.runner == _LOCAL_RUNNER:
+    if request.job == MODEL_JOB:  # the one job without a pipeline: the model is opened, and kept for those to come
+        importlib.import_module("pipelines.extract").load_predictor(**request.settings)
+        return {"seconds": round(time.perf_counter() - started, 3), "peak_rss_mb": _peak_rss_mb()}
+    if request.runner == LOCAL:
         from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-        pipeline = beam.Pipeline(FnApiRunner(), PipelineOptions(flags=[]))
+        pipeline = beam.Pipeline(FnApiRunner(), PipelineOptions(list(request.beam_options)))
     else:
         pipeline = beam.Pipeline(options=PipelineOptions([f"--runner={request.runner}", *request.beam_options]))
     importlib.import_module(f"pipelines.{request.job}").build(pipeline, request)

@@ -57,7 +57,7 @@ def kgmill(worker, tiny_model):
 
     def kgmill(*arguments):
         command = [str(argument) for argument in arguments]
-        if command[0] in ("build", "ingest", "extract", "decode", "aggregate", "export", "plan"):
+        if command[0] in ("build", "ingest", "extract", "decode", "aggregate", "export", "plan", "schedule"):
             for option, value in (("--model", tiny_model), ("--dataset", "kg")):
                 command += [option, str(value)] if option not in command else []
         if command[0] == "build":

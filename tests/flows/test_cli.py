@@ -3,11 +3,13 @@
 import gzip
 import io
 import json
+import os
 import shutil
 import socket
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -53,6 +55,42 @@ def test_build_imports_no_torch_and_no_prefect():
         "print([name for name in ('torch', 'transformers', 'prefect') if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout == "[]\n"
+
+
+HOST = """
+import logging, os, warnings
+root = logging.getLogger()
+logging.getLogger("transformers").setLevel(logging.INFO)
+
+def state():
+    ours = ("transformers", "prefect.flow_runs", "prefect.task_runs")
+    levels = [(name, logging.getLogger(name).level, logging.getLogger(name).filters[:]) for name in ours]
+    return root.level, root.handlers[:], root.filters[:], warnings.filters[:], dict(os.environ), levels
+
+before = state()
+import pipelines, extractor, flows
+print(state() == before)
+import pipelines.build, flows.cli, flows.graph_commands
+print((state()[:3], state()[4:]) == (before[:3], before[4:]))
+import transformers
+logging.getLogger("transformers").setLevel(logging.INFO)
+before = state()
+import extractor.api
+from transformers.utils import logging as bars
+print(state()[5], "TOKENIZERS_PARALLELISM" in os.environ, bars.is_progress_bar_enabled())
+extractor.api.Extractor.from_pretrained(MODEL, device="cpu")
+print(state()[5] == before[5], bars.is_progress_bar_enabled())
+"""
+
+
+def test_imports_leave_the_host_alone(tiny_model):
+    """Who imports the packages keeps the handlers, filters and levels of his logs, his warnings and environment."""
+    environment = {name: value for name, value in os.environ.items() if name != "TOKENIZERS_PARALLELISM"}
+    program = HOST.replace("MODEL", repr(str(tiny_model)))
+    done = subprocess.run([sys.executable, "-c", program], env=environment, check=True, capture_output=True, text=True)
+    quiet = "[('transformers', 20, []), ('prefect.flow_runs', 0, []), ('prefect.task_runs', 0, [])]"
+    assert done.stdout.splitlines() == ["True", "True", f"{quiet} False True", "True True"]
+    assert done.stderr == ""
 
 
 def test_version_is_printed(capsys):
@@ -207,6 +245,78 @@ def test_refused_runner_is_refused(refused):
     assert refused("--runner", "DaskRunner") == "kgmill: runner DaskRunner: refused, because it loses data silently"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--workers", "-3"], "--workers -3: wanted a number of CPU threads, or 0 for all of them"),
+        (["--runner", "FlinkRuner"], "runner FlinkRuner: Beam has no such runner; did you mean FlinkRunner?"),
+        (["--formats", "nq,ttl"], "formats: unknown formats ['ttl']; known are nq, graphml, json; known "),
+        (["--min-confidence", "1.5"], "min_confidence: Input should be less than or equal to 1; known keys: "),
+        (["--min-confidence", "nan"], "min_confidence: Input should be less than or equal to 1; known keys: "),
+        (["--max-reject-ratio", "-1"], "max_reject_ratio: Input should be greater than or equal to 0; known keys: "),
+        (["--device", "gpu"], "device: String should match pattern "),
+        (["--", "--no_such_option=1"], "unknown Beam option --no_such_option=1; Beam and this runner have none of "),
+        (
+            ["--", "--direct_num_worker=2"],
+            "unknown Beam option --direct_num_worker=2; did you mean --direct_num_workers?",
+        ),
+    ],
+)
+@pytest.mark.parametrize("command", ["build", "plan", "ingest", "schedule"])
+def test_wrong_value_touches_nothing(kgmill, source, tmp_path, command, arguments, line):
+    """What is wrong with a flag or a Beam option is said by every command that builds, before anything is made."""
+    every = ["--every", "60"] if command == "schedule" else []
+    done = kgmill(command, source, "--out", tmp_path / "out", *every, *arguments)
+    assert (done.code, done.out, len(done.errors), (tmp_path / "out").exists()) == (2, "", 1, False)
+    assert done.errors[0].startswith(f"kgmill: {line}")
+
+
+@pytest.mark.skipif("+cpu" not in version("torch"), reason="this torch may see a GPU")
+@pytest.mark.parametrize("command", ["build", "plan", "ingest"])
+@pytest.mark.parametrize("device", ["cuda", "cuda:9"])
+def test_gpu_that_is_not_there_touches_nothing(kgmill, source, tmp_path, command, device):
+    """A GPU that was asked for is looked for before the first byte is written."""
+    done = kgmill(command, source, "--out", tmp_path / "out", "--device", device)
+    assert (done.code, len(done.errors), (tmp_path / "out").exists()) == (2, 1, False)
+    assert done.errors[0].startswith(f"kgmill: device {device}: this torch ({version('torch')}) sees no GPU; ")
+
+
+def test_int8_on_a_gpu_is_refused(refused):
+    """Integer products are the CPU's."""
+    assert refused("--device", "cuda", "--precision", "int8") == (
+        "kgmill: precision int8 is for CPUs, the device is cuda: say --device cpu, or --precision bf16"
+    )
+
+
+def no_tokenizer(folder):
+    (folder / "tokenizer.json").write_text("{}")
+
+
+def narrow(folder):
+    config = json.loads((folder / "config.json").read_text())
+    config["max_span_width"] += 1
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+@pytest.mark.parametrize(("damage", "message"), [(no_tokenizer, "can't be loaded: "), (narrow, "weights don't fit ")])
+def test_model_that_cannot_be_loaded_touches_nothing(refused, bad_model, damage, message):
+    """What only loading a model shows is found before the first byte is written, too."""
+    assert refused("--model", bad_model(damage)).startswith(f"kgmill: TMP/model: {message}")
+
+
+@pytest.mark.parametrize("command", ["build", "plan", "extract", "schedule", "query", "gc", "load"])
+@pytest.mark.parametrize("name", ["s3://bucket/out", "file:///tmp/out"])
+def test_output_that_is_a_url_is_refused(kgmill, source, tmp_path, monkeypatch, command, name):
+    """An output on another file system doesn't work yet, and makes no folder `s3:` here."""
+    monkeypatch.chdir(tmp_path)
+    others = {"query": ["ASK {}"], "gc": [], "load": ["--endpoint", "http://127.0.0.1:1"]}
+    arguments = [name, *others[command]] if command in others else [source, "--out", name]
+    done = kgmill(command, *arguments, *(["--every", "60"] if command == "schedule" else []))
+    line = "only sources can be URLs; an output is a folder, on this machine or mounted here"
+    assert (done.code, done.errors) == (2, [f"kgmill: {name}: {line}"])
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_unknown_flag_is_refused(capsys):
     """argparse's own exit code is the contract's."""
     with pytest.raises(SystemExit) as caught:
@@ -222,13 +332,54 @@ def test_schedule_without_a_server_is_refused(kgmill, source, tiny_model, tmp_pa
     assert (done.code, done.errors) == (2, [f"kgmill: a schedule needs a Prefect server: {wanted}"])
 
 
+@pytest.mark.parametrize(
+    ("when", "line"),
+    [
+        (["--cron", "0 3 * *"], "--cron '0 3 * *': no cron expression whose time comes; wanted "),
+        (
+            ["--cron", "61 * * * *"],
+            "--cron '61 * * * *': no cron expression whose time comes; wanted ",
+        ),
+        (
+            ["--cron", "0 0 30 2 *"],
+            "--cron '0 0 30 2 *': no cron expression whose time comes; wanted ",
+        ),
+        (["--cron", ""], "--cron '': no cron expression whose time comes; wanted "),
+        (["--every", "0"], "--every 0: wanted seconds from 1 to 315360000 (ten years)"),
+        (["--every", "-5"], "--every -5: wanted seconds from 1 to 315360000 (ten years)"),
+        (["--every", "nan"], "--every nan: wanted seconds from 1 to 315360000 (ten years)"),
+        (["--every", "1e300"], "--every 1e+300: wanted seconds from 1 to 315360000 (ten years)"),
+    ],
+)
+def test_wrong_time_is_refused(kgmill, source, tmp_path, when, line):
+    """A time that is none is said before any server is asked for."""
+    done = kgmill("schedule", source, "--out", tmp_path / "out", *when)
+    assert (done.code, len(done.errors), (tmp_path / "out").exists()) == (2, 1, False)
+    assert done.errors[0].startswith(f"kgmill: {line}")
+
+
 # Failures
 
 
-def test_unknown_runner_is_one_line(kgmill, source, tmp_path):
-    """What Beam says of a runner that it doesn't know arrives as one line."""
-    done = kgmill("build", source, "--out", tmp_path / "out", "--runner", "NoSuchRunner")
-    assert (done.code, len(done.errors), "NoSuchRunner" in done.errors[0]) == (1, 1, True)
+def test_prefect_server_that_is_down_is_one_line(source, tiny_model, tmp_path):
+    """A schedule and a build with Prefect say that the server doesn't answer, at which address, and what to do."""
+    url = "http://127.0.0.1:1/api"
+    environment = os.environ | {"PREFECT_API_URL": url, "PREFECT_HOME": str(tmp_path / "prefect")}
+    for command in (["schedule", "--every", "60"], ["build"]):
+        arguments = [command[0], source, "--out", tmp_path / "out", "--model", tiny_model, *command[1:]]
+        done = subprocess.run([KGMILL, *arguments], env=environment, capture_output=True, text=True, check=False)
+        line = f"kgmill: no Prefect server answers at {url}: [Errno 111] Connection refused; start it, or set "
+        assert (done.returncode, done.stderr.count("\n"), done.stderr.startswith(line)) == (1, 1, True)
+
+
+def test_wrong_setting_of_prefect_is_one_line(source, tiny_model, tmp_path):
+    """Prefect's own settings may be wrong as well."""
+    environment = os.environ | {"PREFECT_API_REQUEST_TIMEOUT": "soon", "PREFECT_HOME": str(tmp_path / "prefect")}
+    command = [KGMILL, "schedule", source, "--out", tmp_path / "out", "--model", tiny_model, "--every", "60"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    line = "Prefect's settings: request_timeout: Input should be a valid number, unable to parse string as a number"
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (2, f"kgmill: {line}")
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(

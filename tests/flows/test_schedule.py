@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+SOME_BAD = "".join(f'{{"id": {n}, "text": "Hi {n} ."}}\n' for n in range(7)) + "no JSON\n" * 50
+
 BIN = Path(sys.executable).parent
 WAIT_S = 150
 
@@ -77,3 +79,76 @@ def test_scheduled_build_runs_by_itself(environment, tiny_model, tmp_path):
             served.terminate()
             served.wait(60)
     assert json.loads((out / "run.json").read_text(encoding="utf-8"))["status"] == "done"
+
+
+def asked(environment, what):
+    """What the server has of deployments or flow runs."""
+    request = urllib.request.Request(  # noqa: S310 - loopback
+        f"{environment['PREFECT_API_URL']}/{what}/filter", b"{}", {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        return json.load(answer)
+
+
+@pytest.mark.slow
+def test_schedules_take_nothing_over(environment, tiny_model, tmp_path):
+    """Two corpora of one name: the second is refused; a folder's own is taken over and ends with its last."""
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.txt").write_text(f"Hi {name} .")
+
+    def command(corpus, out, dataset):
+        rest = ("--model", tiny_model, "--dataset", dataset, "--cron", "0 3 1 1 *")
+        return [BIN / "kgmill", "schedule", tmp_path / corpus, "--out", tmp_path / out, *rest]
+
+    def paused():
+        return {d["name"]: (d["parameters"]["sources"], d["paused"]) for d in asked(environment, "deployments")}
+
+    started = []
+
+    def serve(*arguments):
+        with (tmp_path / "schedule.log").open("a") as log:
+            started.append(subprocess.Popen(command(*arguments), env=environment, stdout=log, stderr=log))
+
+    try:
+        serve("a", "one", "first")
+        until(lambda: paused() == {"kgmill-first": ([str(tmp_path / "a")], False)}, "the first deployment")
+        done = subprocess.run(
+            command("b", "two", "first"), env=environment, capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert done.stderr.endswith(
+            f"has a deployment build_knowledge_graph/kgmill-first already, which builds {tmp_path}/one; "
+            "give this one a name of its own with --dataset NAME\n"
+        )
+        assert paused() == {"kgmill-first": ([str(tmp_path / "a")], False)}
+        serve("b", "two", "second")
+        both = {"kgmill-first": ([str(tmp_path / "a")], False), "kgmill-second": ([str(tmp_path / "b")], False)}
+        until(lambda: paused() == both, "the second deployment")
+        serve("b", "one", "first")  # another corpus for the same folder, by its owner
+        both["kgmill-first"] = ([str(tmp_path / "b")], False)
+        until(lambda: paused() == both, "the first deployment, taken over")
+        started[0].terminate()
+        assert (started[0].wait(60), paused()) == (0, both)
+        started[2].terminate()
+        both["kgmill-first"] = ([str(tmp_path / "b")], True)
+        assert (started[2].wait(60), paused()) == (0, both)
+    finally:
+        for process in started:
+            process.terminate()
+            process.wait(60)
+
+
+@pytest.mark.slow
+def test_flow_run_fails_on_too_many_rejects(environment, tiny_model, tmp_path):
+    """Above max_reject_ratio a flow run ends as Failed with the one line; run.json and the summary are there."""
+    (tmp_path / "a.jsonl").write_text(SOME_BAD)
+    command = [BIN / "kgmill", "build", tmp_path / "a.jsonl", "--out", tmp_path / "out", "--model", tiny_model]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    line = f"50 of 57 documents were rejected, more than --max-reject-ratio 0.01; see {tmp_path}/out/tables/rejects"
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (3, f"kgmill: {line}")
+    assert done.stdout.splitlines()[0] == "57 documents read = 7 kept + 50 rejected; 0 reused"
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["documents"]["rejected"] == 50
+    [run] = asked(environment, "flow_runs")
+    assert (run["state_type"], line in run["state"]["message"]) == ("FAILED", True)
+    assert "Traceback" not in done.stderr

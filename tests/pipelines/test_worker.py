@@ -13,9 +13,9 @@ import pytest
 from pipelines import ingest
 from pipelines.job import Request, read_receipts
 from pipelines.sources import SourceFile
-from pipelines.worker import Worker, _describe, check_runner
+from pipelines.worker import Worker, _describe
 from schemas.config import BuildConfig
-from schemas.errors import ConfigError, CorruptPartError, KgmillError, WorkerError
+from schemas.errors import CorruptPartError, KgmillError, WorkerError
 from schemas.tables import to_table
 
 PARENT = """
@@ -167,26 +167,6 @@ def test_child_ends_with_its_worker(store, text):
         worker.run(ingest_request(store, text))
         child = worker._child
     assert (child.returncode, worker._child) == (0, None)
-
-
-@pytest.mark.parametrize(
-    ("runner", "reason"),
-    [
-        ("DirectRunner", "it may try to download a runner; the local runner here is FnApiRunner"),
-        ("DaskRunner", "it loses data silently"),
-    ],
-)
-def test_dangerous_runner_is_refused(runner, reason):
-    """Runners that lose data or reach for the network are refused with the reason."""
-    with pytest.raises(ConfigError) as caught:
-        check_runner(runner)
-    assert str(caught.value) == f"runner {runner}: refused, because {reason}"
-
-
-@pytest.mark.parametrize("runner", ["FnApiRunner", "FlinkRunner", "DataflowRunner"])
-def test_other_runners_are_let_through(runner):
-    """Beam decides on all others."""
-    assert check_runner(runner) is None
 
 
 # Supervision
