@@ -1,27 +1,40 @@
 """Raw text to sentences and words with exact offsets: sentencex finds sentences, spaCy's English tokeniser words.
 
-Which libraries, and why: docs/decisions/0003-sentences-and-words.md.
+Which libraries, and why: docs/decisions/0003-sentences-and-words.md; lines, dashes, scripts without spaces:
+docs/decisions/0013-lines-dashes-and-languages.md.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
 import sentencex
 from spacy.lang.en import English
 from spacy.tokenizer import Tokenizer
-from spacy.util import compile_infix_regex
+from spacy.util import compile_infix_regex, compile_prefix_regex, compile_suffix_regex
 
-LONGEST_RUN = 300
+from extractor.lines import split_blocks
+from extractor.scripts import HAS_SPACELESS, MARKS, spaceless_bounds
+
+LONGEST_RUN = 300  # characters without a space that the tokeniser is given; its time on them is quadratic
+LONGEST_WORD = 100  # characters, where a longer run is cut
 LONGEST_SENTENCE = 600  # characters
 KNOWN_WORDS = 100_000  # spaCy keeps every word that it ever saw; with more than these it begins anew
 _BLANKED = str.maketrans(dict.fromkeys("\"“”„«»‹›()[]{}'‘’`", " "))
-_RUN = re.compile(r"\S+")
-# sentencex 1 panics on a space of several bytes between "Mr. X" and a full stop. Same length, so offsets stay.
-_PLAIN_SPACES = {code: " " for code in range(0x80, 0x3001) if chr(code).isspace()}
+# sentencex 1 panics on a space of several bytes between "Mr. X" and a full stop, and line breaks within a block end no
+# sentence. Same length, so offsets stay.
+_PLAIN_SPACES = {code: " " for code in range(0x3001) if chr(code).isspace()}
 _LONG_RUN = re.compile(rf"\S{{{LONGEST_RUN},}}")
+_PIECE = re.compile(rf"\w[\w{MARKS}]{{0,{LONGEST_WORD - 1}}}|([^\w\s])\1{{0,{LONGEST_WORD - 1}}}")
+_DASHES = r"(?:-{2,}|[\u2012-\u2015\u2e3a\u2e3b]+)"
+# An en dash that stands for the hyphen of a double given name parts nothing; elsewhere it joins two names.
+_DOUBLE_NAME = re.compile(
+    r"(?:Abdel|Abdul|Al|Ana|Ann|Anna|Anne|Carl|Charles|Claude|El|Ernst|Eva|Franz|François|Friedrich|Hans|Heinz|Jan|Jean"
+    r"|José|Karl|Klaus|Lars|Louis|Maria|Marie|Mary|Paul|Philippe|Pierre|Sven|Wolf|Yves)\u2013[^\W\d_a-z]\w+"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +74,13 @@ def _sentence_bounds(text: str) -> list[tuple[int, int]]:
     So what comes out longer than any sentence is cut again with its quotes and brackets blanked.
     """
     bounds = []
-    for begin, end in _segments(text):
-        if end - begin <= LONGEST_SENTENCE:
-            bounds.append((begin, end))
-        else:
-            bounds.extend((begin + a, begin + b) for a, b in _segments(text[begin:end].translate(_BLANKED)))
+    for block_begin, block_end in split_blocks(text):
+        for a, b in _segments(text[block_begin:block_end]):
+            begin, end = block_begin + a, block_begin + b
+            if end - begin <= LONGEST_SENTENCE:
+                bounds.append((begin, end))
+            else:
+                bounds.extend((begin + a, begin + b) for a, b in _segments(text[begin:end].translate(_BLANKED)))
     return bounds
 
 
@@ -93,19 +108,26 @@ def _cut(text: str) -> list[str]:
 
 
 def _word_bounds(sentence: str) -> list[tuple[int, int]]:
-    """Words by the tokeniser; a run of LONGEST_RUN or more characters without a space is one word.
-
-    No language has such words; the tokeniser's time on them would be quadratic.
-    """
-    if not _LONG_RUN.search(sentence):
-        return _tokens(sentence, 0)
-    bounds = []
-    for run in _RUN.finditer(sentence):
-        if run.end() - run.start() >= LONGEST_RUN:
-            bounds.append(run.span())
+    """Words by the tokeniser; where a script has no spaces, its characters. Long runs are cut at their punctuation."""
+    bounds: list[tuple[int, int]] = []
+    for begin, end, is_long in _runs(sentence):
+        if is_long:
+            bounds.extend(piece.span() for piece in _PIECE.finditer(sentence, begin, end))
         else:
-            bounds.extend(_tokens(run.group(), run.start()))
+            bounds.extend(_tokens(sentence[begin:end], begin))
+    if HAS_SPACELESS.search(sentence):
+        return [piece for begin, end in bounds for piece in spaceless_bounds(sentence, begin, end)]
     return bounds
+
+
+def _runs(sentence: str) -> Iterator[tuple[int, int, bool]]:
+    """Bounds of the runs of LONGEST_RUN and more characters without a space, and of what lies between them."""
+    begin = 0
+    for run in _LONG_RUN.finditer(sentence):
+        yield begin, run.start(), False
+        yield *run.span(), True
+        begin = run.end()
+    yield begin, len(sentence), False
 
 
 def _tokens(sentence: str, shift: int) -> list[tuple[int, int]]:
@@ -120,6 +142,7 @@ def _tokenizer() -> Tokenizer:
     """spaCy's English tokeniser, closer to the treebanks that models learn from.
 
     A hyphen between letters splits no word, and neither does a contraction that lacks its apostrophe ("wed", "cant").
+    Dashes do, wherever they stand.
     """
     nlp = English()
     rules = nlp.tokenizer.rules or {}
@@ -127,5 +150,8 @@ def _tokenizer() -> Tokenizer:
         text: parts for text, parts in rules.items() if len(parts) == 1 or "'" in text or "’" in text
     }
     infixes = [x for x in nlp.Defaults.infixes if "-|–|—|--|---|——|~" not in x]
-    nlp.tokenizer.infix_finditer = compile_infix_regex(infixes).finditer
+    nlp.tokenizer.infix_finditer = compile_infix_regex([*infixes, _DASHES]).finditer
+    nlp.tokenizer.prefix_search = compile_prefix_regex([*nlp.Defaults.prefixes, _DASHES]).search
+    nlp.tokenizer.suffix_search = compile_suffix_regex([*nlp.Defaults.suffixes, _DASHES]).search
+    nlp.tokenizer.token_match = _DOUBLE_NAME.fullmatch
     return nlp.tokenizer

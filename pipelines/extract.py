@@ -33,7 +33,7 @@ from schemas.identity import fingerprint, units_overlap
 from schemas.records import Document, Reject
 from schemas.tables import from_table, to_table
 
-VERSION = 3
+VERSION = 4
 _CHARACTERS_A_CALL = 1 << 18
 _CHARACTERS_A_TIMEOUT = 100_000
 _FLOATS, _INTS = pa.list_(pa.float32()), pa.list_(pa.int32())
