@@ -19,8 +19,9 @@ from pipelines.beam import beam
 from pipelines.job import Descriptor, Request, each_task, write_receipt
 from pipelines.store import Part, Store
 from schemas.identity import bucket, enclosing_unit, fingerprint
+from schemas.names import label_of
 
-VERSION = 1
+VERSION = 2
 MAX_BITS = 8  # a partition is a whole number of the graph's 256 buckets
 KINDS = ("entities", "surfaces", "relations")
 _KEYS = ("entity_id", "entity_id", "fact_id")
@@ -78,11 +79,17 @@ class CombineFn(beam.DoFn):
 
 
 def combine_mentions(mentions: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """One row an entity (type, documents, best confidence), and one a surface form of it (mentions), by id."""
+    """One row an entity (type, documents, best confidence), and one a surface form of it (mentions), by id.
+
+    Forms are folded as labels are, so that those that look alike are counted together.
+    """
     entities = mentions.group_by("entity_id").aggregate(
         [("type", "min"), ("doc_id", "count_distinct"), ("confidence", "max")]
     )
-    surfaces = mentions.group_by(["entity_id", "text"]).aggregate([("doc_id", "count")])
+    forms = mentions.group_by(["entity_id", "text"]).aggregate([("doc_id", "count")])
+    labels = pa.array([label_of(text) for text in forms["text"].to_pylist()], pa.string())
+    forms = forms.set_column(forms.schema.get_field_index("text"), "text", labels)
+    surfaces = forms.group_by(["entity_id", "text"]).aggregate([("doc_id_count", "sum")])
     return (
         entities.rename_columns(["entity_id", "type", "n_documents", "confidence"]).sort_by("entity_id"),
         surfaces.rename_columns(["entity_id", "text", "n_mentions"]).sort_by(

@@ -20,7 +20,7 @@ from schemas.ontology import Ontology, parse_ontology
 from schemas.records import Document, Mention, Relation
 from schemas.tables import from_table, to_table
 
-VERSION = 1
+VERSION = 2
 
 
 def plan(

@@ -8,8 +8,13 @@ import re
 import unicodedata
 from typing import Any
 
-_SPACES = re.compile(r"\s+")
+from schemas.names import label_of
+
 _ARTICLE = re.compile(r"^the (?=\S)")
+_MARKUP, _BRANDS = (
+    "<=>|~\u00ac",
+    "\u00a9\u00ae\u2117",
+)  # symbols that say nothing beside a name; the first do by a number
 _UNSAFE = re.compile(r"[^a-z0-9]+")
 
 
@@ -29,28 +34,44 @@ def fingerprint(value: Any) -> str:
 
 
 def entity_key(text: str) -> str:
-    """A mention's text, normalised: compatibility forms, case, spaces, edge punctuation and a leading article go.
+    """A mention's text, normalised: folded as in a label, and without case, edge punctuation and a leading article.
 
-    Text that is nothing but punctuation keeps it, so that no key is empty.
+    Symbols stay, so that 1%, $1 and 1 are three. Text that is nothing but punctuation keeps it: no key is empty.
 
     >>> entity_key("The  United\\nNations,")
     'united nations'
     >>> entity_key("the The") , entity_key('the "Maine"'), entity_key("...")
     ('the', 'maine', '...')
+    >>> entity_key("1%."), entity_key("(C++)")
+    ('1%', 'c++')
     """
-    folded = _SPACES.sub(" ", unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())).strip()
-    return _trim(_ARTICLE.sub("", _trim(folded)))
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", label_of(text)).casefold())
+    return _trim(_ARTICLE.sub("", _trim(label_of(folded))))
 
 
 def _trim(text: str) -> str:
-    """The text from its first letter or digit to its last and the marks on that; text that has none stays."""
-    inner = [i for i, character in enumerate(text) if unicodedata.category(character)[0] in "LN"]
+    """The text from the first character that tells apart to the last and its marks; all of it, if there is none."""
+    inner = [i for i in range(len(text)) if _tells_apart(text, i)]
     if not inner:
         return text
     end = inner[-1] + 1
     while end < len(text) and unicodedata.category(text[end])[0] == "M":
         end += 1
     return text[inner[0] : end]
+
+
+def _tells_apart(text: str, i: int) -> bool:
+    """Whether a character at the edge of a name is part of it: letters, digits, most symbols, the sign of a number."""
+    character, before, after = text[i], text[i - 1 : i], text[i + 1 : i + 2]
+    kind = unicodedata.category(character)
+    if kind in ("Sc", "Sm", "So"):
+        is_by_number = before.isdigit() or after.isdigit()
+        return character not in _BRANDS and (is_by_number or character not in _MARKUP)
+    if character == "#":
+        return before.isalnum()  # C#, but not a hashtag
+    if character == "-":
+        return after.isdigit() and not before.isalnum()
+    return kind[0] in "LN" or character in "%\u2030"
 
 
 def slug(text: str, max_length: int = 40) -> str:

@@ -84,7 +84,7 @@ class Entity:
     """A node of the graph: all mentions of one normalised name and type.
 
     Attributes:
-        label: the commonest surface form; of equally common ones, the smallest string.
+        label: the commonest surface form, folded (`schemas.names.label_of`); of equally common ones, the smallest.
         confidence: of the surest mention.
     """
 

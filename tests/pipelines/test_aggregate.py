@@ -291,6 +291,14 @@ def test_label_is_the_commonest_form(forms, expected):
     assert (found.label, found.n_mentions) == (expected, len(forms))
 
 
+def test_label_is_folded():
+    """Forms that look alike are counted together, and the label has none of what sets them apart."""
+    forms = ("Anne\u2011Marie\nMoss", "Anne\u2013Marie  Moss", "ANNE-MARIE MOSS", "Anne-Ma\u00adrie Moss")
+    mentions = [mention(f"d{n}", 0, text, "Peop") for n, text in enumerate(forms)]
+    [found] = from_table("entities", aggregated([(mentions, [])])[0])
+    assert (found.label, found.n_mentions, found.n_documents) == ("Anne-Marie Moss", 4, 4)
+
+
 @pytest.mark.parametrize(
     ("confidences", "expected"),
     [([0.5], 0.5), ([0.5, 0.5], 0.75), ([0.9, 0.8, 0.5], 0.99), ([1.0, 0.3], 1.0), ([0.0], 0.0)],
