@@ -26,7 +26,8 @@ def evaluate(
     started = time.perf_counter()
     predicted = predict_sentences(predictor, ontology, sentences, min_confidence, floor)
     seconds = time.perf_counter() - started
-    return {**score(sentences, predicted), "n_sentences": len(sentences), "seconds": round(seconds, 3)}
+    scores = score(sentences, predicted, ontology.symmetric)
+    return {**scores, "n_sentences": len(sentences), "seconds": round(seconds, 3)}
 
 
 def predict_sentences(

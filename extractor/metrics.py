@@ -1,13 +1,14 @@
 """Precision, recall and F1 of entities and relations: strict and boundaries, micro and macro, by type.
 
 Entities, strict: span and type; boundaries: span. Relations, strict: type, both spans and both entity types;
-boundaries: type and both spans. Source: section 4.2, Eq. 17.
+boundaries: type and both spans. Source: section 4.2, Eq. 17. A symmetric relation has no direction: gold and predicted
+ones are turned so that their first end comes first in the sentence, and count once.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from typing import Any
 
 from extractor.annotated import AnnotatedSentence
@@ -19,8 +20,21 @@ LENGTHS = ((1, 2), (3, 4), (5, 6), (7, 8), (9, 10))
 DISTANCES = ((0, 0), (1, 3), (4, 6), (7, 9))
 
 
-def score(gold: Sequence[AnnotatedSentence], predicted: Sequence[Prediction]) -> dict[str, Any]:
-    """The `entities` and `relations` of the evaluation report (design contract), fractions in [0, 1]."""
+def turned(spans: Sequence[Any], relation: Any, symmetric: Collection[str]) -> tuple[Any, Any]:
+    """The head and the tail of a relation; of a symmetric type the end that comes first, then the other."""
+    head, tail = spans[relation.head], spans[relation.tail]
+    if relation.type in symmetric and (tail.start, tail.end, tail.type) < (head.start, head.end, head.type):
+        return tail, head
+    return head, tail
+
+
+def score(
+    gold: Sequence[AnnotatedSentence], predicted: Sequence[Prediction], symmetric: Collection[str] = ()
+) -> dict[str, Any]:
+    """The `entities` and `relations` of the evaluation report (design contract), fractions in [0, 1].
+
+    `symmetric` names the relation types that have no direction.
+    """
     items: dict[str, list[tuple[set, set]]] = {
         name: [] for name in ("entities strict", "entities boundaries", "relations strict", "relations boundaries")
     }
@@ -32,12 +46,9 @@ def score(gold: Sequence[AnnotatedSentence], predicted: Sequence[Prediction]) ->
         items["entities boundaries"].append(
             ({(_ANY, e.start, e.end) for e in spans}, {(_ANY, m.start, m.end) for m in found})
         )
-        items["relations strict"].append(
-            (_pairs(spans, sentence.relations, is_strict=True), _pairs(found, relations, is_strict=True))
-        )
-        items["relations boundaries"].append(
-            (_pairs(spans, sentence.relations, is_strict=False), _pairs(found, relations, is_strict=False))
-        )
+        pairs, found_pairs = _pairs(spans, sentence.relations, symmetric), _pairs(found, relations, symmetric)
+        items["relations strict"].append((pairs, found_pairs))
+        items["relations boundaries"].append((_untyped(pairs), _untyped(found_pairs)))
     report: dict[str, Any] = {"entities": {}, "relations": {}}
     for name, sets in items.items():
         task, protocol = name.split()
@@ -46,7 +57,7 @@ def score(gold: Sequence[AnnotatedSentence], predicted: Sequence[Prediction]) ->
 
 
 def score_by_size(
-    gold: Sequence[AnnotatedSentence], predicted: Sequence[Prediction]
+    gold: Sequence[AnnotatedSentence], predicted: Sequence[Prediction], symmetric: Collection[str] = ()
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Strict scores of entities by length and of relations by distance, both in words; support is of gold.
 
@@ -57,7 +68,10 @@ def score_by_size(
     for sentence, (mentions, pairs) in zip(gold, predicted, strict=True):
         entities.append((_by_length(sentence.entities), _by_length(mentions)))
         relations.append(
-            (_by_distance(sentence.entities, sentence.relations), _by_distance(mentions, pairs)),
+            (
+                _by_distance(sentence.entities, sentence.relations, symmetric),
+                _by_distance(mentions, pairs, symmetric),
+            ),
         )
     return {"entity length": prf(entities)["by_type"], "relation distance": prf(relations)["by_type"]}
 
@@ -73,10 +87,12 @@ def _by_length(spans: Sequence[Any]) -> set[tuple[Hashable, ...]]:
     return {(_interval(s.end - s.start, LENGTHS), s.type, s.start, s.end) for s in spans}
 
 
-def _by_distance(spans: Sequence[Any], relations: Sequence[Any]) -> set[tuple[Hashable, ...]]:
+def _by_distance(
+    spans: Sequence[Any], relations: Sequence[Any], symmetric: Collection[str]
+) -> set[tuple[Hashable, ...]]:
     items: set[tuple[Hashable, ...]] = set()
     for r in relations:
-        head, tail = spans[r.head], spans[r.tail]
+        head, tail = turned(spans, r, symmetric)
         words = max(0, max(head.start, tail.start) - min(head.end, tail.end))
         ends = (head.type, head.start, head.end, tail.type, tail.start, tail.end)
         items.add((_interval(words, DISTANCES), r.type, *ends))
@@ -106,13 +122,17 @@ def prf(sets: Iterable[tuple[set, set]]) -> dict[str, Any]:
     return {**micro, "support": n_gold.total(), "macro": macro, "by_type": by_type}
 
 
-def _pairs(spans: Sequence[Any], relations: Sequence[Any], *, is_strict: bool) -> set[tuple[Hashable, ...]]:
+def _pairs(spans: Sequence[Any], relations: Sequence[Any], symmetric: Collection[str]) -> set[tuple[Hashable, ...]]:
     items: set[tuple[Hashable, ...]] = set()
     for r in relations:
-        head, tail = spans[r.head], spans[r.tail]
-        ends = (head.start, head.end, tail.start, tail.end)
-        items.add((r.type, *ends, head.type, tail.type) if is_strict else (r.type, *ends))
+        head, tail = turned(spans, r, symmetric)
+        items.add((r.type, head.start, head.end, tail.start, tail.end, head.type, tail.type))
     return items
+
+
+def _untyped(pairs: set[tuple[Hashable, ...]]) -> set[tuple[Hashable, ...]]:
+    """The pairs without the types of their ends."""
+    return {pair[:5] for pair in pairs}
 
 
 def _scores(n_hits: int, n_gold: int, n_predicted: int) -> dict[str, float]:

@@ -55,7 +55,7 @@ def evaluate(options: Namespace) -> None:
     print(json.dumps(report, indent=1) if options.json else printable_lines(format_report(report)))
     if options.sizes and not options.json:
         predicted = predict_sentences(predictor, predictor.ontology, sentences, options.min_confidence)
-        print(printable_lines(format_sizes(score_by_size(sentences, predicted))))
+        print(printable_lines(format_sizes(score_by_size(sentences, predicted, predictor.ontology.symmetric))))
 
 
 def predict(options: Namespace) -> None:

@@ -103,6 +103,11 @@ class Ontology(BaseModel):
         return tuple(self.relations)
 
     @cached_property
+    def symmetric(self) -> frozenset[str]:
+        """The relation types that have no direction."""
+        return frozenset(name for name, relation in self.relations.items() if relation.symmetric)
+
+    @cached_property
     def allowed(self) -> tuple[tuple[tuple[bool, ...], ...], ...]:
         """`allowed[head column][tail column][relation column]`."""
         return tuple(

@@ -1,13 +1,15 @@
 """Scores, on a page that was worked by hand."""
 
 import doctest
+from pathlib import Path
 
 import pytest
 
 from extractor import metrics
-from extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair
+from extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair, read_annotated
 from extractor.decode import DecodedMention, DecodedRelation
 from extractor.metrics import prf, score, score_by_size
+from schemas.ontology import load_ontology
 
 GOLD = [
     AnnotatedSentence(
@@ -109,6 +111,56 @@ def test_reverse_direction_is_wrong():
 
     assert (there["strict"]["f1"], there["boundaries"]["f1"]) == (1, 1)
     assert (back["strict"]["f1"], back["boundaries"]["f1"]) == (0, 0)
+
+
+def twins(*relations):
+    """A sentence of two people with relations (head, tail, type), as gold and as a prediction."""
+    spans = ((0, 1, "Peop"), (3, 4, "Peop"))
+    gold = AnnotatedSentence(
+        tuple("abcd"), tuple(EntitySpan(*s) for s in spans), tuple(RelationPair(*r) for r in relations)
+    )
+    return gold, ([DecodedMention(*s, 0.9) for s in spans], [DecodedRelation(*r, 0.9) for r in relations])
+
+
+def test_symmetric_relation_has_no_direction():
+    """A symmetric relation that is annotated tail first is found, and counts once where both directions are there."""
+    gold, _ = twins((1, 0, "Sibling"), (0, 1, "Sibling"), (1, 0, "Kill"))
+    _, predicted = twins((0, 1, "Sibling"), (0, 1, "Kill"))
+
+    scores = score([gold], [predicted], {"Sibling"})["relations"]
+
+    assert [scores[p]["by_type"]["Sibling"] for p in ("strict", "boundaries")] == [
+        {"precision": 1.0, "recall": 1.0, "f1": 1.0, "support": 1}
+    ] * 2
+    assert [scores[p]["support"] for p in ("strict", "boundaries")] == [2, 2]
+    assert scores["strict"]["by_type"]["Kill"]["f1"] == 0.0
+
+
+def test_symmetric_relation_by_distance_has_no_direction():
+    """Scores by distance turn symmetric relations too."""
+    gold, _ = twins((1, 0, "Sibling"))
+    _, predicted = twins((0, 1, "Sibling"))
+
+    scores = score_by_size([gold], [predicted], {"Sibling"})["relation distance"]
+
+    assert scores == {"1-3": {"precision": 1.0, "recall": 1.0, "f1": 1.0, "support": 1}}
+
+
+def test_gold_of_scierc_is_a_perfect_prediction_of_itself(shared_data):
+    """Gold read as a decoder gives it, symmetric relations head first, has an F1 of 1 (0.971 by direction)."""
+    ontology = load_ontology(Path(__file__).parents[2] / "examples" / "scierc.ontology.toml")
+    gold = read_annotated([str(shared_data / "scierc" / "dev.jsonl")], "dygie")
+    predicted = []
+    for sentence in gold:
+        mentions = [DecodedMention(e.start, e.end, e.type, 1.0) for e in sentence.entities]
+        ends = {r: [r.head, r.tail] for r in sentence.relations}
+        for r in sentence.relations:
+            if r.type in ontology.symmetric:
+                ends[r].sort(key=lambda i: mentions[i].start)
+        predicted.append((mentions, [DecodedRelation(*pair, r.type, 1.0) for r, pair in ends.items()]))
+
+    assert score(gold, predicted, ontology.symmetric)["relations"]["strict"]["f1"] == 1.0
+    assert score(gold, predicted)["relations"]["strict"]["f1"] < 0.99
 
 
 def test_nothing_predicted():
