@@ -175,8 +175,9 @@ class Namespace:
         return self.ontology.entities[type_name].iri or f"{self.vocabulary}#{_quote(type_name)}"
 
     def property_iri(self, type_name: str) -> str:
-        """The IRI of a relation type: the ontology's own, or a minted one."""
-        return self.ontology.relations[type_name].iri or f"{self.vocabulary}#{_quote(type_name)}"
+        """The IRI of a relation type: the ontology's own, or a minted one, which is no class's."""
+        minted = f"{self.vocabulary}#{_quote(self.ontology.distinct_name(type_name))}"
+        return self.ontology.relations[type_name].iri or minted
 
     def term(self, name: str) -> str:
         """The IRI of one of TERMS."""

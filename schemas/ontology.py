@@ -11,7 +11,9 @@
     head = ["Peop"]
     tail = ["Peop"]
 
-A type's `iri` is the full IRI of its class or property; without one it is minted under the base IRI.
+A type's name is a line of text, quoted where TOML asks for it: `[entities."Research field"]`. Its `iri` is the full IRI
+of its class or property; without one it is minted under the base IRI, the name percent-encoded. An entity and a relation
+type may share a name (`Ontology.distinct_name`).
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ from schemas.text import decode_utf8
 # RFC 3987 without the code points that RDF parsers refuse: controls, private use, noncharacters, brackets in a path.
 _CHARACTER = r"(?:[^\x00-\x20\x7f-\x9f<>\"{}|^`\\\[\]#%\ud800-\uf8ff\ufdd0-\ufdef\ufffe\uffff]|%[0-9A-Fa-f]{2})"
 _IRI = re.compile(rf"[A-Za-z][A-Za-z0-9+.-]*:{_CHARACTER}+(?:#{_CHARACTER}*)?")
-_NAME = re.compile(r"[^\W\d][\w.-]*")
+# Controls, line ends, surrogates and what is no character at all: no name, terminal or IRI can hold them.
+_NO_NAME = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
 
 def check_iri(value: str) -> str:
@@ -45,6 +48,13 @@ def check_iri(value: str) -> str:
     if not is_valid:
         raise ValueError(f"{value!r} is not an absolute IRI")
     return value
+
+
+def check_type_name(name: str) -> str:
+    """The name of a type, if it is one line of text without spaces at its ends; ValueError otherwise."""
+    if not name or name != name.strip() or _NO_NAME.search(name):
+        raise ValueError(f"type name {name!r} is not a line of text without spaces at its ends")
+    return name
 
 
 class EntityType(BaseModel):
@@ -78,10 +88,7 @@ class Ontology(BaseModel):
     @model_validator(mode="after")
     def _names_are_known(self) -> Ontology:
         for name in (*self.entities, *self.relations):
-            if not _NAME.fullmatch(name):
-                raise ValueError(f"type name {name!r} is not a word of letters, digits, '_', '-' or '.'")
-        if both := sorted(set(self.entities) & set(self.relations)):
-            raise ValueError(f"{both} name both an entity and a relation type")
+            check_type_name(name)
         iris = [t.iri for t in (*self.entities.values(), *self.relations.values()) if t.iri]
         if twice := sorted({iri for iri in iris if iris.count(iri) > 1}):
             raise ValueError(f"several types have the IRI {twice[0]}")
@@ -101,6 +108,21 @@ class Ontology(BaseModel):
     def relation_names(self) -> tuple[str, ...]:
         """Relation types, by column."""
         return tuple(self.relations)
+
+    def distinct_name(self, relation: str) -> str:
+        """The name of a relation type, made different from all entity types; where it is already, as it stands.
+
+        >>> both = parse_ontology({"entities": {"Award": {}}, "relations": {"Award": {"head": ["Award"],
+        ...     "tail": ["Award"]}}}, "doctest")
+        >>> both.distinct_name("Award")
+        'Award_relation'
+        """
+        if relation not in self.entities:
+            return relation
+        name = f"{relation}_relation"
+        while name in self.entities or name in self.relations:
+            name += "_"
+        return name
 
     @cached_property
     def symmetric(self) -> frozenset[str]:
@@ -172,8 +194,8 @@ def format_ontology(ontology: Ontology) -> str:
 
 
 def _toml(value: Any) -> str:
-    """A string, a truth value or a sequence of strings; their JSON is TOML."""
-    return json.dumps(value, ensure_ascii=False)
+    """A string, a truth value or a sequence of strings; their JSON is TOML, but for DEL, which JSON leaves as it is."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def read_toml(path: Path, error: type[Exception]) -> dict[str, Any]:

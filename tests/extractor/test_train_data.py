@@ -32,9 +32,21 @@ def test_overlapping_entities_are_seen():
 
 
 def test_type_that_no_ontology_can_name_is_explained():
-    """A name with a space is refused with the way out."""
+    """A name with a line break is refused with the way out."""
     with pytest.raises(DataError, match="write an ontology file"):
-        infer_ontology([AnnotatedSentence(("a",), (EntitySpan(0, 1, "two words"),), ())])
+        infer_ontology([AnnotatedSentence(("a",), (EntitySpan(0, 1, "two\nlines"),), ())])
+
+
+def test_types_of_any_name_are_inferred():
+    """Names with spaces, slashes and colons are types, and an entity type and a relation type may share one."""
+    sentence = AnnotatedSentence(
+        ("a", "b"),
+        (EntitySpan(0, 1, "Research field"), EntitySpan(1, 2, "org:award/prize")),
+        (RelationPair(0, 1, "Research field"),),
+    )
+    ontology = infer_ontology([sentence])
+    assert ontology.entity_names == ("Research field", "org:award/prize")
+    assert ontology.relation_names == ("Research field",)
 
 
 def test_training_needs_no_more_than_encoder_and_data(tiny_encoder, tiny_sentences, tmp_path):

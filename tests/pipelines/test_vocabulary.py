@@ -1,5 +1,7 @@
 """Minting IRIs."""
 
+from urllib.parse import unquote
+
 import pyoxigraph
 import pytest
 from hypothesis import given, settings
@@ -61,6 +63,40 @@ def test_types_without_an_iri_are_minted():
     """A type's name is quoted below the ontology's IRI."""
     assert NS.class_iri("Städte") == "https://kg.example.org/vocab#St%C3%A4dte"
     assert NS.property_iri("Kill") == "https://kg.example.org/vocab#Kill"
+
+
+@pytest.mark.parametrize(
+    ("name", "end"),
+    [
+        ("Research field", "Research%20field"),
+        ("part-of/whole", "part-of%2Fwhole"),
+        ("geo:place", "geo%3Aplace"),
+        ('50% <b>#"', "50%25%20%3Cb%3E%23%22"),
+        ("1st", "1st"),
+    ],
+)
+def test_type_of_any_name_has_an_iri(name, end):
+    """Whatever a type is called, its IRI is valid, and its name can be read from it."""
+    ontology = parse_ontology(
+        {"entities": {"a": {}, name: {}}, "relations": {f"{name}!": {"head": ["a"], "tail": ["a"]}}}, "t"
+    )
+    ns = Namespace("https://kg.example.org/", "news", ontology)
+    assert ns.class_iri(name) == f"https://kg.example.org/vocab#{end}"
+    assert check_iri(ns.property_iri(f"{name}!")) == f"https://kg.example.org/vocab#{end}%21"
+    assert unquote(end) == name
+
+
+def test_class_and_property_of_one_name_differ():
+    """An entity and a relation type of one name have two IRIs; the class keeps the plain one."""
+    relation = {"head": ["Award"], "tail": ["Award"]}
+    relations = {"Award": relation, "Award_relation": relation, "Won": relation}
+    ns = Namespace("https://x.org/", "d", parse_ontology({"entities": {"Award": {}}, "relations": relations}, "t"))
+    assert ns.class_iri("Award") == "https://x.org/vocab#Award"
+    assert [ns.property_iri(name) for name in relations] == [
+        "https://x.org/vocab#Award_relation_",
+        "https://x.org/vocab#Award_relation",
+        "https://x.org/vocab#Won",
+    ]
 
 
 def test_types_keep_the_iri_of_the_ontology():

@@ -1,9 +1,12 @@
 """Ontology files."""
 
+import doctest
+
 import pytest
 
+import schemas.ontology
 from schemas.errors import OntologyError
-from schemas.ontology import check_iri, load_ontology, parse_ontology
+from schemas.ontology import check_iri, format_ontology, load_ontology, parse_ontology
 
 TYPES = "[entities.Peop]\n[entities.Loc]\n"
 
@@ -114,12 +117,30 @@ def test_symmetric_relation_with_different_ends(tmp_path):
     assert message == "relation Near is symmetric, but its heads and tails differ"
 
 
-@pytest.mark.parametrize("name", ["'1st'", "'a b'", "'a/b'", '"a\\n"', "''"])
-def test_type_name_that_makes_no_iri(tmp_path, name):
-    """A type's name must be a word, as an IRI is minted from it."""
+@pytest.mark.parametrize(
+    "name", ['"a\\n"', "''", "' a'", "'a '", '"a\\u001bb"', '"a\\u2028b"', '"a\\u007f"', '"\\ufffe"']
+)
+def test_type_name_that_is_no_line_of_text(tmp_path, name):
+    """A type's name has no control characters or line ends, no spaces at its ends, and is not empty."""
     message = fault_of(tmp_path, f"[entities.{name}]\n")
 
-    assert "is not a word of letters, digits, '_', '-' or '.'" in message
+    assert message.endswith(" is not a line of text without spaces at its ends")
+
+
+def test_type_names_of_any_text_come_back(tmp_path):
+    """Names with spaces, slashes, colons, quotes or dots are written as TOML and read again; ends may share a name."""
+    names = ("Research field", "a/b", "geo:place", '"q" \\', "1.5", "名前")
+    relations = {name: {"head": [name], "tail": [*names], "label": "\x7f"} for name in names}
+    ontology = parse_ontology({"entities": {name: {} for name in names}, "relations": relations}, "test")
+    (tmp_path / "o.toml").write_text(format_ontology(ontology), encoding="utf-8")
+
+    assert load_ontology(tmp_path / "o.toml") == ontology
+    assert ontology.relation_names == names
+
+
+def test_doctests():
+    """The worked example of the module holds."""
+    assert doctest.testmod(schemas.ontology) == (0, 2)
 
 
 def test_no_such_file(tmp_path):
