@@ -1,17 +1,19 @@
-"""Annotated sentences, and the reader of SpERT's JSON."""
+"""Annotated sentences, and their readers: SpERT's JSON here, DyGIE's JSONL in `dygie`."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from extractor.dygie import read_documents
+from extractor.dygie import read_documents, whole_number
+from extractor.foreign import recognise
+from extractor.unused import Unused
 from schemas.errors import DataError, OntologyError
-from schemas.ontology import Ontology, parse_ontology
+from schemas.ontology import Ontology, check_type_name, parse_ontology
 from schemas.text import decode_utf8, storable
 
 
@@ -39,19 +41,23 @@ class AnnotatedSentence:
 
     Attributes:
         key: name of the sentence or of the document that it is a part of; empty where the data has none.
+        unused: what was annotated, and a sentence can't hold; an evaluation counts it as missed.
+        place: where it was read from, for people.
     """
 
     words: tuple[str, ...]
     entities: tuple[EntitySpan, ...]
     relations: tuple[RelationPair, ...]
     key: str = ""
+    unused: tuple[Unused, ...] = ()
+    place: str = field(default="", compare=False, repr=False)
 
 
 def read_annotated(paths: Iterable[str], format_name: str) -> list[AnnotatedSentence]:
     """All sentences of the files, in order.
 
     Raises:
-        DataError: an unreadable file, an unknown format, or a record that is not of its form.
+        DataError: an unreadable file, an unknown format, a foreign one, or a record that is not of its form.
     """
     if format_name not in _READERS:
         raise DataError(f"unknown format {format_name!r}; known: {', '.join(_READERS)}")
@@ -61,13 +67,42 @@ def read_annotated(paths: Iterable[str], format_name: str) -> list[AnnotatedSent
 def read_spert(path: Path) -> list[AnnotatedSentence]:
     """The sentences of a SpERT JSON file: a list of {tokens, entities, relations}, ends exclusive.
 
+    A sentence without `relations` has none.
+
     Raises:
-        DataError: naming the file, the sentence's number and the fault.
+        DataError: naming the file, the sentence's number and the fault; or what the file looks like instead.
     """
+    return _read(path, "spert", _spert_sentences)
+
+
+def read_dygie(path: Path) -> list[AnnotatedSentence]:
+    """The sentences of a DyGIE JSONL file, in order; what a sentence can't hold is its `unused`.
+
+    Raises:
+        DataError: naming the file, the line and the fault; or what the file looks like instead.
+    """
+    return _read(path, "dygie", _dygie_sentences)
+
+
+def _read(
+    path: Path, format_name: str, parse: Callable[[Path, str], list[AnnotatedSentence]]
+) -> list[AnnotatedSentence]:
+    text = None
     try:
-        records = json.loads(decode_utf8(path.read_bytes(), path, DataError))
+        text = decode_utf8(path.read_bytes(), path, DataError)
+        return parse(path, text)
     except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}") from None
+        hint = recognise(path, None, format_name) if path.is_dir() else ""
+        raise DataError(f"{path}: {hint or error.strerror or error}") from None
+    except DataError:
+        if hint := recognise(path, text, format_name):
+            raise DataError(f"{path}: {hint}") from None
+        raise
+
+
+def _spert_sentences(path: Path, text: str) -> list[AnnotatedSentence]:
+    try:
+        records = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not JSON: {error}") from None
     if not isinstance(records, list):
@@ -75,20 +110,17 @@ def read_spert(path: Path) -> list[AnnotatedSentence]:
     return [_spert_sentence(record, f"{path}: sentence {i}") for i, record in enumerate(records)]
 
 
-def read_dygie(path: Path) -> list[AnnotatedSentence]:
-    """The sentences of a DyGIE JSONL file, in order; what a sentence can't hold is left out (`dygie.read_documents`).
-
-    Raises:
-        DataError: naming the file, the line and the fault.
-    """
+def _dygie_sentences(path: Path, text: str) -> list[AnnotatedSentence]:
     return [
         AnnotatedSentence(
             sentence.words,
             tuple(EntitySpan(*entity) for entity in sentence.entities),
             tuple(RelationPair(*relation) for relation in sentence.relations),
             document.key,
+            sentence.unused,
+            sentence.place,
         )
-        for document in read_documents(path)
+        for document in read_documents(path, text)
         for sentence in document.sentences
     ]
 
@@ -148,21 +180,35 @@ def check_types(sentences: Iterable[AnnotatedSentence], ontology: Ontology, wher
 def _spert_sentence(record: Any, where: str) -> AnnotatedSentence:
     try:
         words = tuple(record["tokens"])
-        entities = tuple(EntitySpan(int(e["start"]), int(e["end"]), e["type"]) for e in record["entities"])
-        relations = tuple(RelationPair(int(r["head"]), int(r["tail"]), r["type"]) for r in record["relations"])
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        found = [(whole_number(e["start"]), whole_number(e["end"]), e["type"]) for e in record["entities"]]
+        pairs = [(whole_number(r["head"]), whole_number(r["tail"]), r["type"]) for r in record.get("relations") or ()]
+    except KeyError as error:
+        raise DataError(
+            f"{where}: has no key {error}; wanted tokens, entities and relations as SpERT has them"
+        ) from None
+    except (TypeError, ValueError, OverflowError, AttributeError) as error:
         raise DataError(f"{where}: wanted tokens, entities and relations as SpERT writes them ({error!r})") from None
     if not words or not isinstance(record["tokens"], list) or not all(isinstance(word, str) for word in words):
         raise DataError(f"{where}: tokens must be a list of at least one string")
-    if not all(isinstance(name, str) for name in (*(e.type for e in entities), *(r.type for r in relations))):
-        raise DataError(f"{where}: a type is no string")
+    entities = tuple(EntitySpan(start, end, _type_name(name, where)) for start, end, name in found)
+    relations = tuple(RelationPair(head, tail, _type_name(name, where)) for head, tail, name in pairs)
     for entity in entities:
         if not 0 <= entity.start < entity.end <= len(words):
             raise DataError(f"{where}: entity {entity.start}:{entity.end} lies outside of {len(words)} tokens")
     for relation in relations:
         if not {relation.head, relation.tail} <= set(range(len(entities))) or relation.head == relation.tail:
             raise DataError(f"{where}: relation {relation.head} -> {relation.tail} with {len(entities)} entities")
-    return AnnotatedSentence(tuple(map(storable, words)), entities, relations, str(record.get("orig_id", "")))
+    key = storable(str(record.get("orig_id", "")))
+    return AnnotatedSentence(tuple(map(storable, words)), entities, relations, key, place=where)
+
+
+def _type_name(name: Any, where: str) -> str:
+    if not isinstance(name, str):
+        raise DataError(f"{where}: type {name!r} is no string")
+    try:
+        return check_type_name(storable(name))
+    except ValueError as error:
+        raise DataError(f"{where}: {error}") from None
 
 
 _READERS = {"spert": read_spert, "dygie": read_dygie}

@@ -12,10 +12,15 @@ from schemas.config import TrainConfig
 from schemas.text import decode_utf8
 
 
-def write_card(folder: Path, config: TrainConfig, *, n_sentences: int, reports: Sequence[Any]) -> None:
-    """Writes training.toml, with the versions it ran on, and README.md, the card; `reports` are the scored epochs."""
+def write_card(
+    folder: Path, config: TrainConfig, *, n_sentences: int, reports: Sequence[Any], notes: Sequence[str]
+) -> None:
+    """Writes training.toml, with the versions it ran on, and README.md, the card.
+
+    `reports` are the scored epochs, `notes` say what was not used of the data.
+    """
     (folder / "training.toml").write_text(training_toml(config), encoding="utf-8")
-    (folder / "README.md").write_text(_card(config, n_sentences, reports), encoding="utf-8")
+    (folder / "README.md").write_text(_card(config, n_sentences, reports, notes), encoding="utf-8")
 
 
 def training_toml(config: TrainConfig) -> str:
@@ -26,7 +31,7 @@ def training_toml(config: TrainConfig) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _card(config: TrainConfig, n_sentences: int, reports: Sequence[Any]) -> str:
+def _card(config: TrainConfig, n_sentences: int, reports: Sequence[Any], notes: Sequence[str]) -> str:
     rates = f"{config.learning_rate} (encoder) and {config.head_learning_rate} (heads)"
     lines = [
         "# Model card",
@@ -35,6 +40,7 @@ def _card(config: TrainConfig, n_sentences: int, reports: Sequence[Any]) -> str:
         "",
         f"- Encoder: {config.encoder}",
         f"- Trained on: {', '.join(config.train_files)} ({n_sentences} sentences)",
+        *(f"- {note[0].upper()}{note[1:]}" for note in notes),
         f"- Seed {config.seed}, epochs {config.epochs}, batch {config.batch_size}, rates {rates}",
         "- Everything else, and the versions it ran on: training.toml",
         "",

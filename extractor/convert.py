@@ -7,12 +7,13 @@ from itertools import groupby
 from pathlib import Path
 
 from extractor.annotated import AnnotatedSentence, read_annotated
-from extractor.dygie import DygieSentence, count_lost, format_document, read_documents
+from extractor.dygie import DygieSentence, format_document
+from extractor.unused import Unused
 from schemas.errors import DataError, OutputError
 
 
-def convert(source: Path, source_format: str, target: Path, target_format: str) -> tuple[int, dict[str, int]]:
-    """Writes the sentences of one file to another; returns how many they are, and what was lost, by kind.
+def convert(source: Path, source_format: str, target: Path, target_format: str) -> tuple[int, list[Unused]]:
+    """Writes the sentences of one file to another; returns how many they are, and what was lost.
 
     Raises:
         DataError: the source is not of its format, or a format is unknown.
@@ -21,13 +22,24 @@ def convert(source: Path, source_format: str, target: Path, target_format: str) 
     if target_format not in ("spert", "dygie"):
         raise DataError(f"unknown format {target_format!r}; known: spert, dygie")
     sentences = read_annotated([str(source)], source_format)
-    lost = count_lost(read_documents(source)) if source_format == "dygie" else {}
     text = to_spert(sentences) if target_format == "spert" else to_dygie(sentences)
     try:
         target.write_text(text, encoding="utf-8")
     except OSError as error:
         raise OutputError(f"{target}: {error.strerror}") from None
-    return len(sentences), lost
+    lost = [one for sentence in sentences for one in sentence.unused]
+    return len(sentences), lost + (_untold(sentences) if target_format == "dygie" else [])
+
+
+def _untold(sentences: list[AnnotatedSentence]) -> list[Unused]:
+    """Relations whose ends DyGIE's JSONL can't tell, as it names an entity by its span alone."""
+    lost = []
+    for s in sentences:
+        spans = [(e.start, e.end) for e in s.entities]
+        for r in s.relations:
+            if [spans.index(spans[i]) for i in (r.head, r.tail)] != [r.head, r.tail]:
+                lost.append(Unused("same_span", "relation", r.type, f"{s.place}: relation {r.head} -> {r.tail}"))
+    return lost
 
 
 def to_spert(sentences: list[AnnotatedSentence]) -> str:

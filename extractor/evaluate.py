@@ -10,6 +10,8 @@ from extractor.annotated import AnnotatedSentence
 from extractor.decode import decode
 from extractor.metrics import Prediction, score
 from extractor.predict import Predictor
+from extractor.reach import beyond_reach
+from extractor.unused import Unused, summarise
 from schemas.ontology import Ontology
 
 _BATCH = 512
@@ -22,12 +24,23 @@ def evaluate(
     min_confidence: float,
     floor: float = 0.1,
 ) -> dict[str, Any]:
-    """The evaluation report: scores of `metrics.score`, `n_sentences`, and `seconds` of prediction and decoding."""
+    """The evaluation report: scores of `metrics.score`, `n_sentences`, `seconds` of prediction and decoding, `unused`.
+
+    `unused` has by kind what can't be found, whatever the model says: it counts as missed.
+    """
     started = time.perf_counter()
     predicted = predict_sentences(predictor, ontology, sentences, min_confidence, floor)
     seconds = time.perf_counter() - started
     scores = score(sentences, predicted, ontology.symmetric)
-    return {**scores, "n_sentences": len(sentences), "seconds": round(seconds, 3)}
+    unused = summarise(not_found(predictor, sentences))
+    return {**scores, "n_sentences": len(sentences), "seconds": round(seconds, 3), "unused": unused}
+
+
+def not_found(predictor: Predictor, sentences: Sequence[AnnotatedSentence]) -> list[Unused]:
+    """Gold that no prediction can be, as no sentence, or no span or window of the model, holds it."""
+    windows = predictor.windows([sentence.words for sentence in sentences])
+    unused = [one for sentence in sentences for one in sentence.unused]
+    return unused + beyond_reach(sentences, windows, predictor.config.max_span_width)
 
 
 def predict_sentences(

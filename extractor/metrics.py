@@ -33,22 +33,28 @@ def score(
 ) -> dict[str, Any]:
     """The `entities` and `relations` of the evaluation report (design contract), fractions in [0, 1].
 
-    `symmetric` names the relation types that have no direction.
+    `symmetric` names the relation types that have no direction. What was annotated, but no sentence can hold
+    (`AnnotatedSentence.unused`), is gold that is missed.
     """
     items: dict[str, list[tuple[set, set]]] = {
         name: [] for name in ("entities strict", "entities boundaries", "relations strict", "relations boundaries")
     }
     for sentence, (mentions, relations) in zip(gold, predicted, strict=True):
         spans, found = sentence.entities, mentions
+        lost = _missed(sentence, "entity")
         items["entities strict"].append(
-            ({(e.type, e.start, e.end) for e in spans}, {(m.type, m.start, m.end) for m in found})
+            ({(e.type, e.start, e.end) for e in spans} | lost, {(m.type, m.start, m.end) for m in found})
         )
         items["entities boundaries"].append(
-            ({(_ANY, e.start, e.end) for e in spans}, {(_ANY, m.start, m.end) for m in found})
+            (
+                {(_ANY, e.start, e.end) for e in spans} | {(_ANY, *item[1:]) for item in lost},
+                {(_ANY, m.start, m.end) for m in found},
+            )
         )
         pairs, found_pairs = _pairs(spans, sentence.relations, symmetric), _pairs(found, relations, symmetric)
-        items["relations strict"].append((pairs, found_pairs))
-        items["relations boundaries"].append((_untyped(pairs), _untyped(found_pairs)))
+        lost = _missed(sentence, "relation")
+        items["relations strict"].append((pairs | lost, found_pairs))
+        items["relations boundaries"].append((_untyped(pairs) | lost, _untyped(found_pairs)))
     report: dict[str, Any] = {"entities": {}, "relations": {}}
     for name, sets in items.items():
         task, protocol = name.split()
@@ -128,6 +134,11 @@ def _pairs(spans: Sequence[Any], relations: Sequence[Any], symmetric: Collection
         head, tail = turned(spans, r, symmetric)
         items.add((r.type, head.start, head.end, tail.start, tail.end, head.type, tail.type))
     return items
+
+
+def _missed(sentence: AnnotatedSentence, task: str) -> set[tuple[Hashable, ...]]:
+    """What no prediction can find, each an item that begins with its type."""
+    return {(one.type, "unused", i) for i, one in enumerate(sentence.unused) if one.task == task}
 
 
 def _untyped(pairs: set[tuple[Hashable, ...]]) -> set[tuple[Hashable, ...]]:

@@ -28,13 +28,15 @@ from extractor.card import write_card
 from extractor.checkpoint import choose_device, new_checkpoint, save_checkpoint
 from extractor.encoding import Window, WordPieces, collate
 from extractor.evaluate import evaluate
+from extractor.lineage import n_shared, training_parts, write_training_data
 from extractor.loss import joint_loss
 from extractor.model import TwoPhaseModel
 from extractor.predict import Predictor
+from extractor.reach import beyond_reach
 from extractor.sampling import sample
+from extractor.unused import format_unused
 from schemas.config import TrainConfig
 from schemas.errors import ConfigError, DataError, OutputError
-from schemas.identity import fingerprint
 from schemas.ontology import Ontology, format_ontology, load_ontology
 from schemas.text import decode_utf8
 
@@ -70,10 +72,12 @@ def train(
     *,
     on_step: Callable[[int, int, float], None] = lambda done, total, loss: None,
     on_epoch: Callable[[EpochReport], None] = lambda report: None,
+    on_note: Callable[[str], None] = lambda note: None,
 ) -> list[EpochReport]:
     """Trains the model of a configuration and writes its folder; returns the epochs' reports.
 
-    `on_step` gets steps done, steps in all and the step's loss. Between epochs the state lies in `OUT.training`; it is
+    `on_step` gets steps done, steps in all and the step's loss; `on_note`, before the first step, what is not used of
+    the data, and how much of dev is in it. Between epochs the state lies in `OUT.training`; it is
     removed when the model folder is complete.
 
     Raises:
@@ -99,6 +103,8 @@ def train(
     device = choose_device(config.device)
     torch.manual_seed(config.seed)
     run = TrainingRun(config, sentences, ontology, dev, device)
+    for note in run.notes:
+        on_note(note)
     reports = run.all_epochs(on_step, on_epoch)
     _finish(run, out, reports)
     return reports
@@ -140,6 +146,17 @@ class TrainingRun:
         average = {n: p.detach().clone() for n, p in model.named_parameters()} if config.ema_decay else {}
         self.state = _State(model, optimizer, average, 0, 0, [])
         self.folder = Path(f"{config.out}.training")
+        self.parts = training_parts(config, checkpoint, sentences, dev)
+        self.notes = self._notes()
+
+    def _notes(self) -> list[str]:
+        """What is not used of the data, and how much of dev is trained on."""
+        unused = [one for sentence in self.sentences for one in sentence.unused]
+        unused += beyond_reach(self.sentences, self.windows, self.config.max_span_width)
+        notes = [f"not used: {line}" for line in format_unused(unused)]
+        if shared := n_shared(self.sentences, self.dev):
+            notes.append(f"{shared} of {len(self.dev)} sentences of {self.config.dev} are in the training data")
+        return notes
 
     def all_epochs(
         self, on_step: Callable[[int, int, float], None], on_epoch: Callable[[EpochReport], None]
@@ -296,7 +313,7 @@ def _save(run: TrainingRun) -> None:
     name = f"epoch-{state.epoch}.safetensors"
     save_file({key: t.cpu().contiguous() for key, t in tensors.items()}, folder / name)
     header = {
-        "configuration": _run_fingerprint(run),
+        "parts": run.parts,
         "tensors": name,
         "epoch": state.epoch,
         "step": state.step,
@@ -315,9 +332,11 @@ def _restore(run: TrainingRun) -> None:
     if not (folder / "state.json").is_file():
         return
     header = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-    if header["configuration"] != _run_fingerprint(run):
+    saved = header.get("parts", {})
+    if changed := [name for name, value in run.parts.items() if saved.get(name) != value]:
         raise OutputError(
-            f"{folder}: holds the state of another configuration, or of other data; delete it or choose another `out`"
+            f"{folder}: holds the state of a training with another {', '.join(changed)}; "
+            "put that back, delete the folder, or choose another `out`"
         )
     tensors = load_file(folder / header["tensors"])
     with torch.no_grad():
@@ -330,17 +349,11 @@ def _restore(run: TrainingRun) -> None:
         if key.startswith("optimizer."):
             _, i, slot = key.split(".")
             slots.setdefault(int(i), {})[slot] = tensor
-    saved = state.optimizer.state_dict()
-    state.optimizer.load_state_dict({"state": slots, "param_groups": saved["param_groups"]})
+    groups = state.optimizer.state_dict()["param_groups"]
+    state.optimizer.load_state_dict({"state": slots, "param_groups": groups})
     state.epoch, state.step = header["epoch"], header["step"]
     state.reports = [EpochReport(*report) for report in header["reports"]]
     logger.info("resuming after epoch %d of %s", state.epoch, folder)
-
-
-def _run_fingerprint(run: TrainingRun) -> str:
-    """Names configuration and data: a training that was cut off doesn't go on with sentences that were edited since."""
-    config = run.config.model_dump(mode="json", exclude={"out"})
-    return fingerprint({"config": config, "sentences": [repr(sentence) for sentence in run.sentences]})
 
 
 def _finish(run: TrainingRun, out: Path, reports: list[EpochReport]) -> None:
@@ -348,6 +361,8 @@ def _finish(run: TrainingRun, out: Path, reports: list[EpochReport]) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     with _averaged(run.state):
         save_checkpoint(run.checkpoint, partial, run.ontology_text, torch.float16)
-    write_card(partial, run.config, n_sentences=len(run.sentences), reports=[r for r in reports if r.dev])
+    scored = [report for report in reports if report.dev]
+    write_card(partial, run.config, n_sentences=len(run.sentences), reports=scored, notes=run.notes)
+    write_training_data(partial, run.sentences)
     os.replace(partial, out)
     shutil.rmtree(run.folder, ignore_errors=True)

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flows.progress import Progress
 from schemas.config import TrainConfig
 from schemas.errors import DataError, RecordError
-from schemas.modelfolder import find_model
+from schemas.modelfolder import CALIBRATION, WEIGHTS, calibration_folder, copy_model, find_model
 from schemas.text import printable, printable_json, printable_lines
+
+if TYPE_CHECKING:
+    from extractor.annotated import AnnotatedSentence
+    from extractor.unused import Unused
 
 
 def train(options: Namespace) -> None:
@@ -35,6 +39,7 @@ def train(options: Namespace) -> None:
             config,
             on_step=lambda done, total, loss: progress.update("train", done / total, total, f"loss {loss:.3f}"),
             on_epoch=show,
+            on_note=_note,
         )
     print(printable(f"model written to {config.out}"))
 
@@ -44,18 +49,49 @@ def evaluate(options: Namespace) -> None:
     folder = find_model(options.model)
     from extractor.annotated import check_types, read_annotated
     from extractor.evaluate import evaluate as run
-    from extractor.evaluate import format_report, format_sizes, predict_sentences
+    from extractor.evaluate import format_report, format_sizes, not_found, predict_sentences
     from extractor.metrics import score_by_size
     from extractor.predict import open_predictor
 
     sentences = read_annotated([options.data], options.format)
     predictor = open_predictor(folder, options.device, options.precision)
     check_types(sentences, predictor.ontology, options.data)
+    _note_seen(folder, sentences)
+    if lost := not_found(predictor, sentences):
+        _note_missed(lost, sentences)
     report = run(predictor, predictor.ontology, sentences, options.min_confidence)
     print(json.dumps(report, indent=1) if options.json else printable_lines(format_report(report)))
     if options.sizes and not options.json:
         predicted = predict_sentences(predictor, predictor.ontology, sentences, options.min_confidence)
         print(printable_lines(format_sizes(score_by_size(sentences, predicted, predictor.ontology.symmetric))))
+
+
+def _note(text: str) -> None:
+    """Says what a user should know of the data; standard output has results alone."""
+    print(f"kgmill: {printable(text)}", file=sys.stderr, flush=True)
+
+
+def _note_unused(unused: Iterable[Unused]) -> None:
+    from extractor.unused import format_unused
+
+    for line in format_unused(unused):
+        _note(f"not used: {line}")
+
+
+def _note_missed(lost: Sequence[Unused], sentences: Sequence[AnnotatedSentence]) -> None:
+    _note_unused(lost)
+    counts = []
+    for task, plural, gold in (("entity", "entities", "entities"), ("relation", "relations", "relations")):
+        n_gold = sum(len(getattr(s, gold)) + sum(one.task == task for one in s.unused) for s in sentences)
+        counts.append(f"{sum(one.task == task for one in lost)} of {n_gold} {plural}")
+    _note(f"{' and '.join(counts)} can't be found; they count as missed")
+
+
+def _note_seen(folder: Path, sentences: Sequence[AnnotatedSentence]) -> None:
+    from extractor.lineage import n_seen
+
+    if seen := n_seen(folder, sentences):
+        _note(f"{seen} of {len(sentences)} sentences were in this model's training data")
 
 
 def predict(options: Namespace) -> None:
@@ -84,18 +120,24 @@ def _rounded(row: dict[str, Any]) -> dict[str, Any]:
 def calibrate(options: Namespace) -> None:
     """`kgmill calibrate`: temperatures, and thresholds where a precision is wanted, into calibration.json."""
     folder = find_model(options.model)
-    into = find_model(options.into) if options.into else folder
+    into = calibration_folder(options.model, folder, options.into or "")
     from extractor.annotated import check_types, read_annotated
     from extractor.calibrate import calibrate as run
     from extractor.calibrate import reliability_svg
+    from extractor.evaluate import not_found
     from extractor.predict import open_predictor
 
     sentences = read_annotated([options.data], options.format)
     predictor = open_predictor(folder, options.device, options.precision)
     check_types(sentences, predictor.ontology, options.data)
+    _note_seen(folder, sentences)
+    _note_unused(not_found(predictor, sentences))
     candidates = predictor.predict([sentence.words for sentence in sentences], 0.02)
     report = run(candidates, sentences, predictor.ontology, options.wanted_precision)
+    if not (into / WEIGHTS).is_file():
+        copy_model(folder, into)
     report.calibration.save(into)
+    print(f"calibration written to {into / CALIBRATION}")
     c = report.calibration
     print(
         f"temperatures: entity {c.entity}, entity type {c.entity_type}, relation {c.relation}, "
@@ -115,7 +157,9 @@ def stats(options: Namespace) -> None:
     from extractor.annotated import read_annotated
     from extractor.stats import format_stats
 
-    print(printable_lines(format_stats(read_annotated(options.data, options.format))))
+    sentences = read_annotated(options.data, options.format)
+    _note_unused(one for sentence in sentences for one in sentence.unused)
+    print(printable_lines(format_stats(sentences)))
 
 
 def convert(options: Namespace) -> None:
@@ -123,9 +167,8 @@ def convert(options: Namespace) -> None:
     from extractor.convert import convert as run
 
     n_sentences, lost = run(Path(options.source), options.source_format, Path(options.target), options.target_format)
+    _note_unused(lost)
     print(printable(f"{n_sentences} sentences written to {options.target}"))
-    for name, n in lost.items():
-        print(printable(f"  lost: {n} {name}, which {options.target_format} or a sentence can't hold"))
 
 
 def _texts(options: Namespace) -> Iterator[tuple[str, str]]:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
+import shutil
 from pathlib import Path
 
-from schemas.errors import CheckpointError
+from schemas.errors import CheckpointError, OutputError
 from schemas.identity import fingerprint
 from schemas.ontology import load_ontology
 
 WEIGHTS = "model.safetensors"
 CALIBRATION = "calibration.json"
+TRAINING_DATA = "training_data.toml"
 REQUIRED = (WEIGHTS, "config.json", "ontology.toml", "tokenizer_config.json")
 MODEL_TYPE = "kgmill-two-phase"
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 SHIPPED = Path(__file__).resolve().parent.parent / "extractor" / "models"
+IN_REPOSITORY = tuple(Path(__file__).resolve().parent.parent / "models" / name for name in ("sci",))
 
 
 def find_model(name: str) -> Path:
@@ -46,6 +50,46 @@ def _fetch(hub_id: str) -> Path:
     except Exception as error:  # the client raises many kinds: offline, unknown, private, disk
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(f"model {hub_id!r}: no such folder, and the hub has no answer: {reason}") from None
+
+
+def is_shipped(folder: Path) -> bool:
+    """Whether a folder is one of kgmill's own models, in the package or the repository: they are never written to."""
+    path = folder.resolve()
+    return path.is_relative_to(SHIPPED.resolve()) or any(path.is_relative_to(own.resolve()) for own in IN_REPOSITORY)
+
+
+def calibration_folder(name: str, folder: Path, into: str) -> Path:
+    """Where the calibration of model `name`, found in `folder`, may be written: `into`, or the user's own folder.
+
+    Raises:
+        OutputError: it would change a shipped model, or the local copy of a hub's; or `into` holds other things.
+        CheckpointError: `into` is a model with other types.
+    """
+    if not into:
+        if is_shipped(folder) or folder != Path(name):
+            raise OutputError(
+                f"model {name!r} is shipped or from a hub and stays as it is; give --into FOLDER for a copy"
+            )
+        return folder
+    target = Path(into)
+    if is_shipped(target) or ("/" not in into and (SHIPPED / into).is_dir()):
+        raise OutputError(f"--into {into}: a shipped model, which stays as it is; give a folder of your own")
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        if not target.is_dir():
+            raise OutputError(f"--into {into}: no folder")
+        check_model_folder(target)
+        theirs, ours = (load_ontology(path / "ontology.toml") for path in (target, folder))
+        if (theirs.entity_names, theirs.relation_names) != (ours.entity_names, ours.relation_names):
+            raise CheckpointError(f"--into {into}: a model with other types than {name!r}")
+    return target
+
+
+def copy_model(folder: Path, target: Path) -> None:
+    """Copies a model folder to where there is none, or an empty folder; nothing half-copied is ever at `target`."""
+    partial = target.with_name(f"{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    shutil.copytree(folder, partial)
+    os.replace(partial, target)
 
 
 def check_model_folder(folder: Path) -> None:
@@ -95,7 +139,7 @@ def _check_weights(path: Path) -> None:
 def model_fingerprint(folder: Path) -> str:
     """SHA-256 over all that decides a model's scores: weights, configuration, ontology and tokenizer.
 
-    The calibration is not among them: it is applied when candidates are decoded.
+    The calibration is not among them: it is applied when candidates are decoded. Nor is what it was trained on.
 
     Raises:
         CheckpointError: the folder holds no kgmill model.

@@ -11,9 +11,9 @@
     head = ["Peop"]
     tail = ["Peop"]
 
-A type's name is a line of text, quoted where TOML asks for it: `[entities."Research field"]`. Its `iri` is the full IRI
-of its class or property; without one it is minted under the base IRI, the name percent-encoded. An entity and a relation
-type may share a name (`Ontology.distinct_name`).
+A type's name is a line of text, quoted where TOML asks for it: `[entities."Research field"]`. Its `iri` is the full
+IRI of its class or property; without one it is minted under the base IRI, the name percent-encoded. An entity and a
+relation type may share a name (`Ontology.distinct_name`).
 """
 
 from __future__ import annotations

@@ -155,7 +155,8 @@ def test_relation_to_itself(written):
         None,
         [],
         "text",
-        {"tokens": ["a"], "entities": []},
+        {"tokens": ["a"], "relations": []},
+        entity(0, 1.5),
         GOOD | {"entities": [{"start": 0, "end": 1}]},
         entity("x", 1),
         entity(0, float("inf")),
@@ -172,6 +173,43 @@ def test_record_of_another_form(written, record):
     path = written([GOOD, record])
 
     with pytest.raises(DataError, match=rf"^{path}: sentence 1: "):
+        read_spert(path)
+
+
+@pytest.mark.parametrize("relations", [{}, {"relations": None}, {"relations": []}])
+def test_sentence_without_relations(written, relations):
+    """A sentence may lack the key `relations`, as data of entities alone does: it has none."""
+    (sentence,) = read_spert(
+        written([{"tokens": ["Rome"], "entities": [{"type": "L", "start": 0, "end": 1}]} | relations])
+    )
+
+    assert (sentence.entities, sentence.relations) == ((EntitySpan(0, 1, "L"),), ())
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("spert", json.dumps([{"tokens": ["Zoë"], "entities": []}], ensure_ascii=False)),
+        ("dygie", json.dumps({"doc_key": "d", "sentences": [["Zoë"]]}, ensure_ascii=False)),
+    ],
+)
+def test_byte_order_mark(tmp_path, encoding, kind, text):
+    """A byte order mark says the encoding, and is no part of the data."""
+    (tmp_path / "data").write_bytes(text.encode(encoding))
+
+    assert [s.words for s in read_annotated([str(tmp_path / "data")], kind)] == [("Zoë",)]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("two\nlines", "is not a line of text"), (" Loc", "is not a line of text"), (7, "type 7 is no string")],
+)
+def test_type_name_that_is_none(written, name, message):
+    """A type whose name no ontology can have is refused where it stands."""
+    path = written([GOOD | {"entities": [{"type": name, "start": 0, "end": 1}], "relations": []}])
+
+    with pytest.raises(DataError, match=rf"^{path}: sentence 0: .*{message}"):
         read_spert(path)
 
 

@@ -13,7 +13,7 @@ def test_spert_survives_dygie(tiny_sentences, tmp_path):
     convert(tiny_sentences, "spert", tmp_path / "a.jsonl", "dygie")
     n_sentences, lost = convert(tmp_path / "a.jsonl", "dygie", tmp_path / "b.json", "spert")
     there, back = (json.loads(path.read_text(encoding="utf-8")) for path in (tiny_sentences, tmp_path / "b.json"))
-    assert (n_sentences, lost) == (8, {})
+    assert (n_sentences, lost) == (8, [])
     assert [{k: r[k] for k in ("tokens", "entities", "relations")} for r in there] == [
         {k: r[k] for k in ("tokens", "entities", "relations")} for r in back
     ]
@@ -32,7 +32,21 @@ def test_what_spert_cannot_hold_is_counted(tmp_path):
     """Coreference clusters are lost, and the report says how many."""
     document = {"doc_key": "d", "sentences": [["a"]], "ner": [[]], "relations": [[]], "clusters": [[[0, 0]]]}
     (tmp_path / "a.jsonl").write_text(json.dumps(document), encoding="utf-8")
-    assert convert(tmp_path / "a.jsonl", "dygie", tmp_path / "a.json", "spert") == (1, {"clusters": 1})
+    n_sentences, lost = convert(tmp_path / "a.jsonl", "dygie", tmp_path / "a.json", "spert")
+    assert (n_sentences, [(one.kind, one.task) for one in lost]) == (1, [("not_modelled", "cluster")])
+
+
+def test_what_dygie_cannot_hold_is_counted(tmp_path):
+    """Relations with an end whose span holds two entities are lost, as DyGIE names an entity by its span."""
+    spans = [{"type": name, "start": start, "end": start + 1} for name, start in (("X", 0), ("Y", 0), ("Z", 1))]
+    relations = [{"type": "r", "head": head, "tail": tail} for head, tail in ((0, 1), (0, 2), (2, 1))]
+    sentence = {"tokens": ["a", "b"], "entities": spans, "relations": relations}
+    (tmp_path / "a.json").write_text(json.dumps([sentence]), encoding="utf-8")
+
+    n_sentences, lost = convert(tmp_path / "a.json", "spert", tmp_path / "a.jsonl", "dygie")
+
+    places = [f"{tmp_path}/a.json: sentence 0: relation {pair}" for pair in ("0 -> 1", "2 -> 1")]
+    assert (n_sentences, [(one.kind, one.place) for one in lost]) == (1, [("same_span", place) for place in places])
 
 
 def test_unknown_target_format_is_refused(tiny_sentences, tmp_path):

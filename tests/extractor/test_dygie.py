@@ -7,6 +7,7 @@ import pytest
 from extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair, read_annotated, read_spert
 from extractor.convert import convert
 from extractor.dygie import read_documents
+from extractor.unused import format_unused, summarise
 from schemas.errors import DataError
 
 # Offsets count through the document, ends are inclusive.
@@ -53,18 +54,46 @@ def test_document_without_annotations(written):
 
 
 def test_what_a_sentence_cannot_hold_is_counted(written):
-    """Entities and relations over a sentence's end, clusters and events are left out and counted."""
+    """Entities and relations over a sentence's end, clusters and events are kept apart, by kind, with a place."""
     document = DOCUMENT | {
         "ner": [[[0, 1, "Peop"], [3, 4, "Loc"]], [], [[4, 4, "Peop"], [6, 7, "Loc"]]],
-        "relations": [[[0, 1, 4, 4, "Same"], [0, 1, 0, 1, "Same"]], [], [[4, 4, 6, 7, "Live_In"]]],
+        "relations": [
+            [[0, 1, 4, 4, "Same"], [0, 1, 0, 1, "Same"], [0, 1, 3, 3, "Same"], [4, 4, 6, 7, "Same"]],
+            [],
+            [[4, 4, 6, 7, "Live_In"], [4, 4, 99, 99, "Live_In"]],
+        ],
         "clusters": [[[0, 1], [4, 4]]],
-        "events": [[], [], []],
+        "events": [[], [], [[[1, "Sleep"]], [[2, "Leave"]]]],
     }
+    path = written(document)
 
-    (found,) = read_documents(written(document))
+    found = read_annotated([str(path)], "dygie")
 
-    assert found.n_lost == {"clusters": 1, "entities": 1, "relations": 2}
-    assert [len(s.relations) for s in found.sentences] == [0, 1]
+    unused = [one for sentence in found for one in sentence.unused]
+    where = f"{path}:1: sentence"
+    assert [len(s.relations) for s in found] == [0, 1]
+    assert summarise(unused) == {
+        "not_modelled": {"first": f"{path}:1", "coreference clusters": 1, "events": 2},
+        "outside_sentence": {"first": f"{where} 1: entity 3-4 'Loc'", "entities": 1, "relations": 2},
+        "across_sentences": {"first": f"{where} 1: relation 0-1 to 4-4 'Same'", "relations": 1},
+        "one_entity": {"first": f"{where} 1: relation 0-1 to 0-1 'Same'", "relations": 1},
+        "no_entity": {"first": f"{where} 1: relation 0-1 to 3-3 'Same'", "relations": 1},
+    }
+    assert format_unused(unused)[:2] == [
+        f"1 coreference cluster and 2 events are no entities or relations (first: {path}:1)",
+        f"1 entity and 2 relations lie outside of their sentence (first: {where} 1: entity 3-4 'Loc')",
+    ]
+
+
+def test_annotations_of_a_sentence_without_words(written):
+    """What is annotated of an empty sentence is the first sentence's; a document without any word is refused."""
+    empty = {"doc_key": "e", "sentences": [[], ["a"]], "ner": [[[0, 0, "Loc"]], []]}
+
+    (sentence,) = read_annotated([str(written(empty))], "dygie")
+
+    assert [(one.kind, one.type) for one in sentence.unused] == [("outside_sentence", "Loc")]
+    with pytest.raises(DataError, match=r"data\.jsonl:1: has annotations, but no words$"):
+        read_annotated([str(written(empty | {"sentences": [[], []]}))], "dygie")
 
 
 @pytest.mark.parametrize(
@@ -78,6 +107,8 @@ def test_what_a_sentence_cannot_hold_is_counted(written):
         DOCUMENT | {"ner": [[]]},
         DOCUMENT | {"ner": [[[0, "x", "Peop"]], [], []]},
         DOCUMENT | {"ner": [[[0]], [], []]},
+        DOCUMENT | {"ner": [[[0, 1.5, "Peop"]], [], []]},
+        DOCUMENT | {"ner": [[[0, 1, "Pe\x1bop"]], [], []]},
         DOCUMENT | {"ner": [[[0, float("inf"), "Peop"]], [], []]},
         DOCUMENT | {"sentences": [["a", 1], [], []]},
         "[" * 100_000,
@@ -88,13 +119,13 @@ def test_line_of_another_form(written, line):
     path = written(DOCUMENT, line)
 
     with pytest.raises(DataError, match=rf"^{path}:2: wanted doc_key, sentences, ner and relations"):
-        read_documents(path)
+        read_annotated([str(path)], "dygie")
 
 
 def test_missing_file(tmp_path):
     """A file that is not there is named."""
     with pytest.raises(DataError, match=r"gone\.jsonl: No such file"):
-        read_documents(tmp_path / "gone.jsonl")
+        read_annotated([str(tmp_path / "gone.jsonl")], "dygie")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
@@ -111,7 +142,7 @@ def test_not_utf8(tmp_path):
     (tmp_path / "d.jsonl").write_bytes(b'{"doc_key": "caf\xe9"}')
 
     with pytest.raises(DataError, match=r"d\.jsonl:1: byte 0xe9 is not UTF-8; save the file as UTF-8"):
-        read_documents(tmp_path / "d.jsonl")
+        read_annotated([str(tmp_path / "d.jsonl")], "dygie")
 
 
 def test_round_trip(written, tmp_path):
@@ -121,10 +152,10 @@ def test_round_trip(written, tmp_path):
     first = convert(written(DOCUMENT), "dygie", spert, "spert")
     second = convert(spert, "spert", dygie, "dygie")
 
-    assert (first, second) == ((2, {}), (2, {}))
+    assert (first, second) == ((2, []), (2, []))
     assert read_spert(spert) == SENTENCES
     assert read_annotated([str(dygie)], "dygie") == SENTENCES
-    assert len(read_documents(dygie)) == 1
+    assert len(read_documents(dygie, dygie.read_text())) == 1
 
 
 @pytest.mark.parametrize("space", ["\u2028", "\x85", "\x0b", "\x1c"])
@@ -147,7 +178,8 @@ def test_sentences_without_a_key_are_documents(tmp_path):
 
     convert(spert, "spert", dygie, "dygie")
 
-    assert [(d.key, len(d.sentences)) for d in read_documents(dygie)] == [
+    documents = read_documents(dygie, dygie.read_text())
+    assert [(d.key, len(d.sentences)) for d in documents] == [
         ("sentence-0", 1),
         ("sentence-1", 1),
         ("5", 2),

@@ -2,8 +2,9 @@
 
 import pytest
 
-from extractor.annotated import read_spert
+from extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair, read_spert
 from extractor.evaluate import evaluate, format_report
+from extractor.unused import Unused
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def test_report_has_the_keys_of_the_contract(report):
     """The report has the form that `kgmill evaluate --json` promises."""
     scores = report["relations"]["boundaries"]
 
-    assert list(report) == ["entities", "relations", "n_sentences", "seconds"]
+    assert list(report) == ["entities", "relations", "n_sentences", "seconds", "unused"]
     assert list(report["entities"]) == ["strict", "boundaries"]
     assert set(scores) == {"precision", "recall", "f1", "support", "macro", "by_type"}
     assert set(scores["macro"]) == {"precision", "recall", "f1"}
@@ -39,6 +40,31 @@ def test_report_for_people(report):
     assert "relations strict             100.0     100.0     100.0         9" in lines
     assert "  Work_For                   100.0     100.0     100.0         4" in lines
     assert lines[-1].startswith("8 sentences in ")
+
+
+def test_gold_that_cannot_be_found_counts_as_missed(predictor):
+    """Relations across sentences, entities outside of theirs, and entities wider than the model's spans are missed."""
+    words = ("Bob", "Stone", "lives", "in", "London", ".")
+    lost = (
+        Unused("across_sentences", "relation", "Live_In", "d:1: sentence 1: relation"),
+        Unused("outside_sentence", "entity", "Loc", "d:1: sentence 1: entity"),
+    )
+    entities = (EntitySpan(0, 2, "Peop"), EntitySpan(4, 5, "Loc"), EntitySpan(0, 5, "Org"))
+    pairs = (RelationPair(0, 1, "Live_In"), RelationPair(0, 2, "Work_For"))
+    gold = AnnotatedSentence(words, entities, pairs, "", lost, "d:1")
+
+    report = evaluate(predictor, predictor.ontology, [gold], 0.5)
+
+    found = {"precision": 1.0, "recall": 0.5, "f1": pytest.approx(2 / 3), "support": 2}
+    assert [report[task]["strict"]["support"] for task in ("entities", "relations")] == [4, 3]
+    assert [report[task]["boundaries"]["support"] for task in ("entities", "relations")] == [4, 3]
+    assert report["entities"]["strict"]["by_type"]["Loc"] == found
+    assert report["relations"]["strict"]["by_type"]["Live_In"] == found
+    assert report["unused"] == {
+        "across_sentences": {"relations": 1, "first": "d:1: sentence 1: relation"},
+        "outside_sentence": {"entities": 1, "first": "d:1: sentence 1: entity"},
+        "too_wide": {"entities": 1, "relations": 1, "first": "d:1: entity 0:5 'Org'"},
+    }
 
 
 def test_no_sentences(predictor):

@@ -130,7 +130,7 @@ def test_resume_under_another_configuration(training):
         train(training(epochs=2), on_step=interrupt)
 
     with pytest.raises(
-        OutputError, match=r"model\.training: holds the state of another configuration, or of other data; "
+        OutputError, match=r"model\.training: holds the state of a training with another configuration; "
     ):
         train(training(epochs=2, learning_rate=2e-3))
 

@@ -1,13 +1,16 @@
 """What training makes of its data: the ontology that it shows, and that it stays the same over a resume."""
 
 import json
+import shutil
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair, infer_ontology, read_annotated
+from extractor.lineage import n_seen
 from extractor.train import train
 from schemas.config import TrainConfig
-from schemas.errors import DataError, OutputError
+from schemas.errors import CheckpointError, DataError, OutputError
 from schemas.ontology import load_ontology
 
 
@@ -69,14 +72,15 @@ def test_overlapping_entities_and_several_relations_a_pair_are_learnt(tiny_encod
     assert reports[-1].dev["relations"]["strict"]["support"] == 8
 
 
-def test_resume_on_edited_data_is_refused(tiny_encoder, tiny_sentences, tmp_path):
-    """A training that was cut off doesn't go on with sentences that were edited since."""
-    data = tmp_path / "data.json"
-    records = json.loads(tiny_sentences.read_text(encoding="utf-8"))
-    data.write_text(json.dumps(records), encoding="utf-8")
-    config = TrainConfig.load(
-        None, {"encoder": str(tiny_encoder), "train": str(data), "out": str(tmp_path / "m"), "epochs": 2}
-    )
+@pytest.fixture
+def cut_off(tiny_encoder, tiny_sentences, tiny_ontology, tmp_path):
+    """The configuration of a training of two epochs that was cut off after the first; all it reads is its own copy."""
+    shutil.copytree(tiny_encoder, tmp_path / "encoder")
+    for path, name in ((tiny_sentences, "train.json"), (tiny_sentences, "dev.json"), (tiny_ontology, "o.toml")):
+        shutil.copy(path, tmp_path / name)
+    names = {"encoder": "encoder", "train": "train.json", "dev": "dev.json", "ontology": "o.toml", "out": "m"}
+    settings = {key: str(tmp_path / name) for key, name in names.items()} | {"epochs": 2, "threads": 1}
+    config = TrainConfig.load(None, settings)
 
     def stop(done, total, loss):
         if done == 2:
@@ -84,6 +88,93 @@ def test_resume_on_edited_data_is_refused(tiny_encoder, tiny_sentences, tmp_path
 
     with pytest.raises(KeyboardInterrupt):
         train(config, on_step=stop)
-    data.write_text(json.dumps(records[1:]), encoding="utf-8")
-    with pytest.raises(OutputError, match="of other data"):
-        train(config)
+    return config
+
+
+def swapped_types(folder):
+    """Two entity types of the ontology change places, and so do the model's columns."""
+    text = (folder / "o.toml").read_text(encoding="utf-8")
+    first, second = '[entities.Peop]\nlabel = "Person"\n', '[entities.Org]\nlabel = "Organization"\n'
+    assert first + second in text
+    (folder / "o.toml").write_text(text.replace(first + second, second + first), encoding="utf-8")
+
+
+def shorter(folder, name):
+    """A file of sentences loses its first."""
+    records = json.loads((folder / name).read_text(encoding="utf-8"))
+    (folder / name).write_text(json.dumps(records[1:]), encoding="utf-8")
+
+
+def other_weights(folder):
+    """The encoder's weights are another's of the same size."""
+    weights = load_file(folder / "encoder" / "model.safetensors")
+    save_file({name: tensor + 1 for name, tensor in weights.items()}, folder / "encoder" / "model.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("edit", "what"),
+    [
+        (swapped_types, "ontology"),
+        (lambda folder: shorter(folder, "train.json"), "training data"),
+        (lambda folder: shorter(folder, "dev.json"), "dev data"),
+        (other_weights, "encoder"),
+    ],
+)
+def test_resume_on_edited_input_is_refused(cut_off, tmp_path, edit, what):
+    """A training that was cut off doesn't go on with an ontology, encoder or sentences that were edited since."""
+    edit(tmp_path)
+    with pytest.raises(OutputError, match=rf"m\.training: holds the state of a training with another {what}; "):
+        train(cut_off)
+
+
+def test_resume_after_a_comment_in_the_ontology(cut_off, tmp_path):
+    """A comment in the ontology file decides nothing: the training goes on, and keeps the new text."""
+    path = tmp_path / "o.toml"
+    path.write_text("# Persons and others.\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
+    assert [report.epoch for report in train(cut_off)] == [1, 2]
+    assert (tmp_path / "m" / "ontology.toml").read_bytes() == path.read_bytes()
+
+
+def test_training_says_what_it_does_not_use(tiny_encoder, tmp_path):
+    """Annotations outside of their sentence, of wide entities and over windows are told, and stand on the card."""
+    document = {
+        "doc_key": "d",
+        "sentences": [["the", "lives", "in", "of"], [*["in"] * 40]],
+        "ner": [[[0, 2, "A"], [3, 3, "A"]], [[0, 0, "B"], [4, 4, "B"], [43, 43, "A"]]],
+        "relations": [[[0, 2, 3, 3, "r"]], [[4, 4, 43, 43, "r"], [4, 4, 3, 3, "r"]]],
+    }
+    data = tmp_path / "d.jsonl"
+    data.write_text(json.dumps(document), encoding="utf-8")
+    settings = {"encoder": str(tiny_encoder), "train": str(data), "out": str(tmp_path / "m"), "format": "dygie"}
+    notes = []
+
+    train(TrainConfig.load(None, settings | {"epochs": 1, "max_span_width": 2, "max_length": 32}), on_note=notes.append)
+
+    place = f"{data}:1: sentence"
+    wide = f"entities wider than the spans of the model (first: {place} 1: entity 0:3 'A')"
+    assert notes == [
+        f"not used: 1 entity lies outside of its sentence (first: {place} 2: entity 0-0 'B')",
+        f"not used: 1 relation joins entities of different sentences (first: {place} 2: relation 4-4 to 3-3 'r')",
+        f"not used: 1 entity and 1 relation are, or join, {wide}",
+        f"not used: 1 relation fits into no window of the model's input (first: {place} 2: relation 0:1 to 39:40 'r')",
+    ]
+    assert f"- N{notes[0][1:]}\n" in (tmp_path / "m" / "README.md").read_text(encoding="utf-8")
+
+
+def test_dev_sentences_that_are_trained_on_are_counted(tiny_encoder, tiny_sentences, tmp_path):
+    """Training says how much of dev is in its data, and leaves the hashes by which others can say so."""
+    records = json.loads(tiny_sentences.read_text(encoding="utf-8"))
+    fresh = {"tokens": ["new"], "entities": [{"type": "Loc", "start": 0, "end": 1}]}
+    (tmp_path / "dev.json").write_text(json.dumps([*records[:2], fresh]), encoding="utf-8")
+    names = {"train": tiny_sentences, "dev": tmp_path / "dev.json", "encoder": tiny_encoder, "out": tmp_path / "m"}
+    notes = []
+
+    train(TrainConfig.load(None, {key: str(p) for key, p in names.items()} | {"epochs": 1}), on_note=notes.append)
+
+    dev = read_annotated([str(tmp_path / "dev.json")], "spert")
+    assert notes == [f"2 of 3 sentences of {tmp_path}/dev.json are in the training data"]
+    assert n_seen(tmp_path / "m", dev) == 2
+    assert n_seen(tmp_path, dev) is None
+    (tmp_path / "m" / "training_data.toml").write_text("sentences = 7\n")
+    with pytest.raises(CheckpointError, match=r"training_data\.toml: not the hashes of a model's training data"):
+        n_seen(tmp_path / "m", dev)

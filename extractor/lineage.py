@@ -1,0 +1,90 @@
+"""What a model comes from: what a training that was cut off has to find again, and which sentences a model has seen.
+
+A model folder's `training_data.toml` has the first 8 hex digits of a SHA-256 of each training sentence's words. It
+decides no score, and is no part of a model's fingerprint.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from extractor.annotated import AnnotatedSentence
+from extractor.checkpoint import Checkpoint
+from schemas.config import TrainConfig
+from schemas.errors import CheckpointError
+from schemas.identity import digest, fingerprint
+from schemas.modelfolder import TRAINING_DATA
+from schemas.ontology import format_ontology
+
+_A_LINE = 12  # hashes on a line of the file
+
+
+def training_parts(
+    config: TrainConfig,
+    checkpoint: Checkpoint,
+    sentences: Sequence[AnnotatedSentence],
+    dev: Sequence[AnnotatedSentence],
+) -> dict[str, str]:
+    """Fingerprints of all that a training is made from, by name; `checkpoint` is as it was before the first step."""
+    return {
+        "configuration": fingerprint(config.model_dump(mode="json", exclude={"out"})),
+        "ontology": fingerprint(format_ontology(checkpoint.ontology)),
+        "encoder": _encoder_digest(checkpoint),
+        "training data": fingerprint([repr(sentence) for sentence in sentences]),
+        "dev data": fingerprint([repr(sentence) for sentence in dev]),
+    }
+
+
+def _encoder_digest(checkpoint: Checkpoint) -> str:
+    """SHA-256 over the encoder's weights and configuration, and the tokenizer."""
+    encoder, tokenizer = checkpoint.model.encoder, checkpoint.tokenizer
+    backend: Any = getattr(tokenizer, "backend_tokenizer", None)
+    words = backend.to_str() if backend is not None else json.dumps(tokenizer.get_vocab(), sort_keys=True)
+    h = hashlib.sha256(digest(encoder.config.to_json_string(use_diff=False), words).encode())
+    for name, tensor in sorted(encoder.state_dict().items()):
+        h.update(digest(name, str(tuple(tensor.shape))).encode())
+        h.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return h.hexdigest()
+
+
+def sentence_hash(sentence: AnnotatedSentence) -> str:
+    """8 hex digits that name a sentence's words; of a million other sentences one in 4,000 tests meets the same."""
+    return digest("sentence", *sentence.words)[:8]
+
+
+def write_training_data(folder: Path, sentences: Sequence[AnnotatedSentence]) -> None:
+    """Writes the file of hashes into a model folder."""
+    hashes = sorted({sentence_hash(sentence) for sentence in sentences})
+    rows = [" ".join(hashes[i : i + _A_LINE]) for i in range(0, len(hashes), _A_LINE)]
+    head = "# What the model was trained on: of a SHA-256 of each sentence's words the first digits."
+    text = "\n".join([head, 'sentences = """', *rows, '"""', ""])
+    (folder / TRAINING_DATA).write_text(text, encoding="utf-8")
+
+
+def n_seen(folder: Path, sentences: Sequence[AnnotatedSentence]) -> int | None:
+    """How many of the sentences a model was trained on; None where its folder doesn't say.
+
+    Raises:
+        CheckpointError: the file of hashes is damaged.
+    """
+    path = folder / TRAINING_DATA
+    if not path.is_file():
+        return None
+    try:
+        seen = set(tomllib.loads(path.read_text(encoding="utf-8"))["sentences"].split())
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{path}: not the hashes of a model's training data: {error}") from None
+    return sum(sentence_hash(sentence) in seen for sentence in sentences)
+
+
+def n_shared(train: Sequence[AnnotatedSentence], dev: Sequence[AnnotatedSentence]) -> int:
+    """How many sentences of `dev` are in `train` too."""
+    seen = {sentence.words for sentence in train}
+    return sum(sentence.words in seen for sentence in dev)

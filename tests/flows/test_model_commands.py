@@ -1,0 +1,202 @@
+"""The commands around a model: what they say of data, and where they write."""
+
+import json
+import shutil
+from dataclasses import dataclass
+
+import pytest
+
+from flows import cli
+from schemas import modelfolder
+from schemas.modelfolder import SHIPPED, model_fingerprint
+
+# Offsets of the second sentence begin anew at 0, which is wrong; the last relation is over two sentences.
+DOCUMENT = {
+    "doc_key": "d",
+    "sentences": [["Bob", "Stone", "lives", "in", "London", "!"], ["Eve", "Moss", "left", "Initech", "."]],
+    "ner": [[[0, 1, "Peop"], [4, 4, "Loc"]], [[0, 1, "Peop"], [3, 3, "Org"], [9, 9, "Org"]]],
+    "relations": [[[0, 1, 4, 4, "Live_In"], [0, 1, 9, 9, "Work_For"]], [[0, 1, 3, 3, "Work_For"]]],
+}
+CROSSING = (
+    "1 relation joins entities of different sentences (first: {data}:1: sentence 1: relation 0-1 to 9-9 'Work_For')"
+)
+OUTSIDE = "2 entities and 1 relation lie outside of their sentence (first: {data}:1: sentence 2: entity 0-1 'Peop')"
+UNUSED = [f"kgmill: not used: {line}" for line in (CROSSING, OUTSIDE)]
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that ended."""
+
+    code: int
+    out: str
+    errors: list[str]
+
+
+@pytest.fixture
+def run(capsys):
+    """Runs a command line in this process."""
+
+    def run(*arguments):
+        code = cli.run([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return Done(code, captured.out, captured.err.splitlines())
+
+    return run
+
+
+@pytest.fixture
+def data(tmp_path):
+    """A DyGIE file with annotations that no sentence can hold."""
+    path = tmp_path / "d.jsonl"
+    path.write_text(json.dumps(DOCUMENT) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def own_model(tiny_model, tmp_path):
+    """A user's model folder."""
+    return shutil.copytree(tiny_model, tmp_path / "own")
+
+
+def test_evaluate_says_what_cannot_be_found(run, data, tiny_model):
+    """The lines name kinds, counts and places; what they name counts as missed, in the table and in JSON."""
+    command = ("evaluate", "--model", tiny_model, "--data", data, "--format", "dygie", "--device", "cpu")
+
+    done, report = run(*command), json.loads(run(*command, "--json").out)
+
+    assert (done.code, done.errors) == (
+        0,
+        [
+            *(line.format(data=data) for line in UNUSED),
+            "kgmill: 2 of 5 entities and 2 of 3 relations can't be found; they count as missed",
+        ],
+    )
+    assert [line.split()[-1] for line in done.out.splitlines() if " strict " in line] == ["5", "3"]
+    assert report["relations"]["strict"]["recall"] == pytest.approx(1 / 3)
+    assert report["unused"]["outside_sentence"] == {
+        "entities": 2,
+        "relations": 1,
+        "first": f"{data}:1: sentence 2: entity 0-1 'Peop'",
+    }
+
+
+def test_stats_convert_and_train_say_what_they_do_not_use(run, data, tiny_encoder, tmp_path):
+    """Each says the same lines, and goes on."""
+    config = tmp_path / "t.toml"
+    config.write_text(
+        f'encoder = "{tiny_encoder}"\ntrain = "{data}"\nformat = "dygie"\nout = "{tmp_path}/m"\nepochs = 1\n'
+    )
+    expected = [line.format(data=data) for line in UNUSED]
+
+    stats = run("stats", data, "--format", "dygie")
+    converted = run("convert", data, tmp_path / "d.json", "--from", "dygie", "--to", "spert")
+    trained = run("train", config)
+
+    assert (stats.code, stats.errors) == (0, expected)
+    assert (converted.code, converted.errors) == (0, expected)
+    assert (trained.code, [line for line in trained.errors if not line.startswith("{")]) == (0, expected)
+
+
+def test_foreign_data_is_named(run, tmp_path):
+    """Data of another tool is one line and exit code 2."""
+    (tmp_path / "t.conll").write_text("Ida B-PER\nleft O\n")
+
+    done = run("stats", tmp_path / "t.conll")
+
+    assert (done.code, len(done.errors)) == (2, 1)
+    assert done.errors[0].startswith(f"kgmill: {tmp_path}/t.conll: looks like columns in the manner of CoNLL, ")
+
+
+def test_sentences_that_a_model_was_trained_on_are_said(run, tiny_model, own_model, tiny_sentences):
+    """Evaluating and calibrating on training data is possible, and told."""
+    seen = "kgmill: 8 of 8 sentences were in this model's training data"
+    options = ("--data", tiny_sentences, "--device", "cpu")
+
+    assert run("evaluate", "--model", tiny_model, *options).errors == [seen]
+    assert seen in run("calibrate", "--model", own_model, *options).errors
+
+
+def test_calibrate_writes_into_the_users_model(run, own_model, tiny_sentences):
+    """A model of the user's gets its calibration, the path is printed, and its scores stay what they were."""
+    before = model_fingerprint(own_model)
+
+    done = run("calibrate", "--model", own_model, "--data", tiny_sentences, "--device", "cpu")
+
+    assert done.code == 0
+    assert f"calibration written to {own_model}/calibration.json" in done.out.splitlines()
+    assert (own_model / "calibration.json").is_file()
+    assert model_fingerprint(own_model) == before
+
+
+def test_calibrate_into_a_new_folder_copies_the_model(run, own_model, tiny_sentences, tmp_path):
+    """A folder that is not there becomes the model with its new calibration; the model keeps what it had."""
+    done = run(
+        *("calibrate", "--model", own_model, "--into", tmp_path / "new" / "m", "--data", tiny_sentences),
+        *("--device", "cpu"),
+    )
+
+    assert done.code == 0
+    assert f"calibration written to {tmp_path}/new/m/calibration.json" in done.out.splitlines()
+    assert model_fingerprint(tmp_path / "new" / "m") == model_fingerprint(own_model)
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["m"]
+    assert not (own_model / "calibration.json").exists()
+
+
+@pytest.mark.parametrize("model", ["default", SHIPPED / "default", modelfolder.IN_REPOSITORY[0]])
+@pytest.mark.parametrize("into", [None, "default", SHIPPED / "default", SHIPPED / "new", modelfolder.IN_REPOSITORY[0]])
+def test_shipped_models_are_never_written_to(run, tiny_sentences, model, into):
+    """Neither without --into nor with it does a shipped model get another calibration."""
+    folders = (SHIPPED / "default", modelfolder.IN_REPOSITORY[0])
+    before = [(folder / "calibration.json").read_bytes() for folder in folders]
+
+    done = run("calibrate", "--model", model, "--data", tiny_sentences, *(("--into", into) if into else ()))
+
+    assert (done.code, len(done.errors)) == (2, 1)
+    assert ("give --into FOLDER" in done.errors[0]) == (into is None)
+    assert [(folder / "calibration.json").read_bytes() for folder in folders] == before
+
+
+def test_into_a_folder_that_is_no_model_is_refused(run, own_model, tiny_sentences, tmp_path):
+    """A folder with other things in it, a file, and a model of other types stay as they are."""
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").write_text("mine")
+    into = {
+        tmp_path / "notes": "model.safetensors is missing, so this is no kgmill model folder",
+        tiny_sentences: "no folder",
+    }
+    for target, message in into.items():
+        done = run("calibrate", "--model", own_model, "--into", target, "--data", tiny_sentences)
+        assert (done.code, len(done.errors)) == (2, 1)
+        assert message in done.errors[0]
+    other = shutil.copytree(own_model, tmp_path / "other")
+    _rename(other, {"Peop": "Person"})
+
+    done = run("calibrate", "--model", own_model, "--into", other, "--data", tiny_sentences)
+
+    assert (done.code, done.errors) == (2, [f"kgmill: --into {other}: a model with other types than '{own_model}'"])
+
+
+def test_models_of_the_repository_are_all_known_as_shipped():
+    """What git keeps below models/ is what is never written to."""
+    root = SHIPPED.parents[1]
+    kept = [
+        line.strip("!/").removeprefix("models/")
+        for line in (root / ".gitignore").read_text().splitlines()
+        if line.startswith("!/models/")
+    ]
+    assert [path.name for path in modelfolder.IN_REPOSITORY] == kept
+
+
+def _rename(folder, names):
+    """Gives types of a model folder other names."""
+    config = json.loads((folder / "config.json").read_text())
+    text = (folder / "ontology.toml").read_text()
+    for old, new in names.items():
+        for key in ("entity_types", "relation_types"):
+            config[key] = [new if name == old else name for name in config[key]]
+        for table in ("entities", "relations"):
+            text = text.replace(f"[{table}.{old}]", f"[{table}.{json.dumps(new)}]")
+        text = text.replace(f'"{old}"', json.dumps(new))
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "ontology.toml").write_text(text)
