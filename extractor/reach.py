@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from extractor.annotated import AnnotatedSentence
-from extractor.encoding import Window
 from extractor.unused import Unused
+
+if TYPE_CHECKING:  # torch comes with it, and stats do without
+    from extractor.encoding import Window
 
 
 def beyond_reach(
-    sentences: Sequence[AnnotatedSentence], windows: Sequence[Window], max_span_width: int
+    sentences: Sequence[AnnotatedSentence], windows: Sequence[Window] | None, max_span_width: int
 ) -> list[Unused]:
-    """Gold entities and relations that training leaves out and prediction can't find."""
+    """Gold entities and relations that training leaves out and prediction can't find.
+
+    Without `windows` every sentence is one, however long.
+    """
     held: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for window in windows:
+    if windows is None:
+        held.update((i, [(0, len(sentence.words))]) for i, sentence in enumerate(sentences))
+    for window in windows or ():
         held[window.sentence].append((window.first_word, window.first_word + window.n_words))
     return [one for i, sentence in enumerate(sentences) for one in _beyond(sentence, held[i], max_span_width)]
 

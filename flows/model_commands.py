@@ -155,10 +155,14 @@ def calibrate(options: Namespace) -> None:
 def stats(options: Namespace) -> None:
     """`kgmill stats`: data distributions beside the paper's."""
     from extractor.annotated import read_annotated
-    from extractor.stats import format_stats
+    from extractor.reach import beyond_reach
+    from extractor.stats import MAX_SPAN_WIDTH, format_stats
+    from extractor.unused import format_unused
 
     sentences = read_annotated(options.data, options.format)
     _note_unused(one for sentence in sentences for one in sentence.unused)
+    for line in format_unused(beyond_reach(sentences, None, MAX_SPAN_WIDTH)):
+        _note(f"counted, but not trained on with max_span_width = {MAX_SPAN_WIDTH}: {line}")
     print(printable_lines(format_stats(sentences)))
 
 

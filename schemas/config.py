@@ -202,7 +202,9 @@ def dataset_name(folder: str) -> str:
 
 
 class TrainConfig(_Config):
-    """A training run. Paths are relative to the current directory.
+    """A training run. Paths are relative to the current directory. The defaults are the recipe of the default model.
+
+    The paper's letter is examples/paper-conll04.toml.
 
     Attributes:
         encoder: a folder, a hub id, or `package:NAME/FOLDER`, a folder inside an installed Python package.
@@ -240,13 +242,13 @@ class TrainConfig(_Config):
     ontology: str = ""
     out: str = "model"
     seed: int = 42
-    epochs: int = Field(20, ge=1)
-    batch_size: int = Field(8, ge=1)
-    learning_rate: float = Field(5e-5, gt=0)
-    head_learning_rate: float = Field(3e-4, gt=0)
+    epochs: int = Field(30, ge=1)
+    batch_size: int = Field(4, ge=1)
+    learning_rate: float = Field(1.5e-4, gt=0)
+    head_learning_rate: float = Field(5e-4, gt=0)
     weight_decay: float = Field(0.01, ge=0)
-    layer_decay: float = Field(1.0, gt=0, le=1)
-    ema_decay: float = Field(0.0, ge=0, lt=1)
+    layer_decay: float = Field(0.9, gt=0, le=1)
+    ema_decay: float = Field(0.998, ge=0, lt=1)
     warmup_ratio: float = Field(0.1, ge=0, lt=1)
     max_grad_norm: float = Field(1.0, gt=0)
     dropout: float = Field(0.1, ge=0, lt=1)
@@ -259,8 +261,8 @@ class TrainConfig(_Config):
     pair_distance: bool = True
     pair_types: bool = True
     link_types: bool = False
-    phase_one: Literal["sigmoid", "softmax"] = "sigmoid"
-    type_average: Literal["gold", "all"] = "gold"
+    phase_one: Literal["sigmoid", "softmax"] = "softmax"
+    type_average: Literal["gold", "all"] = "all"
     two_phase: bool = True
     word_shape: bool | Literal["auto"] = "auto"
     max_length: int = Field(256, ge=16)

@@ -97,15 +97,6 @@ def test_not_json(written, text):
         read_spert(path)
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
-def test_byte_order_mark(tmp_path, encoding):
-    """A file that a Windows tool saved is read as what its mark says."""
-    path = tmp_path / "data.json"
-    path.write_bytes(json.dumps([GOOD]).encode(encoding))
-
-    assert read_spert(path) == [SENTENCE]
-
-
 def test_not_utf8(tmp_path):
     """A file in another encoding is named."""
     path = tmp_path / "data.json"

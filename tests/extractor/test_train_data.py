@@ -79,7 +79,7 @@ def cut_off(tiny_encoder, tiny_sentences, tiny_ontology, tmp_path):
     for path, name in ((tiny_sentences, "train.json"), (tiny_sentences, "dev.json"), (tiny_ontology, "o.toml")):
         shutil.copy(path, tmp_path / name)
     names = {"encoder": "encoder", "train": "train.json", "dev": "dev.json", "ontology": "o.toml", "out": "m"}
-    settings = {key: str(tmp_path / name) for key, name in names.items()} | {"epochs": 2, "threads": 1}
+    settings = {key: str(tmp_path / name) for key, name in names.items()} | {"epochs": 2, "batch_size": 8, "threads": 1}
     config = TrainConfig.load(None, settings)
 
     def stop(done, total, loss):

