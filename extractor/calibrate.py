@@ -115,7 +115,9 @@ def outcomes(
         gold = {(e.start, e.end, e.type) for e in sentence.entities}
         related = {(r.type, *_key(sentence.entities, r)) for r in sentence.relations}
         rows["mentions"].extend((m.confidence, (m.start, m.end, m.type) in gold, m.type) for m in mentions)
-        rows["relations"].extend((r.confidence, (r.type, *_key(mentions, r)) in related, r.type) for r in relations)
+        rows["relations"].extend(
+            (r.confidence, (r.type, *_key(mentions, r)) in related, ontology.distinct_name(r.type)) for r in relations
+        )
     return {
         name: Outcomes(
             np.array([c for c, _, _ in found], np.float64),

@@ -43,6 +43,8 @@ def decode(
 ) -> tuple[list[DecodedMention], list[DecodedRelation]]:
     """The mentions and relations of a sentence; `thresholds` has the least confidence of a type, where it is its own.
 
+    A relation type is found in it by its `Ontology.distinct_name`.
+
     Mentions: the surest first; one that overlaps a surer one is dropped, unless the ontology lets entities overlap.
     Relations: only types that the ontology allows between the two mentions' types; of a pair and its reverse with the
     same type, the surer (for a symmetric type the one whose head comes first).
@@ -55,7 +57,7 @@ def decode(
     ]
     mention_of = {row: i for i, (row, *_) in enumerate(chosen)}
     columns = {row: column for row, _, _, column, _ in chosen}
-    least = _least(ontology.relation_names, min_confidence, own)
+    least = _least([ontology.distinct_name(name) for name in ontology.relation_names], min_confidence, own)
     return mentions, _choose_relations(candidates, ontology, least, mention_of, columns)
 
 

@@ -21,7 +21,6 @@ from schemas.config import TrainConfig
 from schemas.errors import CheckpointError
 from schemas.identity import digest, fingerprint
 from schemas.modelfolder import TRAINING_DATA
-from schemas.ontology import format_ontology
 
 _A_LINE = 12  # hashes on a line of the file
 
@@ -33,9 +32,10 @@ def training_parts(
     dev: Sequence[AnnotatedSentence],
 ) -> dict[str, str]:
     """Fingerprints of all that a training is made from, by name; `checkpoint` is as it was before the first step."""
+    ontology = checkpoint.ontology
     return {
         "configuration": fingerprint(config.model_dump(mode="json", exclude={"out"})),
-        "ontology": fingerprint(format_ontology(checkpoint.ontology)),
+        "ontology": fingerprint([ontology.entity_names, ontology.relation_names, ontology.rules()]),
         "encoder": _encoder_digest(checkpoint),
         "training data": fingerprint([repr(sentence) for sentence in sentences]),
         "dev data": fingerprint([repr(sentence) for sentence in dev]),

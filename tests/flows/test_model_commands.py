@@ -1,11 +1,15 @@
 """The commands around a model: what they say of data, and where they write."""
 
+import gzip
 import json
+import re
 import shutil
 from dataclasses import dataclass
 
 import pytest
 
+from extractor.annotated import read_annotated
+from extractor.lineage import n_seen
 from flows import cli
 from schemas import modelfolder
 from schemas.modelfolder import SHIPPED, model_fingerprint
@@ -50,6 +54,25 @@ def data(tmp_path):
     """A DyGIE file with annotations that no sentence can hold."""
     path = tmp_path / "d.jsonl"
     path.write_text(json.dumps(DOCUMENT) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def fresh(tiny_sentences, tmp_path):
+    """Sentences that the model is unsure of: three times its own, with other types and without relations by turns."""
+    records = json.loads(tiny_sentences.read_text(encoding="utf-8"))
+    rows = []
+    for turn in range(3):
+        for i, record in enumerate(json.loads(json.dumps(records))):
+            if turn == 1 and i % 2:
+                record["entities"][0]["type"] = "Org"
+            if turn == 2 and i % 2:
+                record["relations"] = []
+            for relation in record["relations"]:
+                relation["type"] = "Live_In" if turn == 1 and relation["type"] == "Work_For" else relation["type"]
+            rows.append(record | {"orig_id": f"{turn}-{i}"})
+    path = tmp_path / "fresh.json"
+    path.write_text(json.dumps(rows), encoding="utf-8")
     return path
 
 
@@ -121,20 +144,32 @@ def test_foreign_data_is_named(run, tmp_path):
     assert done.errors[0].startswith(f"kgmill: {tmp_path}/t.conll: looks like columns in the manner of CoNLL, ")
 
 
-def test_sentences_that_a_model_was_trained_on_are_said(run, tiny_model, own_model, tiny_sentences):
+def test_sentences_that_a_model_was_trained_on_are_said(run, tiny_model, own_model, tiny_sentences, fresh):
     """Evaluating and calibrating on training data is possible, and told."""
-    seen = "kgmill: 8 of 8 sentences were in this model's training data"
-    options = ("--data", tiny_sentences, "--device", "cpu")
+    evaluated = run("evaluate", "--model", tiny_model, "--data", tiny_sentences, "--device", "cpu")
+    calibrated = run("calibrate", "--model", own_model, "--data", fresh, "--device", "cpu")
 
-    assert run("evaluate", "--model", tiny_model, *options).errors == [seen]
-    assert seen in run("calibrate", "--model", own_model, *options).errors
+    assert evaluated.errors == ["kgmill: 8 of 8 sentences were in this model's training data"]
+    assert (calibrated.code, calibrated.errors) == (
+        0,
+        ["kgmill: 24 of 24 sentences were in this model's training data"],
+    )
 
 
-def test_calibrate_writes_into_the_users_model(run, own_model, tiny_sentences):
+def test_shipped_models_know_their_training_data(shared_data):
+    """The default model says that it saw CoNLL04 dev; sci was not trained on SciERC dev."""
+    conll04 = read_annotated([str(shared_data / "conll04" / "conll04_dev.json")], "spert")
+    scierc = read_annotated([str(shared_data / "scierc" / "dev.jsonl")], "dygie")
+
+    assert (n_seen(SHIPPED / "default", conll04), len(conll04)) == (231, 231)
+    assert n_seen(modelfolder.IN_REPOSITORY[0], scierc) == 0
+
+
+def test_calibrate_writes_into_the_users_model(run, own_model, fresh):
     """A model of the user's gets its calibration, the path is printed, and its scores stay what they were."""
     before = model_fingerprint(own_model)
 
-    done = run("calibrate", "--model", own_model, "--data", tiny_sentences, "--device", "cpu")
+    done = run("calibrate", "--model", own_model, "--data", fresh, "--device", "cpu")
 
     assert done.code == 0
     assert f"calibration written to {own_model}/calibration.json" in done.out.splitlines()
@@ -142,10 +177,10 @@ def test_calibrate_writes_into_the_users_model(run, own_model, tiny_sentences):
     assert model_fingerprint(own_model) == before
 
 
-def test_calibrate_into_a_new_folder_copies_the_model(run, own_model, tiny_sentences, tmp_path):
+def test_calibrate_into_a_new_folder_copies_the_model(run, own_model, fresh, tmp_path):
     """A folder that is not there becomes the model with its new calibration; the model keeps what it had."""
     done = run(
-        *("calibrate", "--model", own_model, "--into", tmp_path / "new" / "m", "--data", tiny_sentences),
+        *("calibrate", "--model", own_model, "--into", tmp_path / "new" / "m", "--data", fresh),
         *("--device", "cpu"),
     )
 
@@ -188,6 +223,38 @@ def test_into_a_folder_that_is_no_model_is_refused(run, own_model, tiny_sentence
     done = run("calibrate", "--model", own_model, "--into", other, "--data", tiny_sentences)
 
     assert (done.code, done.errors) == (2, [f"kgmill: --into {other}: a model with other types than '{own_model}'"])
+
+
+def test_types_of_any_name_go_all_the_way(run, kgmill, own_model, tiny_sentences, tmp_path):
+    """Names with spaces, slashes and colons, one of both kinds, are scored, built, exported and asked for."""
+    names = {
+        "Peop": "natural person",
+        "Org": "org:company/firm",
+        "Loc": "Seat",
+        "Live_In": "Seat",
+        "Work_For": "works for",
+    }
+    _rename(own_model, names)
+    records = json.loads(tiny_sentences.read_text(encoding="utf-8"))
+    for record in records:
+        for item in (*record["entities"], *record["relations"]):
+            item["type"] = names.get(item["type"], item["type"])
+    (tmp_path / "named.json").write_text(json.dumps(records), encoding="utf-8")
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus" / "a.txt").write_text("Bob Stone lives in London . Initech hired Eve Moss .")
+
+    scored = run("evaluate", "--model", own_model, "--data", tmp_path / "named.json", "--device", "cpu", "--json")
+    built = kgmill("build", tmp_path / "corpus", "--out", tmp_path / "out", "--model", own_model)
+    query = "SELECT ?p ?t WHERE { GRAPH ?g { ?a ?p ?b . ?b a ?t . ?a a <{v}natural%20person> } }"
+    quads = gzip.decompress((tmp_path / "out" / "graph" / "graph.nq.gz").read_bytes()).decode()
+    vocabulary = re.search(r"<([^>]*vocab#)Seat_relation>", quads)[1]
+    asked = kgmill("query", tmp_path / "out", query.replace("{v}", vocabulary), "--format", "csv")
+
+    by_type = {task: json.loads(scored.out)[task]["strict"]["by_type"] for task in ("entities", "relations")}
+    assert by_type["entities"]["Seat"]["f1"] == by_type["relations"]["Seat"]["f1"] == 1.0
+    assert (built.code, built.errors) == (0, [])
+    rows = {tuple(row.replace(vocabulary, "").split(",")) for row in asked.out.split()[1:]}
+    assert {("Seat_relation", "Seat"), ("works%20for", "org%3Acompany%2Ffirm")} <= rows
 
 
 def test_models_of_the_repository_are_all_known_as_shipped():
