@@ -98,7 +98,11 @@ def parser() -> argparse.ArgumentParser:
     load = _command(commands, "load", "load a finished graph into a triple store; repeatable", "graph:load")
     load.add_argument("dir", metavar="DIR")
     load.add_argument("--endpoint", metavar="URL", required=True)
-    load.add_argument("--profile", default="oxigraph", help="kind of store (default oxigraph)")
+    load.add_argument("--profile", default="oxigraph", help="oxigraph (default), fuseki, virtuoso or rdf4j")
+    load.add_argument("--facts", choices=("graph", "default"), default="graph", help="where entities and facts go")
+    load.add_argument("--prune", action="store_true", help="remove what others put under this dataset's name")
+    load.add_argument("--adopt", action="store_true", help="take over what this folder loaded by kgmill 0.1.0")
+    load.add_argument("--yes", action="store_true", help="go on though over 20 %% of the documents would leave")
 
     train = _command(commands, "train", "train a model", "model:train")
     train.add_argument("config", metavar="F.toml")

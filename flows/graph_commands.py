@@ -214,19 +214,19 @@ def query(options: Namespace) -> None:
 
 def load(options: Namespace) -> None:
     """`kgmill load`."""
+    from flows.load_summary import format_load
+    from pipelines.load import Wishes
     from pipelines.load import load as load_store
 
-    with Progress("graphs") as progress:
+    with Progress("quads") as progress:
         report = load_store(
             local_path(options.dir),
             options.endpoint,
             options.profile,
+            wishes=Wishes(options.prune, options.adopt, options.yes, options.facts),
             on_progress=lambda done, total: progress.update("load", done / total if total else 1.0, total),
         )
-    print(
-        f"{report.n_graphs} graphs, {report.n_quads} quads: {report.n_replaced} graphs loaded, "
-        f"{report.n_unchanged} unchanged, {report.n_removed} removed"
-    )
+    print(format_load(report))
 
 
 def prefect_is_configured() -> bool:

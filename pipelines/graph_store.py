@@ -1,146 +1,221 @@
-"""A SPARQL 1.1 server over HTTP: its named graphs counted, replaced and deleted; retries, logins, clear refusals."""
+"""A SPARQL 1.1 server over HTTP: its graphs counted, replaced, added to, changed, read and deleted."""
 
 from __future__ import annotations
 
 import base64
 import csv
 import io
-import itertools
-import logging
 import os
-import random
-import re
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
+from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import httpx
+import pyoxigraph as ox
 
+from pipelines.http_client import PASSWORD_VARIABLE, TIMEOUT, USER_VARIABLE, Connection, one_line, reason
 from schemas.errors import StoreError, UsageError
 
-logger = logging.getLogger(__name__)
-
-USER_VARIABLE = "KGMILL_STORE_USER"
-PASSWORD_VARIABLE = "KGMILL_STORE_PASSWORD"  # noqa: S105 - the name of a variable
-MAX_TRIES = 5
-
-_TRANSIENT = frozenset({408, 429, 502, 503, 504})
-_HINTS = {
-    401: f"; set {USER_VARIABLE} and {PASSWORD_VARIABLE}",
-    403: f"; set {USER_VARIABLE} and {PASSWORD_VARIABLE}",
-    404: "; is this the store's base URL?",
-}
-_FIRST_DELAY_S = 0.3
-_MAX_RETRY_AFTER_S = 60.0
-_MAX_CONNECTING_S = 5.0
-_TIMEOUT = httpx.Timeout(120.0, connect=_MAX_CONNECTING_S)
+_N_TRIPLES = "application/n-triples"
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Where a kind of store answers, below its base URL."""
+    """A kind of store: where it answers, below its base URL, and what it can't do.
+
+    Attributes:
+        store: the path of the graph store protocol.
+        query: the path that answers queries.
+        update: the path that takes updates.
+        graph: the parameter that names a graph.
+        update_field: the form's field for an update; empty: the update is the body.
+        has_default_graph: it has a default graph of its own, which is not the union of the named graphs.
+        is_digest: it wants the login by HTTP Digest; paths that end in `-auth` are for those who log in.
+        n_rows: rows a query's answer may have before it might be cut without a word; 0: any number.
+    """
 
     store: str
     query: str
     update: str
+    graph: str = "graph"
+    update_field: str = ""
+    has_default_graph: bool = False
+    is_digest: bool = False
+    n_rows: int = 0
 
 
-PROFILES = {"oxigraph": Profile(store="/store", query="/query", update="/update")}
+PROFILES = {
+    "oxigraph": Profile(store="/store", query="/query", update="/update", has_default_graph=True),
+    "fuseki": Profile(store="/data", query="/query", update="/update", has_default_graph=True),
+    "rdf4j": Profile(store="/rdf-graphs/service", query="", update="/statements"),
+    "virtuoso": Profile(
+        store="/sparql-graph-crud-auth",
+        query="/sparql-auth",
+        update="/sparql-auth",
+        graph="graph-uri",
+        update_field="query",
+        is_digest=True,
+        n_rows=5_000,
+    ),
+}
 
 
 @contextmanager
 def open_server(endpoint: str, profile: str) -> Iterator[GraphStore]:
-    """The store at a base URL or graph store URL; nothing is sent yet.
+    """The store at a base URL, or at one of the paths below it; nothing is sent yet.
 
     Raises:
         UsageError: a wrong endpoint, profile or login.
     """
     if profile not in PROFILES:
         raise UsageError(f"unknown profile {profile!r}; known: {', '.join(PROFILES)}")
-    base = _base_url(endpoint, PROFILES[profile])
+    kind = PROFILES[profile]
+    base = _base_url(endpoint, kind)
     login = _login()
-    with httpx.Client(auth=login, timeout=_TIMEOUT) as client:
-        yield GraphStore(client, base, PROFILES[profile], _secret_texts(login))
+    if login is None:
+        kind = replace(
+            kind, **{name: getattr(kind, name).removesuffix("-auth") for name in ("store", "query", "update")}
+        )
+    auth = httpx.DigestAuth(*login) if login and kind.is_digest else login
+    with httpx.Client(auth=auth, timeout=TIMEOUT) as client:
+        yield GraphStore(Connection(client, base, _secret_texts(login)), kind)
 
 
 @dataclass(frozen=True, slots=True)
 class GraphStore:
-    """A SPARQL 1.1 server: counts, replaces and deletes named graphs."""
+    """A SPARQL 1.1 server. A graph is named by its IRI; None is the default graph."""
 
-    client: httpx.Client
-    url: str
+    connection: Connection
     profile: Profile
-    secrets: tuple[str, ...] = field(repr=False)
+
+    @property
+    def url(self) -> str:
+        """The base URL."""
+        return self.connection.url
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the server is on this machine, by its name or address."""
+        host = (urlsplit(self.url).hostname or "").rstrip(".")
+        try:
+            return ip_address(host).is_loopback
+        except ValueError:
+            return host == "localhost" or host.endswith(".localhost")
 
     def counts(self, prefix: str) -> dict[str, int]:
         """The number of triples of each named graph whose IRI begins with the prefix."""
         # The prefix was checked to be an IRI, so it holds no quote and no backslash.
         pattern = f'GRAPH ?g {{ ?s ?p ?o }} FILTER(STRSTARTS(STR(?g), "{prefix}"))'
-        data = {"query": f"SELECT ?g (COUNT(*) AS ?n) WHERE {{ {pattern} }} GROUP BY ?g"}
+        select, n_rows = "SELECT ?g (COUNT(*) AS ?n) WHERE", self.profile.n_rows
+        found: dict[str, int] = {}
+        last = ""
+        while True:
+            begin = f' FILTER(STR(?g) > "{last}")' if last else ""
+            page = f" ORDER BY STR(?g) LIMIT {n_rows}" if n_rows else ""
+            query = f"{select} {{ {pattern}{begin} }} GROUP BY ?g{page}"
+            rows = [row for row in self.select(query, ("g", "n"), "count of its graphs") if row[0]]
+            found |= {g: int(n) for g, n in rows}
+            if not (n_rows and rows):  # an administrator may allow fewer rows than were asked for
+                return found
+            last = rows[-1][0]
+
+    def count_default(self) -> int:
+        """The number of triples of the default graph."""
+        ((n,),) = self.select("SELECT (COUNT(*) AS ?n) WHERE { ?s ?p ?o }", ("n",), "count of its default graph")
+        return int(n)
+
+    def select(self, sparql: str, names: tuple[str, ...], what: str) -> list[tuple[str, ...]]:
+        """The rows of a query whose variables have these names, as texts; messages call it `what`."""
         url = self.url + self.profile.query
-        response = self._request("POST", url, "count of its graphs", headers={"Accept": "text/csv"}, data=data)
+        data = {"query": sparql}
+        response = self.connection.request("POST", url, what, headers={"Accept": "text/csv"}, data=data)
         try:
-            return _read_counts(response.content)
-        except (ValueError, IndexError, csv.Error):
+            header, *rows = csv.reader(io.StringIO(response.content.decode(), newline=""))
+            if tuple(header) != names or any(len(row) != len(names) for row in rows if row):
+                raise ValueError(header)
+        except (ValueError, csv.Error):
             raise StoreError(f"{url}: wanted SPARQL results as CSV, got something else; is this a store?") from None
+        return [tuple(row) for row in rows if row]
 
-    def put(self, iri: str, body: bytes) -> None:
+    def put(self, iri: str | None, body: bytes) -> None:
         """Replaces a graph by N-Triples."""
-        headers = {"Content-Type": "application/n-triples"}
-        self._request("PUT", self._graph_url(iri), f"PUT of graph <{iri}>", headers=headers, content=body)
+        self._send("PUT", iri, content=body, headers={"Content-Type": _N_TRIPLES})
 
-    def delete(self, iri: str) -> None:
+    def post(self, iri: str | None, body: bytes) -> None:
+        """Adds N-Triples to a graph."""
+        self._send("POST", iri, content=body, headers={"Content-Type": _N_TRIPLES})
+
+    def delete(self, iri: str | None) -> None:
         """Deletes a graph; one that is gone already is as good."""
-        self._request("DELETE", self._graph_url(iri), f"DELETE of graph <{iri}>", fine=404)
+        self._send("DELETE", iri, fine=404)
 
-    def _graph_url(self, iri: str) -> str:
+    def update(self, sparql: str) -> None:
+        """Does a SPARQL update."""
+        url, what, field = self.url + self.profile.update, "update", self.profile.update_field
+        if field:
+            self.connection.request("POST", url, what, data={field: sparql})
+        else:
+            headers = {"Content-Type": "application/sparql-update"}
+            self.connection.request("POST", url, what, headers=headers, content=sparql.encode())
+
+    def triples(self, iri: str | None) -> Iterator[bytes]:
+        """The triples of a graph as canonical lines, however the store writes them; none where there is no graph.
+
+        Raises:
+            StoreError: no answer, or one that isn't N-Triples to its end.
+        """
+        url, what = self._graph_url(iri), f"GET of {_name(iri)}"
+        headers = {"Accept": _N_TRIPLES}
+        response = self.connection.request("GET", url, what, headers=headers, fine=404, is_stream=True)
+        try:
+            if response.status_code == 404:
+                return
+            for triple in ox.parse(_Reader(response.iter_bytes()), ox.RdfFormat.N_TRIPLES):  # type: ignore[arg-type]
+                yield f"{triple.triple} .\n".encode()
+        except SyntaxError as error:
+            raise StoreError(
+                f"{self.url}: {what}: not the N-Triples that were wanted: {one_line(str(error))}"
+            ) from None
+        except httpx.RequestError as error:
+            raise StoreError(f"{self.url}: {what}: broke off ({reason(error)}); run kgmill load again") from None
+        finally:
+            response.close()
+
+    def _send(self, method: str, iri: str | None, fine: int = 200, **options: Any) -> None:
+        what = f"{method} of {_name(iri)}"
+        self.connection.request(method, self._graph_url(iri), what, fine=fine, **options)
+
+    def _graph_url(self, iri: str | None) -> str:
         # Not httpx's params: those leave an IRI's own %2F as it is, and the store would read it as a slash.
-        return f"{self.url}{self.profile.store}?graph={quote(iri, safe='')}"
+        which = "default" if iri is None else f"{self.profile.graph}={quote(iri, safe='')}"
+        return f"{self.url}{self.profile.store}?{which}"
 
-    def _request(self, method: str, url: str, what: str, *, fine: int = 200, **options: Any) -> httpx.Response:
-        """The answer, after up to `MAX_TRIES` tries; `fine` is a status that is no fault though it isn't 2xx."""
-        started = time.monotonic()
-        for n_tries in itertools.count(1):
-            delay_s = _backoff_s(n_tries)
+
+def _name(iri: str | None) -> str:
+    return "the default graph" if iri is None else f"graph <{iri}>"
+
+
+class _Reader:
+    """A file to read from, of pieces of any size."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces, self._rest = pieces, b""
+
+    def read(self, size: int = -1) -> bytes:
+        while not self._rest:
             try:
-                response = self.client.request(method, url, **options)
-            except httpx.RequestError as error:
-                fault = f"{self.url}: no answer ({_reason(error)}); is the store running?"
-                is_late = time.monotonic() - started + delay_s > _MAX_CONNECTING_S
-                is_final = is_late and isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
-            else:
-                if response.is_success or response.status_code == fine:
-                    return response
-                fault = self._refusal(what, response)
-                is_final = response.status_code not in _TRANSIENT
-                delay_s = _retry_after_s(response, delay_s)
-            if is_final or n_tries == MAX_TRIES:
-                raise StoreError(fault)
-            logger.warning("%s; trying again in %.1f s", fault, delay_s)
-            time.sleep(delay_s)
-        raise AssertionError("unreachable")
-
-    def _refusal(self, what: str, response: httpx.Response) -> str:
-        body = response.text
-        for secret in self.secrets:
-            body = body.replace(secret, "***")
-        hint = _HINTS.get(response.status_code, "")
-        return f"{self.url}: {what}: status {response.status_code}: {one_line(body)}{hint}"
-
-
-def _read_counts(body: bytes) -> dict[str, int]:
-    header, *rows = csv.reader(io.StringIO(body.decode(), newline=""))
-    if header != ["g", "n"]:
-        raise ValueError(header)
-    return {row[0]: int(row[1]) for row in rows if row and row[0]}
+                self._rest = next(self._pieces)
+            except StopIteration:
+                return b""
+        data, self._rest = (self._rest, b"") if size < 0 else (self._rest[:size], self._rest[size:])
+        return data
 
 
 def _base_url(endpoint: str, profile: Profile) -> str:
-    """The endpoint without a slash or the graph store's path at its end.
+    """The endpoint without a slash or one of the profile's paths at its end.
 
     Raises:
         UsageError: it isn't an http or https URL, or holds more than one; what may be a secret isn't repeated.
@@ -158,7 +233,12 @@ def _base_url(endpoint: str, profile: Profile) -> str:
         is_url = False
     if not is_url:
         raise UsageError(f"{endpoint}: wanted the store's http or https URL, such as http://127.0.0.1:7878")
-    return endpoint.rstrip("/").removesuffix(profile.store).rstrip("/")
+    url = endpoint.rstrip("/")
+    known = [path for path in (profile.store, profile.query, profile.update) if path]
+    for path in (*known, *(path.removesuffix("-auth") for path in known)):
+        if url.endswith(path):
+            return url.removesuffix(path).rstrip("/")
+    return url
 
 
 def _login() -> tuple[str, str] | None:
@@ -173,31 +253,3 @@ def _login() -> tuple[str, str] | None:
 def _secret_texts(login: tuple[str, str] | None) -> tuple[str, ...]:
     """What a store's error page might echo: the header's token, the password and the user name."""
     return (base64.b64encode(":".join(login).encode()).decode(), login[1], login[0]) if login else ()
-
-
-def _backoff_s(n_tries: int) -> float:
-    return _FIRST_DELAY_S * 2 ** (n_tries - 1) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
-
-
-def _retry_after_s(response: httpx.Response, default_s: float) -> float:
-    """The store's own wish, in seconds or as a date, or the default."""
-    value = response.headers.get("retry-after", "").strip()
-    if value.isdecimal():
-        return min(float(value), _MAX_RETRY_AFTER_S)
-    try:
-        wait_s = parsedate_to_datetime(value).timestamp() - time.time()
-    except (ValueError, OverflowError):
-        return default_s
-    return min(max(wait_s, default_s), _MAX_RETRY_AFTER_S)
-
-
-def _reason(error: httpx.RequestError) -> str:
-    if isinstance(error, httpx.TimeoutException):
-        return "timed out"
-    text = re.sub(r"^\[Errno -?\d+\] ", "", str(error)) or type(error).__name__
-    return text[0].lower() + text[1:]
-
-
-def one_line(text: str) -> str:
-    """The first 200 characters, without line breaks and other control characters."""
-    return "".join(c if c.isprintable() else " " for c in text[:200]).strip()

@@ -1,0 +1,104 @@
+"""What an output folder knows of its loads: its own id, and what it has put into which store.
+
+DIR/load/owner          the folder's id: random, made by its first load, and never in the graph itself
+DIR/load/HASH.json      the journal of one store, by the hash of its base URL
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+
+from schemas.errors import OutputError
+
+logger = logging.getLogger(__name__)
+
+
+def read_owner(folder: Path) -> str:
+    """The id of an output folder; empty where none was made yet."""
+    try:
+        return (folder / "load" / "owner").read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def make_owner(folder: Path) -> str:
+    """The id of an output folder, which is made where there is none.
+
+    Raises:
+        OutputError: it can't be written.
+    """
+    if owner := read_owner(folder):
+        return owner
+    _write(folder / "load" / "owner", f"{secrets.token_hex(16)}\n", "owner id")
+    return read_owner(folder)
+
+
+class Journal:
+    """What this folder has loaded into one store.
+
+    It is a reason to skip work, and proof of which graphs are this folder's; a lost one costs a full load.
+
+    Attributes:
+        digests: of each graph that this folder ever put there, the sha256 of its sorted triples; empty where it is not
+            known whether the store has taken them.
+        states: the states of the store's metadata graph in which the digests are true; a journal of kgmill 0.1.0 has
+            none.
+    """
+
+    def __init__(self, folder: Path, base: str) -> None:
+        self._path = folder / "load" / f"{hashlib.sha256(base.encode()).hexdigest()[:16]}.json"
+        self.digests, self.states = _read(self._path)
+
+    def known(self) -> set[str]:
+        """The graphs that this folder ever loaded into any store; one store can have more than one URL."""
+        others = (_read(path)[0] for path in self._path.parent.glob("*.json") if path != self._path)
+        return set(self.digests).union(*others)
+
+    def distrust(self, iris: Iterable[str]) -> None:
+        """Whether the store holds what was meant for these graphs is no longer, or not yet, known."""
+        self.digests |= dict.fromkeys(iris, "")
+
+    def forget(self, iris: Iterable[str]) -> None:
+        """The graphs are gone from the store."""
+        for iri in iris:
+            self.digests.pop(iri, None)
+
+    def save(self) -> None:
+        """Writes the journal: the old one, or the new one, is whole at any moment."""
+        value = {"states": self.states, "graphs": self.digests}
+        _write(self._path, json.dumps(value, ensure_ascii=False, indent=0, sort_keys=True), "journal")
+
+
+def _read(path: Path) -> tuple[dict[str, str], list[str]]:
+    try:
+        value = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}, []
+    except (OSError, ValueError) as error:
+        logger.warning("%s: unreadable, so every graph is loaded again: %s", path, error)
+        return {}, []
+    if not isinstance(value, dict):
+        return {}, []
+    if isinstance(value.get("graphs"), dict) and isinstance(value.get("states"), list):
+        return value["graphs"], value["states"]
+    return {iri: digest for iri, digest in value.items() if isinstance(digest, str)}, []
+
+
+def _write(path: Path, text: str, what: str) -> None:
+    temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
+    try:
+        path.parent.mkdir(exist_ok=True)
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise OutputError(f"{path}: the {what} can't be written: {error.strerror or error}") from None
