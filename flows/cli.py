@@ -95,6 +95,7 @@ def parser() -> argparse.ArgumentParser:
     query.add_argument("dir", metavar="DIR")
     query.add_argument("sparql", metavar="SPARQL", help="the query, or @FILE to read it from a file")
     query.add_argument("--format", choices=("table", "json", "csv"), default="table")
+    query.add_argument("--timeout", metavar="SECONDS", type=float, help="how long it may take (default: no limit)")
     load = _command(commands, "load", "load a finished graph into a triple store; repeatable", "graph:load")
     load.add_argument("dir", metavar="DIR")
     load.add_argument("--endpoint", metavar="URL", required=True)

@@ -197,8 +197,7 @@ def gc(options: Namespace) -> None:
 
 def query(options: Namespace) -> None:
     """`kgmill query`."""
-    from pipelines.query import format_result
-    from pipelines.query import query as ask
+    from pipelines.answer import answer
 
     sparql = options.sparql
     if sparql.startswith("@"):
@@ -206,10 +205,10 @@ def query(options: Namespace) -> None:
             sparql = decode_utf8(Path(sparql[1:]).read_bytes(), sparql[1:], SourceError)
         except OSError as error:
             raise SourceError(f"{options.sparql[1:]}: {error.strerror or error}") from None
-    answer = format_result(ask(local_path(options.dir), sparql), options.format)
+    text = answer(local_path(options.dir), sparql, options.format, options.timeout)
     if sys.stdout.isatty():  # CSV has no escapes: programs get the values as they are, terminals don't
-        answer = printable_lines(answer.replace("\r\n", "\n"))
-    print(answer)
+        text = printable_lines(text.replace("\r\n", "\n"))
+    print(text)
 
 
 def load(options: Namespace) -> None:

@@ -21,12 +21,13 @@ from typing import BinaryIO, TypeAlias
 
 import pyoxigraph as ox
 
+from pipelines.graph_file import prefix_of, split_quad
 from schemas.errors import CorruptPartError, OutputError, UsageError
 from schemas.text import printable, printable_lines
 
 Result: TypeAlias = ox.QuerySolutions | ox.QueryBoolean | ox.QueryTriples
 
-# Prefixes that a query may use undeclared, and that tables and Turtle abbreviate with.
+# Prefixes that a query may use undeclared, beside those of the dataset, and that tables and Turtle abbreviate with.
 PREFIXES = {
     "dcat": "http://www.w3.org/ns/dcat#",
     "dcterms": "http://purl.org/dc/terms/",
@@ -44,6 +45,7 @@ MAX_CELL = 60
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _STORE_NAME = re.compile(r"[0-9a-f]{16}")
 _TEMPORARY_NAME = re.compile(r"\.tmp-(\d+)-[0-9a-f]+")
+_NAMED = re.compile(r"(.*[/:])([^/:]+)/graph/")
 _LOCAL_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 # What can hold a word that is no keyword: strings, IRIs, comments, variables and prefixed names.
@@ -94,7 +96,8 @@ def query(folder: Path, sparql: str) -> Result:
 
     Args:
         folder: the output folder of a build.
-        sparql: a SELECT, ASK, CONSTRUCT or DESCRIBE query; the names of `PREFIXES` need no declaration.
+        sparql: a SELECT, ASK, CONSTRUCT or DESCRIBE query; the names of `PREFIXES` need no declaration, nor do the
+            dataset's: `v:` its vocabulary, `x:` kgmill's terms, `e:` entities, `d:` documents, `g:` named graphs.
 
     Raises:
         UsageError: no finished build, a query that can't be answered, an update, or a call to another server.
@@ -102,15 +105,39 @@ def query(folder: Path, sparql: str) -> Result:
         OutputError: the store can't be written.
     """
     path, sha256 = finished_graph(folder)
+    sparql = sparql.removeprefix("\ufeff")
     _check_query(sparql)
     is_union = not _FROM.search(_NOT_KEYWORDS.sub(" ", sparql))
     store = _open_store(folder / "store", path, sha256)
     try:
-        return store.query(sparql, prefixes=PREFIXES, use_default_graph_as_union=is_union)
+        return store.query(sparql, prefixes=PREFIXES | _prefixes(path), use_default_graph_as_union=is_union)
     except SyntaxError as error:
         raise UsageError(f"not a SPARQL 1.1 query: {_one_line(error)}") from None
     except (RuntimeError, ValueError) as error:
         raise UsageError(f"the query can't be answered: {_one_line(error)}") from None
+
+
+def prepare(folder: Path) -> None:
+    """Makes the store of a finished build's graph, if it isn't there; raises what `query` does."""
+    path, sha256 = finished_graph(folder)
+    _open_store(folder / "store", path, sha256)
+
+
+def _prefixes(graph: Path) -> dict[str, str]:
+    """The dataset's own prefixes, told from the name of the file's first graph; none where it tells nothing."""
+    with suppress(OSError, EOFError, zlib.error), gzip.open(graph) as lines:
+        quad = split_quad(lines.readline())
+        prefix = prefix_of(quad[0].decode(errors="replace")) if quad else None
+        if named := _NAMED.fullmatch(prefix or ""):
+            base, dataset = named.groups()
+            return {
+                "v": f"{base}vocab#",
+                "x": "urn:kgmill:ns:",
+                "e": f"{base}entity/",
+                "d": f"{base}{dataset}/doc/",
+                "g": f"{base}{dataset}/graph/",
+            }
+    return {}
 
 
 def format_result(result: Result, format_name: str) -> str:
@@ -277,7 +304,8 @@ def _aligned(rows: list[list[str]], widths: list[int]) -> Iterator[str]:
 
 def _cell(term: object) -> str:
     text = printable(_term_text(term))
-    return text if len(text) <= MAX_CELL else text[: MAX_CELL - 1] + "…"
+    # A cut IRI can't be asked for.
+    return text if len(text) <= MAX_CELL or isinstance(term, ox.NamedNode) else text[: MAX_CELL - 1] + "…"
 
 
 def _term_text(term: object) -> str:

@@ -14,6 +14,7 @@ KgmillError                 the run stops with one line; exit code 1
 |-- DiskError               the output's disk is full, read-only or failing
 |-- StoreError              a triple store refused or didn't answer
 |-- ServerError             a Prefect server refused or didn't answer
+|-- TimeLimitError          what was asked took longer than it may
 |-- WorkerError             the worker process died: it is started again, a few times
 `-- TooManyRejectsError     the build finished, with rejects above the ratio; exit code 3
 RecordError                 one record is bad: it goes to the rejects table, the run goes on
@@ -103,6 +104,10 @@ class StoreError(KgmillError):
 
 class ServerError(KgmillError):
     """A Prefect server is down, or refused a request."""
+
+
+class TimeLimitError(KgmillError):
+    """What was asked took longer than the caller allowed."""
 
 
 class WorkerError(KgmillError):

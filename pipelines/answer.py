@@ -1,0 +1,104 @@
+"""The answer to a query as text, from a child process: what is busy in native code hears no signal and no clock.
+
+The parent sends one line of JSON, the child replies with one when it has opened the store, and then with the text, or
+with a line of JSON that names the error. The parent's clock starts at the first reply: the store is made once, and is
+worth waiting for. Whatever ends the parent ends the child: its input closes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from pipelines.query import format_result, prepare, query
+from schemas import errors
+from schemas.errors import KgmillError, TimeLimitError, UsageError
+
+_READY = b"ready\n"
+_FAILED = 3
+
+
+def answer(folder: Path, sparql: str, format_name: str, timeout_s: float | None = None) -> str:
+    """What a finished build's graph answers to a query, formatted: see `pipelines.query`.
+
+    Raises:
+        TimeLimitError: it took longer than `timeout_s` seconds, not counting the time to make the embedded store.
+        KgmillError: whatever `query` and `format_result` raise.
+    """
+    if timeout_s is not None and not timeout_s > 0:
+        raise UsageError(f"--timeout {timeout_s:g}: wanted a number of seconds above 0")
+    child = subprocess.Popen(
+        [sys.executable, "-P", "-m", "pipelines.answer"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        bufsize=0,
+        start_new_session=True,  # Ctrl-C is the parent's to hear
+    )
+    with child:
+        try:
+            request = json.dumps({"folder": str(folder), "sparql": sparql, "format": format_name})
+            child.stdin.write(f"{request}\n".encode())  # type: ignore[union-attr]
+            text, is_late = _read_reply(child, timeout_s)
+        finally:
+            child.kill()
+    if is_late:
+        raise TimeLimitError(
+            f"no answer within {timeout_s:g} s (--timeout); ask for less, with LIMIT or with a label given"
+        )
+    if child.returncode == _FAILED:
+        fault = json.loads(text)
+        raise getattr(errors, fault["kind"], KgmillError)(fault["error"])
+    if child.returncode:
+        raise KgmillError(f"the query ended with code {child.returncode}; is there memory enough? ask for less")
+    return text.decode()
+
+
+def _read_reply(child: subprocess.Popen[bytes], timeout_s: float | None) -> tuple[bytes, bool]:
+    """The child's text, after it has ended, and whether it was ended because its time was up."""
+    is_late = threading.Event()
+
+    def stop() -> None:
+        is_late.set()
+        child.kill()
+
+    first = child.stdout.readline()  # type: ignore[union-attr]
+    timer = threading.Timer(timeout_s, stop) if timeout_s else None
+    if timer:
+        timer.start()
+    try:
+        rest = child.stdout.read()  # type: ignore[union-attr]
+        child.wait()
+    finally:
+        if timer:
+            timer.cancel()
+    return rest if first == _READY else first + rest, is_late.is_set() and child.returncode < 0
+
+
+def _main() -> int:
+    """The child."""
+    request = json.loads(sys.stdin.buffer.readline())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    folder, sparql = Path(request["folder"]), request["sparql"]
+    try:
+        prepare(folder)
+        os.write(1, _READY)
+        text, code = format_result(query(folder, sparql), request["format"]), 0
+    except KgmillError as error:
+        text, code = json.dumps({"kind": type(error).__name__, "error": str(error)}), _FAILED
+    sys.stdout.buffer.write(text.encode())
+    sys.stdout.buffer.flush()
+    return code
+
+
+def _end_with_parent() -> None:
+    while os.read(0, 1024):
+        pass
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    sys.exit(_main())
