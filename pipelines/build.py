@@ -71,6 +71,7 @@ class Build:
         counts: the documents of the ledger.
         others: the files of the sources that are passed over, by rule.
         quads_changed: how many quads the graph got and lost; empty before it is published.
+        graph_before: sha256 of the graph that this one took the place of; empty: there was none.
     """
 
     sources: tuple[str, ...]
@@ -92,6 +93,7 @@ class Build:
     counts: Counter[str] = field(default_factory=Counter)
     others: dict[str, int] = field(default_factory=dict)
     quads_changed: dict[str, int | None] = field(default_factory=dict)
+    graph_before: str = ""
 
     def try_model(self) -> None:
         """Loads the model in the worker, which keeps it, unless an earlier run here did; touches nothing.
@@ -250,6 +252,7 @@ class Build:
         """
         live, key = self.store.live("graph"), self.store.live_key("graph")
         self._release_changes(key)
+        self.graph_before = live[0].counts.get("sha256", "") if live else ""
         if not live:
             self.quads_changed = {"added_quads": graph.counts["quads"], "removed_quads": 0}
         elif live[0].fingerprint == graph.fingerprint:
@@ -418,7 +421,8 @@ class Build:
         """
         report = self._report("failed", {}, {})
         if "graph" not in self.parts:
-            report["graph"] = last_run(self.store.root).get("graph", report["graph"])
+            graph = last_run(self.store.root).get("graph", report["graph"])
+            report["graph"] = graph | {"before": graph["sha256"]}  # this run changed nothing
         report["error"] = str(error) or type(error).__name__
         with suppress(OSError):
             write_run(self.store, report)
@@ -439,6 +443,7 @@ class Build:
                 "quads": graph.get("quads", 0),
                 "sha256": graph.get("sha256", ""),
                 **self.quads_changed,
+                "before": self.graph_before,
             },
             "versions": {"kgmill": schemas.__version__, "python": platform.python_version()}
             | {name: version(name) for name in ("apache-beam", "pyarrow", "torch", "transformers")},

@@ -20,9 +20,8 @@ from pipelines.load_job import LoadJob, LoadReport
 from pipelines.load_journal import Journal, make_owner, read_owner
 from pipelines.query import finished_graph
 from pipelines.store_claim import LOADING, NO_WISHES, Meta, Wishes, claim, dataset_counts, meta_graph, read_metas
+from schemas.config import is_default_base
 from schemas.errors import UsageError
-
-_DEFAULT_BASE = "urn:kgmill:dataset:"
 
 
 def load(
@@ -78,11 +77,11 @@ def _last_load(meta: Meta | None, *, is_ours: bool) -> Meta:
 
 
 def _check_base(prefix: str, server: GraphStore, folder: Path) -> None:
-    if prefix.startswith(_DEFAULT_BASE) and not server.is_local:
+    if is_default_base(prefix) and not server.is_local:
         raise UsageError(
-            f"the graph's names begin with {_DEFAULT_BASE}, which nobody else can look up, and {server.url} is another "
-            f"machine; give them a base of your own with `kgmill export {folder} --base-iri IRI` (it calls no model), "
-            "then load"
+            f"the graph's names begin with urn:kgmill:dataset:, which nobody else can look up, and {server.url} is "
+            f"another machine; give them a base of your own with `kgmill export {folder} --base-iri IRI` (it calls no "
+            "model), then load"
         )
 
 

@@ -22,6 +22,7 @@ from typing import BinaryIO, TypeAlias
 import pyoxigraph as ox
 
 from pipelines.graph_file import prefix_of, split_quad
+from pipelines.vocabulary import KGMILL
 from schemas.errors import CorruptPartError, OutputError, UsageError
 from schemas.text import printable, printable_lines
 
@@ -132,7 +133,7 @@ def _prefixes(graph: Path) -> dict[str, str]:
             base, dataset = named.groups()
             return {
                 "v": f"{base}vocab#",
-                "x": "urn:kgmill:ns:",
+                "x": KGMILL,
                 "e": f"{base}entity/",
                 "d": f"{base}{dataset}/doc/",
                 "g": f"{base}{dataset}/graph/",

@@ -14,14 +14,14 @@ from pipelines.graph_file import Survey, in_order, prefix_of
 from pipelines.graph_store import GraphStore
 from pipelines.load_journal import Journal
 from pipelines.nquads import integer, iri, literal
+from pipelines.vocabulary import KGMILL
 from schemas.errors import StoreError, UsageError, VanishError
 
 MAX_VANISHING = 0.2  # of the documents that the store has of this folder, without --yes
 LOADING = "loading"
 
-_X = "urn:kgmill:ns:"
-_OWNER, _STATE, _FACTS = f"{_X}owner", f"{_X}loadedState", f"{_X}loadedFacts"
-_N_KG, _N_LINKS = f"{_X}loadedFactTriples", f"{_X}loadedLinkTriples"
+_OWNER, _STATE, _FACTS = f"{KGMILL}owner", f"{KGMILL}loadedState", f"{KGMILL}loadedFacts"
+_N_KG, _N_LINKS = f"{KGMILL}loadedFactTriples", f"{KGMILL}loadedLinkTriples"
 _NAMES = ("g", "owner", "state", "facts", "kg", "links")
 
 
