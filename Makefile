@@ -26,7 +26,10 @@ test: setup
 	$(BIN)/python -m pytest
 
 test-all: setup
-	$(BIN)/python -m pytest -m 'not faults'
+	$(BIN)/python -m pytest -m 'not faults and not servers'
+
+test-servers: setup
+	$(BIN)/python -m pytest -m servers tests/pipelines/stores
 
 test-faults: setup
 	$(BIN)/python -m pytest -m faults tests/faults

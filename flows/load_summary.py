@@ -21,6 +21,8 @@ def format_load(report: LoadReport) -> str:
     lines = [f"{report.n_graphs} graphs, {report.n_quads} quads: {', '.join(parts)}"]
     if report.note:
         lines.append(report.note)
+    if report.facts is None:
+        return "\n".join(lines)
     where = f"graph <{report.facts}>" if report.facts else "the store's default graph"
     return "\n".join([*lines, f"Entities and facts are in {where}; ask for some:", "", example_query(report.facts)])
 

@@ -28,7 +28,8 @@ class LoadReport:
 
     Attributes:
         n_changed: graphs that got a difference, of `n_inserted` and `n_deleted` triples, instead of being sent whole.
-        facts: the graph that holds entities and facts; empty: the store's default graph.
+        facts: the graph that holds entities and facts; empty: the store's default graph; None: there are none, or the
+            build is one of kgmill 0.1.0, which cut them into many graphs.
         note: what was left alone and might be wanted gone.
     """
 
@@ -40,7 +41,7 @@ class LoadReport:
     n_removed: int
     n_inserted: int
     n_deleted: int
-    facts: str
+    facts: str | None
     note: str = ""
 
 
@@ -285,7 +286,7 @@ class LoadJob:
             n_removed=n_removed,
             n_inserted=self._n_inserted,
             n_deleted=self._n_deleted,
-            facts=self._place(self._kg) or "",
+            facts=(self._place(self._kg) or "") if self._kg in self.survey.graphs else None,
             note=note,
         )
 

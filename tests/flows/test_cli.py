@@ -464,6 +464,20 @@ def test_query_is_read_from_a_file(kgmill, copy, tmp_path):
     assert (missing.code, missing.errors) == (2, [f"kgmill: {tmp_path}/none.rq: No such file or directory"])
 
 
+def test_query_file_may_begin_with_a_byte_order_mark(kgmill, copy, tmp_path):
+    """A query that Notepad saved is the query."""
+    (tmp_path / "q.rq").write_text('ASK { ?entity rdfs:label "Carl May" }', encoding="utf-8-sig")
+    done = kgmill("query", copy, f"@{tmp_path}/q.rq")
+    assert (done.code, done.out, done.errors) == (0, "yes\n", [])
+
+
+def test_query_has_a_time_limit(kgmill, copy):
+    """A query that would take hours ends with one line."""
+    patterns = " . ".join(f"?a{n} ?b{n} ?c{n}" for n in range(6))
+    done = kgmill("query", copy, f"SELECT (COUNT(*) AS ?n) {{ {patterns} }}", "--timeout", "0.5")
+    assert (done.code, done.errors[0][:42]) == (1, "kgmill: no answer within 0.5 s (--timeout)")
+
+
 # The model
 
 
