@@ -421,8 +421,8 @@ class Build:
         """
         report = self._report("failed", {}, {})
         if "graph" not in self.parts:
-            graph = last_run(self.store.root).get("graph", report["graph"])
-            report["graph"] = graph | {"before": graph["sha256"]}  # this run changed nothing
+            report["graph"] = last_run(self.store.root).get("graph", report["graph"])
+            report["graph_before"] = report["graph"]["sha256"]  # this run changed nothing
         report["error"] = str(error) or type(error).__name__
         with suppress(OSError):
             write_run(self.store, report)
@@ -443,8 +443,8 @@ class Build:
                 "quads": graph.get("quads", 0),
                 "sha256": graph.get("sha256", ""),
                 **self.quads_changed,
-                "before": self.graph_before,
             },
+            "graph_before": self.graph_before,
             "versions": {"kgmill": schemas.__version__, "python": platform.python_version()}
             | {name: version(name) for name in ("apache-beam", "pyarrow", "torch", "transformers")},
             "config": self.config.model_dump(mode="json"),

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Self
 
 from pipelines.graph_file import refusing_damage, split_quad
 from pipelines.ledger import all_runs, run_name
@@ -90,12 +90,12 @@ def recorded_runs(folder: Path, before: str, after: str) -> list[str] | None:
     for run in all_runs(folder):
         if state == before:
             break
-        graph: dict[str, Any] = run.get("graph") or {}
-        if graph.get("sha256") != state or not graph.get("before"):
+        found, left = run.get("graph_before"), (run.get("graph") or {}).get("sha256")
+        if left != state or not found:
             return None
-        if graph["before"] != state:
+        if found != state:
             steps.append(run_name(str(run.get("started", ""))))
-            state = graph["before"]
+            state = found
     is_whole = state == before and len(set(steps)) == len(steps)
     return steps[::-1] if is_whole and all(path.is_file() for _, path in _files(folder, steps)) else None
 

@@ -72,14 +72,14 @@ def quads(graphs):
     return [line.replace(" .\n", f" <{iri}> .\n") for iri, lines in graphs.items() for line in lines]
 
 
-def make_build(folder, graphs=GRAPHS, lines=None, **graph):
+def make_build(folder, graphs=GRAPHS, lines=None, before=""):
     """A finished build with a graph file of several gzip members; its history is lost."""
     lines = quads(graphs) if lines is None else lines
     (folder / "graph").mkdir(parents=True, exist_ok=True)
     members = [gzip.compress("".join(lines[i : i + 4]).encode(), 1, mtime=0) for i in range(0, len(lines), 4)]
     (folder / "graph" / "graph.nq.gz").write_bytes(b"".join(members))
     sha256 = hashlib.sha256("".join(lines).encode()).hexdigest()
-    report = {"status": "done", "graph": {"sha256": sha256, **graph}}
+    report = {"status": "done", "graph": {"sha256": sha256}, "graph_before": before}
     (folder / "run.json").write_text(json.dumps(report))
 
 
