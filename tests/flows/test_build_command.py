@@ -52,7 +52,7 @@ def test_run_json_has_the_contracts_keys(first):
     """run.json says what was read, met, made and with what."""
     report = run_json(first.folder)
     assert sorted(report) == [
-        *("config", "documents", "fingerprints", "finished", "graph", "left_out", "model_calls"),
+        *("config", "documents", "fingerprints", "finished", "graph", "graph_before", "left_out", "model_calls"),
         *("rejects", "stages", "started", "status", "versions"),
     ]
     assert (report["status"], report["model_calls"], report["rejects"]) == ("done", {"sentences": 31}, {})
