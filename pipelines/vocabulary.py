@@ -68,11 +68,20 @@ TERMS: tuple[Term, ...] = (
     Term("documentCount", "datatype", "document count", "Documents that mention or support the subject."),
     Term("evidenceCount", "datatype", "evidence count", "Extractions that support a fact."),
     Term("factCount", "datatype", "fact count", "Facts of a dataset."),
+    Term(
+        "loadedFactTriples", "datatype", "loaded fact triples", "Triples of facts that the last load left in a store."
+    ),
+    Term("loadedFacts", "datatype", "loaded facts", "Where a load put the facts: graph, or the store's default graph."),
+    Term(
+        "loadedLinkTriples", "datatype", "loaded link triples", "Triples of links that the last load left in a store."
+    ),
+    Term("loadedState", "datatype", "loaded state", "SHA-256 of the graph that was loaded whole, or loading."),
     Term("mentionCount", "datatype", "mention count", "Mentions of an entity."),
     Term(
         "modelSha256", "datatype", "model SHA-256", "Fingerprint of all that decides a model's scores, in hex digits."
     ),
     Term("objectMention", "object", "object mention", "The span that names the object of an extraction."),
+    Term("owner", "datatype", "owner", "The id of the output folder that loads a dataset into a store."),
     Term("property", "object", "property", "The property that an extraction or a fact states."),
     Term("sentence", "object", "sentence", "The span of the sentence that an extraction was found in."),
     Term("subjectMention", "object", "subject mention", "The span that names the subject of an extraction."),
