@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.config import TrainConfig
+from schemas.errors import ConfigError
 from schemas.text import decode_utf8
 
 
@@ -53,5 +54,5 @@ def _card(config: TrainConfig, n_sentences: int, reports: Sequence[Any], notes: 
             lines.append(f"| {task} | {strict:.1f} | {boundaries:.1f} |")
         lines.append("")
     if config.card:
-        lines.append(decode_utf8(Path(config.card).read_bytes(), config.card))
+        lines.append(decode_utf8(Path(config.card).read_bytes(), config.card, ConfigError))
     return "\n".join(lines)

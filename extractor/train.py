@@ -36,7 +36,7 @@ from extractor.reach import beyond_reach
 from extractor.sampling import sample
 from extractor.unused import format_unused
 from schemas.config import TrainConfig
-from schemas.errors import ConfigError, DataError, OutputError
+from schemas.errors import ConfigError, DataError, OntologyError, OutputError
 from schemas.ontology import Ontology, format_ontology, load_ontology
 from schemas.text import decode_utf8
 
@@ -134,7 +134,9 @@ class TrainingRun:
         checkpoint.model.to(device)
         self.config, self.checkpoint, self.sentences, self.dev = config, checkpoint, sentences, dev
         self.device = device
-        written = decode_utf8(Path(config.ontology).read_bytes(), config.ontology) if config.ontology else ""
+        written = (
+            decode_utf8(Path(config.ontology).read_bytes(), config.ontology, OntologyError) if config.ontology else ""
+        )
         self.ontology_text = written or format_ontology(checkpoint.ontology)
         self.pieces = WordPieces(checkpoint.tokenizer, checkpoint.model.config.max_length)
         self.windows = list(self.pieces.windows([s.words for s in sentences]))

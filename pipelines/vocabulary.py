@@ -68,13 +68,9 @@ TERMS: tuple[Term, ...] = (
     Term("documentCount", "datatype", "document count", "Documents that mention or support the subject."),
     Term("evidenceCount", "datatype", "evidence count", "Extractions that support a fact."),
     Term("factCount", "datatype", "fact count", "Facts of a dataset."),
-    Term(
-        "loadedFactTriples", "datatype", "loaded fact triples", "Triples of facts that the last load left in a store."
-    ),
+    Term("loadedFactTriples", "datatype", "loaded fact triples", "Triples of facts that the last load left."),
     Term("loadedFacts", "datatype", "loaded facts", "Where a load put the facts: graph, or the store's default graph."),
-    Term(
-        "loadedLinkTriples", "datatype", "loaded link triples", "Triples of links that the last load left in a store."
-    ),
+    Term("loadedLinkTriples", "datatype", "loaded link triples", "Triples of links that the last load left."),
     Term("loadedState", "datatype", "loaded state", "SHA-256 of the graph that was loaded whole, or loading."),
     Term("mentionCount", "datatype", "mention count", "Mentions of an entity."),
     Term(

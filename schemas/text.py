@@ -8,8 +8,6 @@ import json
 import re
 from typing import Any
 
-from schemas.errors import UsageError
-
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # Longest first: UTF-32's little-endian mark begins with UTF-16's.
 _MARKS = (
@@ -48,7 +46,7 @@ def marked_encoding(data: bytes) -> str:
     return next((name for mark, name in _MARKS if data.startswith(mark)), "")
 
 
-def decode_utf8(data: bytes, where: object, error: type[Exception] = UsageError) -> str:
+def decode_utf8(data: bytes, where: object, error: type[Exception]) -> str:
     r"""The text of a file that has to be Unicode: configuration, ontology, query, annotated data.
 
     UTF-8, with a byte order mark or without; UTF-16 and UTF-32 with one. The mark is no text. Nothing is guessed or
@@ -62,7 +60,7 @@ def decode_utf8(data: bytes, where: object, error: type[Exception] = UsageError)
     Raises:
         error: one line that names the file, the line and the byte.
 
-    >>> decode_utf8(b"\xef\xbb\xbfcaf\xc3\xa9", "a.toml")
+    >>> decode_utf8(b"\xef\xbb\xbfcaf\xc3\xa9", "a.toml", ValueError)
     'café'
     """
     name = marked_encoding(data) or "utf-8"

@@ -30,7 +30,7 @@ def test_every_lone_surrogate_becomes_one_character():
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
 def test_a_byte_order_mark_is_no_text(encoding):
     """What Windows tools write in front of a file says what it is, and is not part of it."""
-    assert text.decode_utf8("né = 1\n".encode(encoding), "a.toml") == "né = 1\n"
+    assert text.decode_utf8("né = 1\n".encode(encoding), "a.toml", ConfigError) == "né = 1\n"
 
 
 @pytest.mark.parametrize(
