@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import signal
 import sys
@@ -21,6 +22,7 @@ _STAGES = ("ingest", "extract", "decode", "aggregate", "export")
 def main(argv: Sequence[str] | None = None) -> None:
     """Runs the command line; ends the process with the contract's exit code."""
     signal.signal(signal.SIGTERM, _terminate)
+    logging.getLogger().addHandler(logging.NullHandler())  # the command says what there is to say
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # the threads are ours, and forks of tokenizers' own warn
     sys.exit(run(sys.argv[1:] if argv is None else argv))
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import json
+import logging
 import os
 import queue
 import signal
@@ -202,6 +203,7 @@ def main() -> None:
     """The child: runs the jobs whose request files it is sent, until its input ends."""
     replies = os.fdopen(os.dup(1), "wb", buffering=0)  # a buffer's lock, held by a thread, would spoil the exit
     os.dup2(2, 1)
+    logging.getLogger().addHandler(logging.NullHandler())  # what Beam logs of an error is in the reply
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's: it ends the child in order
     _end_with_parent()
     lock = threading.Lock()

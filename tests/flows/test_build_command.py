@@ -96,10 +96,11 @@ def test_build_prints_ledger_and_facts(first):
 
 
 def test_progress_of_a_build(first):
-    """Each job begins at nothing and ends with all documents; none of them goes back."""
+    """The model is tried, then each job begins at nothing and ends with all documents; none of them goes back."""
     by_stage = {}
     for line in first.done.progress:
         by_stage.setdefault(line["stage"], []).append((line["share"], line["done"], line["total"]))
+    assert by_stage.pop("model") == [(0, None, None), (1, None, None)]
     assert list(by_stage) == ["ingest", "extract", "decode", "combine", "aggregate", "export"]
     assert {(lines[0][0], lines[-1]) for lines in by_stage.values()} == {(0, (1, 16, 16))}
     assert all(lines == sorted(lines, key=lambda line: line[0]) for lines in by_stage.values())
