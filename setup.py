@@ -34,6 +34,7 @@ setup(
         "networkx>=3.4,<4",
         "numpy>=2,<3",
         "prefect>=3.6,<3.9",
+        "py3langid>=0.4,<0.5",
         "pyarrow>=18,<26",
         "pydantic>=2.10,<3",
         "pyoxigraph>=0.5,<0.6",

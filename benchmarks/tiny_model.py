@@ -76,6 +76,7 @@ def new_model(texts: Iterable[str]) -> Checkpoint:
         encoder=encoder.to_diff_dict() | {"model_type": "bert"},
         entity_types=list(ontology.entity_names),
         relation_types=list(ontology.relation_names),
+        languages=["en"],
         max_length=256,
         max_span_width=4,
         word_shape=True,

@@ -42,6 +42,7 @@ class TwoPhaseConfig(PreTrainedConfig):
     word_shape: bool = False
     max_length: int = 256
     dropout: float = 0.1
+    languages: list | None = None  # that its training data are in; none: not known
 
 
 @dataclass(frozen=True, slots=True)

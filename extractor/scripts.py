@@ -29,12 +29,12 @@ _HAN_AND_HIRAGANA = (
     f"\U00020000-{chr(min(0x3FFFF, sys.maxunicode))}"
 )
 _SOUTH_EAST_ASIAN = "\u0e01-\u0e4f\u0e81-\u0ecf\u0edc-\u0edf\u1000-\u103f\u104c-\u109f\u1780-\u17d3\uaa60-\uaa7f"
-_SPACELESS = f"{_HAN_AND_HIRAGANA}{_SOUTH_EAST_ASIAN}"
-HAS_SPACELESS = re.compile(f"[{_SPACELESS}{_KATAKANA}]")
+_BY_CHARACTER = f"{_HAN_AND_HIRAGANA}{_SOUTH_EAST_ASIAN}"
+SPACELESS = f"{_BY_CHARACTER}{_KATAKANA}"
+HAS_SPACELESS = re.compile(f"[{SPACELESS}]")
 _LONGEST_NAME = 20
 _WORD = re.compile(
-    f"[{_KATAKANA}]{{1,{_LONGEST_NAME}}}[{MARKS}]*|[{_SPACELESS}][{MARKS}]*"
-    f"|(?:(?![{_SPACELESS}{_KATAKANA}])[\\w{MARKS}])+|."
+    f"[{_KATAKANA}]{{1,{_LONGEST_NAME}}}[{MARKS}]*|[{_BY_CHARACTER}][{MARKS}]*|(?:(?![{SPACELESS}])[\\w{MARKS}])+|."
 )
 
 

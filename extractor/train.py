@@ -28,6 +28,7 @@ from extractor.card import write_card
 from extractor.checkpoint import choose_device, new_checkpoint, save_checkpoint
 from extractor.encoding import Window, WordPieces, collate
 from extractor.evaluate import evaluate
+from extractor.language import check_languages, languages_of
 from extractor.lineage import n_shared, training_parts, write_training_data
 from extractor.loss import joint_loss
 from extractor.model import TwoPhaseModel
@@ -87,6 +88,8 @@ def train(
     out = Path(config.out)
     if out.exists():
         raise OutputError(f"{out}: already exists; delete it or choose another `out`")
+    if config.languages != "auto":
+        check_languages(config.languages)
     if config.card and not Path(config.card).is_file():
         raise ConfigError(f"{config.card}: no such file; `card` ends the model card")
     if config.card:
@@ -110,13 +113,15 @@ def train(
     return reports
 
 
-def _model_options(config: TrainConfig) -> dict[str, Any]:
+def _model_options(config: TrainConfig, sentences: Sequence[AnnotatedSentence]) -> dict[str, Any]:
     names = (
         *("max_span_width", "max_distance", "role_maps", "fusion", "pair_distance", "pair_types", "link_types"),
         "two_phase",
         *("word_shape", "max_length", "dropout"),
     )
-    return {name: getattr(config, name) for name in names}
+    is_auto = config.languages == "auto"
+    languages = languages_of(" ".join(s.words) for s in sentences) if is_auto else config.languages
+    return {name: getattr(config, name) for name in names} | {"languages": list(languages)}
 
 
 class TrainingRun:
@@ -130,7 +135,7 @@ class TrainingRun:
         dev: Sequence[AnnotatedSentence],
         device: torch.device,
     ) -> None:
-        checkpoint = new_checkpoint(config.encoder, ontology, _model_options(config))
+        checkpoint = new_checkpoint(config.encoder, ontology, _model_options(config, sentences))
         checkpoint.model.to(device)
         self.config, self.checkpoint, self.sentences, self.dev = config, checkpoint, sentences, dev
         self.device = device

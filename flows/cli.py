@@ -171,6 +171,12 @@ def _build_options(command: argparse.ArgumentParser, *, can_be_a_folder: bool = 
     command.add_argument(
         "--retry-rejects", action="store_true", default=None, help="try documents again that the model broke on"
     )
+    command.add_argument(
+        "--any-language",
+        action="store_true",
+        default=None,
+        help="read documents too that aren't in the model's language",
+    )
     command.add_argument("--runner", default="FnApiRunner", help="Beam runner; its options follow after --")
     command.add_argument("--workers", metavar="N", type=int, default=0, help="CPU threads that predict (default: all)")
 

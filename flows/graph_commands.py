@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _OPTIONS = (
     *("model", "ontology", "device", "precision", "min_confidence", "base_iri", "dataset", "formats"),
-    *("max_reject_ratio", "mode", "retry_rejects"),
+    *("max_reject_ratio", "mode", "retry_rejects", "any_language"),
 )
 _REJECTING = ("ingest", "extract")  # the stages that reject documents
 

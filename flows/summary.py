@@ -74,7 +74,8 @@ def ledger_lines(documents: dict[str, int], rejects: dict[str, int], left_out: d
     reused = f"; {documents['reused']} reused" if "reused" in documents else ""
     lines = [f"{n_read} documents read = {n_kept} kept + {n_rejected} rejected{reused}"]
     lines += [f"  rejected: {n} {printable(reason)}{_CURES.get(reason, '')}" for reason, n in rejects.items()]
-    return lines + [f"  left out or replaced: {n} {printable(rule)}" for rule, n in left_out.items()]
+    lines += [f"  left out or replaced: {n} {printable(rule)}" for rule, n in left_out.items() if not _language(rule)]
+    return lines + _passed_over(n_kept, left_out)
 
 
 _CURES = {"duplicate_id": '; [source] id_prefix = "file" keeps records of several files apart'}
@@ -106,9 +107,27 @@ def format_summary(folder: Path, report: dict[str, Any], n_facts: int = 12) -> s
     return "\n".join(lines)
 
 
+def _language(rule: str) -> str:
+    """The code of the language whose documents a rule of the ledger counts; empty where it counts something else."""
+    return rule.removeprefix("language.") if rule.startswith("language.") else ""
+
+
+def _passed_over(n_kept: int, left_out: dict[str, int]) -> list[str]:
+    """A line that says how many documents are in another language than the model's, and in which."""
+    counted = {code: n for rule, n in left_out.items() if (code := _language(rule))}
+    if not counted:
+        return []
+    languages = ", ".join(f"{code} {n}" for code, n in sorted(counted.items(), key=lambda item: (-item[1], item[0])))
+    n = sum(counted.values())
+    if not n_kept:
+        return [f"  nothing was read: no document is in the model's language ({languages}); --any-language reads them"]
+    return [f"  passed over: {n} not in the model's language ({languages}); --any-language reads them"]
+
+
 _SETTINGS = {
     "sources": "source settings",
     "extract": "model, kind of device, precision or candidate floor",
+    "languages": "languages that are read",
     "min_confidence": "threshold",
     "names": "base IRI or dataset",
 }
@@ -119,7 +138,8 @@ def format_plan(plan: dict[str, Any]) -> str:
     documents, changed = plan["documents"], plan["changed_settings"]
     lines = ["  ".join(f"{name:>9}" for name in documents), "  ".join(f"{n:>9}" for n in documents.values())]
     lines += [f"  rejected: {n} {printable(reason)}{_CURES.get(reason, '')}" for reason, n in plan["rejects"].items()]
-    lines += [f"  left out or replaced: {n} {printable(rule)}" for rule, n in plan["left_out"].items()]
+    left_out = plan["left_out"]
+    lines += [f"  left out or replaced: {n} {printable(rule)}" for rule, n in left_out.items() if not _language(rule)]
     lines += ["", f"{'stage':9}  {'run':>9}  {'reuse':>9}"]
     lines += [f"{name:9}  {s['run']:>9}  {s['reuse']:>9}  {s['of']}" for name, s in plan["stages"].items()]
     lines.append("")

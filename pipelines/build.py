@@ -35,6 +35,7 @@ from pipelines.worker import MODEL_JOB, Worker
 from schemas.config import BuildConfig
 from schemas.errors import DISK_HINTS, DiskError, KgmillError, UsageError, WorkerError
 from schemas.identity import fingerprint
+from schemas.modelfolder import model_languages
 from schemas.ontology import Ontology
 
 STAGES = ("ingest", "extract", "decode", "aggregate", "export")
@@ -178,13 +179,16 @@ class Build:
 
     def _extract(self, report: StageReport) -> None:
         retry_rejects = self.config.retry_rejects
-        done, tasks = extract.plan(self.store, self.parts["ingest"], self.extract_key, retry_rejects=retry_rejects)
+        done, tasks = extract.plan(
+            self.store, self.parts["ingest"], self.extract_key, self.languages, retry_rejects=retry_rejects
+        )
         ingested = {part.unit: part for part in self.parts["ingest"]}
         self.counts["extract.reused"] += sum(ingested[part.unit].counts["kept"] for part in done)
         settings = {
             "predictor": self.predictor_settings,
             "floor": self.config.candidate_floor,
             "key": self.extract_key,
+            "languages": self.languages,
             "timeout_s": self.config.document_timeout,
             "retry_rejects": retry_rejects,
         }
@@ -316,7 +320,9 @@ class Build:
         """What was left out of the documents, or replaced, and what was passed over, by rule."""
         counts = Counter(self.others)
         for part in self.parts.get("ingest", []):
-            counts.update(part.counts["left_out"])
+            counts.update(part.counts.get("left_out", {}))
+        for part in self.parts.get("extract", []):
+            counts.update({f"language.{code}": n for code, n in part.counts.get("languages", {}).items()})
         return dict(sorted(counts.items()))
 
     @property
@@ -329,6 +335,11 @@ class Build:
             "n_threads": self.worker.n_threads,
             "is_compiled": self.config.compile,
         }
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages that a document must be in to be read; none: any."""
+        return () if self.config.any_language else model_languages(self.model_folder)
 
     @property
     def extract_key(self) -> str:
@@ -377,6 +388,7 @@ class Build:
             "sources": ingest.settings_key(self.config),
             "model": self.model,
             "extract": self.extract_key,
+            "languages": fingerprint(list(self.languages)),
             **decode_parts,
             "names": fingerprint([self.config.base_iri, self.config.dataset]),
             "run": self.run_key,

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from extractor.devices import check_device
+from extractor.language import check_languages
 from pipelines.ledger import last_run
 from pipelines.opening import split_url
 from pipelines.runners import LOCAL, check_runner
@@ -18,11 +19,11 @@ from pipelines.store import Store
 from pipelines.vocabulary import Namespace
 from schemas.config import BuildConfig, dataset_name, default_base
 from schemas.errors import ConfigError, OntologyError, OutputError, TooManyRejectsError, VanishError
-from schemas.modelfolder import find_model, model_fingerprint
+from schemas.modelfolder import find_model, model_fingerprint, model_languages
 from schemas.ontology import Ontology, load_ontology
 
 MAX_VANISHING = 0.2  # of the live documents, without --yes
-_NO_FAULTS = ("duplicate", "near_duplicate")  # rejects that say nothing about the quality of the sources
+_NO_FAULTS = ("duplicate", "near_duplicate", "language")  # rejects that say nothing about the quality of the sources
 
 
 def check_build(
@@ -49,6 +50,7 @@ def check_build(
         check_nothing_lost(find_files(sources, config.source), out)
     folder = find_model(config.model)
     model = model_fingerprint(folder)
+    check_languages(model_languages(folder))
     ontology = load_ontology(Path(config.ontology) if config.ontology else folder / "ontology.toml")
     if config.ontology:
         _check_ontology(ontology, folder)

@@ -6,6 +6,9 @@ candidates as flat lists (see extractor.candidates), spans in characters of the 
 A document that the model breaks on is rejected alone. If it raises an error, its call is halved until the document is
 alone. If it kills or hangs the worker, the parent knows from a mark, a small file written before each call, which
 documents the call had, and has the unit done again with these as suspects, see pipelines.suspects.
+
+A document in none of the model's languages is rejected without having met the model. Which languages are read is no
+part of the key, so what was extracted stays good when that changes.
 """
 
 from __future__ import annotations
@@ -13,11 +16,13 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -34,6 +39,7 @@ from schemas.records import Document, Reject
 from schemas.tables import from_table, to_table
 
 VERSION = 4
+_LANGUAGE = "language: "  # how the faults of documents begin that are in another language than the model's
 _CHARACTERS_A_CALL = 1 << 18
 _CHARACTERS_A_TIMEOUT = 100_000
 _FLOATS, _INTS = pa.list_(pa.float32()), pa.list_(pa.int32())
@@ -67,20 +73,20 @@ def extract_key(model: str, device: str, precision: str, floor: float) -> str:
 
 
 def plan(
-    store: Store, ingested: Sequence[Part], key: str, *, retry_rejects: bool = False
+    store: Store, ingested: Sequence[Part], key: str, languages: Sequence[str] = (), *, retry_rejects: bool = False
 ) -> tuple[list[Part], list[Descriptor]]:
-    """The parts that are there already, and tasks for the units that are not.
+    """The parts that are there already, and tasks for the units that are not; with no `languages`, any is read.
 
-    With `retry_rejects` a part with rejects counts as not there, and only its good documents are reused.
+    With `retry_rejects` a part with rejects of the model counts as not there, and only its good documents are reused.
     """
     before = {part.unit: part for part in store.live("extract") if part.counts["key"] == key}
     made: dict[tuple[str, str], Part] = {}
     for part in store.committed("extract"):
-        if not (retry_rejects and part.counts["rejected"]):
+        if not (retry_rejects and part.counts["rejected"] > sum(part.counts.get("languages", {}).values())):
             made.setdefault((part.unit, part.counts["wanted"]), part)
     done, tasks = [], []
     for part in ingested:
-        wanted = fingerprint({"key": key, "documents": part.fingerprint})
+        wanted = fingerprint({"key": key, "documents": part.fingerprint, "languages": list(languages)})
         if found := made.get((part.unit, wanted)):
             done.append(found)
             continue
@@ -104,14 +110,16 @@ class ExtractFn(beam.DoFn):
         if part is None:
             raise FileNotFoundError(f"ingest part {task['unit']} of {self.root} is gone")
         documents = list(from_table("documents", part.read("documents")))
-        tables, kept = reuse(store, task, documents, retry_rejects=self.settings["retry_rejects"])
+        foreign = find_foreign(documents, self.settings["languages"])
+        tables, kept = reuse(store, task, documents, foreign, retry_rejects=self.settings["retry_rejects"])
         new = [d for d in documents if d.doc_id not in kept]
         started = time.perf_counter()
         n_sentences = 0
         if new:
             load_predictor(**self.settings["predictor"])  # before the task's progress begins
             mark = Path(self.scratch) / "calls" / f"{task['unit']}.json"
-            found = extract(new, self.settings, mark, Teller(self.scratch, task["unit"]).tell)
+            settings = self.settings | {"faults": self.settings["faults"] | foreign}
+            found = extract(new, settings, mark, Teller(self.scratch, task["unit"]).tell)
             tables = {name: pa.concat_tables([tables[name], found[name]]) for name in tables}
             n_sentences = pc.sum(found["documents"]["n_sentences"]).as_py()
         seconds = time.perf_counter() - started
@@ -119,7 +127,9 @@ class ExtractFn(beam.DoFn):
         faults = [row for row in tables["documents"].to_pylist() if row["fault"]]
         rejects = [Reject("extract", "", row["doc_id"], *row["fault"].split(": ", 1)) for row in faults]
         tables["rejects"] = to_table("rejects", rejects)
+        languages = Counter(row["fault"].split()[1] for row in faults if _is_language(row["fault"]))
         counts = {"key": self.settings["key"], "wanted": task["wanted"], "rejected": len(rejects)}
+        counts["languages"] = dict(sorted(languages.items()))
         key = task["wanted"]
         if faults:  # what a retry makes of this unit must have another name
             key = fingerprint({"wanted": key, "faults": [[row["doc_id"], row["fault"]] for row in faults]})
@@ -129,12 +139,29 @@ class ExtractFn(beam.DoFn):
         yield task["unit"]
 
 
+def find_foreign(documents: Iterable[Document], languages: Sequence[str]) -> dict[str, str]:
+    """The fault of each document that is in none of the languages, by id; none of any where there are no languages."""
+    if not languages:
+        return {}
+    from extractor.language import foreign_language
+
+    found = ((d.doc_id, foreign_language(d.text, languages)) for d in documents)
+    read = ", ".join(languages)
+    return {i: f"{_LANGUAGE}{f.language} ({f.confidence:.2f}); the model reads {read}" for i, f in found if f}
+
+
 def reuse(
-    store: Store, task: Descriptor, documents: Sequence[Document], *, retry_rejects: bool = False
+    store: Store,
+    task: Descriptor,
+    documents: Sequence[Document],
+    foreign: Mapping[str, str] = MappingProxyType({}),
+    *,
+    retry_rejects: bool = False,
 ) -> tuple[dict[str, pa.Table], frozenset[str]]:
     """Rows of earlier parts, made with the same key, for documents whose text is still the same; and their ids.
 
-    A document that was rejected stays so, at no cost, unless `retry_rejects`.
+    A document that the model rejected stays so, at no cost, unless `retry_rejects`. `foreign` has those that are in no
+    language that is read, with their faults: earlier rows of them are good where they have that fault.
     """
     tables = {"documents": DOCUMENTS.empty_table(), "sentences": SENTENCES.empty_table()}
     wanted = {d.doc_id: d.sha256 for d in documents}
@@ -147,7 +174,8 @@ def reuse(
         same = [
             wanted.get(row["doc_id"]) == row["sha256"]
             and row["doc_id"] not in kept
-            and not (retry_rejects and row["fault"])
+            and _is_language(row["fault"]) == (row["doc_id"] in foreign)
+            and not (retry_rejects and row["fault"] and not _is_language(row["fault"]))
             for row in met.to_pylist()
         ]
         chosen = met.filter(pa.array(same, pa.bool_()))
@@ -158,6 +186,10 @@ def reuse(
         tables["documents"] = pa.concat_tables([tables["documents"], chosen])
         tables["sentences"] = pa.concat_tables([tables["sentences"], sentences])
     return tables, frozenset(kept)
+
+
+def _is_language(fault: str) -> bool:
+    return fault.startswith(_LANGUAGE)
 
 
 def _in_order(tables: dict[str, pa.Table], documents: Sequence[Document]) -> dict[str, pa.Table]:
@@ -185,9 +217,10 @@ def extract(
     """
     faults = {d.doc_id: fault for d in documents if (fault := settings["faults"].get(d.doc_id))}
     results: dict[str, _Result] = {doc_id: _Result(0, [], fault) for doc_id, fault in faults.items()}
-    predictor = load_predictor(**settings["predictor"])
-    n_characters, n_met = sum(len(d.text) for d in documents), 0
-    for n_done, call in enumerate(_calls([d for d in documents if d.doc_id not in faults], settings["suspects"])):
+    good = [d for d in documents if d.doc_id not in faults]
+    predictor = load_predictor(**settings["predictor"]) if good else None
+    n_characters, n_met = sum(len(d.text) for d in good), 0
+    for n_done, call in enumerate(_calls(good, settings["suspects"])):
         if mark:
             _write_mark(mark, call, n_done, settings["timeout_s"])
         n = sum(len(d.text) for d in call)

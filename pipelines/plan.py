@@ -14,6 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from extractor.language import foreign_language
 from pipelines import aggregate, combine, decode, export, extract, ingest
 from pipelines.build import STAGES, Build
 from pipelines.checks import check_build, check_vanishing, named
@@ -41,12 +42,14 @@ class Scanned:
     Attributes:
         row: hash of all its fields.
         notes: what was left out of it, or replaced.
+        is_foreign: it is in none of the model's languages.
     """
 
     sha256: str
     row: str
     n_characters: int
     notes: str
+    is_foreign: bool = False
 
 
 @dataclass(slots=True)
@@ -88,7 +91,7 @@ def make_plan(
     found = build.find()
     store, files, live = build.store, found.files, build.store.live("ingest")
     n_bits = ingest.plan(files, live, config)[1]["n_bits"]
-    scan = scan_sources(files, live, config, n_bits)
+    scan = scan_sources(files, live, config, n_bits, build.languages)
     old = {i: h for part in live for i, h in _pairs(part)}
     documents = {
         "new": sum(i not in old for i in scan.documents),
@@ -111,8 +114,14 @@ def make_plan(
     }
 
 
-def scan_sources(files: Iterable[SourceFile], live: Iterable[Part], config: BuildConfig, n_bits: int) -> Scan:
-    """Reads the sources as ingest would, and decides as ingest would; see pipelines.ingest."""
+def scan_sources(
+    files: Iterable[SourceFile],
+    live: Iterable[Part],
+    config: BuildConfig,
+    n_bits: int,
+    languages: tuple[str, ...] = (),
+) -> Scan:
+    """Reads the sources as ingest would, and decides as ingest would, see pipelines.ingest; and finds foreign texts."""
     scan, signatures = Scan(), {}
 
     def reject(record: Reject) -> None:
@@ -127,7 +136,8 @@ def scan_sources(files: Iterable[SourceFile], live: Iterable[Part], config: Buil
     def keep(document: Document) -> None:
         sources[document.doc_id] = document.source
         row = _row(asdict(document))
-        scan.documents[document.doc_id] = Scanned(document.sha256, row, len(document.text), document.notes)
+        is_foreign = bool(languages and foreign_language(document.text, languages))
+        scan.documents[document.doc_id] = Scanned(document.sha256, row, len(document.text), document.notes, is_foreign)
         if config.near_duplicates:
             signatures[document.doc_id] = signature(document.text)
 
@@ -145,6 +155,8 @@ def scan_sources(files: Iterable[SourceFile], live: Iterable[Part], config: Buil
     for doc_id, loser in worst(_losers(scan, signatures, config.near_duplicates)).items():
         del scan.documents[doc_id]
         reject(Reject("ingest", sources[doc_id], doc_id, loser.reason, loser.detail))
+    if n_foreign := sum(document.is_foreign for document in scan.documents.values()):
+        scan.reasons["language"] = n_foreign  # extract's, and no reject of a unit that ingest makes
     return scan
 
 
@@ -191,13 +203,16 @@ def _unchanged_units(live: Iterable[Part], scan: Scan, n_bits: int) -> list[Part
 def _stages(build: Build, scan: Scan, same: list[Part], n_bits: int, is_read: bool) -> dict[str, dict[str, Any]]:
     """Per stage how many documents or units it would run, and how many it would find done."""
     store, n_units = build.store, 1 << n_bits
-    extracted, _ = extract.plan(store, same, build.extract_key, retry_rejects=build.config.retry_rejects)
-    reusable = _reusable(store, build.extract_key, build.config.retry_rejects)
+    retry_rejects = build.config.retry_rejects
+    extracted, _ = extract.plan(store, same, build.extract_key, build.languages, retry_rejects=retry_rejects)
+    reusable = _reusable(store, build.extract_key, retry_rejects)
     done_units = {part.unit for part in extracted}
     met = [
         document
         for doc_id, document in scan.documents.items()
-        if unit_name(n_bits, unit_of(doc_id, n_bits)) not in done_units and (doc_id, document.sha256) not in reusable
+        if unit_name(n_bits, unit_of(doc_id, n_bits)) not in done_units
+        and (doc_id, document.sha256) not in reusable
+        and not document.is_foreign
     ]
     decoded, _ = decode.plan(store, same, extracted, build.decode_settings)
     aggregated: list[Part] = []
@@ -211,7 +226,7 @@ def _stages(build: Build, scan: Scan, same: list[Part], n_bits: int, is_read: bo
     n_documents = len(scan.documents)
     return {
         "ingest": _stage("ingest", n_documents if is_read else 0, 0 if is_read else n_documents),
-        "extract": _stage("extract", len(met), n_documents - len(met))
+        "extract": _stage("extract", len(met), n_documents - len(met) - scan.reasons["language"])
         | {"n_characters": sum(document.n_characters for document in met)},
         "decode": _stage("decode", n_units - len(decoded), len(decoded)),
         "aggregate": _stage("aggregate", n_partitions - len(aggregated), len(aggregated)),
@@ -229,7 +244,7 @@ def _reusable(store: Store, key: str, retry_rejects: bool) -> set[tuple[str, str
     for part in store.live("extract"):
         if part.counts["key"] == key:
             for row in part.read("documents", ["doc_id", "sha256", "fault"]).to_pylist():
-                if not (row["fault"] and retry_rejects):
+                if not (row["fault"] and (retry_rejects or row["fault"].startswith("language: "))):
                     found.add((row["doc_id"], row["sha256"]))
     return found
 

@@ -132,6 +132,7 @@ class BuildConfig(_Config):
         document_timeout: seconds that a call of the model may take; for calls of more than 100,000 characters of text,
             as many seconds for every 100,000.
         worker_memory_mb: resident memory above which the worker is ended; 0 for no limit.
+        any_language: read documents too that are in none of the model's languages.
         retry_rejects: documents that the model stage rejected in an earlier run are tried again.
         source: how sources are read.
     """
@@ -150,6 +151,7 @@ class BuildConfig(_Config):
     unit_bytes: int = Field(1 << 18, ge=1 << 10)
     document_timeout: float = Field(300.0, gt=0)
     worker_memory_mb: int = Field(0, ge=0)
+    any_language: bool = False
     retry_rejects: bool = False
     mode: Literal["snapshot", "append"] = "snapshot"
     near_duplicates: float = Field(0.0, ge=0, le=0.98)
@@ -229,6 +231,8 @@ class TrainConfig(_Config):
             them, as the binary losses are, so that finding weighs as much as telling types apart.
         two_phase: false: one softmax over all types and none for each task (Table 7, w/o two-phase).
         word_shape: letter-case embedding: `auto` gives it to encoders that lower the case.
+        languages: what the training data are in, as ISO 639 codes; `auto`: what a detector takes them for. A build
+            passes over documents in others.
         max_length: longest input in word pieces; longer sentences are cut into overlapping windows.
         card: a Markdown file whose text ends the model card: the data's terms, limits; empty: none.
         precision: `bf16` computes matrix products in bfloat16 (autocast); weights and their averages stay fp32.
@@ -265,6 +269,7 @@ class TrainConfig(_Config):
     type_average: Literal["gold", "all"] = "all"
     two_phase: bool = True
     word_shape: bool | Literal["auto"] = "auto"
+    languages: tuple[str, ...] | Literal["auto"] = "auto"
     max_length: int = Field(256, ge=16)
     dev_every: int = Field(0, ge=0)
     card: str = ""

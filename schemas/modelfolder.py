@@ -19,6 +19,7 @@ TRAINING_DATA = "training_data.toml"
 REQUIRED = (WEIGHTS, "config.json", "ontology.toml", "tokenizer_config.json")
 MODEL_TYPE = "kgmill-two-phase"
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+_CODE = re.compile(r"[a-z]{2,3}")
 SHIPPED = Path(__file__).resolve().parent.parent / "extractor" / "models"
 IN_REPOSITORY = tuple(Path(__file__).resolve().parent.parent / "models" / name for name in ("sci",))
 
@@ -118,6 +119,18 @@ def check_model_folder(folder: Path) -> None:
                 "a model keeps the types that it was trained on"
             )
     _check_weights(folder / WEIGHTS)
+
+
+def model_languages(folder: Path) -> tuple[str, ...]:
+    """The languages that a model reads, as ISO 639 codes; none where its folder doesn't say.
+
+    Raises:
+        CheckpointError: what config.json says is no list of codes.
+    """
+    named = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("languages") or []
+    if not isinstance(named, list) or not all(isinstance(code, str) and _CODE.fullmatch(code) for code in named):
+        raise CheckpointError(f'{folder}/config.json: languages {named!r}; wanted a list of codes such as ["en"]')
+    return tuple(sorted(named))
 
 
 def _check_weights(path: Path) -> None:

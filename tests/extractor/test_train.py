@@ -14,7 +14,7 @@ from extractor.predict import open_predictor
 from extractor.train import TrainingRun, _epoch_batches, _rate_factor, parameter_groups, train
 from schemas.config import TrainConfig
 from schemas.errors import CheckpointError, ConfigError, DataError, OntologyError, OutputError
-from schemas.modelfolder import check_model_folder
+from schemas.modelfolder import check_model_folder, model_languages
 from schemas.ontology import load_ontology
 
 RESUMABLE = {"epochs": 4, "dropout": 0.1, "ema_decay": 0.9}
@@ -167,6 +167,7 @@ def test_out_exists(training, tmp_path):
             "package 'kgmill_gone' is not installed; pip install kgmill-gone, or name another encoder",
         ),
         ({"card": "{tmp}/gone.md"}, ConfigError, "gone.md: no such file"),
+        ({"languages": ["xx"]}, ConfigError, "unknown language 'xx'"),
     ],
 )
 def test_wrong_input_is_refused_before_anything_is_written(training, tmp_path, changes, error, message):
@@ -178,7 +179,7 @@ def test_wrong_input_is_refused_before_anything_is_written(training, tmp_path, c
     (data / "empty.json").write_text("[]")
 
     with pytest.raises(error) as caught:
-        train(training(**{key: value.replace("{tmp}", str(data)) for key, value in changes.items()}))
+        train(training(**{k: v.replace("{tmp}", str(data)) if isinstance(v, str) else v for k, v in changes.items()}))
 
     assert message in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
@@ -300,6 +301,11 @@ def test_model_folder_has_all_files(tiny_model):
         *("tokenizer.json", "tokenizer_config.json"),
     } <= names
     assert check_model_folder(tiny_model) is None
+
+
+def test_languages_of_the_data_are_in_the_folder(tiny_model):
+    """What language the training data are in is found where the configuration doesn't say."""
+    assert model_languages(tiny_model) == ("en",)
 
 
 def test_weights_are_stored_in_half_precision(tiny_model):

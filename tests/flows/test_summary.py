@@ -80,6 +80,25 @@ def test_summary_is_for_a_terminal(folder):
     ]
 
 
+def test_summary_of_other_languages(folder):
+    """How many documents were passed over, in which languages, and the way to have them read."""
+    left_out = {"bytes_replaced": 2, "language.de": 1, "language.fr": 3}
+    lines = format_summary(folder, REPORT | {"left_out": left_out, "rejects": {"language": 4}}, 1).splitlines()
+    assert lines[1:4] == [
+        "  rejected: 4 language",
+        "  left out or replaced: 2 bytes_replaced",
+        "  passed over: 4 not in the model's language (fr 3, de 1); --any-language reads them",
+    ]
+
+
+def test_summary_where_all_is_in_other_languages(folder):
+    """A build that read nothing says so."""
+    report = REPORT | {"documents": REPORT["documents"] | {"kept": 0}, "left_out": {"language.de": 3}}
+    assert format_summary(folder, report, 1).splitlines()[2] == (
+        "  nothing was read: no document is in the model's language (de 3); --any-language reads them"
+    )
+
+
 def test_ledger_is_rows_of_name_and_value():
     """run.json as a table for Prefect."""
     assert ledger_rows(REPORT)[6:] == [

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import shutil
 
 import pyarrow.dataset as ds
 import pytest
@@ -142,6 +143,30 @@ def test_new_threshold_needs_no_model(source, build_here, tmp_path):
     report = build_here(source, tmp_path / "out", min_confidence=1.0)
     assert report["model_calls"] == {"sentences": 0}
     assert (report["documents"]["reused"], report["graph"]["facts"]) == (3, 0)
+
+
+def test_other_languages_are_passed_over(tiny_model, build_here, tmp_path):
+    """They stay in the documents table, are rejects that the ledger counts by language, and come in when they may."""
+    model = shutil.copytree(tiny_model, tmp_path / "model")
+    described = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps(described | {"languages": ["en"]}))
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "en.txt").write_text(TEXTS["a.txt"])
+    (tmp_path / "in" / "de.txt").write_text(
+        "Ada Byron arbeitete bei der Firma Acme in Paris, und ihr Bruder lebte in London, wo er an einer Schule am "
+        "Hafen Mathematik lehrte und zwei Bücher über das Segeln schrieb."
+    )
+    report = build_here(tmp_path / "in", tmp_path / "out", model=str(model))
+    assert (report["documents"]["kept"], report["rejects"], report["left_out"]) == (
+        1,
+        {"language": 1},
+        {"language.de": 1},
+    )
+    assert {row["doc_id"] for row in read(tmp_path / "out", "documents")} == {"de.txt", "en.txt"}
+    assert {row["doc_id"] for row in read(tmp_path / "out", "mentions")} == {"en.txt"}
+    report = build_here(tmp_path / "in", tmp_path / "out", model=str(model), any_language=True)
+    assert (report["documents"]["kept"], report["documents"]["reused"], report["left_out"]) == (2, 1, {})
+    assert report["model_calls"]["sentences"] == 1
 
 
 def test_unchanged_sources_are_not_read_again(finished, source, build_here, monkeypatch):

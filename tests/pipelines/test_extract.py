@@ -16,6 +16,10 @@ from schemas.tables import from_table, to_table
 KEY = "ab" * 32
 NONE = {"suspects": [], "faults": {}}
 ADA = "Ada Byron worked for Acme Corp in Paris ."
+GERMAN = (
+    "Ada Byron arbeitete bei der Firma Acme in Paris, und ihr Bruder lebte in London, wo er an einer Schule am Hafen "
+    "Mathematik lehrte und zwei Bücher über das Segeln schrieb."
+)
 TWO = "Bob Stone lives in London. The weather in Oslo was cold."
 
 
@@ -33,16 +37,24 @@ def commit(store, documents, unit="00-0000"):
 @pytest.fixture
 def settings(tiny_model):
     predictor = {"folder": str(tiny_model), "device": "cpu", "precision": "fp32", "n_threads": 1}
-    return {"predictor": predictor, "floor": 0.1, "key": KEY, "timeout_s": 60.0, "retry_rejects": False, **NONE}
+    return {
+        "predictor": predictor,
+        "floor": 0.1,
+        "key": KEY,
+        "timeout_s": 60.0,
+        "retry_rejects": False,
+        "languages": (),
+        **NONE,
+    }
 
 
 @pytest.fixture
 def run_extract(run, store, settings):
     """Extracts the parts' documents; returns the parts that were made, now live, and the receipts."""
 
-    def run_extract(*ingested, key=KEY, retry_rejects=False, **others):
-        own = settings | {"key": key, "retry_rejects": retry_rejects, **others}
-        done, tasks = extract.plan(store, ingested, key, retry_rejects=retry_rejects)
+    def run_extract(*ingested, key=KEY, languages=(), retry_rejects=False, **others):
+        own = settings | {"key": key, "languages": languages, "retry_rejects": retry_rejects, **others}
+        done, tasks = extract.plan(store, ingested, key, languages, retry_rejects=retry_rejects)
         receipts = run(store, "extract", tasks, own) if tasks else {}
         parts = [store.find("extract", unit, receipt["fingerprint"]) for unit, receipt in receipts.items()]
         store.publish("extract", [*done, *parts], [])
@@ -183,6 +195,46 @@ def test_another_key_reuses_nothing(store, run_extract):
 def test_key_depends_on_all_that_decides(other):
     """Model, kind of device, precision and floor each make another key."""
     assert extract.extract_key(*other) != extract.extract_key("m", "cpu", "fp32", 0.1)
+
+
+# Languages
+
+
+def test_document_in_another_language_is_a_reject(broken_model, store, run_extract):
+    """It doesn't meet the model; the reject names the language, and the part counts it."""
+    [part], _ = run_extract(commit(store, [document("a", ADA), document("b", GERMAN)]), languages=("en",))
+    assert broken_model.calls == [["Ada Byron worked for Acme Corp in Paris ."]]
+    assert list(from_table("rejects", part.read("rejects"))) == [
+        Reject("extract", "", "b", "language", "de (1.00); the model reads en")
+    ]
+    assert (part.counts["rejected"], part.counts["languages"]) == (1, {"de": 1})
+
+
+def test_other_languages_are_read_without_the_rest(broken_model, store, run_extract):
+    """When any language is read, only what was passed over meets the model; when no longer, nothing does."""
+    ingested = commit(store, [document("a", ADA), document("b", GERMAN)])
+    [passed_over], _ = run_extract(ingested, languages=("en",))
+    [everything], _ = run_extract(ingested)
+    assert [len(call) for call in broken_model.calls] == [1, 1]
+    assert everything.read("sentences")["doc_id"].to_pylist() == ["a", "b"]
+    [again], receipts = run_extract(ingested, languages=("en",))
+    assert [len(call) for call in broken_model.calls] == [1, 1]
+    assert receipts["00-0000"]["reused"] == 1
+    assert (again.fingerprint, again.read("sentences")) == (passed_over.fingerprint, passed_over.read("sentences"))
+
+
+def test_unit_of_foreign_documents_needs_no_model(store, run_extract, monkeypatch):
+    """Where nothing is to be read, the model isn't loaded."""
+    monkeypatch.setattr(extract, "load_predictor", None)
+    [part], _ = run_extract(commit(store, [document("b", GERMAN)]), languages=("en",))
+    assert (part.rows("documents"), part.rows("sentences")) == (1, 0)
+
+
+def test_retry_leaves_foreign_documents(store, run_extract):
+    """A document in another language was not broken on, so a unit that has no other reject is as finished as any."""
+    ingested = commit(store, [document("a", ADA), document("b", GERMAN)])
+    [part], _ = run_extract(ingested, languages=("en",))
+    assert extract.plan(store, [ingested], KEY, ("en",), retry_rejects=True) == ([part], [])
 
 
 # Faults

@@ -6,7 +6,7 @@ import pytest
 
 from schemas import modelfolder
 from schemas.errors import CheckpointError
-from schemas.modelfolder import REQUIRED, check_model_folder, find_model, model_fingerprint
+from schemas.modelfolder import REQUIRED, SHIPPED, check_model_folder, find_model, model_fingerprint, model_languages
 
 ONTOLOGY = '[entities.Peop]\n[entities.Loc]\n[relations.Live_In]\nhead = ["Peop"]\ntail = ["Loc"]\n'
 CONFIG = {"model_type": "kgmill-two-phase", "entity_types": ["Peop", "Loc"], "relation_types": ["Live_In"]}
@@ -119,6 +119,27 @@ def test_fingerprint_ignores_the_card(folder):
     (folder / "README.md").write_text("# Another card\n")
 
     assert model_fingerprint(folder) == before
+
+
+@pytest.mark.parametrize(("said", "languages"), [({}, ()), ({"languages": None}, ()), ({"languages": ["en"]}, ("en",))])
+def test_languages(folder, said, languages):
+    """The languages of config.json; none where it doesn't say, as older folders don't."""
+    (folder / "config.json").write_text(json.dumps(CONFIG | said))
+    assert model_languages(folder) == languages
+
+
+@pytest.mark.parametrize("said", ["en", ["English"], [1], {"en": 1}])
+def test_languages_that_are_none(folder, said):
+    """A list of codes is wanted."""
+    (folder / "config.json").write_text(json.dumps(CONFIG | {"languages": said}))
+    with pytest.raises(CheckpointError, match=r"config\.json: languages .*; wanted a list of codes"):
+        model_languages(folder)
+
+
+@pytest.mark.parametrize("name", ["default", "../../models/sci", "../../benchmarks/tiny_model"])
+def test_languages_of_the_models_here(name):
+    """They were trained on English."""
+    assert model_languages(SHIPPED / name) == ("en",)
 
 
 def test_find_a_folder(folder):
