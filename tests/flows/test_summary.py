@@ -142,7 +142,8 @@ def test_summary_shows_no_control_of_the_corpus(hostile):
 
 def test_plan_shows_no_control_of_the_corpus():
     """The reasons and the line that says why a build would stop are text of others too."""
-    plan = {"documents": {"new": 1}, "rejects": {"a\x1b": 1}, "stages": {}, "changed_settings": None, "seconds": 1}
+    plan = {"documents": {"new": 1}, "rejects": {"a\x1b": 1}, "left_out": {}, "stages": {}, "seconds": 1}
+    plan |= {"changed_settings": None}
     shown = format_plan(plan | {"guessed": [], "stops": "\x07"})
     assert [line for line in shown.splitlines() if "x" in line] == ["  rejected: 1 a\\x1b", "a build would stop: \\x07"]
 
