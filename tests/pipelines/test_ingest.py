@@ -63,7 +63,10 @@ def test_documents_and_rejects_are_committed(source, run_ingest):
         Document("a.txt", "a.txt", "", "Ada", "{}", ADA),
     ] == rows([part], "documents")
     assert [
-        Reject("ingest", "b.jsonl:2", "8", "no_text", "wanted a string under 'text', got NoneType"),
+        Reject(
+            *("ingest", "b.jsonl:2", "8", "no_text"),
+            "no field 'text'; there are id: say [source.fields] text = \"NAME\"",
+        ),
         Reject("ingest", "c.txt", "c.txt", "empty", "the text is empty"),
         Reject("ingest", "d.txt", "d.txt", "binary", "wanted text, got a file with NUL bytes"),
     ] == rows([part], "rejects")
