@@ -69,7 +69,7 @@ def from_fields(row: Mapping[str, Any], origin: Origin, config: SourceConfig) ->
         doc_id = _id(row, names.id)
         if doc_id and config.id_prefix:
             doc_id = f"{origin.name}#{doc_id}"
-        text = _text(row, names.text)
+        text = _text(row, names)
         values = [_scalar(row, name) for name in (names.title, names.date)]
         n_lost = sum(value is None for value in values)
         content = Content(text, values[0] or "", values[1] or "", metadata(row, names), {"metadata_values": n_lost})
@@ -115,13 +115,15 @@ def metadata(row: Mapping[str, Any], names: FieldMap) -> dict[str, Any]:
     return {name: value_at(row, path) for name, path in found if path}
 
 
-def _text(row: Mapping[str, Any], name: str) -> str:
+def _text(row: Mapping[str, Any], names: FieldMap) -> str:
     """A string, or paragraphs, with an empty line between them; sentences of a paragraph have a space between them."""
+    name = names.text
     path = locate(row, name)
     if not path:
         lists = [key for key, value in row.items() if isinstance(value, list) and value and isinstance(value[0], dict)]
         cure = f', or [source] records = "{lists[0]}"' if lists else ""
-        raise RecordError("no_text", missing(list(row), name, longest_text(row)) + cure)
+        likely = longest_text(without(row, [(key,) for key in names.named]))
+        raise RecordError("no_text", missing(list(row), name, likely) + cure)
     value = value_at(row, path)
     if isinstance(value, str):
         return value

@@ -101,7 +101,7 @@ def test_line_is_a_document(tmp_path):
             '{"id": "d1"}',
             "d1",
             "no_text",
-            "no field 'text'; there are id: say [source.fields] text = \"id\"",
+            "no field 'text'; there are id: say [source.fields] text = \"NAME\"",
         ),
         ('{"id": "d1", "text": null}', "d1", "no_text", "wanted a string under 'text', got NoneType"),
         ('{"id": "d1", "text": 7}', "d1", "no_text", "wanted a string under 'text', got int"),
