@@ -40,8 +40,11 @@ def to_table(name: str, records: Iterable[Any]) -> pa.Table:
 
 
 def from_table(name: str, table: pa.Table) -> Iterator[Any]:
-    """The records of an Arrow table, in order, converted a batch at a time."""
+    """The records of an Arrow table, in order, converted a batch at a time.
+
+    Tables of earlier versions may lack the last columns; their records have the defaults.
+    """
     record = TABLES[name]
-    names = SCHEMAS[name].names
+    names = [column for column in SCHEMAS[name].names if column in table.column_names]
     for batch in table.select(names).to_batches(max_chunksize=4096):
         yield from map(record, *(column.to_pylist() for column in batch.columns))

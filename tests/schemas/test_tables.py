@@ -77,3 +77,9 @@ def test_field_names_and_types():
 def test_table_names():
     """There is a table for each kind of record that a build keeps."""
     assert list(SCHEMAS) == ["documents", "mentions", "relations", "entities", "facts", "evidence", "rejects"]
+
+
+def test_table_of_an_earlier_version_has_the_defaults():
+    """Documents that 0.1.0 stored have no notes; in mode append they are carried on."""
+    table = to_table("documents", [Document("d1", "a.txt", "", "Ada", "{}", "00")]).drop_columns("notes")
+    assert list(from_table("documents", table)) == [Document("d1", "a.txt", "", "Ada", "{}", "00")]
