@@ -23,6 +23,7 @@ import numpy as np
 import torch
 
 from extractor.annotated import read_annotated
+from extractor.calibration import Calibration
 from extractor.encoding import Batch, collate
 from extractor.predict import Predictor, open_predictor
 from extractor.text import split_text
@@ -31,7 +32,7 @@ from schemas.config import TrainConfig
 from schemas.modelfolder import find_model
 from schemas.ontology import load_ontology
 
-FLOOR = 0.1
+FLOORS = Calibration().floors(0.4)
 PRECISIONS = ("fp32", "bf16", "int8")
 _FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
 _TRAIN_BATCHES = 24
@@ -49,7 +50,7 @@ def main() -> None:
     chosen = options.parse_args()
     folder, sentences = find_model(chosen.model), read_corpus(Path(chosen.corpus))
     if chosen.peak_of:
-        open_predictor(folder, "cpu", chosen.peak_of, chosen.threads).predict(sentences, FLOOR)
+        open_predictor(folder, "cpu", chosen.peak_of, chosen.threads).predict(sentences, FLOORS)
         print(_peak_mb())
         return
     print(f"processor: {_processor()}")
@@ -71,7 +72,7 @@ def bench_prediction(folder: Path, sentences: list[tuple[str, ...]], n_threads: 
         predictor = open_predictor(folder, "cpu", precision, n_threads)
         batches, n_pieces = make_batches(predictor, sentences)
         sides[f"{precision} encoder alone"] = partial(run_encoder, predictor, batches)
-        sides[f"{precision} prediction"] = partial(predictor.predict, sentences, FLOOR)
+        sides[f"{precision} prediction"] = partial(predictor.predict, sentences, FLOORS)
     seconds = interleave(sides, n_rounds)
     n_padded, n_words = sum(batch.pieces_BT.numel() for batch in batches), sum(map(len, sentences))
     print(f"{len(sentences)} sentences, {n_words} words, {n_pieces} word pieces, padded {n_padded / n_pieces:.2f}x")

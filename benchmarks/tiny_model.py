@@ -18,6 +18,7 @@ from pathlib import Path
 import torch
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
+from extractor.calibration import Calibration
 from extractor.checkpoint import Checkpoint, save_checkpoint
 from extractor.decode import decode
 from extractor.encoding import collate
@@ -29,7 +30,7 @@ from schemas.ontology import load_ontology
 
 FOLDER = Path(__file__).with_name("tiny_model")
 MENTIONS_A_SENTENCE, RELATIONS_A_SENTENCE = 2.7, 1.2  # in examples/corpus, which is richer in names than AG News
-MIN_CONFIDENCE, FLOOR = 0.4, 0.1
+MIN_CONFIDENCE = 0.4
 _SEED = 1
 _WORDS, _ENDINGS = 3000, 1500
 _SHARPNESS = 30.0  # of logits, so that few spans and pairs are neither sure nor hopeless
@@ -151,7 +152,9 @@ def _commonest(counts: Counter[str], n: int) -> list[str]:
 def found(checkpoint: Checkpoint, sentences: list[tuple[str, ...]]) -> tuple[float, float]:
     """Mentions and relations a sentence."""
     predictor = Predictor(checkpoint, torch.device("cpu"))
-    decoded = [decode(c, checkpoint.ontology, MIN_CONFIDENCE) for c in predictor.predict(sentences, FLOOR)]
+    plain = Calibration()
+    candidates = predictor.predict(sentences, plain.floors(MIN_CONFIDENCE))
+    decoded = [decode(plain.apply(c), checkpoint.ontology, MIN_CONFIDENCE) for c in candidates]
     counts = [sum(len(result[kind]) for result in decoded) / len(sentences) for kind in (0, 1)]
     return counts[0], counts[1]
 

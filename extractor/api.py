@@ -111,8 +111,8 @@ class Extractor:
         return _Chunk(texts, words, self.predictor.windows(words))
 
     def _extract_chunk(self, chunk: _Chunk, min_confidence: float) -> Iterator[Extraction]:
-        floor = max(0.01, min(0.1, min_confidence))
-        found = iter(self.predictor.predict(chunk.words, floor, windows=chunk.windows))
+        floors = self.predictor.calibration.floors(min_confidence)
+        found = iter(self.predictor.predict(chunk.words, floors, windows=chunk.windows))
         for text, sentences in chunk.texts:
             mentions: list[ExtractedMention] = []
             relations: list[ExtractedRelation] = []

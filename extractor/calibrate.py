@@ -1,53 +1,75 @@
-"""Fits a calibration to annotated sentences that the model was not trained on, and shows what it did.
+"""Fits a calibration to annotated sentences that the model was not trained on, and says what it is worth.
 
-Reported errors are cross-fitted: the sentences are dealt into folds, and each fold is scored with temperatures that
-were fitted to the others. The stored temperatures are fitted to all.
+What is said is cross-fitted: documents are dealt into folds (a sentence without a document is one), and each fold is
+read with scales that were fitted to the others. The stored scales are fitted to all.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from extractor.annotated import AnnotatedSentence
-from extractor.calibration import (
-    Calibration,
-    expected_calibration_error,
-    fit_binary,
-    fit_types,
-    threshold_for_precision,
-)
-from extractor.candidates import Candidates
+from extractor.calibration import CANDIDATE_FLOOR, Calibration
+from extractor.candidates import Candidates, Floors, Scored
 from extractor.decode import decode
+from extractor.fitting import check_binary, check_types, fit_binary, fit_types
+from extractor.outcomes import TASKS, Outcomes, outcomes, threshold_for_precision
+from extractor.predict import Predictor
+from schemas.errors import DataError
 from schemas.ontology import Ontology
 
 N_FOLDS = 5
-ACCEPT = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Outcomes:
-    """Decoded items: confidence, whether strictly right, and type, for mentions or relations."""
-
-    confidence: np.ndarray
-    is_right: np.ndarray
-    types: np.ndarray
-
-    @property
-    def ece(self) -> float:
-        """Expected calibration error."""
-        return expected_calibration_error(self.confidence, self.is_right)
+MIN_CONFIDENCE = 0.4  # the threshold that users get
+_FIRST_FLOOR = -6.0
+_DEEPER = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class CalibrationReport:
-    """The fitted calibration, and mentions and relations before and after it."""
+    """The fitted calibration, and what mentions and relations came to before and after it.
+
+    Attributes:
+        before, after: what is found at each of two thresholds, the candidate floor and the one that users get.
+        promises: with a wanted precision, the threshold of each type that was found, None where none can be promised.
+    """
 
     calibration: Calibration
-    before: dict[str, Outcomes]
-    after: dict[str, Outcomes]
+    before: dict[float, dict[str, Outcomes]]
+    after: dict[float, dict[str, Outcomes]]
+    promises: dict[str, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Instances:
+    """What a head is fitted to: scores, and whether each is right, or its type's column."""
+
+    scores: np.ndarray
+    labels: np.ndarray
+
+
+def calibrate_model(
+    predictor: Predictor,
+    sentences: Sequence[AnnotatedSentence],
+    wanted_precision: float = 0.0,
+    min_confidence: float = MIN_CONFIDENCE,
+) -> CalibrationReport:
+    """Scores sentences and fits to them; where the fit asks for candidates below those that were kept, again.
+
+    Raises:
+        DataError: there is nothing to fit to.
+    """
+    words = [sentence.words for sentence in sentences]
+    floor = _FIRST_FLOOR
+    while True:
+        candidates = predictor.predict(words, Floors(floor, -np.inf))
+        report = calibrate(candidates, sentences, predictor.ontology, wanted_precision, min_confidence)
+        if (needed := report.calibration.floors(min_confidence).entity) >= floor:
+            return report
+        floor = needed - _DEEPER
 
 
 def calibrate(
@@ -55,124 +77,146 @@ def calibrate(
     sentences: Sequence[AnnotatedSentence],
     ontology: Ontology,
     wanted_precision: float = 0.0,
+    min_confidence: float = MIN_CONFIDENCE,
 ) -> CalibrationReport:
-    """Fits temperatures, and with `wanted_precision` a threshold a type, to candidates of annotated sentences."""
-    folds = [range(k, len(sentences), N_FOLDS) for k in range(min(N_FOLDS, len(sentences)))]
-    scaled: dict[int, Candidates] = {}
-    for fold in folds:
-        others = [i for i in range(len(sentences)) if i not in fold]
-        fitted = fit([candidates[i] for i in others], [sentences[i] for i in others], ontology)
-        scaled.update((i, fitted.apply(candidates[i])) for i in fold)
-    before = outcomes(candidates, sentences, ontology)
-    after = outcomes([scaled[i] for i in range(len(sentences))], sentences, ontology)
-    calibration = fit(candidates, sentences, ontology)
-    if wanted_precision:
-        kept = outcomes([calibration.apply(c) for c in candidates], sentences, ontology)
-        calibration = replace(calibration, thresholds=_thresholds(kept, wanted_precision))
-    return CalibrationReport(calibration, before, after)
+    """Fits scales, and with `wanted_precision` a threshold a type, to candidates of annotated sentences.
+
+    Raises:
+        DataError: too few, or sentences that the model knows by heart: no scale is likeliest.
+    """
+    calibration = fit(candidates, sentences, ontology, min_confidence)
+    crossed = _cross_fitted(candidates, sentences, ontology, min_confidence)
+    plain = [Calibration().apply(found) for found in candidates]
+    before, after = (
+        {threshold: outcomes(side, sentences, ontology, threshold) for threshold in (CANDIDATE_FLOOR, min_confidence)}
+        for side in (plain, crossed)
+    )
+    promises = promise(after[min_confidence], wanted_precision, min_confidence) if wanted_precision else {}
+    kept = {name: threshold for name, threshold in promises.items() if threshold is not None}
+    return CalibrationReport(replace(calibration, thresholds=kept), before, after, promises)
 
 
-def fit(candidates: Sequence[Candidates], sentences: Sequence[AnnotatedSentence], ontology: Ontology) -> Calibration:
-    """The four temperatures: phase one on all candidate spans, and on pairs of decoded mentions; phase two on gold."""
-    entity_column = {name: i for i, name in enumerate(ontology.entity_names)}
-    relation_column = {name: i for i, name in enumerate(ontology.relation_names)}
-    spans, types, pairs, relations = [], [], [], []  # type: ignore[var-annotated]
-    for found, sentence in zip(candidates, sentences, strict=True):
-        rows = {(int(a), int(b)): i for i, (a, b) in enumerate(found.spans)}
-        gold = {(e.start, e.end): entity_column[e.type] for e in sentence.entities}
-        spans.extend((found.entity_prob[i], span in gold) for span, i in rows.items())
-        types.extend((found.type_prob[i], gold[span]) for span, i in rows.items() if span in gold)
-        mentions, _ = decode(found, ontology, ACCEPT)
-        chosen = {rows[m.start, m.end] for m in mentions}
-        ends = [(e.start, e.end) for e in sentence.entities]
-        related = {(ends[r.head], ends[r.tail]): relation_column[r.type] for r in sentence.relations}
-        span_of = {i: span for span, i in rows.items()}
-        for i, (head, tail) in enumerate(found.pairs.tolist()):
-            key = (span_of[head], span_of[tail])
-            if head in chosen and tail in chosen:
-                pairs.append((found.pair_prob[i], key in related))
-                if key in related:
-                    relations.append((found.relation_prob[i], related[key]))
-    return Calibration(
-        entity=fit_binary(*_columns(spans)),
-        entity_type=fit_types(*_columns(types)),
-        relation=fit_binary(*_columns(pairs)),
-        relation_type=fit_types(*_columns(relations)),
+def _cross_fitted(
+    candidates: Sequence[Candidates],
+    sentences: Sequence[AnnotatedSentence],
+    ontology: Ontology,
+    min_confidence: float,
+) -> list[Scored]:
+    """The candidates of each sentence, read with scales that were fitted to other documents."""
+    scored: dict[int, Scored] = {}
+    for fold in _folds(sentences):
+        others = sorted(set(range(len(sentences))) - set(fold))
+        known, gold = [candidates[i] for i in others], [sentences[i] for i in others]
+        fitted = fit(known, gold, ontology, min_confidence, is_checked=False)
+        scored.update((i, fitted.apply(candidates[i])) for i in fold)
+    return [scored[i] for i in range(len(sentences))]
+
+
+def fit(
+    candidates: Sequence[Candidates],
+    sentences: Sequence[AnnotatedSentence],
+    ontology: Ontology,
+    min_confidence: float = MIN_CONFIDENCE,
+    *,
+    is_checked: bool = True,
+) -> Calibration:
+    """The four scales: of spans; then, among the mentions that these give at the threshold, of pairs.
+
+    A pair is right where it strictly holds a relation, in either order where that is symmetric: spans and types of both
+    ends too. So a pair's probability answers for the mentions that the user sees.
+
+    Raises:
+        DataError: no scale is likeliest.
+    """
+    spans, types = _span_instances(candidates, sentences, ontology)
+    if is_checked:
+        check_binary("entity", spans.scores, spans.labels)
+        check_types("entity type", types.scores, types.labels)
+    calibration = Calibration(
+        fit_binary("entity", spans.scores, spans.labels), fit_types("entity type", types.scores, types.labels)
+    )
+    if not ontology.relations:
+        return calibration
+    pairs, types = _pair_instances(candidates, sentences, ontology, calibration, min_confidence)
+    if is_checked:
+        check_binary("relation", pairs.scores, pairs.labels)
+        check_types("relation type", types.scores, types.labels)
+    return replace(
+        calibration,
+        relation=fit_binary("relation", pairs.scores, pairs.labels),
+        relation_type=fit_types("relation type", types.scores, types.labels),
     )
 
 
-def _columns(rows: list) -> tuple[np.ndarray, np.ndarray]:
-    return np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
+def promise(found: dict[str, Outcomes], wanted: float, lowest: float) -> dict[str, float | None]:
+    """For each type that was found the threshold that keeps a precision, None where none can be promised."""
+    return {
+        str(name): threshold_for_precision(found[task].take(found[task].types == name), wanted, lowest)
+        for task in TASKS
+        for name in np.unique(found[task].types)
+    }
 
 
-def outcomes(
+def _folds(sentences: Sequence[AnnotatedSentence]) -> list[list[int]]:
+    groups: dict[object, list[int]] = defaultdict(list)
+    for i, sentence in enumerate(sentences):
+        groups[sentence.key or i].append(i)
+    if len(groups) < 2:
+        raise DataError(f"{len(sentences)} sentences of one document; a calibration needs at least two documents")
+    dealt = list(groups.values())
+    return [[i for group in dealt[k::N_FOLDS] for i in group] for k in range(min(N_FOLDS, len(dealt)))]
+
+
+def _span_instances(
     candidates: Sequence[Candidates], sentences: Sequence[AnnotatedSentence], ontology: Ontology
-) -> dict[str, Outcomes]:
-    """Decoded mentions and relations of any confidence, each with whether it is strictly right."""
-    rows: dict[str, list[tuple[float, bool, str]]] = {"mentions": [], "relations": []}
+) -> tuple[_Instances, _Instances]:
+    column = {name: i for i, name in enumerate(ontology.entity_names)}
+    spans: list[tuple[float, bool]] = []
+    types: list[tuple[np.ndarray, int]] = []
     for found, sentence in zip(candidates, sentences, strict=True):
-        mentions, relations = decode(found, ontology, 0.0)
-        gold = {(e.start, e.end, e.type) for e in sentence.entities}
-        related = {(r.type, *_key(sentence.entities, r)) for r in sentence.relations}
-        rows["mentions"].extend((m.confidence, (m.start, m.end, m.type) in gold, m.type) for m in mentions)
-        rows["relations"].extend(
-            (r.confidence, (r.type, *_key(mentions, r)) in related, ontology.distinct_name(r.type)) for r in relations
-        )
-    return {
-        name: Outcomes(
-            np.array([c for c, _, _ in found], np.float64),
-            np.array([ok for _, ok, _ in found], bool),
-            np.array([kind for *_, kind in found], str),
-        )
-        for name, found in rows.items()
-    }
+        gold = {(e.start, e.end): column[e.type] for e in sentence.entities}
+        for i, (start, end) in enumerate(found.spans.tolist()):
+            spans.append((found.entity_margin[i], (start, end) in gold))
+            if (start, end) in gold:
+                types.append((found.type_logits[i], gold[start, end]))
+    return _instances(spans, (), bool), _instances(types, (len(column),), int)
 
 
-def _key(spans: Sequence, relation) -> tuple:  # type: ignore[no-untyped-def]
-    head, tail = spans[relation.head], spans[relation.tail]
-    return head.start, head.end, head.type, tail.start, tail.end, tail.type
+def _pair_instances(
+    candidates: Sequence[Candidates],
+    sentences: Sequence[AnnotatedSentence],
+    ontology: Ontology,
+    calibration: Calibration,
+    min_confidence: float,
+) -> tuple[_Instances, _Instances]:
+    n_types = len(ontology.relation_names)
+    pairs: list[tuple[float, bool]] = []
+    types: list[tuple[np.ndarray, int]] = []
+    for found, sentence in zip(candidates, sentences, strict=True):
+        mentions, _ = decode(calibration.apply(found), ontology, min_confidence)
+        typed = {(m.start, m.end): (m.start, m.end, m.type) for m in mentions}
+        mention_of = [typed.get((start, end)) for start, end in found.spans.tolist()]
+        related = _related(sentence, ontology)
+        for i, (head, tail) in enumerate(found.pairs.tolist()):
+            if mention_of[head] and mention_of[tail]:
+                columns = related.get((mention_of[head], mention_of[tail]), [])
+                pairs.append((found.pair_margin[i], bool(columns)))
+                types.extend((found.relation_logits[i], column) for column in columns)
+    return _instances(pairs, (), bool), _instances(types, (n_types,), int)
 
 
-def _thresholds(found: dict[str, Outcomes], wanted: float) -> dict[str, float]:
-    return {
-        str(name): round(threshold_for_precision(o.confidence[o.types == name], o.is_right[o.types == name], wanted), 6)
-        for o in found.values()
-        for name in np.unique(o.types)
-    }
+def _related(sentence: AnnotatedSentence, ontology: Ontology) -> dict[object, list[int]]:
+    """The columns of the relations that each ordered pair of typed spans holds; symmetric ones both ways."""
+    column = {name: i for i, name in enumerate(ontology.relation_names)}
+    ends = [(e.start, e.end, e.type) for e in sentence.entities]
+    related: dict[object, list[int]] = defaultdict(list)
+    for head, tail, name in sorted({(ends[r.head], ends[r.tail], r.type) for r in sentence.relations}):
+        related[head, tail].append(column[name])
+        if ontology.relations[name].symmetric and column[name] not in related[tail, head]:
+            related[tail, head].append(column[name])
+    return {pair: sorted(set(columns)) for pair, columns in related.items()}
 
 
-def reliability_svg(report: CalibrationReport, n_bins: int = 10) -> str:
-    """A reliability diagram: accuracy over confidence in bins, before and after, for mentions and relations."""
-    panels = []
-    for row, name in enumerate(("mentions", "relations")):
-        for column, (when, side) in enumerate((("before", report.before), ("after", report.after))):
-            panels.append(_panel(40 + 300 * column, 40 + 290 * row, f"{name}, {when}", side[name], n_bins))
-    return (
-        '<svg xmlns="http://www.w3.org/2000/svg" width="640" height="610" font-family="sans-serif" font-size="12">'
-        '<rect width="640" height="610" fill="white"/>' + "".join(panels) + "</svg>\n"
-    )
-
-
-def _panel(x: int, y: int, title: str, found: Outcomes, n_bins: int) -> str:
-    size = 220
-    bins = np.minimum((found.confidence * n_bins).astype(int), n_bins - 1)
-    bars = []
-    for b in range(n_bins):
-        inside = bins == b
-        if inside.any():
-            accuracy = float(found.is_right[inside].mean())
-            height, left = size * accuracy, x + size * b / n_bins
-            share = inside.mean()
-            bars.append(
-                f'<rect x="{left + 1:.1f}" y="{y + size - height:.1f}" width="{size / n_bins - 2:.1f}" '
-                f'height="{height:.1f}" fill="#3b6ea5" fill-opacity="{0.35 + 0.65 * share:.2f}"/>'
-                f'<text x="{left + size / n_bins / 2:.1f}" y="{y + size + 12}" font-size="8" '
-                f'text-anchor="middle" fill="#555">{inside.sum()}</text>'
-            )
-    return (
-        f'<text x="{x}" y="{y - 8}">{title}: error {100 * found.ece:.1f} %</text>'
-        f'<rect x="{x}" y="{y}" width="{size}" height="{size}" fill="none" stroke="#999"/>'
-        f'<line x1="{x}" y1="{y + size}" x2="{x + size}" y2="{y}" stroke="#c33" stroke-dasharray="4 3"/>'
-        + "".join(bars)
-        + f'<text x="{x + size / 2}" y="{y + size + 26}" text-anchor="middle">confidence; items in each bin</text>'
-    )
+def _instances(rows: Sequence[tuple[object, object]], shape: tuple[int, ...], kind: type) -> _Instances:
+    scores = np.array([row[0] for row in rows], np.float64).reshape(-1, *shape)
+    return _Instances(scores, np.array([row[1] for row in rows], kind))

@@ -1,49 +1,117 @@
-"""Temperature scaling: the probabilities of both phases made to mean what they say.
+"""A model's calibration: what its scores are worth, so that a probability means what it says.
 
-A softmax over logits z becomes a softmax over z / T, one T for each of the four outputs (is it an entity, which type,
-is it a relation, which type), fitted to the likelihood of data that the model was not trained on. Stored beside the
-weights as calibration.json; applied to candidates before they are decoded, so it never needs the model again.
+Each of the four outputs (is it an entity, which type, is it a relation, which type) has a slope and a bias: a margin m
+of phase one becomes the probability sigmoid(slope * m + bias), the logits z of phase two softmax(slope * z). A slope
+alone (a temperature) can't mend a head that is too sure everywhere; the bias can. Fitted to the likelihood of data that
+the model was not trained on (extractor.calibrate), stored beside the weights as calibration.json, applied to candidates
+before they are decoded, so it never needs the model again.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 
-from extractor.candidates import Candidates
+from extractor.candidates import Candidates, Floors, Scored
 from schemas.errors import CheckpointError
-from schemas.modelfolder import CALIBRATION
+from schemas.modelfolder import CALIBRATION, phase_one
 
-_TINY = 1e-12
+CANDIDATE_FLOOR = 0.1
+_HIGHEST_FLOOR = -5.0  # margins down to here are kept whatever the calibration: a new one then seldom needs the model
+_LEAST_FLOOR = 1e-6
+_LARGEST_SLOPE, _LARGEST_BIAS = 1000.0, 100.0
+HEADS = ("entity", "entity_type", "relation", "relation_type")
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """What a head's logits are multiplied by, and what is added to a margin; 1 and 0 are the model's own reading.
+
+    Attributes:
+        bias: of a head of types always 0, as a softmax doesn't see what is added to all of its logits.
+    """
+
+    slope: float = 1.0
+    bias: float = 0.0
+
+    def probability(self, margin_N: np.ndarray) -> np.ndarray:
+        """Probabilities of margins, float64.
+
+        >>> [round(float(p), 3) for p in Scale(0.5, 1.0).probability(np.array([-2.0, 0.0, 2.0]))]
+        [0.5, 0.731, 0.881]
+        """
+        z_N = self.slope * margin_N.astype(np.float64) + self.bias
+        return np.exp(-np.logaddexp(0.0, -z_N))
+
+    def type_probabilities(self, logits_NC: np.ndarray) -> np.ndarray:
+        """Probabilities of rows of logits, float64."""
+        z_NC = self.slope * logits_NC.astype(np.float64)
+        if not z_NC.size:
+            return z_NC
+        exp_NC = np.exp(z_NC - z_NC.max(axis=1, keepdims=True))
+        return exp_NC / exp_NC.sum(axis=1, keepdims=True)
+
+    def margin(self, probability: float) -> float:
+        """The margin that has this probability, strictly between 0 and 1.
+
+        >>> Scale(0.5, 1.0).margin(0.5)
+        -2.0
+        """
+        return (math.log(probability / (1 - probability)) - self.bias) / self.slope
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Temperatures (1: the model's own probabilities), and optional thresholds.
+    """A scale a head, and optional thresholds.
 
     Attributes:
         thresholds: per entity or relation type the least confidence of what is kept, in place of `min_confidence`.
     """
 
-    entity: float = 1.0
-    entity_type: float = 1.0
-    relation: float = 1.0
-    relation_type: float = 1.0
+    entity: Scale = field(default_factory=Scale)
+    entity_type: Scale = field(default_factory=Scale)
+    relation: Scale = field(default_factory=Scale)
+    relation_type: Scale = field(default_factory=Scale)
     thresholds: Mapping[str, float] = field(default_factory=dict)
 
-    def apply(self, candidates: Candidates) -> Candidates:
-        """The candidates with calibrated probabilities; their order by probability within one output stays."""
-        return replace(
-            candidates,
-            entity_prob=scale_binary(candidates.entity_prob, self.entity),
-            type_prob=scale_types(candidates.type_prob, self.entity_type),
-            pair_prob=scale_binary(candidates.pair_prob, self.relation),
-            relation_prob=scale_types(candidates.relation_prob, self.relation_type),
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> Self:
+        """The calibration that `asdict` or a calibration.json holds.
+
+        Raises:
+            ValueError, TypeError: it is none.
+        """
+        scales = {name: _scale(name, value) for name, value in data.items() if name != "thresholds"}
+        thresholds = dict(data.get("thresholds", {}))
+        if not all(0 <= threshold <= 1 for threshold in thresholds.values()):
+            raise ValueError(f"thresholds {thresholds} are not between 0 and 1")
+        return cls(**scales, thresholds=thresholds)
+
+    def apply(self, candidates: Candidates) -> Scored:
+        """The candidates with probabilities; their order by probability within one output is that of their logits."""
+        return Scored(
+            candidates.spans,
+            self.entity.probability(candidates.entity_margin),
+            self.entity_type.type_probabilities(candidates.type_logits),
+            candidates.pairs,
+            self.relation.probability(candidates.pair_margin),
+            self.relation_type.type_probabilities(candidates.relation_logits),
         )
+
+    def floors(self, min_confidence: float, candidate_floor: float = CANDIDATE_FLOOR) -> Floors:
+        """The least margins of what can be found at a threshold: nothing that decoding may keep lies below them.
+
+        Those of the calibrated probability `candidate_floor`, or of the lowest threshold where that is lower, rounded
+        down, so that other thresholds and a slightly other calibration find the candidates there.
+        """
+        least = max(_LEAST_FLOOR, min(candidate_floor, min_confidence, *self.thresholds.values()))
+        return Floors(*(min(_HIGHEST_FLOOR, math.floor(scale.margin(least))) for scale in (self.entity, self.relation)))
 
     def save(self, folder: Path) -> None:
         """Writes calibration.json into a model folder."""
@@ -51,7 +119,10 @@ class Calibration:
 
 
 def load_calibration(folder: Path) -> Calibration:
-    """The calibration of a model folder; temperatures of 1 where there is none.
+    """The calibration of a model folder; the model's own probabilities where there is none.
+
+    The files of 0.1 hold a temperature a head. They were fitted to the difference of both outputs of phase one, also of
+    a model trained with two sigmoids, whose margin is half of that.
 
     Raises:
         CheckpointError: the file is not what `Calibration.save` writes.
@@ -60,82 +131,26 @@ def load_calibration(folder: Path) -> Calibration:
     if not path.is_file():
         return Calibration()
     try:
-        calibration = Calibration(**json.loads(path.read_text(encoding="utf-8")))
-        temperatures = (calibration.entity, calibration.entity_type, calibration.relation, calibration.relation_type)
-        if not all(0.01 <= t <= 100 for t in temperatures):
-            raise ValueError(f"temperatures {temperatures} are not between 0.01 and 100")
-        if not all(0 <= threshold <= 1 for threshold in calibration.thresholds.values()):
-            raise ValueError(f"thresholds {dict(calibration.thresholds)} are not between 0 and 1")
+        data = json.loads(path.read_text(encoding="utf-8"))
+        calibration = Calibration.parse(data)
     except (ValueError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path}: not a calibration: {error}") from None
-    return calibration
+    old = [name for name in ("entity", "relation") if isinstance(data.get(name), int | float)]
+    if not old or not (folder / "config.json").is_file() or phase_one(folder) == "softmax":
+        return calibration
+    doubled: dict[str, Any] = {name: Scale(2 * getattr(calibration, name).slope) for name in old}
+    return replace(calibration, **doubled)
 
 
-def scale_binary(prob_N: np.ndarray, temperature: float) -> np.ndarray:
-    """A binary probability with its logit divided by the temperature, float32.
-
-    >>> [round(float(p), 3) for p in scale_binary(np.array([0.5, 0.9]), 2.0)]
-    [0.5, 0.75]
-    """
-    p = np.clip(prob_N.astype(np.float64), _TINY, 1 - 1e-9)
-    return (1 / (1 + np.exp(-np.log(p / (1 - p)) / temperature))).astype(np.float32)
-
-
-def scale_types(prob_NC: np.ndarray, temperature: float) -> np.ndarray:
-    """Rows of probabilities with their logits divided by the temperature, float32."""
-    if not prob_NC.size:
-        return prob_NC
-    log_NC = np.log(np.clip(prob_NC.astype(np.float64), _TINY, 1.0)) / temperature
-    exp_NC = np.exp(log_NC - log_NC.max(axis=1, keepdims=True))
-    return (exp_NC / exp_NC.sum(axis=1, keepdims=True)).astype(np.float32)
-
-
-def fit_binary(prob_N: np.ndarray, is_true_N: np.ndarray) -> float:
-    """The temperature under which the labels are likeliest; 1 where there is nothing to fit."""
-    if not len(prob_N):
-        return 1.0
-
-    def loss(temperature: float) -> float:
-        p = np.clip(scale_binary(prob_N, temperature).astype(np.float64), _TINY, 1 - _TINY)
-        return float(-np.where(is_true_N, np.log(p), np.log1p(-p)).mean())
-
-    return _best_temperature(loss)
-
-
-def fit_types(prob_NC: np.ndarray, column_N: np.ndarray) -> float:
-    """The temperature under which the types are likeliest; 1 where there is nothing to fit."""
-    if not len(prob_NC):
-        return 1.0
-    rows = np.arange(len(column_N))
-
-    def loss(temperature: float) -> float:
-        p = scale_types(prob_NC, temperature).astype(np.float64)
-        return float(-np.log(np.clip(p[rows, column_N], _TINY, 1.0)).mean())
-
-    return _best_temperature(loss)
-
-
-def _best_temperature(loss) -> float:  # type: ignore[no-untyped-def]
-    """The minimum over temperatures from 0.1 to 20, 2 % apart."""
-    grid = np.exp(np.arange(np.log(0.1), np.log(20.0), 0.02))
-    return round(float(grid[int(np.argmin([loss(t) for t in grid]))]), 4)
-
-
-def expected_calibration_error(confidence_N: np.ndarray, is_right_N: np.ndarray, n_bins: int = 10) -> float:
-    """The mean distance between confidence and accuracy over bins of equal width, weighed by their size."""
-    if not len(confidence_N):
-        return 0.0
-    bins = np.minimum((confidence_N * n_bins).astype(int), n_bins - 1)
-    gaps = [
-        (bins == b).sum() * abs(confidence_N[bins == b].mean() - is_right_N[bins == b].mean())
-        for b in np.unique(bins).tolist()
-    ]
-    return float(sum(gaps) / len(confidence_N))
-
-
-def threshold_for_precision(confidence_N: np.ndarray, is_right_N: np.ndarray, wanted: float) -> float:
-    """The lowest confidence from which on the precision is as wanted; just above the highest where none is."""
-    order = np.argsort(-confidence_N, kind="stable")
-    precision = np.cumsum(is_right_N[order]) / np.arange(1, len(order) + 1)
-    enough = np.flatnonzero(precision >= wanted)
-    return float(confidence_N[order][enough[-1]]) if len(enough) else 1.0
+def _scale(name: str, value: Any) -> Scale:
+    """A head's scale, from its slope and bias, or from the temperature of a file of 0.1."""
+    if name not in HEADS:
+        raise ValueError(f"unknown head {name!r}; known: {', '.join(HEADS)}")
+    if isinstance(value, int | float):
+        if not 0.01 <= value <= 100:
+            raise ValueError(f"temperature {value} of {name} is not between 0.01 and 100")
+        return Scale(1 / value, 0.0)
+    scale = Scale(**value)
+    if not (0 < scale.slope <= _LARGEST_SLOPE and abs(scale.bias) <= _LARGEST_BIAS):
+        raise ValueError(f"slope {scale.slope} and bias {scale.bias} of {name} are out of range")
+    return scale

@@ -1,9 +1,9 @@
-"""Scored candidates of a sentence: what prediction keeps, and what decoding chooses from."""
+"""Candidates of a sentence: what prediction keeps, and, with probabilities, what decoding chooses from."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,14 +12,33 @@ import numpy as np
 class Candidates:
     """Spans and pairs above the floor, as arrays. N spans, M ordered pairs, E entity types, R relation types.
 
+    Logits, not probabilities: in single precision a probability near 1 can't be told from 1, and a calibration needs
+    to. `Calibration.apply` makes probabilities of them.
+
     Attributes:
         spans: int32 [N, 2], start and end, sorted. The unit is the caller's: words, or characters.
-        entity_prob: float32 [N], probability of phase one that the span is an entity.
-        type_prob: float32 [N, E], softmax of phase two.
+        entity_margin: float32 [N], phase one: the log-odds, as trained, that the span is an entity.
+        type_logits: float32 [N, E], phase two, before its softmax.
         pairs: int32 [M, 2], head and tail as rows of `spans`, sorted.
-        pair_prob: float32 [M], probability of phase one that the pair holds a relation.
-        relation_prob: float32 [M, R], softmax of phase two.
+        pair_margin: float32 [M], phase one: the log-odds, as trained, that the pair holds a relation.
+        relation_logits: float32 [M, R], phase two, before its softmax.
     """
+
+    spans: np.ndarray
+    entity_margin: np.ndarray
+    type_logits: np.ndarray
+    pairs: np.ndarray
+    pair_margin: np.ndarray
+    relation_logits: np.ndarray
+
+    def with_spans(self, spans: np.ndarray) -> Candidates:
+        """The same candidates with their spans in another unit, row by row."""
+        return replace(self, spans=spans)
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Candidates with calibrated probabilities, float64, in the same shapes: what decoding chooses from."""
 
     spans: np.ndarray
     entity_prob: np.ndarray
@@ -28,9 +47,16 @@ class Candidates:
     pair_prob: np.ndarray
     relation_prob: np.ndarray
 
-    def with_spans(self, spans: np.ndarray) -> Candidates:
-        """The same candidates with their spans in another unit, row by row."""
-        return Candidates(spans, self.entity_prob, self.type_prob, self.pairs, self.pair_prob, self.relation_prob)
+
+@dataclass(frozen=True, slots=True)
+class Floors:
+    """The least margins of phase one, of spans and of pairs, that prediction keeps."""
+
+    entity: float
+    relation: float
+
+
+EVERYTHING = Floors(-np.inf, -np.inf)  # up to two spans a word, and all their pairs: hundreds of times the work
 
 
 def empty(n_entity_types: int, n_relation_types: int) -> Candidates:
@@ -65,14 +91,14 @@ def merge_windows(parts: Sequence[tuple[int, int, Candidates]], n_words: int) ->
     row = {span: i for i, span in enumerate(sorted(spans))}
     chosen_spans = [(-spans[span][1], spans[span][2]) for span in sorted(spans)]
     chosen_pairs = [(key, -pairs[key][1], pairs[key][2]) for key in sorted(pairs)]
-    blank = empty(parts[0][2].type_prob.shape[1], parts[0][2].relation_prob.shape[1])
+    blank = empty(parts[0][2].type_logits.shape[1], parts[0][2].relation_logits.shape[1])
     return Candidates(
         np.array(sorted(spans), np.int32).reshape(-1, 2),
-        _pick(blank.entity_prob, [parts[p][2].entity_prob[i] for p, i in chosen_spans]),
-        _pick(blank.type_prob, [parts[p][2].type_prob[i] for p, i in chosen_spans]),
+        _pick(blank.entity_margin, [parts[p][2].entity_margin[i] for p, i in chosen_spans]),
+        _pick(blank.type_logits, [parts[p][2].type_logits[i] for p, i in chosen_spans]),
         np.array([(row[k[:2]], row[k[2:]]) for k, _, _ in chosen_pairs], np.int32).reshape(-1, 2),
-        _pick(blank.pair_prob, [parts[p][2].pair_prob[i] for _, p, i in chosen_pairs]),
-        _pick(blank.relation_prob, [parts[p][2].relation_prob[i] for _, p, i in chosen_pairs]),
+        _pick(blank.pair_margin, [parts[p][2].pair_margin[i] for _, p, i in chosen_pairs]),
+        _pick(blank.relation_logits, [parts[p][2].relation_logits[i] for _, p, i in chosen_pairs]),
     )
 
 

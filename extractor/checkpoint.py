@@ -20,7 +20,7 @@ from extractor.calibration import Calibration, load_calibration
 from extractor.devices import check_device
 from extractor.model import TwoPhaseConfig, TwoPhaseModel
 from schemas.errors import CheckpointError, KgmillError
-from schemas.modelfolder import check_model_folder
+from schemas.modelfolder import check_model_folder, phase_one
 from schemas.ontology import Ontology, load_ontology
 
 
@@ -59,6 +59,7 @@ def load_checkpoint(folder: Path, device: torch.device, dtype: torch.dtype = tor
     ontology = load_ontology(folder / "ontology.toml")
     try:
         config = TwoPhaseConfig.from_pretrained(folder)
+        config.phase_one = phase_one(folder)
         model, info = TwoPhaseModel.from_pretrained(
             folder,
             config=config,

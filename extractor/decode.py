@@ -1,7 +1,7 @@
 """From scored candidates to mentions and relations: thresholds, ontology masks, the overlap rule. No model is needed.
 
 Confidence of a mention = P(entity) x P(type | entity); of a relation = P(relation) x P(type | relation): phase one
-times phase two, each a softmax.
+times phase two, each as calibrated.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from extractor.candidates import Candidates
+from extractor.candidates import Scored
 from schemas.ontology import Ontology
 
 
@@ -36,7 +36,7 @@ class DecodedRelation:
 
 
 def decode(
-    candidates: Candidates,
+    candidates: Scored,
     ontology: Ontology,
     min_confidence: float,
     thresholds: Mapping[str, float] | None = None,
@@ -66,12 +66,12 @@ def _least(names: Sequence[str], min_confidence: float, own: Mapping[str, float]
 
 
 def _choose_spans(
-    candidates: Candidates, ontology: Ontology, least_E: np.ndarray
+    candidates: Scored, ontology: Ontology, least_E: np.ndarray
 ) -> list[tuple[int, int, int, int, float]]:
     if not len(candidates.spans):
         return []
     column = candidates.type_prob.argmax(axis=1)
-    confidence = candidates.entity_prob.astype(np.float64) * candidates.type_prob.max(axis=1)
+    confidence = candidates.entity_prob * candidates.type_prob.max(axis=1)
     rows = np.flatnonzero(confidence >= least_E[column])
     start, end = candidates.spans[:, 0], candidates.spans[:, 1]
     order = rows[np.lexsort((end[rows], start[rows], -confidence[rows]))]
@@ -84,7 +84,7 @@ def _choose_spans(
 
 
 def _choose_relations(
-    candidates: Candidates,
+    candidates: Scored,
     ontology: Ontology,
     least_R: np.ndarray,
     mention_of: dict[int, int],
@@ -93,7 +93,7 @@ def _choose_relations(
     if not ontology.relations or not mention_of:
         return []
     best: dict[tuple[int, int, int], tuple[float, int, int]] = {}
-    confident = candidates.pair_prob.astype(np.float64)[:, None] * candidates.relation_prob
+    confident = candidates.pair_prob[:, None] * candidates.relation_prob
     is_mention = np.zeros(len(candidates.spans), bool)
     is_mention[list(mention_of)] = True
     is_sure = (confident >= least_R).any(axis=1) & is_mention[candidates.pairs].all(axis=1)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from importlib.metadata import version
 
-from schemas.errors import CheckpointError
+from schemas.errors import CheckpointError, ConfigError
 
 _NAME = re.compile(r"auto|cpu|cuda(:\d+)?")
 
@@ -28,3 +28,13 @@ def check_device(name: str, n_gpus: Callable[[], int]) -> None:
         )
     if number >= n:
         raise CheckpointError(f"device {name}: this machine has {n} of them, the first is cuda:0")
+
+
+def check_precision(device: str, precision: str) -> None:
+    """Checks that a kind of device (`cpu`, `cuda`, `cuda:1`) computes in a precision.
+
+    Raises:
+        ConfigError: int8 on a GPU, where torch's integer product takes other shapes than prediction has.
+    """
+    if precision == "int8" and device.startswith("cuda"):
+        raise ConfigError(f"precision int8 is for CPUs, the device is {device}: say --device cpu, or --precision bf16")

@@ -22,14 +22,13 @@ def evaluate(
     ontology: Ontology,
     sentences: Sequence[AnnotatedSentence],
     min_confidence: float,
-    floor: float = 0.1,
 ) -> dict[str, Any]:
     """The evaluation report: scores of `metrics.score`, `n_sentences`, `seconds` of prediction and decoding, `unused`.
 
     `unused` has by kind what can't be found, whatever the model says: it counts as missed.
     """
     started = time.perf_counter()
-    predicted = predict_sentences(predictor, ontology, sentences, min_confidence, floor)
+    predicted = predict_sentences(predictor, ontology, sentences, min_confidence)
     seconds = time.perf_counter() - started
     scores = score(sentences, predicted, ontology.symmetric)
     unused = summarise(not_found(predictor, sentences))
@@ -48,15 +47,16 @@ def predict_sentences(
     ontology: Ontology,
     sentences: Sequence[AnnotatedSentence],
     min_confidence: float,
-    floor: float = 0.1,
 ) -> list[Prediction]:
     """The decoded mentions and relations of each sentence, with the model's own calibration."""
     predicted: list[Prediction] = []
+    calibration = predictor.calibration
+    floors = calibration.floors(min_confidence)
     for begin in range(0, len(sentences), _BATCH):
         words = [sentence.words for sentence in sentences[begin : begin + _BATCH]]
-        found = predictor.predict(words, floor)
-        scaled = map(predictor.calibration.apply, found)
-        predicted.extend(decode(c, ontology, min_confidence, predictor.calibration.thresholds) for c in scaled)
+        found = predictor.predict(words, floors)
+        scored = map(calibration.apply, found)
+        predicted.extend(decode(c, ontology, min_confidence, calibration.thresholds) for c in scored)
     return predicted
 
 

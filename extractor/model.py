@@ -24,7 +24,10 @@ from extractor.pooling import all_spans_max, pooling_table, range_max
 
 
 class TwoPhaseConfig(PreTrainedConfig):
-    """Configuration of the model; `encoder` is the configuration of the Hugging Face encoder inside, as a dict."""
+    """Configuration of the model; `encoder` is the configuration of the Hugging Face encoder inside, as a dict.
+
+    `phase_one` says what phase one was trained as: one softmax over both outputs, or a sigmoid for each.
+    """
 
     model_type = "kgmill-two-phase"
 
@@ -39,6 +42,7 @@ class TwoPhaseConfig(PreTrainedConfig):
     pair_types: bool = True
     link_types: bool = False
     two_phase: bool = True
+    phase_one: str = "softmax"
     word_shape: bool = False
     max_length: int = 256
     dropout: float = 0.1

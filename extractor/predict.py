@@ -18,8 +18,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from extractor.candidates import Candidates, empty, merge_windows
+from extractor.candidates import Candidates, Floors, empty, merge_windows
 from extractor.checkpoint import Checkpoint, choose_device, load_checkpoint
+from extractor.devices import check_precision
 from extractor.encoding import Window, WordPieces, collate
 from extractor.model import Encoded, Ends, Pairs, Spans
 from extractor.quantise import quantise
@@ -61,11 +62,11 @@ class Predictor:
     def predict(
         self,
         sentences: Sequence[Sequence[str]],
-        floor: float,
+        floors: Floors,
         on_share: Callable[[float], object] = lambda share: None,
         windows: list[Window] | None = None,
     ) -> list[Candidates]:
-        """The candidates of each sentence (a list of words), spans in words, probabilities at least `floor`.
+        """The candidates of each sentence (a list of words), spans in words, margins at least `floors`.
 
         `on_share` is told after each batch which share of the word pieces, padding included, is done. `windows` are the
         sentences' windows, where they were made before.
@@ -74,7 +75,7 @@ class Predictor:
         batches = list(self.batches(windows))
         n_pieces, n_done = sum(length * n_rows for length, n_rows, _ in batches), 0
         results: dict[int, Candidates] = {}
-        for (length, n_rows, _), (indices, found) in zip(batches, self._run(batches, windows, floor), strict=True):
+        for (length, n_rows, _), (indices, found) in zip(batches, self._run(batches, windows, floors), strict=True):
             results.update(zip(indices, found, strict=True))
             n_done += length * n_rows
             on_share(n_done / n_pieces)
@@ -99,11 +100,11 @@ class Predictor:
                 yield length, n_rows, buckets[length][begin : begin + n_rows]
 
     def _run(
-        self, batches: list[tuple[int, int, list[int]]], windows: list[Window], floor: float
+        self, batches: list[tuple[int, int, list[int]]], windows: list[Window], floors: Floors
     ) -> Iterator[tuple[list[int], list[Candidates]]]:
         def score(job: tuple[int, int, list[int]]) -> tuple[list[int], list[Candidates]]:
             length, n_rows, indices = job
-            return indices, self._score_or_halve([windows[i] for i in indices], n_rows, length, floor)
+            return indices, self._score_or_halve([windows[i] for i in indices], n_rows, length, floors)
 
         if self.device.type != "cpu":
             yield from map(score, batches)
@@ -116,10 +117,10 @@ class Predictor:
         finally:
             torch.set_num_threads(before)
 
-    def _score_or_halve(self, windows: list[Window], n_rows: int, length: int, floor: float) -> list[Candidates]:
+    def _score_or_halve(self, windows: list[Window], n_rows: int, length: int, floors: Floors) -> list[Candidates]:
         """Scores a batch; where memory runs out, its halves. A batch of one row that doesn't fit is an error."""
         try:
-            return self._score(windows, n_rows, length, floor)
+            return self._score(windows, n_rows, length, floors)
         except (MemoryError, RuntimeError) as error:
             if n_rows == 1 or not _is_out_of_memory(error):
                 raise
@@ -128,34 +129,36 @@ class Predictor:
             torch.cuda.empty_cache()
         half = -(-n_rows // 2)
         halves = (part for part in (windows[:half], windows[half:]) if part)
-        return [found for part in halves for found in self._score_or_halve(part, half, length, floor)]
+        return [found for part in halves for found in self._score_or_halve(part, half, length, floors)]
 
     @torch.inference_mode()
-    def _score(self, windows: list[Window], n_rows: int, length: int, floor: float) -> list[Candidates]:
+    def _score(self, windows: list[Window], n_rows: int, length: int, floors: Floors) -> list[Candidates]:
         batch = collate(windows, self.pieces.pad_id, n_rows, length).to(self.device)
         encoded = self.model.encode(batch, self.features)
         grid = self._grid(n_rows, length - 2)
         entity_logits, type_logits = self.model.score_spans(encoded, grid.spans, is_grid=True)
-        entity_prob = torch.softmax(entity_logits.float(), dim=1)[:, 1].cpu().numpy()
+        entity_margin = self._margin(entity_logits)
         n_words = np.zeros(n_rows, np.int64)
         n_words[: len(windows)] = [w.n_words for w in windows]
-        kept = _keep_spans(entity_prob, grid, n_words, floor)
-        type_prob = torch.softmax(type_logits[torch.from_numpy(kept).to(self.device)].float(), dim=1).cpu().numpy()
+        kept = _keep_spans(entity_margin, grid, n_words, floors.entity)
+        span_types = type_logits[torch.from_numpy(kept).to(self.device)].float().cpu().numpy()
         row = grid.row_S[kept]
-        pairs, *pair_probs = self._score_pairs(encoded, grid.spans, kept, row, type_prob.argmax(axis=1), floor)
+        pairs, *pair_scores = self._score_pairs(
+            encoded, grid.spans, kept, row, span_types.argmax(axis=1), floors.relation
+        )
         return _split(
             len(windows),
             row,
             np.stack((grid.start_S[kept], grid.end_S[kept]), axis=1),
-            (entity_prob[kept], type_prob),
+            (entity_margin[kept], span_types),
             pairs,
-            (pair_probs[0], pair_probs[1]),
+            (pair_scores[0], pair_scores[1]),
         )
 
     def _score_pairs(
         self, encoded: Encoded, spans: Spans, kept: np.ndarray, row: np.ndarray, types: np.ndarray, floor: float
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The pairs above the floor among the kept spans, [P, 2], with their probabilities in phase one and two."""
+        """The pairs above the floor among the kept spans, [P, 2], with their margins and their logits of phase two."""
         pairs, n_relations = _pairs_in_rows(row), len(self.config.relation_types)
         if not len(pairs) or not n_relations:
             return np.zeros((0, 2), np.int64), np.zeros(0, np.float32), np.zeros((0, n_relations), np.float32)
@@ -164,18 +167,26 @@ class Predictor:
         type_N = torch.from_numpy(_pad(types, chunk)).to(self.device)
         ends = self._map_ends(encoded, entities, chunk)
 
-        def probabilities(score: Callable[[Pairs], Tensor], pairs_P2: np.ndarray) -> np.ndarray:
+        def logits(score: Callable[[Pairs], Tensor], pairs_P2: np.ndarray) -> Tensor:
             padded_2P = torch.from_numpy(_pad(pairs_P2, chunk)).to(self.device).T
             chunks = (Pairs(entities, type_N, *index) for index in padded_2P.split(chunk, dim=1))
-            logits_PC = torch.cat([score(some) for some in chunks])
-            return torch.softmax(logits_PC.float(), dim=1)[: len(pairs_P2)].cpu().numpy()
+            return torch.cat([score(some) for some in chunks])[: len(pairs_P2)]
 
-        pair_prob = probabilities(lambda some: self.model.link_pairs(encoded, ends, some), pairs)[:, 1]
-        sure = pair_prob >= floor
+        margin = self._margin(logits(lambda some: self.model.link_pairs(encoded, ends, some), pairs))
+        sure = margin >= floor
         if not sure.any():
-            return pairs[sure], pair_prob[sure], np.zeros((0, n_relations), np.float32)
-        relation_prob = probabilities(lambda some: self.model.score_pairs(encoded, ends, some)[1], pairs[sure])
-        return pairs[sure], pair_prob[sure], relation_prob
+            return pairs[sure], margin[sure], np.zeros((0, n_relations), np.float32)
+        types_PR = logits(lambda some: self.model.score_pairs(encoded, ends, some)[1], pairs[sure])
+        return pairs[sure], margin[sure], types_PR.float().cpu().numpy()
+
+    def _margin(self, logits_N2: Tensor) -> np.ndarray:
+        """The log-odds of the second output, float32 [N], as the model was trained.
+
+        Of a softmax that is the difference of the two. Two sigmoids are each trained to say the log-odds, the first one
+        those against; their mean is half the difference.
+        """
+        margin_N = logits_N2[:, 1].float() - logits_N2[:, 0].float()
+        return (margin_N * (0.5 if self.config.phase_one == "sigmoid" else 1.0)).cpu().numpy()
 
     def _map_ends(self, encoded: Encoded, entities: Spans, chunk: int) -> Ends:
         """The entities as ends of pairs, mapped in chunks of one size."""
@@ -202,8 +213,10 @@ def open_predictor(
 
     Raises:
         CheckpointError: the folder is no usable model, the device is not there, or torch can't compile here.
+        ConfigError: the device does not compute in that precision.
     """
     chosen = choose_device(device)
+    check_precision(chosen.type, precision)
     checkpoint = load_checkpoint(folder, chosen, _DTYPES[precision])
     if precision == "int8":
         for part in (checkpoint.model.encoder, *checkpoint.model.role_maps()):
@@ -219,7 +232,7 @@ def _compile(predictor: Predictor) -> None:
     encoder = predictor.model.encoder
     encoder.compile(dynamic=True)
     try:
-        predictor.predict([["a"] * n for n in (2, 40)], 0.5)
+        predictor.predict([["a"] * n for n in (2, 40)], Floors(0.0, 0.0))
     except Exception as error:  # torch's back ends raise errors of many kinds
         line = str(error).strip().partition("\n")[0]
         raise CheckpointError(f"torch can't compile the encoder here ({line}); build without `compile`") from None
@@ -236,14 +249,14 @@ def bucket_length(n_pieces: int) -> int:
     return next((length for length in LENGTHS if n_pieces <= length), -(-n_pieces // 512) * 512)
 
 
-def _keep_spans(entity_prob: np.ndarray, grid: _Grid, n_words: np.ndarray, floor: float) -> np.ndarray:
+def _keep_spans(margin: np.ndarray, grid: _Grid, n_words: np.ndarray, floor: float) -> np.ndarray:
     """Grid rows of the spans above the floor, at most two a word of the window (the likeliest), to bound the pairs."""
-    kept = np.flatnonzero((entity_prob >= floor) & (grid.end_S <= n_words[grid.row_S]))
+    kept = np.flatnonzero((margin >= floor) & (grid.end_S <= n_words[grid.row_S]))
     most = 2 * n_words
     counts = np.bincount(grid.row_S[kept], minlength=len(n_words))
     if (counts <= most).all():
         return kept
-    order = kept[np.lexsort((kept, -entity_prob[kept], grid.row_S[kept]))]
+    order = kept[np.lexsort((kept, -margin[kept], grid.row_S[kept]))]
     rank = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
     return np.sort(order[rank < most[grid.row_S[order]]])
 
@@ -268,9 +281,9 @@ def _split(
     n_windows: int,
     row_K: np.ndarray,
     spans: np.ndarray,
-    span_probs: tuple[np.ndarray, np.ndarray],
+    span_scores: tuple[np.ndarray, np.ndarray],
     pairs: np.ndarray,
-    pair_probs: tuple[np.ndarray, np.ndarray],
+    pair_scores: tuple[np.ndarray, np.ndarray],
 ) -> list[Candidates]:
     span_bounds = np.searchsorted(row_K, np.arange(n_windows + 1))
     pair_bounds = np.searchsorted(row_K[pairs[:, 0]], np.arange(n_windows + 1))
@@ -280,11 +293,11 @@ def _split(
         found.append(
             Candidates(
                 spans[s].astype(np.int32),
-                span_probs[0][s],
-                span_probs[1][s],
+                span_scores[0][s],
+                span_scores[1][s],
                 (pairs[p] - span_bounds[i]).astype(np.int32),
-                pair_probs[0][p],
-                pair_probs[1][p],
+                pair_scores[0][p],
+                pair_scores[1][p],
             )
         )
     return found

@@ -121,7 +121,9 @@ def _model_options(config: TrainConfig, sentences: Sequence[AnnotatedSentence]) 
     )
     is_auto = config.languages == "auto"
     languages = languages_of(" ".join(s.words) for s in sentences) if is_auto else config.languages
-    return {name: getattr(config, name) for name in names} | {"languages": list(languages)}
+    phase_one = config.phase_one if config.two_phase else "softmax"  # as prediction has to read the outputs
+    decided = {"languages": list(languages), "phase_one": phase_one}
+    return {name: getattr(config, name) for name in names} | decided
 
 
 class TrainingRun:

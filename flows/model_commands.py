@@ -118,36 +118,26 @@ def _rounded(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def calibrate(options: Namespace) -> None:
-    """`kgmill calibrate`: temperatures, and thresholds where a precision is wanted, into calibration.json."""
+    """`kgmill calibrate`: slopes and biases, and thresholds where a precision is wanted, into calibration.json."""
     folder = find_model(options.model)
     into = calibration_folder(options.model, folder, options.into or "")
     from extractor.annotated import check_types, read_annotated
-    from extractor.calibrate import calibrate as run
-    from extractor.calibrate import reliability_svg
+    from extractor.calibrate import calibrate_model as run
     from extractor.evaluate import not_found
     from extractor.predict import open_predictor
+    from extractor.reliability import format_calibration, reliability_svg
 
     sentences = read_annotated([options.data], options.format)
     predictor = open_predictor(folder, options.device, options.precision)
     check_types(sentences, predictor.ontology, options.data)
     _note_seen(folder, sentences)
     _note_unused(not_found(predictor, sentences))
-    candidates = predictor.predict([sentence.words for sentence in sentences], 0.02)
-    report = run(candidates, sentences, predictor.ontology, options.wanted_precision)
+    report = run(predictor, sentences, options.wanted_precision)
     if not (into / WEIGHTS).is_file():
         copy_model(folder, into)
     report.calibration.save(into)
     print(f"calibration written to {into / CALIBRATION}")
-    c = report.calibration
-    print(
-        f"temperatures: entity {c.entity}, entity type {c.entity_type}, relation {c.relation}, "
-        f"relation type {c.relation_type}"
-    )
-    print(f"{'':12}{'items':>7}{'error before':>14}{'after':>8}   (expected calibration error, cross-fitted)")
-    for name, before in report.before.items():
-        print(f"{name:12}{len(before.confidence):>7}{100 * before.ece:>13.1f}%{100 * report.after[name].ece:>7.1f}%")
-    for name, threshold in sorted(c.thresholds.items()):
-        print(printable(f"  {name}: precision {options.wanted_precision} from confidence {threshold} on"))
+    print(printable_lines(format_calibration(report, options.wanted_precision)))
     if options.svg:
         Path(options.svg).write_text(reliability_svg(report), encoding="utf-8")
 

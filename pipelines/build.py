@@ -19,7 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 import schemas
-from extractor.calibration import load_calibration
+from extractor.calibration import Calibration, load_calibration
+from extractor.candidates import Floors
 from pipelines import aggregate, changes, combine, decode, export, extract, ingest
 from pipelines.checks import check_build, check_finished, check_vanishing, named
 from pipelines.job import Descriptor, Request, read_receipts
@@ -186,7 +187,7 @@ class Build:
         self.counts["extract.reused"] += sum(ingested[part.unit].counts["kept"] for part in done)
         settings = {
             "predictor": self.predictor_settings,
-            "floor": self.config.candidate_floor,
+            "floors": asdict(self.floors),
             "key": self.extract_key,
             "languages": self.languages,
             "timeout_s": self.config.document_timeout,
@@ -346,7 +347,17 @@ class Build:
         """Fingerprint of all that decides a document's candidates."""
         kind = self.device.partition(":")[0]
         precision = self.config.precision + ("+compiled" if self.config.compile else "")
-        return extract.extract_key(self.model, kind, precision, self.config.candidate_floor)
+        return extract.extract_key(self.model, kind, precision, self.floors)
+
+    @property
+    def calibration(self) -> Calibration:
+        """The model's calibration."""
+        return load_calibration(self.model_folder)
+
+    @property
+    def floors(self) -> Floors:
+        """The least margins of the candidates that extract keeps."""
+        return self.calibration.floors(self.config.min_confidence, self.config.candidate_floor)
 
     @property
     def run_key(self) -> str:
@@ -359,7 +370,7 @@ class Build:
         return {
             "ontology": self.ontology.rules(),
             "min_confidence": self.config.min_confidence,
-            "calibration": asdict(load_calibration(self.model_folder)),
+            "calibration": asdict(self.calibration),
         }
 
     @property

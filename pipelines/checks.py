@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from extractor.devices import check_device
+from extractor.calibration import load_calibration
+from extractor.devices import check_device, check_precision
 from extractor.language import check_languages
 from pipelines.ledger import last_run
 from pipelines.opening import split_url
@@ -51,6 +52,7 @@ def check_build(
     folder = find_model(config.model)
     model = model_fingerprint(folder)
     check_languages(model_languages(folder))
+    load_calibration(folder)
     ontology = load_ontology(Path(config.ontology) if config.ontology else folder / "ontology.toml")
     if config.ontology:
         _check_ontology(ontology, folder)
@@ -144,8 +146,7 @@ def check_rejects(n_read: int, reasons: Mapping[str, int], max_ratio: float, out
 def _check_device(config: BuildConfig, runner: str) -> str:
     """The kind of device; GPUs are counted only where one was asked for by name and the model runs on this machine."""
     device = resolve_device(config.device)
-    if config.precision == "int8" and device.startswith("cuda"):
-        raise ConfigError(f"precision int8 is for CPUs, the device is {device}: say --device cpu, or --precision bf16")
+    check_precision(device, config.precision)
     if runner == LOCAL:
         check_device(config.device, _n_gpus)
     return device

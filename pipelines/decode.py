@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from extractor.calibration import Calibration
-from extractor.candidates import Candidates
+from extractor.candidates import Scored
 from extractor.decode import decode
 from pipelines.beam import beam
 from pipelines.extract import sentence_candidates
@@ -64,7 +64,7 @@ def decode_sentences(
 ) -> dict[str, pa.Table]:
     """The mentions and relations tables of a unit, in the order of its documents and sentences."""
     ontology = parse_ontology(settings["ontology"], "ontology")
-    calibration = Calibration(**settings.get("calibration", {}))
+    calibration = Calibration.parse(settings.get("calibration", {}))
     columns = (len(ontology.entities), len(ontology.relations))
     rank = {doc_id: i for i, doc_id in enumerate(documents)}
     mentions: list[Mention] = []
@@ -87,7 +87,7 @@ def decode_sentences(
 def decode_sentence(
     document: Document,
     row: dict[str, Any],
-    candidates: Candidates,
+    candidates: Scored,
     ontology: Ontology,
     min_confidence: float,
     thresholds: Mapping[str, float] | None = None,

@@ -18,7 +18,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
 from itertools import pairwise
 from pathlib import Path
@@ -29,7 +29,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from extractor.candidates import Candidates
+from extractor.candidates import Candidates, Floors
 from pipelines.beam import beam
 from pipelines.job import Descriptor, Request, each_task, write_receipt
 from pipelines.progress import Teller
@@ -38,7 +38,7 @@ from schemas.identity import fingerprint, units_overlap
 from schemas.records import Document, Reject
 from schemas.tables import from_table, to_table
 
-VERSION = 4
+VERSION = 5
 _LANGUAGE = "language: "  # how the faults of documents begin that are in another language than the model's
 _CHARACTERS_A_CALL = 1 << 18
 _CHARACTERS_A_TIMEOUT = 100_000
@@ -50,11 +50,11 @@ SENTENCES = pa.schema(
         pa.field("begin", pa.int64(), nullable=False),
         pa.field("end", pa.int64(), nullable=False),
         pa.field("spans", _INTS, nullable=False),
-        pa.field("entity_prob", _FLOATS, nullable=False),
-        pa.field("type_prob", _FLOATS, nullable=False),
+        pa.field("entity_margin", _FLOATS, nullable=False),
+        pa.field("type_logits", _FLOATS, nullable=False),
         pa.field("pairs", _INTS, nullable=False),
-        pa.field("pair_prob", _FLOATS, nullable=False),
-        pa.field("relation_prob", _FLOATS, nullable=False),
+        pa.field("pair_margin", _FLOATS, nullable=False),
+        pa.field("relation_logits", _FLOATS, nullable=False),
     ]
 )
 DOCUMENTS = pa.schema(
@@ -67,9 +67,11 @@ DOCUMENTS = pa.schema(
 )
 
 
-def extract_key(model: str, device: str, precision: str, floor: float) -> str:
+def extract_key(model: str, device: str, precision: str, floors: Floors) -> str:
     """Fingerprint of all that decides a document's candidates, but the document; `device` is a kind, cpu or cuda."""
-    return fingerprint({"version": VERSION, "model": model, "device": device, "precision": precision, "floor": floor})
+    return fingerprint(
+        {"version": VERSION, "model": model, "device": device, "precision": precision, "floors": asdict(floors)}
+    )
 
 
 def plan(
@@ -219,12 +221,13 @@ def extract(
     results: dict[str, _Result] = {doc_id: _Result(0, [], fault) for doc_id, fault in faults.items()}
     good = [d for d in documents if d.doc_id not in faults]
     predictor = load_predictor(**settings["predictor"]) if good else None
+    floors = Floors(**settings["floors"])
     n_characters, n_met = sum(len(d.text) for d in good), 0
     for n_done, call in enumerate(_calls(good, settings["suspects"])):
         if mark:
             _write_mark(mark, call, n_done, settings["timeout_s"])
         n = sum(len(d.text) for d in call)
-        results |= _predict(call, predictor, settings["floor"], partial(_tell, on_share, n_characters, n_met, n))
+        results |= _predict(call, predictor, floors, partial(_tell, on_share, n_characters, n_met, n))
         n_met += n
         if mark:
             mark.unlink()
@@ -282,7 +285,7 @@ def _write_mark(path: Path, call: Sequence[Document], n_done: int, timeout_s: fl
 
 
 def _predict(
-    call: Sequence[Document], predictor: Any, floor: float, on_share: Callable[[float], Any]
+    call: Sequence[Document], predictor: Any, floors: Floors, on_share: Callable[[float], Any]
 ) -> dict[str, _Result]:
     """The results of a call's documents. If the model fails, each half is tried alone, down to the document."""
     from extractor.api import to_characters
@@ -291,12 +294,12 @@ def _predict(
     try:
         split = [(d.doc_id, split_text(d.text)) for d in call]
         words = [sentence.words for _, sentences in split for sentence in sentences]
-        found = iter(predictor.predict(words, floor, on_share) if words else [])
+        found = iter(predictor.predict(words, floors, on_share) if words else [])
     except (RuntimeError, ValueError, IndexError, MemoryError) as error:
         if len(call) == 1:
             return {call[0].doc_id: _Result(0, [], _fault(error))}
         half = len(call) // 2
-        first, second = (_predict(part, predictor, floor, on_share) for part in (call[:half], call[half:]))
+        first, second = (_predict(part, predictor, floors, on_share) for part in (call[:half], call[half:]))
         return first | second
     return {
         doc_id: _Result(
@@ -326,11 +329,11 @@ def sentence_row(doc_id: str, number: int, sentence: Any, candidates: Candidates
         "begin": sentence.begin,
         "end": sentence.end,
         "spans": candidates.spans.ravel(),
-        "entity_prob": candidates.entity_prob,
-        "type_prob": candidates.type_prob.ravel(),
+        "entity_margin": candidates.entity_margin,
+        "type_logits": candidates.type_logits.ravel(),
         "pairs": candidates.pairs.ravel(),
-        "pair_prob": candidates.pair_prob,
-        "relation_prob": candidates.relation_prob.ravel(),
+        "pair_margin": candidates.pair_margin,
+        "relation_logits": candidates.relation_logits.ravel(),
     }
 
 

@@ -117,8 +117,8 @@ class BuildConfig(_Config):
         model: `default`, a model folder, or a hub id.
         ontology: an ontology file; empty: the model's own.
         compile: compile the encoder with torch before a build's first batch; meant for GPUs and large corpora.
-        candidate_floor: phase-one probability under which extract forgets a span or a pair; decoding with lower
-            thresholds than this needs a new extraction.
+        candidate_floor: calibrated probability of phase one under which extract forgets a span or a pair; thresholds
+            lower than this lower it, which needs a new extraction.
         min_confidence: confidence under which decode drops a mention or a relation.
         base_iri: what every minted IRI begins with; ends in `/` or `:` and has no fragment. Empty: what the output
             folder was built with before, or a URN of the dataset, which claims no host.

@@ -8,10 +8,11 @@ import os
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 from schemas.errors import CheckpointError, OutputError
 from schemas.identity import fingerprint
-from schemas.ontology import load_ontology
+from schemas.ontology import load_ontology, read_toml
 
 WEIGHTS = "model.safetensors"
 CALIBRATION = "calibration.json"
@@ -102,12 +103,8 @@ def check_model_folder(folder: Path) -> None:
     for name in REQUIRED:
         if not (folder / name).is_file():
             raise CheckpointError(f"{folder}: {name} is missing, so this is no kgmill model folder")
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        kind = config["model_type"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise CheckpointError(f"{folder}/config.json: not a model configuration") from None
-    if kind != MODEL_TYPE:
+    config = read_config(folder)
+    if (kind := config["model_type"]) != MODEL_TYPE:
         raise CheckpointError(
             f"{folder}: holds a {kind!r} model, not {MODEL_TYPE!r}; a plain encoder must be trained first"
         )
@@ -133,6 +130,42 @@ def model_languages(folder: Path) -> tuple[str, ...]:
     return tuple(sorted(named))
 
 
+def phase_one(folder: Path) -> str:
+    """What phase one of a model was trained as, and so how its outputs are read: `softmax` or `sigmoid`.
+
+    config.json says it; where it doesn't (models of 0.1), the training's configuration does: without the key it is
+    older than the choice, and the loss was over two sigmoids. Without that file too, it is read as 0.1 did, as softmax.
+    A model of one phase has a softmax over all types, whatever else is said.
+
+    Raises:
+        CheckpointError: one of the files can't be read or names something else.
+    """
+    config = read_config(folder)
+    if not config.get("two_phase", True):
+        return "softmax"
+    said, training = config.get("phase_one"), folder / "training.toml"
+    if said is None:
+        said = read_toml(training, CheckpointError).get("phase_one", "sigmoid") if training.is_file() else "softmax"
+    if said not in ("softmax", "sigmoid"):
+        raise CheckpointError(f"{folder}: phase_one is {said!r}; wanted softmax or sigmoid")
+    return str(said)
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The configuration of a model folder.
+
+    Raises:
+        CheckpointError: it is missing or not a configuration.
+    """
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        config = None
+    if not isinstance(config, dict) or "model_type" not in config:
+        raise CheckpointError(f"{folder}/config.json: not a model configuration")
+    return config
+
+
 def _check_weights(path: Path) -> None:
     """Checks that a safetensors file is as long as its header says."""
     size = path.stat().st_size
@@ -150,7 +183,7 @@ def _check_weights(path: Path) -> None:
 
 
 def model_fingerprint(folder: Path) -> str:
-    """SHA-256 over all that decides a model's scores: weights, configuration, ontology and tokenizer.
+    """SHA-256 over all that decides a model's scores: weights, configuration, reading, ontology and tokenizer.
 
     The calibration is not among them: it is applied when candidates are decoded. Nor is what it was trained on.
 
@@ -164,7 +197,7 @@ def model_fingerprint(folder: Path) -> str:
         if (path.suffix in {".safetensors", ".json", ".txt"} and path.name != CALIBRATION)
         or path.name == "ontology.toml"
     )
-    return fingerprint({path.name: _file_digest(path) for path in decisive})
+    return fingerprint({path.name: _file_digest(path) for path in decisive} | {"phase_one": phase_one(folder)})
 
 
 def _file_digest(path: Path) -> str:

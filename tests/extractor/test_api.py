@@ -10,7 +10,7 @@ import pytest
 
 import extractor
 from extractor import Extractor
-from extractor.candidates import Candidates, empty
+from extractor.candidates import EVERYTHING, Candidates, empty
 
 TEXT = "Ada  Byron worked for “Acme Corp” in Paris. Carl May killed Dora Lane in Rome."
 NAMES = {"Ada  Byron", "Acme Corp", "Paris", "Carl May", "Dora Lane", "Rome"}
@@ -166,7 +166,7 @@ def test_candidates_in_characters(predictor):
     from extractor.text import split_text
 
     (sentence,) = split_text("  Ada  Byron slept.")
-    words = predictor.predict([sentence.words], 1e-6)[0]
+    words = predictor.predict([sentence.words], EVERYTHING)[0]
 
     characters = to_characters(sentence, words)
 

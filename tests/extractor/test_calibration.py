@@ -1,33 +1,35 @@
-"""Temperatures, and what they make of confidences."""
+"""Slopes and biases: what they make of scores, how they are stored, and what they let prediction forget."""
 
 import doctest
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
-from extractor import calibration
-from extractor.annotated import read_spert
-from extractor.calibrate import calibrate, outcomes, reliability_svg
-from extractor.calibration import (
-    Calibration,
-    expected_calibration_error,
-    fit_binary,
-    fit_types,
-    load_calibration,
-    scale_types,
-    threshold_for_precision,
-)
+from extractor import Extractor, calibration
+from extractor.annotated import AnnotatedSentence
+from extractor.calibration import Calibration, Scale, load_calibration
+from extractor.candidates import EVERYTHING, Floors
+from extractor.evaluate import predict_sentences
+from extractor.predict import open_predictor
 from schemas.errors import CheckpointError
+
+SENTENCES = (
+    "Ada Byron worked for Acme Corp in Paris . Bob Stone lives in London . Carl May killed Dora Lane in Rome .",
+    "Frank Hill of Globex lives in Berlin . Grace Wood was shot by Henry Cole . Initech hired Eve Moss .",
+)
+STEPS = (0.4, 0.3, 0.2, 0.1, 0.05, 0.02)
 
 
 @pytest.fixture(scope="module")
-def report(predictor, tiny_sentences):
-    """The tiny model, calibrated on its own eight sentences."""
-    sentences = read_spert(tiny_sentences)
-    found = predictor.predict([s.words for s in sentences], 0.01)
-    return calibrate(found, sentences, predictor.ontology, wanted_precision=0.9)
+def flat_model(tiny_model, tmp_path_factory):
+    """The tiny model with a calibration as flat as one that was fitted to hard data: few scores say much."""
+    folder = shutil.copytree(tiny_model, tmp_path_factory.mktemp("flat") / "model")
+    Calibration(entity=Scale(0.5, -1.0), relation=Scale(0.15, -1.5)).save(folder)
+    return folder
 
 
 def test_doctests():
@@ -39,78 +41,85 @@ def test_doctests():
 
 
 def test_types_by_hand():
-    """At temperature 2 probabilities become their square roots, made to sum to one."""
-    scaled = scale_types(np.array([[0.64, 0.36]], np.float32), 2.0)
+    """At half the slope probabilities become their square roots, made to sum to one."""
+    scaled = Scale(0.5).type_probabilities(np.log(np.array([[0.64, 0.36]], np.float32)))
 
     assert scaled.tolist()[0] == pytest.approx([0.8 / 1.4, 0.6 / 1.4])
-    assert scaled.dtype == np.float32
 
 
-def test_temperature_of_one_changes_nothing(predictor, sentences):
-    """A model without a calibration keeps its own probabilities."""
-    (found,) = predictor.predict(sentences[:1], 0.01)
+def test_tail_is_not_lost():
+    """Margins whose probabilities are all 1 in single precision stay in order."""
+    found = Scale(0.25).probability(np.array([40.0, 60.0, 80.0], np.float32))
 
-    same = Calibration().apply(found)
-
-    assert np.allclose(same.entity_prob, found.entity_prob, atol=1e-6)
-    assert np.allclose(same.relation_prob, found.relation_prob, atol=1e-6)
-    assert same.spans is found.spans
+    assert [round(float(p), 6) for p in found] == [0.999955, 1.0, 1.0]
+    assert found[0] < found[1] < found[2] < 1
 
 
-def test_each_output_has_its_own_temperature(predictor, sentences):
-    """A temperature changes its own output alone."""
-    (found,) = predictor.predict(sentences[:1], 0.01)
+def test_each_output_has_its_own_scale(predictor, sentences):
+    """A scale changes its own output alone."""
+    (found,) = predictor.predict(sentences[:1], EVERYTHING)
 
-    hot = Calibration(relation=3.0).apply(found)
+    plain, hot = Calibration().apply(found), Calibration(relation=Scale(0.3, -1.0)).apply(found)
 
-    assert np.allclose(hot.entity_prob, found.entity_prob, atol=1e-6)
-    assert np.allclose(hot.type_prob, found.type_prob, atol=1e-6)
-    assert not np.allclose(hot.pair_prob, found.pair_prob, atol=1e-3)
-
-
-def test_too_sure_is_cooled():
-    """Nine of ten right at a confidence of 0.99 fits the temperature under which 0.99 becomes 0.9."""
-    temperature = fit_binary(np.full(1000, 0.99, np.float32), np.arange(1000) % 10 > 0)
-
-    assert temperature == pytest.approx(np.log(99) / np.log(9), rel=0.03)
+    assert np.array_equal(hot.entity_prob, plain.entity_prob)
+    assert np.array_equal(hot.type_prob, plain.type_prob)
+    assert not np.allclose(hot.pair_prob, plain.pair_prob, atol=1e-3)
+    assert plain.spans is found.spans
 
 
-def test_too_unsure_types_are_sharpened():
-    """Types that are right more often than they say get a temperature below 1."""
-    assert fit_types(np.tile([0.6, 0.4], (50, 1)), np.zeros(50, int)) == pytest.approx(0.1)
+def test_floors_are_margins_of_the_candidate_floor():
+    """The floors have the candidate floor's probability, or that of a lower threshold, rounded down to whole logits."""
+    fitted = Calibration(entity=Scale(0.25, -0.5), relation=Scale(0.1, -1.5))
+
+    assert fitted.floors(0.4) == Floors(-7, -7)
+    assert fitted.floors(0.05) == Floors(-10, -15)
+    assert fitted.floors(0.4, 0.05) == Floors(-10, -15)
+    assert replace(fitted, thresholds={"Kill": 0.05}).floors(0.4) == Floors(-10, -15)
+    assert Calibration().floors(0.4) == Floors(-5, -5)
 
 
-def test_nothing_to_fit():
-    """Without instances the temperature is 1."""
-    assert fit_binary(np.zeros(0), np.zeros(0)) == 1.0
-    assert fit_types(np.zeros((0, 3)), np.zeros(0, int)) == 1.0
+def test_a_lower_threshold_gives_more_all_the_way_down(flat_model):
+    """Lower thresholds find more relations, though the flat calibration makes low scores of high margins."""
+    extractor = Extractor.from_pretrained(str(flat_model), device="cpu", n_threads=1)
+
+    counts = [
+        sum(len(found.relations) for found in extractor.extract(SENTENCES, min_confidence=step)) for step in STEPS
+    ]
+
+    assert counts == sorted(counts)
+    assert counts[0] < counts[1] < counts[4] < counts[5]
 
 
-def test_calibration_error_by_hand():
-    """The distance of confidence and accuracy in each bin, weighed by its size."""
-    confidence, is_right = np.array([0.95, 0.95, 0.35, 0.35]), np.array([True, False, True, False])
+def test_evaluation_finds_what_the_api_finds(flat_model):
+    """Scoring on annotated sentences and extracting from text have the same floor."""
+    extractor = Extractor.from_pretrained(str(flat_model), device="cpu", n_threads=1)
+    words = tuple(AnnotatedSentence(tuple(f"{part} .".split()), (), ()) for part in SENTENCES[0].split(" . ")[:2])
 
-    assert expected_calibration_error(confidence, is_right) == pytest.approx((0.45 + 0.15) / 2)
-    assert expected_calibration_error(np.zeros(0), np.zeros(0, bool)) == 0
-
-
-def test_threshold_by_hand():
-    """The lowest confidence down to which the precision is as wanted."""
-    confidence, is_right = np.array([0.9, 0.8, 0.7, 0.6]), np.array([True, True, False, True])
-
-    assert threshold_for_precision(confidence, is_right, 1.0) == 0.8
-    assert threshold_for_precision(confidence, is_right, 0.75) == 0.6
-    assert threshold_for_precision(confidence, ~is_right, 0.9) == 1.0
+    for step in STEPS:
+        found = extractor.extract([" ".join(sentence.words) for sentence in words], min_confidence=step)
+        scored = predict_sentences(extractor.predictor, extractor.predictor.ontology, words, step)
+        assert [len(f.relations) for f in found] == [len(relations) for _, relations in scored]
 
 
 def test_save_and_load(tmp_path):
     """A calibration comes back as it was written; without a file it is the model's own."""
     assert load_calibration(tmp_path) == Calibration()
-    wanted = Calibration(1.5, 0.75, 2.0, 1.0, {"Kill": 0.6})
+    wanted = Calibration(Scale(0.5, -0.25), Scale(0.75), Scale(0.2, -1.5), Scale(1.0), {"Kill": 0.6})
 
     wanted.save(tmp_path)
 
     assert load_calibration(tmp_path) == wanted
+    assert json.loads((tmp_path / "calibration.json").read_text())["relation"] == {"slope": 0.2, "bias": -1.5}
+
+
+@pytest.mark.parametrize(("phase_one", "slope"), [("softmax", 0.25), ("sigmoid", 0.5)])
+def test_temperatures_of_old_files(tmp_path, phase_one, slope):
+    """A file of 0.1 holds temperatures, of phase one for the difference of two sigmoids, twice as far apart."""
+    config = {"model_type": "kgmill-two-phase", "phase_one": phase_one}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "calibration.json").write_text('{"entity": 4.0, "entity_type": 2.0, "thresholds": {"Kill": 0.6}}')
+
+    assert load_calibration(tmp_path) == Calibration(Scale(slope), Scale(0.5), thresholds={"Kill": 0.6})
 
 
 @pytest.mark.parametrize(
@@ -118,6 +127,8 @@ def test_save_and_load(tmp_path):
     [
         *("{", "[]", '{"entity": 0}', '{"entity": "x"}', '{"colour": 1}', '{"entity": NaN}'),
         *('{"thresholds": [0.5]}', '{"thresholds": {"Kill": "high"}}', '{"thresholds": {"Kill": 1.5}}'),
+        *('{"entity": {"slope": 0}}', '{"entity": {"slope": -1, "bias": 0}}', '{"entity": {"slope": 1, "bias": NaN}}'),
+        '{"entity": {"slope": 1, "offset": 0}}',
     ],
 )
 def test_bad_file(tmp_path, text):
@@ -128,37 +139,23 @@ def test_bad_file(tmp_path, text):
         load_calibration(tmp_path)
 
 
-def test_calibrate(report):
-    """Calibration fits temperatures within their range, and a threshold for each type that was found."""
-    fitted = report.calibration
+def test_sigmoids_are_read_as_trained(tiny_model, tmp_path, sentences):
+    """The margin of a model of two sigmoids is half of what a softmax over both would make of it."""
+    other = shutil.copytree(tiny_model, tmp_path / "softmax")
+    config = json.loads((other / "config.json").read_text())
+    (other / "config.json").write_text(json.dumps(config | {"phase_one": "softmax"}))
 
-    assert all(0.1 <= t <= 20 for t in (fitted.entity, fitted.entity_type, fitted.relation, fitted.relation_type))
-    assert {"Peop", "Org", "Loc", "Work_For", "Live_In", "Kill"} <= set(fitted.thresholds)
-    assert json.dumps(dict(fitted.thresholds))
+    trained, doubled = (open_predictor(folder, "cpu", "fp32", 1) for folder in (tiny_model, other))
 
-
-def test_outcomes_of_a_model_that_knows_by_heart(report):
-    """On what it knows by heart, whatever the model is sure of is right."""
-    found = report.before["relations"]
-
-    assert found.is_right[found.confidence > 0.5].all()
-    assert found.is_right.sum() == 9
+    assert config["phase_one"] == "sigmoid"
+    for a, b in zip(trained.predict(sentences, EVERYTHING), doubled.predict(sentences, EVERYTHING), strict=True):
+        assert np.array_equal(2 * a.entity_margin, b.entity_margin)
+        assert np.array_equal(2 * a.pair_margin, b.pair_margin)
+        assert np.array_equal(a.relation_logits, b.relation_logits)
 
 
-def test_outcomes_are_strict(predictor, tiny_sentences):
-    """A mention, or a relation, that the data doesn't hold is wrong, however sure."""
-    sentences = [replace(s, entities=s.entities[:1], relations=()) for s in read_spert(tiny_sentences)]
-    found = outcomes(predictor.predict([s.words for s in sentences], 0.1), sentences, predictor.ontology)
+def test_margin_is_the_log_odds_of_a_sigmoid(predictor):
+    """Where both sigmoids say the same thing the probability is that of each."""
+    margin = predictor._margin(torch.tensor([[-1.5, 1.5], [2.0, -2.0]]))
 
-    assert found["mentions"].is_right.sum() == 8
-    assert len(found["mentions"].is_right) > 8
-    assert not found["relations"].is_right.any()
-    assert set(found["relations"].types.tolist()) == {"Work_For", "Live_In", "Kill"}
-
-
-def test_reliability_diagram(report):
-    """The diagram is one SVG of four panels."""
-    svg = reliability_svg(report)
-
-    assert svg.startswith("<svg ")
-    assert [svg.count(title) for title in ("mentions, before", "mentions, after", "relations, after")] == [1, 1, 1]
+    assert margin.tolist() == [1.5, -2.0]

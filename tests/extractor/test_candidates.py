@@ -5,16 +5,16 @@ import numpy as np
 from extractor.candidates import Candidates, empty, merge_windows
 
 
-def candidates(spans, probs, pairs=(), pair_probs=()):
-    """Candidates with one entity and one relation type, whose type probabilities are those of phase one."""
-    prob, pair_prob = np.array(probs, np.float32), np.array(pair_probs, np.float32)
+def candidates(spans, margins, pairs=(), pair_margins=()):
+    """Candidates with one entity and one relation type, whose logits of types are the margins of phase one."""
+    margin, pair_margin = np.array(margins, np.float32), np.array(pair_margins, np.float32)
     return Candidates(
         np.array(spans, np.int32).reshape(-1, 2),
-        prob,
-        prob[:, None],
+        margin,
+        margin[:, None],
         np.array(pairs, np.int32).reshape(-1, 2),
-        pair_prob,
-        pair_prob[:, None],
+        pair_margin,
+        pair_margin[:, None],
     )
 
 
@@ -32,8 +32,8 @@ def test_spans_get_the_offsets_of_the_sentence():
     merged = merge_windows([(0, 10, first), (8, 10, second)], 18)
 
     assert merged.spans.tolist() == [[0, 2], [3, 4], [13, 14], [15, 17]]
-    assert merged.entity_prob.tolist() == [0.5, 0.25, 0.75, 0.125]
-    assert merged.type_prob.tolist() == [[0.5], [0.25], [0.75], [0.125]]
+    assert merged.entity_margin.tolist() == [0.5, 0.25, 0.75, 0.125]
+    assert merged.type_logits.tolist() == [[0.5], [0.25], [0.75], [0.125]]
 
 
 def test_copy_with_the_better_margin():
@@ -44,7 +44,7 @@ def test_copy_with_the_better_margin():
     merged = merge_windows([(0, 10, first), (6, 10, second)], 16)
 
     assert merged.spans.tolist() == [[6, 7], [9, 10]]
-    assert merged.entity_prob.tolist() == [0.5, 0.125]
+    assert merged.entity_margin.tolist() == [0.5, 0.125]
 
 
 def test_equal_margins_take_the_first():
@@ -53,7 +53,7 @@ def test_equal_margins_take_the_first():
 
     merged = merge_windows([(0, 10, first), (5, 10, second)], 15)
 
-    assert merged.entity_prob.tolist() == [0.5]
+    assert merged.entity_margin.tolist() == [0.5]
 
 
 def test_pairs_follow_their_spans():
@@ -65,13 +65,13 @@ def test_pairs_follow_their_spans():
 
     assert merged.spans.tolist() == [[0, 1], [7, 8], [9, 10], [14, 15]]
     assert merged.pairs.tolist() == [[0, 1], [2, 1], [3, 2]]
-    assert merged.pair_prob.tolist() == [0.25, 0.75, 0.875]
-    assert merged.relation_prob.tolist() == [[0.25], [0.75], [0.875]]
+    assert merged.pair_margin.tolist() == [0.25, 0.75, 0.875]
+    assert merged.relation_logits.tolist() == [[0.25], [0.75], [0.875]]
 
 
 def test_windows_without_candidates():
     """Windows that found nothing make a sentence that holds nothing, with its columns."""
     merged = merge_windows([(0, 4, empty(3, 2)), (3, 4, empty(3, 2))], 7)
 
-    assert (merged.spans.shape, merged.type_prob.shape) == ((0, 2), (0, 3))
-    assert (merged.pairs.shape, merged.relation_prob.shape) == ((0, 2), (0, 2))
+    assert (merged.spans.shape, merged.type_logits.shape) == ((0, 2), (0, 3))
+    assert (merged.pairs.shape, merged.relation_logits.shape) == ((0, 2), (0, 2))

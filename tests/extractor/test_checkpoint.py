@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from extractor.candidates import EVERYTHING
 from extractor.checkpoint import choose_device, encoder_source, load_checkpoint, new_checkpoint, save_checkpoint
 from extractor.predict import Predictor
 from schemas.errors import CheckpointError
@@ -28,7 +29,7 @@ def test_save_load_same_predictions(tiny_model, tmp_path, sentences, is_equal):
     save_checkpoint(first, tmp_path / "again", (tiny_model / "ontology.toml").read_text(), torch.float16)
 
     second = load_checkpoint(tmp_path / "again", CPU)
-    found = [Predictor(checkpoint, CPU, 1).predict(sentences, 1e-6) for checkpoint in (first, second)]
+    found = [Predictor(checkpoint, CPU, 1).predict(sentences, EVERYTHING) for checkpoint in (first, second)]
     assert all(is_equal(a, b) for a, b in zip(*found, strict=True))
 
 

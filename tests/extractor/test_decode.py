@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from extractor.candidates import Candidates, empty
+from extractor.calibration import Calibration
+from extractor.candidates import Scored, empty
 from extractor.decode import DecodedMention, DecodedRelation, decode
 from schemas.ontology import parse_ontology
 
@@ -22,13 +23,13 @@ LIVE_IN, KILL, SIBLING = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
 
 def candidates(spans, pairs=()):
     """Candidates of (start, end, P(entity), types) and (head, tail, P(relation), relations)."""
-    return Candidates(
+    return Scored(
         np.array([s[:2] for s in spans], np.int32).reshape(-1, 2),
-        np.array([s[2] for s in spans], np.float32),
-        np.array([s[3] for s in spans], np.float32).reshape(-1, 2),
+        np.array([s[2] for s in spans], np.float64),
+        np.array([s[3] for s in spans], np.float64).reshape(-1, 2),
         np.array([p[:2] for p in pairs], np.int32).reshape(-1, 2),
-        np.array([p[2] for p in pairs], np.float32),
-        np.array([p[3] for p in pairs], np.float32).reshape(-1, 3),
+        np.array([p[2] for p in pairs], np.float64),
+        np.array([p[3] for p in pairs], np.float64).reshape(-1, 3),
     )
 
 
@@ -74,7 +75,7 @@ def test_threshold_of_a_relation_that_shares_its_name():
     ontology = parse_ontology(
         {"entities": {"Award": {}, "Loc": {}}, "relations": {"Award": {"head": ["Award"], "tail": ["Loc"]}}}, "test"
     )
-    found = Candidates(
+    found = Scored(
         np.array([(0, 1), (2, 3)], np.int32),
         np.array([0.75, 0.75], np.float32),
         np.array([PEOP, LOC], np.float32),
@@ -194,7 +195,7 @@ def test_no_threshold(pairs):
 
 def test_no_candidates():
     """No candidates give no mentions and no relations."""
-    assert decode(empty(2, 3), ONTOLOGY, 0.5) == ([], [])
+    assert decode(Calibration().apply(empty(2, 3)), ONTOLOGY, 0.5) == ([], [])
 
 
 def test_ontology_without_relations():

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from extractor.annotated import read_spert
+from extractor.candidates import EVERYTHING
 from extractor.predict import open_predictor
 from extractor.train import TrainingRun, _epoch_batches, _rate_factor, parameter_groups, train
 from schemas.config import TrainConfig
@@ -203,10 +204,10 @@ def test_ablations(training, tmp_path, sentences, switch):
     """Each switch of the paper's Table 7 trains, saves, loads and predicts."""
     reports = train(training(**switch))
 
-    found = open_predictor(tmp_path / "model", "cpu", "fp32", 1).predict(sentences, 0.01)
+    found = open_predictor(tmp_path / "model", "cpu", "fp32", 1).predict(sentences, EVERYTHING)
     config = json.loads((tmp_path / "model" / "config.json").read_text())
     assert math.isfinite(reports[0].loss)
-    assert {c.relation_prob.shape[1] for c in found} == {3}
+    assert {c.relation_logits.shape[1] for c in found} == {3}
     assert all(config[key] == value for key, value in switch.items() if key in config)
 
 
@@ -220,7 +221,7 @@ def test_ontology_without_relations(training, tmp_path, sentences):
 
     train(training(ontology=str(ontology), train=str(data)))
 
-    found = open_predictor(tmp_path / "model", "cpu", "fp32", 1).predict(sentences, 0.01)
+    found = open_predictor(tmp_path / "model", "cpu", "fp32", 1).predict(sentences, EVERYTHING)
     assert sum(len(c.spans) for c in found) > 0
     assert sum(len(c.pairs) for c in found) == 0
 

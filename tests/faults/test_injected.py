@@ -39,7 +39,13 @@ def test_document_that_crashes_the_model_is_rejected_alone(corpus, faulty_build,
     notes = [line for line in done.stderr.splitlines() if not line.startswith("{")]
     assert notes == ["extract: the worker was killed by SIGSEGV; it is started again"] * 2
     predictor = {"folder": str(tiny_model), "device": "cpu", "precision": "fp32", "n_threads": 1}
-    settings = {"predictor": predictor, "floor": 0.1, "timeout_s": 60.0, "suspects": [], "faults": {}}
+    settings = {
+        "predictor": predictor,
+        "floors": {"entity": -5.0, "relation": -5.0},
+        "timeout_s": 60.0,
+        "suspects": [],
+        "faults": {},
+    }
     part = ds.dataset(sorted((out / "parts" / "ingest").glob("*/documents.parquet"))).to_table()
     good = [document for document in from_table("documents", part) if document.doc_id != "d1"]
     assert met(out, {"d0", "d1", "d2"}) == extract(good, settings)["sentences"].to_pylist() != []

@@ -1,5 +1,7 @@
 """Decode: candidates to mentions and relations, on a real Beam runner, without a model."""
 
+import math
+
 import pyarrow as pa
 import pytest
 
@@ -16,18 +18,30 @@ ONTOLOGY = {
     "entities": {"Peop": {}, "Loc": {}},
     "relations": {"Live_In": {"head": ["Peop"], "tail": ["Loc"]}},
 }
+
+
 # "Ada", "Ada Byron" and "London"; London lives in Ada Byron almost as surely as she in it, and "Ada" more surely.
+def log_odds(*probabilities):
+    """The margins of probabilities."""
+    return [math.log(p / (1 - p)) for p in probabilities]
+
+
+def logs(*probabilities):
+    """Logits whose softmax are the probabilities, of which those of a row sum to one."""
+    return [math.log(p) if p else -100.0 for p in probabilities]
+
+
 FIRST = {
     "doc_id": "d1",
     "sentence": 0,
     "begin": 0,
     "end": 26,
     "spans": [0, 3, 0, 9, 19, 25],
-    "entity_prob": [0.6, 0.9, 0.8],
-    "type_prob": [0.9, 0.1, 0.9, 0.1, 0.25, 0.75],
+    "entity_margin": log_odds(0.6, 0.9, 0.8),
+    "type_logits": logs(0.9, 0.1, 0.9, 0.1, 0.25, 0.75),
     "pairs": [0, 2, 1, 2, 2, 1],
-    "pair_prob": [0.95, 0.9, 0.85],
-    "relation_prob": [1.0, 1.0, 1.0],
+    "pair_margin": log_odds(0.95, 0.9, 0.85),
+    "relation_logits": [0.0, 0.0, 0.0],
 }
 SECOND = {
     "doc_id": "d1",
@@ -35,11 +49,11 @@ SECOND = {
     "begin": 27,
     "end": 36,
     "spans": [27, 30],
-    "entity_prob": [0.75],
-    "type_prob": [1.0, 0.0],
+    "entity_margin": log_odds(0.75),
+    "type_logits": logs(1.0, 0.0),
     "pairs": [],
-    "pair_prob": [],
-    "relation_prob": [],
+    "pair_margin": [],
+    "relation_logits": [],
 }
 
 
@@ -94,9 +108,10 @@ def test_lower_threshold_finds_more_without_a_model(run_decode):
 
 
 def test_calibration_scales_confidence(run_decode):
-    """With a temperature of 2 a probability of 0.9 becomes sqrt(0.9) / (sqrt(0.9) + sqrt(0.1)) = 0.75."""
-    _, relations = run_decode(calibration={"relation": 2.0})
-    assert [relation.confidence for relation in relations] == [0.75]
+    """With half the slope odds of 9 become odds of 3; a bias of log 3 makes 9 of them again."""
+    _, relations = run_decode(calibration={"relation": {"slope": 0.5, "bias": 0.0}})
+    _, raised = run_decode(calibration={"relation": {"slope": 0.5, "bias": math.log(3)}})
+    assert [relation.confidence for relation in (*relations, *raised)] == [0.75, 0.9]
 
 
 def test_threshold_of_a_type_goes_before_the_general_one(run_decode):

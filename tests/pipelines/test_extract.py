@@ -6,7 +6,7 @@ import json
 import pyarrow as pa
 import pytest
 
-from extractor.candidates import empty
+from extractor.candidates import Floors, empty
 from extractor.text import split_text
 from pipelines import extract
 from schemas.errors import CheckpointError
@@ -39,7 +39,7 @@ def settings(tiny_model):
     predictor = {"folder": str(tiny_model), "device": "cpu", "precision": "fp32", "n_threads": 1}
     return {
         "predictor": predictor,
-        "floor": 0.1,
+        "floors": {"entity": -2.0, "relation": -2.0},
         "key": KEY,
         "timeout_s": 60.0,
         "retry_rejects": False,
@@ -70,7 +70,7 @@ class BrokenBy:
         self.word = word
         self.calls = []
 
-    def predict(self, sentences, floor, on_share):
+    def predict(self, sentences, floors, on_share):
         self.calls.append([" ".join(words) for words in sentences])
         if any(self.word in words for words in sentences):
             raise RuntimeError("index out of range in self")
@@ -125,10 +125,10 @@ def test_candidates_go_to_arrow_and_back(settings):
     table = extract.extract([document("a", ADA)], settings)["sentences"]
     [(_, back)] = extract.sentence_candidates(table, (3, 3))
     [sentence] = split_text(ADA)
-    [given] = extract.load_predictor(**settings["predictor"]).predict([sentence.words], 0.1)
+    [given] = extract.load_predictor(**settings["predictor"]).predict([sentence.words], Floors(-2.0, -2.0))
     begins, ends = (pa.array(values).to_numpy() for values in (sentence.word_begins, sentence.word_ends))
     assert back.spans.tolist() == [[begins[a], ends[b - 1]] for a, b in given.spans]
-    for name in ("entity_prob", "type_prob", "pairs", "pair_prob", "relation_prob"):
+    for name in ("entity_margin", "type_logits", "pairs", "pair_margin", "relation_logits"):
         assert getattr(back, name).tolist() == getattr(given, name).tolist()
 
 
@@ -190,11 +190,16 @@ def test_another_key_reuses_nothing(store, run_extract):
 
 @pytest.mark.parametrize(
     "other",
-    [("n", "cpu", "fp32", 0.1), ("m", "cuda", "fp32", 0.1), ("m", "cpu", "bf16", 0.1), ("m", "cpu", "fp32", 0.2)],
+    [
+        ("n", "cpu", "fp32", Floors(-5.0, -5.0)),
+        ("m", "cuda", "fp32", Floors(-5.0, -5.0)),
+        ("m", "cpu", "bf16", Floors(-5.0, -5.0)),
+        ("m", "cpu", "fp32", Floors(-6.0, -5.0)),
+    ],
 )
 def test_key_depends_on_all_that_decides(other):
     """Model, kind of device, precision and floor each make another key."""
-    assert extract.extract_key(*other) != extract.extract_key("m", "cpu", "fp32", 0.1)
+    assert extract.extract_key(*other) != extract.extract_key("m", "cpu", "fp32", Floors(-5.0, -5.0))
 
 
 # Languages
@@ -323,7 +328,7 @@ def test_mark_names_the_documents_of_the_call(monkeypatch, settings, tmp_path):
     marks = []
 
     class Model:
-        def predict(self, sentences, floor, on_share):
+        def predict(self, sentences, floors, on_share):
             marks.append(json.loads(mark.read_text()))
             return [empty(3, 3) for _ in sentences]
 
@@ -350,7 +355,7 @@ def test_want_of_memory_has_a_reason_of_its_own(monkeypatch, settings, error, re
     """Python's, torch's CPU and torch's GPU error all count as out of memory; others as failures of the model."""
 
     class Model:
-        def predict(self, sentences, floor, on_share):
+        def predict(self, sentences, floors, on_share):
             raise error
 
     monkeypatch.setattr(extract, "load_predictor", lambda **settings: Model())

@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from extractor.candidates import Floors
 from extractor.text import split_text
 from pipelines import extract
 from schemas.identity import fingerprint
@@ -34,23 +35,23 @@ def test_new_sentences_need_a_new_version():
     Then the hash here changes too.
     """
     cut = [(s.begin, s.end, s.words, s.word_begins, s.word_ends) for s in split_text(TEXT)]
-    assert (extract.VERSION, fingerprint(cut)[:16]) == (4, "9e163d722d105382")
+    assert (extract.VERSION, fingerprint(cut)[:16]) == (5, "9e163d722d105382")
 
 
 def test_candidates_hang_on_all_that_makes_them(monkeypatch):
-    """Model, kind of device, precision, floor and version each give another key."""
+    """Model, kind of device, precision, floors and version each give another key."""
     keys = [
         extract.extract_key(*settings)
         for settings in [
-            ("model", "cpu", "fp32", 0.1),
-            ("other", "cpu", "fp32", 0.1),
-            ("model", "cuda", "fp32", 0.1),
-            ("model", "cpu", "bf16", 0.1),
-            ("model", "cpu", "fp32", 0.2),
+            ("model", "cpu", "fp32", Floors(-5.0, -5.0)),
+            ("other", "cpu", "fp32", Floors(-5.0, -5.0)),
+            ("model", "cuda", "fp32", Floors(-5.0, -5.0)),
+            ("model", "cpu", "bf16", Floors(-5.0, -5.0)),
+            ("model", "cpu", "fp32", Floors(-6.0, -5.0)),
         ]
     ]
     monkeypatch.setattr(extract, "VERSION", extract.VERSION + 1)
-    keys.append(extract.extract_key("model", "cpu", "fp32", 0.1))
+    keys.append(extract.extract_key("model", "cpu", "fp32", Floors(-5.0, -5.0)))
     assert len(set(keys)) == len(keys)
 
 
@@ -58,6 +59,14 @@ def test_threshold_redoes_decode_and_later(built, build_here):
     """A new threshold doesn't need the model."""
     assert what_ran(build_here(*built, min_confidence=0.999)) == (0, ["decode", "aggregate", "export"])
     assert what_ran(build_here(*built, min_confidence=0.999)) == (0, [])
+
+
+def test_threshold_below_the_candidate_floor_needs_the_model(built, build_here):
+    """What a threshold below the floor asks for was forgotten: it meets the model again, and there is more of it."""
+    before = build_here(*built)
+    after = build_here(*built, min_confidence=0.0001)
+    assert what_ran(after) == (2, ["extract", "decode", "aggregate", "export"])
+    assert after["graph"]["facts"] > before["graph"]["facts"]
 
 
 def test_ontology_redoes_decode_and_later(built, build_here, tiny_model, tmp_path):
@@ -71,7 +80,7 @@ def test_ontology_redoes_decode_and_later(built, build_here, tiny_model, tmp_pat
 def test_calibration_redoes_decode_and_later(built, build_here, tiny_model, tmp_path):
     """A new calibration of the same weights doesn't need the model."""
     model = shutil.copytree(tiny_model, tmp_path / "model")
-    (model / "calibration.json").write_text('{"entity": 2.0}')
+    (model / "calibration.json").write_text('{"entity": {"slope": 0.5, "bias": 0.0}}')
     sentences, stages = what_ran(build_here(*built, model=str(model)))
     assert (sentences, stages[0]) == (0, "decode")
 

@@ -6,7 +6,15 @@ import pytest
 
 from schemas import modelfolder
 from schemas.errors import CheckpointError
-from schemas.modelfolder import REQUIRED, SHIPPED, check_model_folder, find_model, model_fingerprint, model_languages
+from schemas.modelfolder import (
+    REQUIRED,
+    SHIPPED,
+    check_model_folder,
+    find_model,
+    model_fingerprint,
+    model_languages,
+    phase_one,
+)
 
 ONTOLOGY = '[entities.Peop]\n[entities.Loc]\n[relations.Live_In]\nhead = ["Peop"]\ntail = ["Loc"]\n'
 CONFIG = {"model_type": "kgmill-two-phase", "entity_types": ["Peop", "Loc"], "relation_types": ["Live_In"]}
@@ -168,3 +176,40 @@ def test_hub_without_network():
     """A hub id whose model is not here, with no network, is refused by its name."""
     with pytest.raises(CheckpointError, match=r"^model 'nobody/gone': no such folder, and the hub has no answer: "):
         find_model("nobody/gone")
+
+
+@pytest.mark.parametrize(
+    ("config", "training", "wanted"),
+    [
+        ({}, None, "softmax"),
+        ({"phase_one": "sigmoid"}, None, "sigmoid"),
+        ({"phase_one": "softmax"}, "", "softmax"),
+        ({}, 'phase_one = "softmax"\n', "softmax"),
+        ({}, 'phase_one = "sigmoid"\n', "sigmoid"),
+        ({}, "two_phase = true\n", "sigmoid"),
+        ({"two_phase": False, "phase_one": "sigmoid"}, None, "softmax"),
+    ],
+)
+def test_reading_of_phase_one(folder, config, training, wanted):
+    """config.json says how phase one was trained, or else training.toml: a missing key is older than the choice."""
+    (folder / "config.json").write_text(json.dumps(CONFIG | config))
+    if training is not None:
+        (folder / "training.toml").write_text(training)
+
+    assert phase_one(folder) == wanted
+
+
+def test_unknown_reading(folder):
+    """A reading that is neither is refused by name."""
+    (folder / "config.json").write_text(json.dumps(CONFIG | {"phase_one": "tanh"}))
+
+    with pytest.raises(CheckpointError, match=r"model: phase_one is 'tanh'; wanted softmax or sigmoid$"):
+        phase_one(folder)
+
+
+def test_reading_decides_the_scores(folder):
+    """Another training.toml makes another model, where it alone says how the outputs are read."""
+    before = model_fingerprint(folder)
+    (folder / "training.toml").write_text('phase_one = "sigmoid"\n')
+
+    assert model_fingerprint(folder) != before

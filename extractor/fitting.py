@@ -1,0 +1,116 @@
+"""Fits of the scales that a calibration is made of: the likeliest slope and bias, under a small prior.
+
+A margin's scale is a logistic regression (Platt scaling), fitted by Newton's method; a head of types has a slope alone.
+The prior pulls the slope towards 0, where every probability is the base rate, with the weight of a hundredth of an
+instance. Data under which no slope is likeliest, as it were infinite, are no data to fit to: an error says so.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from extractor.calibration import Scale
+from schemas.errors import DataError
+
+LEAST_INSTANCES = 10
+_PRIOR = 0.01
+_FLATTEST = 0.01  # change of the log-odds over one standard deviation of the margins
+_BOUNDS = (1e-4, 1e3)
+_CURE = "calibrate on more sentences that the model was not trained on"
+
+
+def check_binary(name: str, margin_N: np.ndarray, is_true_N: np.ndarray) -> None:
+    """Checks that instances of phase one have a likeliest slope.
+
+    Raises:
+        DataError: there are too few of one kind, or the margins tell all of them apart.
+    """
+    n_true = int(is_true_N.sum())
+    if min(n_true, len(is_true_N) - n_true) < LEAST_INSTANCES:
+        raise DataError(
+            f"{name}: {n_true} right and {len(is_true_N) - n_true} wrong candidates, wanted are at least "
+            f"{LEAST_INSTANCES} of each; {_CURE}"
+        )
+    if margin_N[is_true_N].min() > margin_N[~is_true_N].max():
+        raise DataError(f"{name}: the scores tell all {len(is_true_N)} candidates apart, none is unsure; {_CURE}")
+
+
+def check_types(name: str, logits_NC: np.ndarray, column_N: np.ndarray) -> None:
+    """Checks that instances of phase two have a likeliest slope.
+
+    Raises:
+        DataError: there are too few, or every one is right.
+    """
+    if len(column_N) < LEAST_INSTANCES:
+        raise DataError(f"{name}: {len(column_N)} instances, at least {LEAST_INSTANCES} are wanted; {_CURE}")
+    if logits_NC.shape[1] > 1 and (logits_NC.argmax(axis=1) == column_N).all():
+        raise DataError(f"{name}: all {len(column_N)} types are right, none is unsure; {_CURE}")
+
+
+def fit_binary(name: str, margin_N: np.ndarray, is_true_N: np.ndarray) -> Scale:
+    """The slope and bias under which the labels are likeliest, for one kind alone or none the margins as they are.
+
+    Raises:
+        DataError: a higher margin does not make a candidate likelier to be right.
+    """
+    if is_true_N.all() or not is_true_N.any():
+        return Scale()
+    x_N = margin_N.astype(np.float64)
+    mean, deviation = float(x_N.mean()), float(x_N.std()) or 1.0
+    design_N2 = np.stack(((x_N - mean) / deviation, np.ones(len(x_N))), axis=1)
+    weight, bias = _newton(design_N2, is_true_N.astype(np.float64))
+    if weight < _FLATTEST:
+        raise DataError(f"{name}: a candidate with a higher score is not likelier to be right; {_CURE}, or train anew")
+    return Scale(_rounded(weight / deviation), _rounded(bias - weight * mean / deviation))
+
+
+def fit_types(name: str, logits_NC: np.ndarray, column_N: np.ndarray) -> Scale:
+    """The slope under which the types are likeliest; 1 where there is nothing to choose.
+
+    Raises:
+        DataError: it lies at a bound.
+    """
+    if not len(column_N) or logits_NC.shape[1] < 2:
+        return Scale()
+    z_NC = logits_NC.astype(np.float64)
+    z_NC -= z_NC.max(axis=1, keepdims=True)
+    gold_N = z_NC[np.arange(len(column_N)), column_N]
+
+    def falls(slope: float) -> bool:
+        """Whether the loss, which is convex, still falls here."""
+        exp_NC = np.exp(slope * z_NC)
+        expected_N = (exp_NC * z_NC).sum(axis=1) / exp_NC.sum(axis=1)
+        return float((expected_N - gold_N).sum()) + _PRIOR * slope < 0
+
+    low, high = _BOUNDS
+    if not falls(low) or falls(high):
+        raise DataError(f"{name}: no slope between {low:g} and {high:g} fits; {_CURE}")
+    for _ in range(60):
+        middle = (low * high) ** 0.5
+        low, high = (middle, high) if falls(middle) else (low, middle)
+    return Scale(_rounded(high))
+
+
+def _newton(design_N2: np.ndarray, target_N: np.ndarray) -> np.ndarray:
+    """The weights of the likeliest logistic regression, [2]; a step that overshoots is halved."""
+    weights_2 = np.zeros(2)
+
+    def loss(at_2: np.ndarray) -> float:
+        z_N = design_N2 @ at_2
+        return float((np.logaddexp(0.0, z_N) - target_N * z_N).sum() + _PRIOR / 2 * at_2 @ at_2)
+
+    for _ in range(100):
+        p_N = 1 / (1 + np.exp(-design_N2 @ weights_2))
+        gradient_2 = design_N2.T @ (p_N - target_N) + _PRIOR * weights_2
+        curvature_22 = (design_N2 * (p_N * (1 - p_N))[:, None]).T @ design_N2 + _PRIOR * np.eye(2)
+        step_2 = np.linalg.solve(curvature_22, gradient_2)
+        while loss(weights_2 - step_2) > loss(weights_2) and np.abs(step_2).max() > 1e-12:
+            step_2 /= 2
+        weights_2 = weights_2 - step_2
+        if np.abs(step_2).max() < 1e-9:
+            break
+    return weights_2
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.6g}")

@@ -1,0 +1,179 @@
+"""Calibrations of made-up candidates whose truth is known, and of a model that knows its data by heart."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair, read_spert
+from extractor.calibrate import calibrate, calibrate_model
+from extractor.calibration import Calibration
+from extractor.candidates import EVERYTHING, Candidates
+from extractor.outcomes import outcomes
+from extractor.reliability import format_calibration, reliability_svg
+from flows import cli
+from schemas.errors import DataError
+from schemas.ontology import parse_ontology
+
+ONTOLOGY = parse_ontology(
+    {
+        "entities": {"Peop": {}, "Org": {}},
+        "relations": {
+            "Knows": {"head": ["Peop", "Org"], "tail": ["Peop", "Org"]},
+            "Near": {"head": ["Peop", "Org"], "tail": ["Peop", "Org"], "symmetric": True},
+        },
+    },
+    "test",
+)
+N_WORDS = 8
+MENTION, TYPE, RELATION, RELATION_TYPE = (1.0, -0.5), 1.5, (0.12, -2.0), 0.3  # the truth: slopes and biases
+
+
+def draw(rng, margin, slope, bias=0.0):
+    """Labels that are right as often as a slope and a bias say."""
+    return rng.random(margin.shape) < 1 / (1 + np.exp(-(slope * margin + bias)))
+
+
+def made_up(n, seed=0):
+    """Sentences of eight words, each a candidate span, with gold that was drawn by the true slopes and biases."""
+    rng = np.random.default_rng(seed)
+    candidates, sentences = [], []
+    for number in range(n):
+        spans = np.array([(i, i + 1) for i in range(N_WORDS)], np.int32)
+        margin, logit = rng.normal(0, 6, N_WORDS), rng.normal(0, 6, N_WORDS)
+        rows = np.flatnonzero(draw(rng, margin, *MENTION))
+        is_peop = draw(rng, logit, TYPE)
+        entities = [EntitySpan(int(i), int(i) + 1, "Peop" if is_peop[i] else "Org") for i in rows]
+        at = {int(row): i for i, row in enumerate(rows)}
+        pairs = np.array([(i, j) for i in range(N_WORDS) for j in range(N_WORDS) if i < j], np.int32)
+        pair_margin, pair_logit = rng.normal(8, 12, len(pairs)), rng.normal(0, 6, len(pairs))
+        related, is_knows = draw(rng, pair_margin, *RELATION), draw(rng, pair_logit, RELATION_TYPE)
+        relations = [
+            # annotated from the later to the earlier where that makes no difference
+            RelationPair(at[i], at[j], "Knows") if knows else RelationPair(at[j], at[i], "Near")
+            for (i, j), holds, knows in zip(pairs.tolist(), related, is_knows, strict=True)
+            if holds and i in at and j in at
+        ]
+        candidates.append(
+            Candidates(
+                spans,
+                margin.astype(np.float32),
+                np.stack((logit, np.zeros(N_WORDS)), axis=1).astype(np.float32),
+                pairs,
+                pair_margin.astype(np.float32),
+                np.stack((pair_logit, np.zeros(len(pairs))), axis=1).astype(np.float32),
+            )
+        )
+        words = tuple("abcdefgh")
+        sentences.append(AnnotatedSentence(words, tuple(entities), tuple(relations), f"document {number // 3}"))
+    return candidates, sentences
+
+
+@pytest.fixture(scope="module")
+def report():
+    """The calibration of six hundred made-up sentences."""
+    return calibrate(*made_up(600), ONTOLOGY, wanted_precision=0.9)
+
+
+def test_the_truth_is_found(report):
+    """Slopes and biases come out as those that the labels were drawn by; a relation's answer for its mentions too."""
+    fitted = report.calibration
+
+    assert (fitted.entity.slope, fitted.entity.bias) == (pytest.approx(1.0, rel=0.1), pytest.approx(-0.5, abs=0.1))
+    assert fitted.entity_type.slope == pytest.approx(1.5, rel=0.2)
+    assert fitted.relation_type.slope == pytest.approx(0.3, rel=0.2)
+    assert 0.06 < fitted.relation.slope < 0.12
+    assert fitted.relation.bias < -2.0
+
+
+def test_confidence_is_kept_on_fresh_data(report):
+    """What is claimed at and above the threshold is right as often, on sentences that nothing was fitted to."""
+    candidates, sentences = made_up(600, seed=1)
+
+    fresh = outcomes([report.calibration.apply(c) for c in candidates], sentences, ONTOLOGY, 0.4)
+
+    for found in (fresh["mentions"], report.after[0.4]["mentions"], report.after[0.1]["mentions"]):
+        assert found.claimed == pytest.approx(found.right, abs=0.02)
+        assert found.ece < 0.04
+    assert report.before[0.4]["relations"].claimed - report.before[0.4]["relations"].right > 0.3
+    assert report.after[0.4]["relations"].claimed == pytest.approx(report.after[0.4]["relations"].right, abs=0.06)
+
+
+def test_promises_hold_on_fresh_data(report):
+    """A type that is promised a precision has it on fresh sentences; one that can't be promised has no threshold."""
+    candidates, sentences = made_up(600, seed=2)
+    fresh = outcomes([report.calibration.apply(c) for c in candidates], sentences, ONTOLOGY, 0.4)["mentions"]
+
+    assert report.promises["Near"] is None
+    assert set(report.calibration.thresholds) == {name for name, at in report.promises.items() if at is not None}
+    assert {"Peop", "Org"} <= set(report.calibration.thresholds)
+    for name in ("Peop", "Org"):
+        chosen = (fresh.types == name) & (fresh.confidence >= report.calibration.thresholds[name])
+        assert fresh.is_right[chosen].mean() >= 0.9
+
+
+def test_table_says_what_is_promised(report):
+    """The table has claimed and right at both thresholds, and names the types that nothing is promised for."""
+    lines = format_calibration(report, 0.9).splitlines()
+
+    assert sum(line.startswith("relations at 0.4 and above, ") for line in lines) == 2
+    assert "  Near: precision 0.9 can't be promised by these sentences, so it keeps the general threshold" in lines
+    assert lines[-2].startswith("A promise takes at least 20 items whose precision is as wanted with 95 % certainty.")
+
+
+def test_folds_are_of_documents():
+    """Sentences of one document are never on both sides; a single document can't be cross-fitted."""
+    candidates, sentences = made_up(60)
+
+    with pytest.raises(DataError, match=r"^60 sentences of one document; a calibration needs at least two documents$"):
+        calibrate(candidates, [replace(s, key="one") for s in sentences], ONTOLOGY)
+
+
+def test_data_known_by_heart_are_refused(predictor, tiny_sentences):
+    """The sentences that the model was trained on are no data to calibrate on."""
+    with pytest.raises(DataError, match=r"^entity: .*; calibrate on more sentences that the model was not trained on$"):
+        calibrate_model(predictor, read_spert(tiny_sentences))
+
+
+def test_nothing_is_written_where_nothing_fits(tiny_model, tiny_sentences, tmp_path, capsys):
+    """The command says why in one line, exits with 2 and leaves the folder as it was."""
+    folder = shutil.copytree(tiny_model, tmp_path / "model")
+
+    code = cli.run(["calibrate", "--model", str(folder), "--into", str(folder), "--data", str(tiny_sentences)])
+
+    assert code == 2
+    assert capsys.readouterr().err.startswith("kgmill: entity: ")
+    assert not (folder / "calibration.json").exists()
+
+
+def test_outcomes_are_strict(predictor, tiny_sentences):
+    """A mention, or a relation, that the data doesn't hold is wrong, however sure."""
+    sentences = [replace(s, entities=s.entities[:1], relations=()) for s in read_spert(tiny_sentences)]
+    scored = [Calibration().apply(c) for c in predictor.predict([s.words for s in sentences], EVERYTHING)]
+
+    found = outcomes(scored, sentences, predictor.ontology, 0.5)
+
+    assert found["mentions"].is_right.sum() == 8
+    assert len(found["mentions"].is_right) > 8
+    assert not found["relations"].is_right.any()
+    assert set(found["relations"].types.tolist()) == {"Work_For", "Live_In", "Kill"}
+
+
+def test_reliability_diagram(report):
+    """The diagram is one SVG of four panels."""
+    svg = reliability_svg(report)
+
+    assert svg.startswith("<svg ")
+    assert [svg.count(title) for title in ("mentions, before", "mentions, after", "relations, after")] == [1, 1, 1]
+
+
+def test_calibration_is_json(report, tmp_path):
+    """What is stored holds a slope and a bias a head, and the thresholds that were promised."""
+    report.calibration.save(tmp_path)
+
+    stored = json.loads((tmp_path / "calibration.json").read_text())
+
+    assert sorted(stored) == ["entity", "entity_type", "relation", "relation_type", "thresholds"]
+    assert stored["entity_type"]["bias"] == 0.0
