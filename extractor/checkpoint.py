@@ -77,6 +77,7 @@ def load_checkpoint(folder: Path, device: torch.device, dtype: torch.dtype = tor
     if info["missing_keys"] or info["mismatched_keys"]:
         names = sorted(map(str, (*info["missing_keys"], *info["mismatched_keys"])))
         raise CheckpointError(f"{folder}: weights don't fit config.json: {', '.join(names[:3])} ({len(names)} in all)")
+    model.config.max_length = min(model.config.max_length, longest_input(model.encoder))
     # The encoder's own configuration may name another dtype, which transformers would keep for it alone.
     return Checkpoint(model.to(device=device, dtype=dtype).eval(), tokenizer, ontology, load_calibration(folder))
 
@@ -91,12 +92,17 @@ def new_checkpoint(encoder: str, ontology: Ontology, options: dict) -> Checkpoin
     source = encoder_source(encoder)
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, add_prefix_space=True, trust_remote_code=False)
-        base: PreTrainedModel = AutoModel.from_pretrained(source, use_safetensors=True, trust_remote_code=False)
+        base: PreTrainedModel = AutoModel.from_pretrained(
+            source,
+            dtype=torch.float32,  # some are stored in half precision, in which an optimiser can't take small steps
+            use_safetensors=True,
+            trust_remote_code=False,
+        )
     except Exception as error:  # the libraries raise many kinds for one cause
         raise CheckpointError(f"encoder {encoder!r}: can't be loaded: {_one_line(error)}") from None
     if options.get("word_shape") == "auto":
         options = {**options, "word_shape": tokenizer.tokenize("Paris") == tokenizer.tokenize("paris")}
-    options["max_length"] = min(options["max_length"], getattr(base.config, "max_position_embeddings", 512))
+    options["max_length"] = min(options["max_length"], longest_input(base))
     config = TwoPhaseConfig(
         encoder=base.config.to_diff_dict() | {"model_type": base.config.model_type},
         entity_types=list(ontology.entity_names),
@@ -104,6 +110,19 @@ def new_checkpoint(encoder: str, ontology: Ontology, options: dict) -> Checkpoin
         **options,
     )
     return Checkpoint(TwoPhaseModel(config, base), tokenizer, ontology)
+
+
+def longest_input(encoder: PreTrainedModel) -> int:
+    """The most word pieces that an encoder has positions for; 512 where it doesn't say.
+
+    Those of RoBERTa's family begin after the padding's number, so that of 514 positions 512 are of use.
+    """
+    longest = getattr(encoder.config, "max_position_embeddings", None) or 512
+    for name, module in encoder.named_modules():
+        if name.endswith("position_embeddings") and isinstance(module, torch.nn.Embedding):
+            first = 0 if module.padding_idx is None else module.padding_idx + 1
+            longest = min(longest, module.num_embeddings - first)
+    return longest
 
 
 def encoder_source(encoder: str) -> str:

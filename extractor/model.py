@@ -167,7 +167,8 @@ class TwoPhaseModel(PreTrainedModel):
         n_entity = len(config.entity_types or ())
         n_none = 0 if config.two_phase else 1  # one phase: a first type, Not-Entity or Not-Relation (Table 7)
         n_relation = len(config.relation_types or ()) + n_none
-        self.shape_embedding = nn.Embedding(N_SHAPES, d) if config.word_shape else None
+        d_input = encoder.get_input_embeddings().embedding_dim  # narrower than d in ELECTRA and ALBERT
+        self.shape_embedding = nn.Embedding(N_SHAPES, d_input) if config.word_shape else None
         self.dropout = nn.Dropout(config.dropout)
 
         options = {"is_gate": config.fusion == "gate", "has_maps": config.role_maps}
