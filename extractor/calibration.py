@@ -111,7 +111,9 @@ class Calibration:
         down, so that other thresholds and a slightly other calibration find the candidates there.
         """
         least = max(_LEAST_FLOOR, min(candidate_floor, min_confidence, *self.thresholds.values()))
-        return Floors(*(min(_HIGHEST_FLOOR, math.floor(scale.margin(least))) for scale in (self.entity, self.relation)))
+        return Floors(
+            *(min(_HIGHEST_FLOOR, float(math.floor(scale.margin(least)))) for scale in (self.entity, self.relation))
+        )
 
     def save(self, folder: Path) -> None:
         """Writes calibration.json into a model folder."""

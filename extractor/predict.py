@@ -215,6 +215,7 @@ def open_predictor(
         CheckpointError: the folder is no usable model, the device is not there, or torch can't compile here.
         ConfigError: the device does not compute in that precision.
     """
+    check_precision(device, precision)  # by its name first, so that this is said where there is no GPU too
     chosen = choose_device(device)
     check_precision(chosen.type, precision)
     checkpoint = load_checkpoint(folder, chosen, _DTYPES[precision])

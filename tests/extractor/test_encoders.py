@@ -76,15 +76,3 @@ def test_positions_of_a_model_that_says_too_many(encoder, training, tmp_path):
     (tmp_path / "model" / "config.json").write_text(json.dumps(config | {"max_length": 66}))
 
     assert load_checkpoint(tmp_path / "model", torch.device("cpu")).model.config.max_length == 64
-
-
-def test_training_in_bfloat16(training, tmp_path, sentences):
-    """Training with products in bfloat16 learns about as well as without, and keeps weights in single precision."""
-    plain, *_ = train(training(epochs=4, out=str(tmp_path / "plain"), dropout=0.0))[-1:]
-
-    mixed, *_ = train(training(epochs=4, precision="bf16", dropout=0.0))[-1:]
-
-    assert mixed.loss == pytest.approx(plain.loss, rel=0.05)
-    assert mixed.loss != plain.loss
-    found = open_predictor(tmp_path / "model", "cpu", "fp32", 1).predict(sentences, Floors(-3.0, 9.0))
-    assert all(len(c.spans) for c in found)

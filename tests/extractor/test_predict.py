@@ -394,11 +394,9 @@ def test_machine_without_a_compiler(tiny_model, tmp_path):
     )
 
 
-def test_int8_is_for_cpus(tiny_model, monkeypatch):
+def test_int8_is_for_cpus(tiny_model):
     """On a GPU int8 is refused by the name of the device, before the model is read."""
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-
-    with pytest.raises(ConfigError, match=r"^precision int8 is for CPUs, the device is cuda: say --device cpu, or"):
+    with pytest.raises(ConfigError, match=r"^precision int8 is for CPUs, the device is cuda:0: say --device cpu, or"):
         open_predictor(tiny_model, "cuda:0", "int8")
 
 

@@ -234,8 +234,8 @@ def test_training_in_bfloat16(training, undisturbed, tmp_path, sentences):
     assert losses(reports) == pytest.approx(undisturbed[1], rel=0.05)
     assert reports[-1].loss < reports[0].loss
     assert {t.dtype for t in load_file(tmp_path / "model" / "model.safetensors").values()} == {torch.float16}
-    found = open_predictor(tmp_path / "model", "cpu", "fp32", 1).predict(sentences, 0.01)
-    assert all(np.isfinite(c.entity_prob).all() and np.isfinite(c.pair_prob).all() for c in found)
+    found = open_predictor(tmp_path / "model", "cpu", "fp32", 1).predict(sentences, EVERYTHING)
+    assert all(np.isfinite(c.entity_margin).all() and np.isfinite(c.pair_margin).all() for c in found)
 
 
 def test_bfloat16_steps_keep_weights_and_averages_in_fp32(training, tiny_sentences, tiny_ontology):
