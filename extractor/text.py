@@ -109,25 +109,20 @@ def _cut(text: str) -> list[str]:
 
 def _word_bounds(sentence: str) -> list[tuple[int, int]]:
     """Words by the tokeniser; where a script has no spaces, its characters. Long runs are cut at their punctuation."""
-    bounds: list[tuple[int, int]] = []
-    for begin, end, is_long in _runs(sentence):
-        if is_long:
-            bounds.extend(piece.span() for piece in _PIECE.finditer(sentence, begin, end))
-        else:
-            bounds.extend(_tokens(sentence[begin:end], begin))
-    if HAS_SPACELESS.search(sentence):
-        return [piece for begin, end in bounds for piece in spaceless_bounds(sentence, begin, end)]
-    return bounds
+    bounds = _tokens(sentence, 0) if not _LONG_RUN.search(sentence) else list(_words_around_runs(sentence))
+    if sentence.isascii() or not HAS_SPACELESS.search(sentence):
+        return bounds
+    return [piece for begin, end in bounds for piece in spaceless_bounds(sentence, begin, end)]
 
 
-def _runs(sentence: str) -> Iterator[tuple[int, int, bool]]:
-    """Bounds of the runs of LONGEST_RUN and more characters without a space, and of what lies between them."""
+def _words_around_runs(sentence: str) -> Iterator[tuple[int, int]]:
+    """The words of a sentence with runs of LONGEST_RUN and more characters without a space."""
     begin = 0
     for run in _LONG_RUN.finditer(sentence):
-        yield begin, run.start(), False
-        yield *run.span(), True
+        yield from _tokens(sentence[begin : run.start()], begin)
+        yield from (piece.span() for piece in _PIECE.finditer(sentence, *run.span()))
         begin = run.end()
-    yield begin, len(sentence), False
+    yield from _tokens(sentence[begin:], begin)
 
 
 def _tokens(sentence: str, shift: int) -> list[tuple[int, int]]:

@@ -112,6 +112,19 @@ def test_plan_finds_near_duplicates(plan, own_source, copy, tmp_path):
     assert (made["rejects"], made["documents"]["new"]) == ({"near_duplicate": 1}, 1)
 
 
+def test_plan_finds_other_languages(plan, own_source, copy):
+    """A document that is in another language than the model's doesn't meet it, unless any language is read."""
+    (own_source / "german.txt").write_text(
+        "Ada Byron arbeitete bei der Firma Acme in Paris, und ihr Bruder lebte in London, wo er an einer Schule am "
+        "Hafen Mathematik lehrte und zwei Bücher über das Segeln schrieb."
+    )
+    made = plan(own_source, "--out", copy)
+    assert (made["rejects"]["language"], made["stages"]["extract"]["run"]) == (1, 0)
+    made = plan(own_source, "--out", copy, "--any-language")
+    assert ("language" in made["rejects"], made["stages"]["extract"]["run"]) == (False, 1)
+    assert "languages" in made["changed_settings"]
+
+
 def test_plan_prints_a_table(kgmill, source, copy):
     """For people: documents, stages, settings and an estimate."""
     lines = kgmill("plan", source, "--out", copy).out.splitlines()
