@@ -118,9 +118,10 @@ class ExtractFn(beam.DoFn):
         started = time.perf_counter()
         n_sentences = 0
         if new:
-            load_predictor(**self.settings["predictor"])  # before the task's progress begins
-            mark = Path(self.scratch) / "calls" / f"{task['unit']}.json"
             settings = self.settings | {"faults": self.settings["faults"] | foreign}
+            if not all(d.doc_id in settings["faults"] for d in new):
+                load_predictor(**settings["predictor"])  # before the task's progress begins
+            mark = Path(self.scratch) / "calls" / f"{task['unit']}.json"
             found = extract(new, settings, mark, Teller(self.scratch, task["unit"]).tell)
             tables = {name: pa.concat_tables([tables[name], found[name]]) for name in tables}
             n_sentences = pc.sum(found["documents"]["n_sentences"]).as_py()
