@@ -147,7 +147,9 @@ def test_damage_in_the_midst_of_a_member_keeps_what_came_before(tmp_path):
             there += inflate.decompress(bytes([byte]))
     rows = records(tmp_path, "all.zip", bytes(data))
     whole = there[: there.rfind(b"\n") + 1].count(b"\n")
-    assert (len(rows), rows[-1].reason) == (whole + 1, "bad_archive")
+    # A damaged line may hold an object and what is none.
+    assert {row.source for row in rows[:-1]} == {f"all.zip!a.jsonl:{n}" for n in range(1, whole + 1)}
+    assert rows[-1].reason == "bad_archive"
 
 
 @pytest.mark.parametrize("suffix", COMPRESS)
