@@ -13,7 +13,12 @@
 
 A type's name is a line of text, quoted where TOML asks for it: `[entities."Research field"]`. Its `iri` is the full
 IRI of its class or property; without one it is minted under the base IRI, the name percent-encoded. An entity and a
-relation type may share a name (`Ontology.distinct_name`).
+relation type may share a name (`Ontology.distinct_name`). `equivalent`, `broader`, `narrower` and `close` list classes or
+properties of others that stand beside it: the same, one that holds wherever ours does, one wherever which holds ours does
+too, and one that is much alike.
+
+An entity type with `literal = "date"` is one of values: its mentions name no entity, and a fact that ends in one has the
+value of its wording (`schemas.literals`). A relation's tails are all such types, or none of them is; its heads never are.
 """
 
 from __future__ import annotations
@@ -23,7 +28,7 @@ import re
 import tomllib
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -57,18 +62,29 @@ def check_type_name(name: str) -> str:
     return name
 
 
-class EntityType(BaseModel):
-    """One entity type."""
+class NamedType(BaseModel):
+    """What entity and relation types share: words for people, and IRIs."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     label: str = ""
     comment: str = ""
     iri: str = ""
+    equivalent: tuple[str, ...] = ()
+    broader: tuple[str, ...] = ()
+    narrower: tuple[str, ...] = ()
+    close: tuple[str, ...] = ()
 
     _iri = field_validator("iri")(lambda value: check_iri(value) if value else value)
+    _iris = field_validator("equivalent", "broader", "narrower", "close")(lambda value: tuple(map(check_iri, value)))
 
 
-class RelationType(EntityType):
+class EntityType(NamedType):
+    """One entity type; with `literal`, a type of values of that kind."""
+
+    literal: Literal["", "date"] = ""
+
+
+class RelationType(NamedType):
     """One relation type; `head` and `tail` name the entity types that it may join."""
 
     head: tuple[str, ...] = Field(min_length=1)
@@ -97,7 +113,15 @@ class Ontology(BaseModel):
                 raise ValueError(f"relation {name} names unknown entity types {unknown}")
             if relation.symmetric and set(relation.head) != set(relation.tail):
                 raise ValueError(f"relation {name} is symmetric, but its heads and tails differ")
+            self._check_literals(name, relation)
         return self
+
+    def _check_literals(self, name: str, relation: RelationType) -> None:
+        heads, tails = ([t for t in ends if self.entities[t].literal] for ends in (relation.head, relation.tail))
+        if heads:
+            raise ValueError(f"relation {name} has the literal type {heads[0]} as a head; a value is only ever a tail")
+        if tails and len(tails) < len(relation.tail):
+            raise ValueError(f"relation {name} has literal and other tails; {tails[0]} wants a relation of its own")
 
     @cached_property
     def entity_names(self) -> tuple[str, ...]:
@@ -130,6 +154,11 @@ class Ontology(BaseModel):
         return frozenset(name for name, relation in self.relations.items() if relation.symmetric)
 
     @cached_property
+    def has_literals(self) -> bool:
+        """Whether facts may end in a value."""
+        return any(kind.literal for kind in self.entities.values())
+
+    @cached_property
     def allowed(self) -> tuple[tuple[tuple[bool, ...], ...], ...]:
         """`allowed[head column][tail column][relation column]`."""
         return tuple(
@@ -138,8 +167,8 @@ class Ontology(BaseModel):
         )
 
     def without_words(self) -> Ontology:
-        """The ontology without name, labels and comments: what the names of a graph depend on."""
-        words = {"label": "", "comment": ""}
+        """The ontology without name, labels, comments and others' terms: what the names of a graph depend on."""
+        words = {key: NamedType.model_fields[key].default for key in NamedType.model_fields if key != "iri"}
         return self.model_copy(
             update={
                 "name": "",
@@ -157,7 +186,7 @@ class Ontology(BaseModel):
         decisive = ("head", "tail", "symmetric")
         return {
             "overlapping_entities": self.overlapping_entities,
-            "entities": {name: {} for name in self.entities},
+            "entities": {name: {"literal": t.literal} if t.literal else {} for name, t in self.entities.items()},
             "relations": {name: {key: getattr(r, key) for key in decisive} for name, r in self.relations.items()},
         }
 

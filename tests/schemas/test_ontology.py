@@ -167,3 +167,69 @@ def test_not_utf8(tmp_path):
 
     with pytest.raises(OntologyError, match=r"o\.toml:1: byte 0xe9 is not UTF-8; save the file as UTF-8"):
         load_ontology(path)
+
+
+BORN = '[entities.Peop]\n[entities.Day]\nliteral = "date"\n[relations.Born]\n'
+
+
+def test_literal_type_and_terms_of_others_come_back(tmp_path):
+    """A type of values, and the classes and properties that stand beside one's own, are written and read again."""
+    types = {
+        "entities": {"Peop": {"equivalent": ["https://schema.org/Person"]}, "Day": {"literal": "date"}},
+        "relations": {"Born": {"head": ["Peop"], "tail": ["Day"], "close": ["urn:a:b"], "narrower": ["urn:a:c"]}},
+    }
+    ontology = parse_ontology(types, "test")
+    (tmp_path / "o.toml").write_text(format_ontology(ontology), encoding="utf-8")
+
+    assert load_ontology(tmp_path / "o.toml") == ontology
+    assert (ontology.has_literals, ontology.entities["Day"].literal) == (True, "date")
+    assert ontology.relations["Born"].narrower == ("urn:a:c",)
+
+
+@pytest.mark.parametrize(
+    ("relation", "fault"),
+    [
+        ('head = ["Day"]\ntail = ["Day"]', "relation Born has the literal type Day as a head; a value is only ever a tail"),
+        (
+            'head = ["Peop"]\ntail = ["Peop", "Day"]',
+            "relation Born has literal and other tails; Day wants a relation of its own",
+        ),
+    ],
+)
+def test_literal_type_is_only_ever_the_one_kind_of_tail(tmp_path, relation, fault):
+    """No fact is about a value, and a property has values or entities, not both."""
+    assert fault_of(tmp_path, BORN + relation) == fault
+
+
+def test_unknown_kind_of_literal(tmp_path):
+    """A kind of value that is not known is refused by its key."""
+    assert fault_of(tmp_path, '[entities.Day]\nliteral = "time"\n') == "entities.Day.literal: Input should be '' or 'date'"
+
+
+def test_relation_is_no_literal(tmp_path):
+    """Only entity types are types of values."""
+    fault = fault_of(tmp_path, TYPES + '[relations.In]\nhead = ["Peop"]\ntail = ["Loc"]\nliteral = "date"\n')
+
+    assert fault == "unknown key 'relations.In.literal'"
+
+
+@pytest.mark.parametrize("key", ["equivalent", "broader", "narrower", "close"])
+def test_terms_of_others_are_iris(tmp_path, key):
+    """What stands beside a type is named by its absolute IRI."""
+    fault = fault_of(tmp_path, f'[entities.Peop]\n{key} = ["schema:Person"]\n[entities.Loc]\n{key} = ["Place"]\n')
+
+    assert fault == f"entities.Loc.{key}: 'Place' is not an absolute IRI"
+
+
+def test_terms_of_others_are_words():
+    """They decide neither what is extracted nor what anything is called; that values are none of the entities does."""
+    plain = {"entities": {"Peop": {}, "Day": {}}, "relations": {"Born": {"head": ["Peop"], "tail": ["Day"]}}}
+    words = {key: ["urn:a:b"] for key in ("equivalent", "broader", "narrower", "close")}
+    beside = {table: {name: {**kind, **words} for name, kind in types.items()} for table, types in plain.items()}
+    literal = plain | {"entities": {"Peop": {}, "Day": {"literal": "date"}}}
+    one, two, three = (parse_ontology(types, "test") for types in (plain, beside, literal))
+
+    assert (one.rules(), one.without_words()) == (two.rules(), two.without_words())
+    assert one.rules()["entities"] == {"Peop": {}, "Day": {}}
+    assert three.rules()["entities"] == {"Peop": {}, "Day": {"literal": "date"}}
+    assert three.without_words() != one.without_words()

@@ -1,0 +1,95 @@
+"""Values as texts give them: what is no thing of the graph but a date, in the form that RDF gives it.
+
+Nothing is guessed. A wording that says a whole date, a month with its year or a year becomes that, whatever its form;
+everything else ("last Tuesday", "March 14", "the 1980s", "3/4/2001", "31 February 1921") stays the string it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date
+
+from schemas.names import label_of
+
+XSD = "http://www.w3.org/2001/XMLSchema#"
+DATATYPES = {"date": tuple(XSD + name for name in ("date", "gYearMonth", "gYear", "string"))}
+"""The datatypes of each kind of literal that an ontology may name."""
+
+_YEARS = range(1000, 2101)  # other numbers are seldom years
+_MONTHS = (
+    *("january", "february", "march", "april", "may", "june", "july"),
+    *("august", "september", "october", "november", "december"),
+)
+_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_MONTH = {name: n for n, full in enumerate(_MONTHS, 1) for name in (full, full[:3])} | {"sept": 9}
+_WEEKDAY = {name: n for n, full in enumerate(_DAYS) for name in (full, full[:3])}
+_WEEKDAY |= {"tues": 1, "thur": 3, "thurs": 3}
+
+_DAY = r"(?:the )?(?P<day>[0-9]{1,2})(?:st|nd|rd|th|\.)?"
+_NAME = r"(?P<month>[a-z]{3,9})\.?"
+_YEAR = r"(?P<year>[0-9]{4})"
+_ON = rf"(?:(?P<weekday>{'|'.join(_WEEKDAY)})\.? )?"
+_FORMS = [
+    re.compile(form)
+    for form in (
+        rf"{_ON}{_DAY}(?: of)? {_NAME} {_YEAR}",
+        rf"{_ON}{_NAME} {_DAY} {_YEAR}",
+        rf"(?P<day>[0-9]{{1,2}})-{_NAME}-{_YEAR}",
+        rf"{_NAME}(?: of)? {_YEAR}",
+        _YEAR,
+        rf"{_YEAR}-(?P<month>[0-9]{{2}})-(?P<day>[0-9]{{2}})",
+    )
+]
+_NUMBERS = re.compile(
+    rf"(?P<a>[0-9]{{1,2}})(?P<mark>[./-])(?P<b>[0-9]{{1,2}})(?P=mark){_YEAR}"
+    r"|(?P<year_first>[0-9]{4})(?P<sign>[./-])(?P<c>[0-9]{1,2})(?P=sign)(?P<d>[0-9]{1,2})"
+)
+
+
+def literal_value(kind: str, text: str) -> tuple[str, str]:
+    """The value of a mention of a literal type, and the full IRI of its datatype; the string it is, where not sure.
+
+    >>> literal_value("date", "the 14th of March, 1921"), literal_value("date", "last  Tuesday")[0]
+    (('1921-03-14', 'http://www.w3.org/2001/XMLSchema#date'), 'last Tuesday')
+    """
+    label = label_of(text)
+    value, name = _READERS[kind](label) or (label, "string")
+    return value, XSD + name
+
+
+def _read_date(label: str) -> tuple[str, str] | None:
+    """A date, month or year in RDF's form, and the datatype's name; None where the words don't say which."""
+    words = " ".join(label.casefold().replace(",", " ").split()).strip(".;:()[] ")
+    for form in _FORMS:
+        if match := form.fullmatch(words):
+            return _value(**match.groupdict())
+    match = _NUMBERS.fullmatch(words)
+    return _in_the_only_order(match) if match else None
+
+
+def _value(year: str, month: str = "", day: str = "", weekday: str | None = None) -> tuple[str, str] | None:
+    number = _MONTH.get(month, int(month) if month.isdigit() else 0)
+    if int(year) not in _YEARS or (month and not number):
+        return None
+    if not month:
+        return year, "gYear"
+    if not day:
+        return f"{year}-{number:02d}", "gYearMonth"
+    try:
+        found = date(int(year), number, int(day))
+    except ValueError:
+        return None
+    if weekday and found.weekday() != _WEEKDAY[weekday]:
+        return None  # the text contradicts itself
+    return found.isoformat(), "date"
+
+
+def _in_the_only_order(match: re.Match[str]) -> tuple[str, str] | None:
+    """The one date that numbers can mean, whether day or month is written first."""
+    year, pair = match["year"] or match["year_first"], (match["a"] or match["c"], match["b"] or match["d"])
+    meant = {_value(year, month, day) for month, day in (pair, pair[::-1])} - {None}
+    return meant.pop() if len(meant) == 1 else None
+
+
+_READERS: dict[str, Callable[[str], tuple[str, str] | None]] = {"date": _read_date}
