@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+from schemas.tables import conform
 from schemas.text import printable, printable_markdown
 
 
@@ -41,7 +42,7 @@ def best_facts(folder: Path, n: int) -> list[BestFact]:
         return []
     evidence = _table(folder, "evidence", pc.field("fact_id").isin([f["fact_id"] for f in chosen])).to_pylist()
     surest = {e["fact_id"]: e for e in sorted(evidence, key=lambda e: (e["confidence"], e["statement_id"]))}
-    ids = {f["head"] for f in chosen} | {f["tail"] for f in chosen}
+    ids = {f["head"] for f in chosen} | {f["tail"] for f in chosen if not f["datatype"]}
     entities = _table(folder, "entities", pc.field("entity_id").isin(sorted(ids)))
     labels = dict(zip(entities["entity_id"].to_pylist(), entities["label"].to_pylist(), strict=True))
     documents = _table(folder, "documents", pc.field("doc_id").isin(sorted({e["doc_id"] for e in surest.values()})))
@@ -50,13 +51,13 @@ def best_facts(folder: Path, n: int) -> list[BestFact]:
     for fact in chosen:
         e = surest[fact["fact_id"]]
         sentence = " ".join(texts[e["doc_id"]][e["sentence_begin"] : e["sentence_end"]].split())
-        names = (labels[fact["head"]], fact["relation"], labels[fact["tail"]])
+        names = (labels[fact["head"]], fact["relation"], fact["value"] if fact["datatype"] else labels[fact["tail"]])
         found.append(BestFact(*names, fact["confidence"], fact["n_evidence"], e["doc_id"], sentence))
     return found
 
 
 def _table(folder: Path, name: str, chosen: Any = None) -> Any:
-    return ds.dataset(folder / "tables" / name, format="parquet").to_table(filter=chosen)
+    return conform(name, ds.dataset(folder / "tables" / name, format="parquet").to_table(filter=chosen))
 
 
 def ledger_rows(report: dict[str, Any]) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ from pipelines.store import Part, Store
 from schemas.identity import fingerprint, unit_name
 from schemas.tables import SCHEMAS
 
-VERSION = 2
+VERSION = 3
 _COMBINED = {
     "entities": pa.schema(
         [
@@ -119,6 +119,8 @@ def reduce_facts(relations: pa.Table) -> tuple[pa.Table, pa.Table]:
         "confidence": pa.array(confidences, pa.float64()),
         "n_evidence": pa.array(np.diff(bounds), pa.int64()),
         "n_documents": pa.array(_sums(is_first_N, first_F), pa.int64()),
+        "value": heads["value"],
+        "datatype": heads["datatype"],
     }
     return _table("facts", facts), _table("evidence", {name: found[name] for name in SCHEMAS["evidence"].names})
 

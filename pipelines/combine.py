@@ -14,14 +14,16 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.beam import beam
 from pipelines.job import Descriptor, Request, each_task, write_receipt
 from pipelines.store import Part, Store
 from schemas.identity import bucket, enclosing_unit, fingerprint
 from schemas.names import label_of
+from schemas.tables import conform
 
-VERSION = 2
+VERSION = 3
 MAX_BITS = 8  # a partition is a whole number of the graph's 256 buckets
 KINDS = ("entities", "surfaces", "relations")
 _KEYS = ("entity_id", "entity_id", "fact_id")
@@ -67,7 +69,7 @@ class CombineFn(beam.DoFn):
         store = Store(Path(self.root))
         parts = [store.need("decode", unit, key) for unit, key in task["decoded"]]
         mentions = pa.concat_tables(part.read("mentions", _MENTION_COLUMNS) for part in parts)
-        relations = pa.concat_tables(part.read("relations") for part in parts)
+        relations = pa.concat_tables(conform("relations", part.read("relations")) for part in parts)
         slices = {
             slice_name(kind, number): rows
             for kind, key, table in zip(KINDS, _KEYS, (*combine_mentions(mentions), relations), strict=True)
@@ -81,8 +83,10 @@ class CombineFn(beam.DoFn):
 def combine_mentions(mentions: pa.Table) -> tuple[pa.Table, pa.Table]:
     """One row an entity (type, documents, best confidence), and one a surface form of it (mentions), by id.
 
-    Forms are folded as labels are, so that those that look alike are counted together.
+    Forms are folded as labels are, so that those that look alike are counted together. Mentions of values name no
+    entity.
     """
+    mentions = mentions.filter(pc.not_equal(mentions["entity_id"], ""))
     entities = mentions.group_by("entity_id").aggregate(
         [("type", "min"), ("doc_id", "count_distinct"), ("confidence", "max")]
     )

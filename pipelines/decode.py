@@ -16,11 +16,12 @@ from pipelines.extract import sentence_candidates
 from pipelines.job import Descriptor, Request, each_task, write_receipt
 from pipelines.store import Part, Store
 from schemas.identity import entity_id, fact_id, fingerprint, statement_id
+from schemas.literals import literal_value
 from schemas.ontology import Ontology, parse_ontology
 from schemas.records import Document, Mention, Relation
 from schemas.tables import from_table, to_table
 
-VERSION = 2
+VERSION = 3
 
 
 def plan(
@@ -92,7 +93,7 @@ def decode_sentence(
     min_confidence: float,
     thresholds: Mapping[str, float] | None = None,
 ) -> tuple[list[Mention], list[Relation]]:
-    """The mentions and relations of one sentence, with the document's own text."""
+    """The mentions and relations of one sentence, with the document's own text; what is a value names no entity."""
     chosen, pairs = decode(candidates, ontology, min_confidence, thresholds)
     mentions = [
         Mention(
@@ -103,7 +104,7 @@ def decode_sentence(
             document.text[m.start : m.end],
             m.type,
             round(m.confidence, 6),
-            entity_id(document.text[m.start : m.end], m.type),
+            "" if ontology.entities[m.type].literal else entity_id(document.text[m.start : m.end], m.type),
         )
         for m in chosen
     ]
@@ -111,10 +112,12 @@ def decode_sentence(
     for pair in pairs:
         head, tail = mentions[pair.head], mentions[pair.tail]
         ends = (head.begin, head.end), (tail.begin, tail.end)
+        kind = ontology.entities[tail.type].literal
+        value = literal_value(kind, tail.text) if kind else ("", "")
         relations.append(
             Relation(
                 statement_id(document.doc_id, *ends, pair.type),
-                fact_id(head.entity_id, pair.type, tail.entity_id),
+                fact_id(head.entity_id, pair.type, *(value if kind else (tail.entity_id,))),
                 document.doc_id,
                 row["sentence"],
                 row["begin"],
@@ -125,6 +128,7 @@ def decode_sentence(
                 *ends[1],
                 tail.entity_id,
                 round(pair.confidence, 6),
+                *value,
             )
         )
     return mentions, relations

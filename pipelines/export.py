@@ -13,13 +13,14 @@ import hashlib
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from pipelines.beam import beam
 from pipelines.job import Descriptor, Request, each_task, write_receipt
-from pipelines.networks import edges, nodes, write_graphml, write_node_link
+from pipelines.networks import edges, literal_nodes, nodes, write_graphml, write_node_link
 from pipelines.ontology_ttl import ontology_graph, ontology_turtle
 from pipelines.progress import Teller
 from pipelines.rdf import (
@@ -55,8 +56,8 @@ def plan(
 ) -> tuple[list[Part], list[Descriptor], list[str]]:
     """The members that are there already, tasks for those that are not, and all members in the chain's order."""
     described = {key: settings[key] for key in ("base_iri", "dataset", "ontology")}
-    ontology = parse_ontology(settings["ontology"], "ontology").without_words().model_dump(mode="json")
-    names = described | {"ontology": ontology}
+    ontology = parse_ontology(settings["ontology"], "ontology").without_words()
+    names = described | {"ontology": ontology.model_dump(mode="json", exclude_defaults=True)}
     documents = {part.unit: part for part in ingested}
     wanted = [_member("provenance", settings | names), _member("ontology", described)]
     wanted += [_member(f"kg-{part.unit}", names, part.fingerprint) for part in aggregated]
@@ -243,18 +244,22 @@ def chain_members(members: Iterable[Part], out: BinaryIO) -> str:
 
 
 def _write_networks(store: Store, settings: dict[str, Any], folder: Path, teller: Teller) -> None:
-    """Writes the files for NetworkX, a partition at a time."""
+    """Writes the files for NetworkX, a partition at a time: entities, then values, then facts."""
     ns = namespace(settings)
+    has_literals = ns.ontology.has_literals
     parts = [store.need("aggregate", unit, key) for unit, key in settings["aggregated"]]
-    for name, write, begin, end in (("graphml", write_graphml, 0.5, 0.75), ("json", write_node_link, 0.75, 1.0)):
+    graphml = partial(write_graphml, has_literals=has_literals)
+    for name, write, begin, end in (("graphml", graphml, 0.5, 0.75), ("json", write_node_link, 0.75, 1.0)):
         if name in settings["formats"]:
             middle = (begin + end) / 2
             each_node = (nodes(ns, _records(part, "entities")) for part in teller.each(parts, begin, middle))
+            each_value = (literal_nodes(ns, _records(part, "facts")) for part in parts if has_literals)
             each_edge = (
                 edges(ns, _records(part, "facts"), _records(part, "evidence"))
                 for part in teller.each(parts, middle, end)
             )
-            write(chain.from_iterable(each_node), chain.from_iterable(each_edge), folder / f"graph.{name}.gz")
+            every_node = chain.from_iterable(chain(each_node, each_value))
+            write(every_node, chain.from_iterable(each_edge), folder / f"graph.{name}.gz")
 
 
 def _records(part: Part, name: str) -> Iterator[Any]:

@@ -7,7 +7,8 @@
 GraphML has no place to say that a graph is a multigraph: without `force_multigraph`, NetworkX makes a DiGraph of a file
 in which no two facts join the same entities in the same direction, with the edges' keys as an attribute `id`.
 
-Both files are written a record at a time, nodes first, then edges: no graph is ever in memory.
+Both files are written a record at a time, nodes first, then edges: no graph is ever in memory. A fact that ends in a
+value has a node of its own for it: one node a value would make neighbours of all that happened in one year.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.vocabulary import Namespace
+from schemas.literals import XSD
 from schemas.records import Entity, Evidence, Fact
 
 Node = tuple[str, dict[str, Any]]
@@ -50,8 +52,10 @@ _GRAPHML_TYPES = {
         "evidence": "string",
     },
 }
+_LITERAL_TYPES = {"kind": "string", "datatype": "string"}
 _GRAPHML_KEYS = {
-    kind: {name: f"{kind[0]}{i}" for i, name in enumerate(types)} for kind, types in _GRAPHML_TYPES.items()
+    kind: {name: f"{kind[0]}{i}" for i, name in enumerate(types)}
+    for kind, types in {**_GRAPHML_TYPES, "node": _GRAPHML_TYPES["node"] | _LITERAL_TYPES}.items()
 }
 _GRAPHML_HEAD = (
     '<?xml version="1.0" encoding="utf-8"?>\n'
@@ -78,6 +82,23 @@ def nodes(ns: Namespace, entities: Iterable[Entity]) -> Iterator[Node]:
             "confidence": entity.confidence,
         }
         yield ns.entity(entity.entity_id), attributes
+
+
+def literal_nodes(ns: Namespace, facts: Iterable[Fact]) -> Iterator[Node]:
+    """The values that facts end in as nodes, in their order.
+
+    Such a node has `kind`, always `literal`, by which it is told from an entity, `type` (`xsd:date`), `name` (the
+    value) and `datatype` (a full IRI). What is said of the fact is said on its only edge.
+    """
+    for fact in facts:
+        if fact.datatype:
+            attributes = {
+                "kind": "literal",
+                "type": f"xsd:{fact.datatype.removeprefix(XSD)}",
+                "name": _NOT_XML.sub("\ufffd", fact.value),
+                "datatype": fact.datatype,
+            }
+            yield ns.fact_value(fact.fact_id), attributes
 
 
 def edges(ns: Namespace, facts: Iterable[Fact], evidence: Iterable[Evidence]) -> Iterator[Edge]:
@@ -108,12 +129,16 @@ def edges(ns: Namespace, facts: Iterable[Fact], evidence: Iterable[Evidence]) ->
             "n_documents": fact.n_documents,
             "evidence": _evidence_json(found),
         }
-        yield ns.entity(fact.head), ns.entity(fact.tail), f"a-{fact.fact_id}", attributes
+        tail = ns.fact_value(fact.fact_id) if fact.datatype else ns.entity(fact.tail)
+        yield ns.entity(fact.head), tail, f"a-{fact.fact_id}", attributes
 
 
-def write_graphml(nodes: Iterable[Node], edges: Iterable[Edge], path: Path) -> None:
-    """Writes gzipped GraphML: equal bytes for equal nodes and edges in the same order."""
-    _write_gzip(path, _graphml(nodes, edges))
+def write_graphml(nodes: Iterable[Node], edges: Iterable[Edge], path: Path, *, has_literals: bool = False) -> None:
+    """Writes gzipped GraphML: equal bytes for equal nodes and edges in the same order.
+
+    GraphML names the attributes before the first node: `has_literals` adds those that only `literal_nodes` have.
+    """
+    _write_gzip(path, _graphml(nodes, edges, _LITERAL_TYPES if has_literals else {}))
 
 
 def write_node_link(nodes: Iterable[Node], edges: Iterable[Edge], path: Path) -> None:
@@ -121,9 +146,9 @@ def write_node_link(nodes: Iterable[Node], edges: Iterable[Edge], path: Path) ->
     _write_gzip(path, _node_link(nodes, edges))
 
 
-def _graphml(nodes: Iterable[Node], edges: Iterable[Edge]) -> Iterator[str]:
+def _graphml(nodes: Iterable[Node], edges: Iterable[Edge], more: dict[str, str]) -> Iterator[str]:
     yield _GRAPHML_HEAD
-    for kind, types in _GRAPHML_TYPES.items():
+    for kind, types in {**_GRAPHML_TYPES, "node": _GRAPHML_TYPES["node"] | more}.items():
         for name, type_name in types.items():
             key = _GRAPHML_KEYS[kind][name]
             yield f'<key id="{key}" for="{kind}" attr.name="{name}" attr.type="{type_name}"/>\n'

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from pipelines.vocabulary import XSD
+from schemas.literals import XSD
 
 _SPECIAL = re.compile('[\x00-\x1f"\\\\\x7f\ud800-\udfff\ufffe\uffff]')
 _ESCAPES = {code: f"\\u{code:04X}" for code in (*range(0x20), 0x7F, 0xFFFE, 0xFFFF)}
@@ -39,6 +39,15 @@ def literal(text: str) -> str:
     if _SPECIAL.search(text):
         text = text.translate(_ESCAPES)
     return f'"{text}"'
+
+
+def typed(value: str, datatype: str) -> str:
+    """A value as a term; `datatype` is the full IRI of its XSD type, and a string has none to be seen.
+
+    >>> print(typed("1921-03", f"{XSD}gYearMonth"), typed("last Tuesday", f"{XSD}string"))
+    "1921-03"^^<http://www.w3.org/2001/XMLSchema#gYearMonth> "last Tuesday"
+    """
+    return literal(value) if datatype == f"{XSD}string" else f"{literal(value)}^^<{datatype}>"
 
 
 def integer(value: int) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from rdflib import OWL, RDF, RDFS, SDO, Graph, Literal, URIRef
+from rdflib import OWL, RDF, RDFS, SDO, SKOS, XSD, Graph, Literal, URIRef
 
 from pipelines.vocabulary import KGMILL, TERMS, Namespace, Term
-from schemas.ontology import Ontology, RelationType
+from schemas.literals import DATATYPES
+from schemas.ontology import NamedType, Ontology, RelationType
 
 _HEADER = (
     "Classes and properties of a knowledge graph that kgmill extracted from text. All offsets (nif:beginIndex, "
@@ -13,6 +14,7 @@ _HEADER = (
     "exclusive. Languages that count UTF-16 units, such as Java and JavaScript, have to convert them where the text "
     "holds characters above U+FFFF."
 )
+_SUPER = {OWL.Class: RDFS.subClassOf, OWL.ObjectProperty: RDFS.subPropertyOf, OWL.DatatypeProperty: RDFS.subPropertyOf}
 _KINDS = {"class": OWL.Class, "object": OWL.ObjectProperty, "datatype": OWL.DatatypeProperty}
 
 
@@ -25,10 +27,24 @@ def ontology_graph(ns: Namespace, ontology: Ontology) -> Graph:
     """The ontology's types and kgmill's own terms, without blank nodes.
 
     The types that a relation may join are schema:domainIncludes and schema:rangeIncludes: several rdfs:domain would
-    mean their intersection, and a reasoner would assert it of every subject.
+    mean their intersection, and a reasoner would assert it of every subject. A relation whose tails are values is an
+    owl:DatatypeProperty; the class of a literal type is that of its mentions.
+
+    Terms of others are tied with what RDFS and OWL have for it: owl:equivalentClass or owl:equivalentProperty;
+    rdfs:subClassOf or rdfs:subPropertyOf from ours to the broader and from the narrower to ours, so that a reasoner
+    finds the triples that say less; skos:closeMatch, from which no triple follows.
     """
     graph = Graph(bind_namespaces="none")
-    prefixes = {"owl": OWL, "rdf": RDF, "rdfs": RDFS, "schema": SDO, "v": f"{ns.vocabulary}#", "x": KGMILL}
+    prefixes = {
+        "owl": OWL,
+        "rdf": RDF,
+        "rdfs": RDFS,
+        "schema": SDO,
+        "skos": SKOS,
+        "xsd": XSD,
+        "v": f"{ns.vocabulary}#",
+        "x": KGMILL,
+    }
     for prefix, namespace in prefixes.items():
         graph.bind(prefix, namespace, override=True, replace=True)
     header = URIRef(ns.vocabulary)
@@ -36,7 +52,7 @@ def ontology_graph(ns: Namespace, ontology: Ontology) -> Graph:
     graph.add((header, RDFS.label, Literal(ontology.name)))
     graph.add((header, RDFS.comment, Literal(_HEADER)))
     for name, entity_type in ontology.entities.items():
-        _describe(graph, URIRef(ns.class_iri(name)), OWL.Class, entity_type.label or name, entity_type.comment)
+        _add_type(graph, URIRef(ns.class_iri(name)), OWL.Class, name, entity_type)
     for name, relation_type in ontology.relations.items():
         _add_relation(graph, ns, name, relation_type)
     for term in TERMS:
@@ -51,13 +67,26 @@ def _describe(graph: Graph, node: URIRef, kind: URIRef, label: str, comment: str
         graph.add((node, RDFS.comment, Literal(comment)))
 
 
+def _add_type(graph: Graph, node: URIRef, kind: URIRef, name: str, named: NamedType) -> None:
+    """A type of the ontology, and what it says of the terms of others that stand beside it."""
+    _describe(graph, node, kind, named.label or name, named.comment)
+    is_same = OWL.equivalentClass if kind == OWL.Class else OWL.equivalentProperty
+    for verb, others in ((is_same, named.equivalent), (_SUPER[kind], named.broader), (SKOS.closeMatch, named.close)):
+        for other in others:
+            graph.add((node, verb, URIRef(other)))
+    for other in named.narrower:
+        graph.add((URIRef(other), _SUPER[kind], node))
+
+
 def _add_relation(graph: Graph, ns: Namespace, name: str, relation_type: RelationType) -> None:
     node = URIRef(ns.property_iri(name))
-    _describe(graph, node, OWL.ObjectProperty, relation_type.label or name, relation_type.comment)
+    literals = {ns.ontology.entities[tail].literal for tail in relation_type.tail} - {""}
+    _add_type(graph, node, OWL.DatatypeProperty if literals else OWL.ObjectProperty, name, relation_type)
     for head in relation_type.head:
         graph.add((node, SDO.domainIncludes, URIRef(ns.class_iri(head))))
-    for tail in relation_type.tail:
-        graph.add((node, SDO.rangeIncludes, URIRef(ns.class_iri(tail))))
+    ranges = [iri for kind in literals for iri in DATATYPES[kind]] or map(ns.class_iri, relation_type.tail)
+    for iri in ranges:
+        graph.add((node, SDO.rangeIncludes, URIRef(iri)))
     if relation_type.symmetric:
         graph.add((node, RDF.type, OWL.SymmetricProperty))
 

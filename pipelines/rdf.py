@@ -17,7 +17,7 @@ from operator import attrgetter
 
 import rdflib
 
-from pipelines.nquads import decimal, integer, iri, literal, point_in_time, quad
+from pipelines.nquads import decimal, integer, iri, literal, point_in_time, quad, typed
 from pipelines.vocabulary import DCAT, DCTERMS, ITSRDF, NIF, PROV, RDF, RDFS, VOID, Namespace
 from schemas.identity import digest
 from schemas.records import Document, Entity, Evidence, Fact, Mention, Relation
@@ -73,7 +73,8 @@ def entity_quads(ns: Namespace, entity: Entity) -> Iterator[str]:
 def fact_quads(ns: Namespace, fact: Fact, evidence: Sequence[Evidence]) -> Iterator[str]:
     """The lines of a fact: the triple itself, and the statement with its evidence."""
     graph = iri(ns.graph("kg"))
-    triple = iri(ns.entity(fact.head)), iri(ns.property_iri(fact.relation)), iri(ns.entity(fact.tail))
+    tail = typed(fact.value, fact.datatype) if fact.datatype else iri(ns.entity(fact.tail))
+    triple = iri(ns.entity(fact.head)), iri(ns.property_iri(fact.relation)), tail
     yield quad(*triple, graph)
     pairs = (
         (_TYPE, iri(ns.term("AggregatedStatement"))),
@@ -117,10 +118,13 @@ def document_quads(
 
 
 def link_quads(ns: Namespace, mentions: Iterable[Mention]) -> Iterator[str]:
-    """The lines that tie the mentions of documents to the entities they name; a document's mentions in any order."""
+    """The lines that tie the mentions of documents to the entities they name; a document's mentions in any order.
+
+    A mention of a value names none.
+    """
     graph = iri(ns.graph("links"))
     for doc_id, found in groupby(mentions, attrgetter("doc_id")):
-        for begin, end, entity in sorted({(m.begin, m.end, m.entity_id) for m in found}):
+        for begin, end, entity in sorted({(m.begin, m.end, m.entity_id) for m in found if m.entity_id}):
             yield quad(iri(ns.chars(doc_id, begin, end)), _ENTITY, iri(ns.entity(entity)), graph)
 
 

@@ -6,6 +6,7 @@
     urn:kgmill:ns:{term}                            kgmill's own terms, listed in TERMS: the same in every dataset
     {base}{dataset}/doc/{id}[#char={begin},{end}]   a document, or a span of it
     {base}{dataset}/statement/a-{hash16}            a fact with its confidence and evidence
+    {base}{dataset}/statement/a-{hash16}/value      the value that a fact ends in, as a node; RDF has a literal there
     {base}{dataset}/statement/x-{hash16}            one extraction, evidence of a fact
     {base}{dataset}/run/{key}                       the activity that extracted
     {base}{dataset}/graph/...                       the named graphs: kg, links, doc/{id}, ontology, provenance/{key},
@@ -28,7 +29,6 @@ from schemas.ontology import Ontology, check_iri
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 RDFS = "http://www.w3.org/2000/01/rdf-schema#"
-XSD = "http://www.w3.org/2001/XMLSchema#"
 PROV = "http://www.w3.org/ns/prov#"
 DCTERMS = "http://purl.org/dc/terms/"
 NIF = "http://persistence.uni-leipzig.org/nlp2rdf/ontologies/nif-core#"
@@ -140,6 +140,10 @@ class Namespace:
     def aggregated_statement(self, fact_id: str) -> str:
         """The IRI of a fact as a statement that things can be said of."""
         return f"{self.base_iri}{self.dataset}/statement/a-{fact_id}"
+
+    def fact_value(self, fact_id: str) -> str:
+        """What a network calls the value that a fact ends in."""
+        return f"{self.aggregated_statement(fact_id)}/value"
 
     def extraction(self, statement_id: str) -> str:
         """The IRI of one extraction."""

@@ -96,9 +96,9 @@ def entity_id(text: str, type_name: str) -> str:
     return f"{head}-{tail}" if head else tail
 
 
-def fact_id(head: str, relation: str, tail: str) -> str:
-    """16 hex digits that name a fact."""
-    return digest("fact", head, relation, tail)[:16]
+def fact_id(head: str, relation: str, *tail: str) -> str:
+    """16 hex digits that name a fact; its tail is an entity's id, or a value and its datatype."""
+    return digest("fact", head, relation, *tail)[:16]
 
 
 def statement_id(doc_id: str, head: tuple[int, int], tail: tuple[int, int], relation: str) -> str:

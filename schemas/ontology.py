@@ -13,12 +13,11 @@
 
 A type's name is a line of text, quoted where TOML asks for it: `[entities."Research field"]`. Its `iri` is the full
 IRI of its class or property; without one it is minted under the base IRI, the name percent-encoded. An entity and a
-relation type may share a name (`Ontology.distinct_name`). `equivalent`, `broader`, `narrower` and `close` list classes or
-properties of others that stand beside it: the same, one that holds wherever ours does, one wherever which holds ours does
-too, and one that is much alike.
+relation type may share a name (`Ontology.distinct_name`). `equivalent`, `broader`, `narrower` and `close` list the
+IRIs of others' classes or properties: they say the same, less (they hold wherever ours does), more, something alike.
 
-An entity type with `literal = "date"` is one of values: its mentions name no entity, and a fact that ends in one has the
-value of its wording (`schemas.literals`). A relation's tails are all such types, or none of them is; its heads never are.
+An entity type with `literal = "date"` is one of values: its mentions name no entity, and a fact that ends in one has
+the value of its wording (`schemas.literals`). A relation's tails are all of such types or none is; its heads never are.
 """
 
 from __future__ import annotations

@@ -41,7 +41,8 @@ class Mention:
     Attributes:
         sentence: the sentence's number in its document.
         confidence: probability in [0, 1].
-        entity_id: the entity that the mention's text and type name (`schemas.identity.entity_id`).
+        entity_id: the entity that the mention's text and type name (`schemas.identity.entity_id`); empty where the
+            type is a literal one.
     """
 
     doc_id: str
@@ -61,6 +62,8 @@ class Relation:
     Attributes:
         statement_id: `schemas.identity.statement_id` of document, offsets and type.
         fact_id: the fact that the relation is evidence of.
+        tail_entity: empty where the tail is a value.
+        value, datatype: of the tail, as in a fact.
     """
 
     statement_id: str
@@ -77,6 +80,8 @@ class Relation:
     tail_end: int
     tail_entity: str
     confidence: float
+    value: str = ""
+    datatype: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +103,15 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A relation between two entities.
+    """A relation between two entities, or of an entity and a value.
 
     Attributes:
+        tail: an entity's id; empty where the fact has a value.
         confidence: probability that at least one piece of evidence is right (noisy-or).
         n_evidence: relation mentions that support it.
         n_documents: documents that support it.
+        value: a date, month or year as RDF writes it, or the words of the text (`schemas.literals`).
+        datatype: the full IRI of the value's XSD type; empty where the tail is an entity.
     """
 
     fact_id: str
@@ -113,6 +121,8 @@ class Fact:
     confidence: float
     n_evidence: int
     n_documents: int
+    value: str = ""
+    datatype: str = ""
 
 
 @dataclass(frozen=True, slots=True)

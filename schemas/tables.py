@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from operator import attrgetter
 from typing import Any
 
@@ -39,12 +39,17 @@ def to_table(name: str, records: Iterable[Any]) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=SCHEMAS[name])
 
 
-def from_table(name: str, table: pa.Table) -> Iterator[Any]:
-    """The records of an Arrow table, in order, converted a batch at a time.
+def conform(name: str, table: pa.Table) -> pa.Table:
+    """The table with the columns of its record, in order; one that an older version didn't write holds its default."""
+    for f in fields(TABLES[name]):
+        if f.name not in table.schema.names and f.default is not MISSING:
+            column = pa.repeat(pa.scalar(f.default, SCHEMAS[name].field(f.name).type), table.num_rows)
+            table = table.append_column(SCHEMAS[name].field(f.name), column)
+    return table.select(SCHEMAS[name].names)
 
-    Tables of earlier versions may lack the last columns; their records have the defaults.
-    """
+
+def from_table(name: str, table: pa.Table) -> Iterator[Any]:
+    """The records of an Arrow table, in order, converted a batch at a time; `conform` says what may lack."""
     record = TABLES[name]
-    names = [column for column in SCHEMAS[name].names if column in table.column_names]
-    for batch in table.select(names).to_batches(max_chunksize=4096):
+    for batch in conform(name, table).to_batches(max_chunksize=4096):
         yield from map(record, *(column.to_pylist() for column in batch.columns))

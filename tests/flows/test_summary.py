@@ -64,6 +64,18 @@ def test_best_facts_are_as_many_as_asked_for(folder):
     assert [fact.tail for fact in best_facts(folder, 2)] == ["London", "Acme"]
 
 
+def test_best_fact_shows_its_value(tmp_path):
+    """A value stands where the label of an entity would."""
+    tables = {
+        "documents": [Document("d1", "d1.txt", "", "Ada was born in 1815.", "{}", "00" * 32)],
+        "entities": [Entity("ada", "T", "Ada", 1, 1, 0.9)],
+        "facts": [Fact("f1", "ada", "Born_On", "", 0.8, 1, 1, "1815", "http://www.w3.org/2001/XMLSchema#gYear")],
+        "evidence": [evidence("f1", "s1", 0, 21, 0.8)],
+    }
+    [fact] = best_facts(write_tables(tmp_path, tables), 12)
+    assert (fact.head, fact.relation, fact.tail) == ("Ada", "Born_On", "1815")
+
+
 def test_summary_is_for_a_terminal(folder):
     """The ledger, a line of the stages, the graph's size, and a table of facts."""
     lines = format_summary(folder, REPORT, 1).splitlines()

@@ -25,7 +25,7 @@ def store(tmp_path):
     return made
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def run():
     """Runs a job on Beam's FnApiRunner; returns its receipts by unit."""
 

@@ -9,7 +9,7 @@ import pyoxigraph
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rdflib import OWL, RDF, RDFS, SDO, Graph, Literal, URIRef
+from rdflib import OWL, RDF, RDFS, SDO, XSD, Graph, Literal, URIRef
 
 from pipelines.ontology_ttl import ontology_turtle
 from pipelines.vocabulary import TERMS, Namespace
@@ -150,4 +150,53 @@ def test_hostile_label_and_comment_survive(text):
 
     assert [text, text] == [
         t.object.value for t in parsed if t.subject.value == f"{VOCAB}#Peop" and "type" not in str(t)
+    ]
+
+
+BESIDE = {
+    "entities": {
+        "Peop": {"equivalent": ["https://schema.org/Person"], "close": ["http://www.wikidata.org/entity/Q5"]},
+        "Day": {"literal": "date"},
+    },
+    "relations": {
+        "Party": {"head": ["Peop"], "tail": ["Peop"], "broader": ["https://schema.org/memberOf"]},
+        "Works": {"head": ["Peop"], "tail": ["Peop"], "narrower": ["urn:wd:P108", "urn:wd:P463"]},
+        "Born": {"head": ["Peop"], "tail": ["Day"], "equivalent": ["https://schema.org/birthDate"]},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def beside():
+    return Graph().parse(data=turtle(BESIDE), format="turtle")
+
+
+def test_relation_of_values_is_a_datatype_property(beside):
+    """Its range is what a value may be; the literal type is a class of mentions."""
+    assert about(beside, f"{VOCAB}#Born") == [
+        ("owl:equivalentProperty", "https://schema.org/birthDate"),
+        ("rdf:type", str(OWL.DatatypeProperty)),
+        ("rdfs:label", "Born"),
+        ("schema:domainIncludes", f"{VOCAB}#Peop"),
+        *(("schema:rangeIncludes", str(XSD[name])) for name in ("date", "gYear", "gYearMonth", "string")),
+    ]
+    assert about(beside, f"{VOCAB}#Day") == [("rdf:type", str(OWL.Class)), ("rdfs:label", "Day")]
+
+
+def test_class_stands_beside_those_of_others(beside):
+    """Classes are tied with the terms that are for classes."""
+    assert about(beside, f"{VOCAB}#Peop") == [
+        ("owl:equivalentClass", "https://schema.org/Person"),
+        ("rdf:type", str(OWL.Class)),
+        ("rdfs:label", "Peop"),
+        ("skos:closeMatch", "http://www.wikidata.org/entity/Q5"),
+    ]
+
+
+def test_broader_and_narrower_properties_are_above_and_below(beside):
+    """A property is below a broader one, and a narrower one is below it: what reasoners follow, in its direction."""
+    assert sorted(beside.subject_objects(RDFS.subPropertyOf)) == [
+        (URIRef(f"{VOCAB}#Party"), SDO.memberOf),
+        (URIRef("urn:wd:P108"), URIRef(f"{VOCAB}#Works")),
+        (URIRef("urn:wd:P463"), URIRef(f"{VOCAB}#Works")),
     ]

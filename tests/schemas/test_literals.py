@@ -13,9 +13,30 @@ XSD = "http://www.w3.org/2001/XMLSchema#"
 @pytest.mark.parametrize(
     "text",
     [
-        *("14 March 1921", "March 14, 1921", "1921-03-14", "14.03.1921", "14th of March, 1921", "the 14th of March 1921"),
-        *("14 Mar. 1921", "Mar 14 , 1921", "14-Mar-1921", "MARCH 14TH, 1921", "14/3/1921", "03/14/1921", "14. March 1921"),
-        *("Monday, 14 March 1921", "Mon., March 14, 1921", "March\n14,\u00a01921.", "1921/03/14", "1921\u201103\u201114"),
+        *(
+            "14 March 1921",
+            "March 14, 1921",
+            "1921-03-14",
+            "14.03.1921",
+            "14th of March, 1921",
+            "the 14th of March 1921",
+        ),
+        *(
+            "14 Mar. 1921",
+            "Mar 14 , 1921",
+            "14-Mar-1921",
+            "MARCH 14TH, 1921",
+            "14/3/1921",
+            "03/14/1921",
+            "14. March 1921",
+        ),
+        *(
+            "Monday, 14 March 1921",
+            "Mon., March 14, 1921",
+            "March\n14,\u00a01921.",
+            "1921/03/14",
+            "1921\u201103\u201114",
+        ),
     ],
 )
 def test_wordings_of_one_day_are_one_value(text):
@@ -42,7 +63,14 @@ def test_year(year):
         *("last Tuesday", "the 1980s", "March 14", "3/4/2001", "31 February 1921", "29 February 1900", "c. 1921"),
         *("0999", "2101", "-1921", "1921 BC", "44 BC", "921", "14 March 921", "14 March 21", "14.03.21", "1921-22"),
         *("1914-1918", "1921-03", "2004-05", "32/13/2001", "14/03-1921", "Tuesday, 14 March 1921", "spring 1921", ""),
-        *("14 Marble 1921", "14-15 March 1921", "March 14-15, 1921", "1921-3-4", "14 March 1921 BC", "\u0661\u0669\u0662\u0661"),
+        *(
+            "14 Marble 1921",
+            "14-15 March 1921",
+            "March 14-15, 1921",
+            "1921-3-4",
+            "14 March 1921 BC",
+            "\u0661\u0669\u0662\u0661",
+        ),
     ],
 )
 def test_what_is_not_said_stays_a_string(text):

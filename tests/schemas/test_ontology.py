@@ -189,7 +189,10 @@ def test_literal_type_and_terms_of_others_come_back(tmp_path):
 @pytest.mark.parametrize(
     ("relation", "fault"),
     [
-        ('head = ["Day"]\ntail = ["Day"]', "relation Born has the literal type Day as a head; a value is only ever a tail"),
+        (
+            'head = ["Day"]\ntail = ["Day"]',
+            "relation Born has the literal type Day as a head; a value is only ever a tail",
+        ),
         (
             'head = ["Peop"]\ntail = ["Peop", "Day"]',
             "relation Born has literal and other tails; Day wants a relation of its own",
@@ -203,7 +206,9 @@ def test_literal_type_is_only_ever_the_one_kind_of_tail(tmp_path, relation, faul
 
 def test_unknown_kind_of_literal(tmp_path):
     """A kind of value that is not known is refused by its key."""
-    assert fault_of(tmp_path, '[entities.Day]\nliteral = "time"\n') == "entities.Day.literal: Input should be '' or 'date'"
+    assert (
+        fault_of(tmp_path, '[entities.Day]\nliteral = "time"\n') == "entities.Day.literal: Input should be '' or 'date'"
+    )
 
 
 def test_relation_is_no_literal(tmp_path):
