@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.networks import edges, nodes, write_graphml, write_node_link
+from pipelines.networks import edges, literal_nodes, nodes, write_graphml, write_node_link
 from pipelines.vocabulary import Namespace
 from schemas.ontology import parse_ontology
 from schemas.records import Entity, Evidence, Fact
@@ -203,6 +203,23 @@ def test_hostile_names_load_equal(tmp_path_factory, names, confidence):
     graphml, node_link = write_and_load(records, tmp_path_factory.mktemp("hostile"))
 
     assert content(graph_of(records)) == content(graphml) == content(node_link)
+
+
+def test_value_is_a_node_of_its_fact(tmp_path):
+    """What XML can't carry is replaced in a value as in a name, and two facts with one value have two nodes."""
+    facts = [
+        replace(BORN, fact_id=f"{n:016x}", tail="", value="a\x00", datatype="http://www.w3.org/2001/XMLSchema#string")
+        for n in (1, 2)
+    ]
+    records = [*nodes(NS, [ADA]), *literal_nodes(NS, facts)], list(edges(NS, facts, ()))
+    write_graphml(*records, tmp_path / "graph.graphml.gz", has_literals=True)
+    write_node_link(*records, tmp_path / "graph.json.gz")
+
+    graphml, node_link = load_graphml(tmp_path / "graph.graphml.gz"), load_node_link(tmp_path / "graph.json.gz")
+
+    assert content(graph_of(records)) == content(graphml) == content(node_link)
+    first = "https://kg.example.org/news/statement/a-0000000000000001/value"
+    assert (len(graphml), graphml.nodes[first]["name"], graphml.has_edge(ADA_IRI, first)) == (3, "a\ufffd", True)
 
 
 def test_order_of_evidence_does_not_change_an_edge():

@@ -22,6 +22,25 @@ def test_facts_go_into_the_default_graph(build, endpoint, dump):
     assert load(build, endpoint, wishes=DEFAULT).n_unchanged == 6
 
 
+BORN = {
+    "1815-12-10": f'<{E}ada> <{V}Born_On> "1815-12-10"^^<http://www.w3.org/2001/XMLSchema#date> .\n',
+    "1815-12": f'<{E}ada> <{V}Born_On> "1815-12"^^<http://www.w3.org/2001/XMLSchema#gYearMonth> .\n',
+    "1815": f'<{E}ada> <{V}Born_On> "1815"^^<http://www.w3.org/2001/XMLSchema#gYear> .\n',
+    "one winter": f'<{E}ada> <{V}Born_On> "one winter" .\n',
+}
+
+
+def test_values_are_loaded_as_they_are(build, proxy, dump):
+    """Dates, months, years and words come back as they went in: a load sends the difference, a second one nothing."""
+    before, after = ([*GRAPHS[FACTS], *map(BORN.get, names)] for names in (("1815", "one winter"), BORN))
+    make_build(build, GRAPHS | {FACTS: before})
+    load(build, proxy.url)
+    build_again(build, GRAPHS | {FACTS: after}, 1)
+    report = load(build, proxy.url)
+    assert (report.n_inserted, report.n_deleted, dump()) == (2, 0, sorted(quads(GRAPHS | {FACTS: after})))
+    assert load(build, proxy.url).n_unchanged == 6
+
+
 def test_default_graph_gets_the_difference(build, proxy, dump):
     """What a run recorded is sent to the default graph."""
     load(build, proxy.url, wishes=DEFAULT)
