@@ -59,7 +59,7 @@ def data(tmp_path):
 
 @pytest.fixture
 def fresh(tiny_sentences, tmp_path):
-    """Sentences that the model is unsure of: three times its own, with other types and without relations by turns."""
+    """Sentences that the model is unsure of: its own, with other types and some entities less by turns."""
     records = json.loads(tiny_sentences.read_text(encoding="utf-8"))
     rows = []
     for turn in range(3):
@@ -67,7 +67,7 @@ def fresh(tiny_sentences, tmp_path):
             if turn == 1 and i % 2:
                 record["entities"][0]["type"] = "Org"
             if turn == 2 and i % 2:
-                record["relations"] = []
+                record["relations"], record["entities"] = [], record["entities"][1:]
             for relation in record["relations"]:
                 relation["type"] = "Live_In" if turn == 1 and relation["type"] == "Work_For" else relation["type"]
             rows.append(record | {"orig_id": f"{turn}-{i}"})
