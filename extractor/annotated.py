@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from extractor.dygie import read_documents, whole_number
 from extractor.foreign import recognise
+from extractor.partial import Partial, parse_partial
 from extractor.unused import Unused
 from schemas.errors import DataError, OntologyError
 from schemas.ontology import Ontology, check_type_name, parse_ontology
@@ -19,20 +20,33 @@ from schemas.text import decode_utf8, storable
 
 @dataclass(frozen=True, slots=True)
 class EntitySpan:
-    """A typed span of words; `end` is exclusive."""
+    """A typed span of words; `end` is exclusive.
+
+    Attributes:
+        types: the types that it may have, where the data doesn't say which; `type` is then the likeliest.
+        by: `completed` where a model marked it; empty for gold.
+    """
 
     start: int
     end: int
     type: str
+    types: tuple[str, ...] = ()
+    by: str = ""
+
+    @property
+    def possible(self) -> tuple[str, ...]:
+        """The types that it may have."""
+        return self.types or (self.type,)
 
 
 @dataclass(frozen=True, slots=True)
 class RelationPair:
-    """A typed pair; `head` and `tail` index the sentence's entities."""
+    """A typed pair; `head` and `tail` index the sentence's entities; `by` is as an entity's."""
 
     head: int
     tail: int
     type: str
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +57,8 @@ class AnnotatedSentence:
         key: name of the sentence or of the document that it is a part of; empty where the data has none.
         unused: what was annotated, and a sentence can't hold; an evaluation counts it as missed.
         place: where it was read from, for people.
+        partial: what is marked completely, where not everything is.
+        tags: other keys of its record with a short value, such as its fold.
     """
 
     words: tuple[str, ...]
@@ -51,6 +67,8 @@ class AnnotatedSentence:
     key: str = ""
     unused: tuple[Unused, ...] = ()
     place: str = field(default="", compare=False, repr=False)
+    partial: Partial | None = None
+    tags: tuple[tuple[str, str], ...] = field(default=(), compare=False, repr=False)
 
 
 def read_annotated(paths: Iterable[str], format_name: str) -> list[AnnotatedSentence]:
@@ -125,6 +143,22 @@ def _dygie_sentences(path: Path, text: str) -> list[AnnotatedSentence]:
     ]
 
 
+def gold_alone(sentence: AnnotatedSentence) -> AnnotatedSentence:
+    """The sentence without what a model marked, or found doubtful."""
+    if not sentence.partial and not any(item.by for items in (sentence.entities, sentence.relations) for item in items):
+        return sentence
+    kept = [i for i, e in enumerate(sentence.entities) if not e.by]
+    number = {i: n for n, i in enumerate(kept)}
+    relations = (r for r in sentence.relations if not r.by and r.head in number and r.tail in number)
+    partial = sentence.partial and replace(sentence.partial, spans=(), pairs=())
+    return replace(
+        sentence,
+        entities=tuple(sentence.entities[i] for i in kept),
+        relations=tuple(replace(r, head=number[r.head], tail=number[r.tail]) for r in relations),
+        partial=None if partial == Partial() else partial,
+    )
+
+
 def infer_ontology(sentences: Iterable[AnnotatedSentence]) -> Ontology:
     """The ontology that the data shows: its types, sorted, and which entity types each relation was seen to join.
 
@@ -139,11 +173,11 @@ def infer_ontology(sentences: Iterable[AnnotatedSentence]) -> Ontology:
     for sentence in sentences:
         spans = sorted((e.start, e.end) for e in sentence.entities)
         is_overlapping |= any(b[0] < a[1] for a, b in pairwise(spans))
-        entities.update(e.type for e in sentence.entities)
+        entities.update(name for e in sentence.entities for name in e.possible)
         for r in sentence.relations:
             heads, tails = ends.setdefault(r.type, (set(), set()))
-            heads.add(sentence.entities[r.head].type)
-            tails.add(sentence.entities[r.tail].type)
+            heads.update(sentence.entities[r.head].possible)
+            tails.update(sentence.entities[r.tail].possible)
     try:
         return parse_ontology(
             {
@@ -169,8 +203,11 @@ def check_types(sentences: Iterable[AnnotatedSentence], ontology: Ontology, wher
     entities: set[str] = set()
     relations: set[str] = set()
     for sentence in sentences:
-        entities.update(e.type for e in sentence.entities)
+        entities.update(name for e in sentence.entities for name in (e.type, *e.types))
         relations.update(r.type for r in sentence.relations)
+        if sentence.partial:
+            entities.update(sentence.partial.types or ())
+            relations.update(sentence.partial.relations or ())
     unknown = sorted(entities - set(ontology.entities)) + sorted(relations - set(ontology.relations))
     if unknown:
         known = ", ".join((*ontology.entities, *ontology.relations))
@@ -182,6 +219,9 @@ def _spert_sentence(record: Any, where: str) -> AnnotatedSentence:
         words = tuple(record["tokens"])
         found = [(whole_number(e["start"]), whole_number(e["end"]), e["type"]) for e in record["entities"]]
         pairs = [(whole_number(r["head"]), whole_number(r["tail"]), r["type"]) for r in record.get("relations") or ()]
+        possible = [tuple(e.get("types", ())) for e in record["entities"]]
+        by = [[str(one.get("by", "")) for one in record.get(key) or ()] for key in ("entities", "relations")]
+        partial = parse_partial(record)
     except KeyError as error:
         raise DataError(
             f"{where}: has no key {error}; wanted tokens, entities and relations as SpERT has them"
@@ -190,16 +230,31 @@ def _spert_sentence(record: Any, where: str) -> AnnotatedSentence:
         raise DataError(f"{where}: wanted tokens, entities and relations as SpERT writes them ({error!r})") from None
     if not words or not isinstance(record["tokens"], list) or not all(isinstance(word, str) for word in words):
         raise DataError(f"{where}: tokens must be a list of at least one string")
-    entities = tuple(EntitySpan(start, end, _type_name(name, where)) for start, end, name in found)
-    relations = tuple(RelationPair(head, tail, _type_name(name, where)) for head, tail, name in pairs)
-    for entity in entities:
-        if not 0 <= entity.start < entity.end <= len(words):
-            raise DataError(f"{where}: entity {entity.start}:{entity.end} lies outside of {len(words)} tokens")
-    for relation in relations:
-        if not {relation.head, relation.tail} <= set(range(len(entities))) or relation.head == relation.tail:
-            raise DataError(f"{where}: relation {relation.head} -> {relation.tail} with {len(entities)} entities")
+    entities = tuple(
+        EntitySpan(start, end, _type_name(name, where), tuple(_type_name(one, where) for one in types), marked_by)
+        for (start, end, name), types, marked_by in zip(found, possible, by[0], strict=True)
+    )
+    relations = tuple(
+        RelationPair(head, tail, _type_name(name, where), marked_by)
+        for (head, tail, name), marked_by in zip(pairs, by[1], strict=True)
+    )
+    doubtful = (partial.spans, partial.pairs) if partial else ((), ())
+    for start, end in [*((e.start, e.end) for e in entities), *doubtful[0]]:
+        if not 0 <= start < end <= len(words):
+            raise DataError(f"{where}: entity {start}:{end} lies outside of {len(words)} tokens")
+    for head, tail in [*((r.head, r.tail) for r in relations), *doubtful[1]]:
+        if not {head, tail} <= set(range(len(entities))) or head == tail:
+            raise DataError(f"{where}: relation {head} -> {tail} with {len(entities)} entities")
     key = storable(str(record.get("orig_id", "")))
-    return AnnotatedSentence(tuple(map(storable, words)), entities, relations, key, place=where)
+    return AnnotatedSentence(
+        tuple(map(storable, words)), entities, relations, key, place=where, partial=partial, tags=_tags(record)
+    )
+
+
+def _tags(record: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    """The other keys of a record that name a sentence: texts and whole numbers."""
+    rest = ((key, value) for key, value in record.items() if key not in _SPERT_KEYS)
+    return tuple((storable(key), storable(str(value))) for key, value in rest if type(value) in (str, int))
 
 
 def _type_name(name: Any, where: str) -> str:
@@ -211,4 +266,5 @@ def _type_name(name: Any, where: str) -> str:
         raise DataError(f"{where}: {error}") from None
 
 
+_SPERT_KEYS = {"tokens", "entities", "relations", "orig_id", "annotated", "doubtful"}
 _READERS = {"spert": read_spert, "dygie": read_dygie}

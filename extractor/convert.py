@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from extractor.annotated import AnnotatedSentence, read_annotated
 from extractor.dygie import DygieSentence, format_document
+from extractor.partial import format_partial
 from extractor.unused import Unused
 from schemas.errors import DataError, OutputError
 
@@ -44,16 +46,18 @@ def _untold(sentences: list[AnnotatedSentence]) -> list[Unused]:
 
 def to_spert(sentences: list[AnnotatedSentence]) -> str:
     """A SpERT JSON file."""
-    records = [
-        {
-            "tokens": list(s.words),
-            "entities": [{"type": e.type, "start": e.start, "end": e.end} for e in s.entities],
-            "relations": [{"type": r.type, "head": r.head, "tail": r.tail} for r in s.relations],
-            "orig_id": s.key,
-        }
-        for s in sentences
-    ]
-    return json.dumps(records, ensure_ascii=False) + "\n"
+    return json.dumps([_spert(s) for s in sentences], ensure_ascii=False) + "\n"
+
+
+def _spert(s: AnnotatedSentence) -> dict[str, Any]:
+    entities: list[dict[str, Any]] = [{"type": e.type, "start": e.start, "end": e.end} for e in s.entities]
+    relations: list[dict[str, Any]] = [{"type": r.type, "head": r.head, "tail": r.tail} for r in s.relations]
+    for row, e in zip(entities, s.entities, strict=True):
+        row |= ({"types": list(e.types)} if e.types else {}) | ({"by": e.by} if e.by else {})
+    for row, r in zip(relations, s.relations, strict=True):
+        row |= {"by": r.by} if r.by else {}
+    record = {"tokens": list(s.words), "entities": entities, "relations": relations, "orig_id": s.key}
+    return record | dict(s.tags) | (format_partial(s.partial) if s.partial else {})
 
 
 def to_dygie(sentences: list[AnnotatedSentence]) -> str:

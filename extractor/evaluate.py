@@ -8,7 +8,7 @@ from typing import Any
 
 from extractor.annotated import AnnotatedSentence
 from extractor.decode import decode
-from extractor.metrics import Prediction, score
+from extractor.metrics import Prediction, n_not_counted, score
 from extractor.predict import Predictor
 from extractor.reach import beyond_reach
 from extractor.unused import Unused, summarise
@@ -25,14 +25,17 @@ def evaluate(
 ) -> dict[str, Any]:
     """The evaluation report: scores of `metrics.score`, `n_sentences`, `seconds` of prediction and decoding, `unused`.
 
-    `unused` has by kind what can't be found, whatever the model says: it counts as missed.
+    `unused` has by kind what can't be found, whatever the model says: it counts as missed. Where sentences are not
+    annotated completely, `not_counted` says how many predictions are neither right nor wrong for that.
     """
     started = time.perf_counter()
     predicted = predict_sentences(predictor, ontology, sentences, min_confidence)
     seconds = time.perf_counter() - started
     scores = score(sentences, predicted, ontology.symmetric)
     unused = summarise(not_found(predictor, sentences))
-    return {**scores, "n_sentences": len(sentences), "seconds": round(seconds, 3), "unused": unused}
+    report = {**scores, "n_sentences": len(sentences), "seconds": round(seconds, 3), "unused": unused}
+    not_counted = n_not_counted(sentences, predicted)
+    return report | ({"not_counted": not_counted} if not_counted else {})
 
 
 def not_found(predictor: Predictor, sentences: Sequence[AnnotatedSentence]) -> list[Unused]:
@@ -80,6 +83,9 @@ def format_report(report: dict[str, Any]) -> str:
             lines.append(_row("  macro", scores["macro"], ""))
             if protocol == "strict":
                 lines.extend(_row(f"  {name}", s, s["support"]) for name, s in scores["by_type"].items())
+    if found := report.get("not_counted"):
+        what = f"{found['entities']} entities and {found['relations']} relations"
+        lines.append(f"not counted: {what} of types that their sentences do not mark completely")
     lines.append(f"{report['n_sentences']} sentences in {report['seconds']} s")
     return "\n".join(lines)
 

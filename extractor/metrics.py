@@ -3,15 +3,19 @@
 Entities, strict: span and type; boundaries: span. Relations, strict: type, both spans and both entity types;
 boundaries: type and both spans. Source: section 4.2, Eq. 17. A symmetric relation has no direction: gold and predicted
 ones are turned so that their first end comes first in the sentence, and count once.
+
+Of a sentence that is not annotated completely, a prediction of a type that it does not mark completely counts where it
+is right, and else not at all. An entity of which the data says no single type is right under each that it may have.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from extractor.annotated import AnnotatedSentence
+from extractor.annotated import AnnotatedSentence, gold_alone
 from extractor.decode import DecodedMention, DecodedRelation
 
 Prediction = tuple[Sequence[DecodedMention], Sequence[DecodedRelation]]
@@ -39,27 +43,63 @@ def score(
     items: dict[str, list[tuple[set, set]]] = {
         name: [] for name in ("entities strict", "entities boundaries", "relations strict", "relations boundaries")
     }
-    for sentence, (mentions, relations) in zip(gold, predicted, strict=True):
-        spans, found = sentence.entities, mentions
+    for annotated, (mentions, relations) in zip(gold, predicted, strict=True):
+        sentence = as_gold(annotated, mentions)
+        types, relation_types = _complete(sentence)
+        typed = _typed(sentence.entities)
+        found = _counted(_typed(mentions), typed, types)
+        spans, found_spans = ({(_ANY, *item[1:]) for item in items} for items in (typed, found))
+        found_spans |= spans & {(_ANY, m.start, m.end) for m in mentions}
         lost = _missed(sentence, "entity")
-        items["entities strict"].append(
-            ({(e.type, e.start, e.end) for e in spans} | lost, {(m.type, m.start, m.end) for m in found})
+        items["entities strict"].append((typed | lost, found))
+        items["entities boundaries"].append((spans | {(_ANY, *item[1:]) for item in lost}, found_spans))
+        pairs, found_pairs = (
+            _pairs(sentence.entities, sentence.relations, symmetric),
+            _pairs(mentions, relations, symmetric),
         )
-        items["entities boundaries"].append(
-            (
-                {(_ANY, e.start, e.end) for e in spans} | {(_ANY, *item[1:]) for item in lost},
-                {(_ANY, m.start, m.end) for m in found},
-            )
-        )
-        pairs, found_pairs = _pairs(spans, sentence.relations, symmetric), _pairs(found, relations, symmetric)
-        lost = _missed(sentence, "relation")
-        items["relations strict"].append((pairs | lost, found_pairs))
-        items["relations boundaries"].append((_untyped(pairs) | lost, _untyped(found_pairs)))
+        untyped, lost = _untyped(pairs), _missed(sentence, "relation")
+        items["relations strict"].append((pairs | lost, _counted(found_pairs, pairs, relation_types)))
+        found_untyped = _counted(_untyped(found_pairs), untyped, relation_types)
+        items["relations boundaries"].append((untyped | lost, found_untyped))
     report: dict[str, Any] = {"entities": {}, "relations": {}}
     for name, sets in items.items():
         task, protocol = name.split()
         report[task][protocol] = prf(sets)
     return report
+
+
+def as_gold(sentence: AnnotatedSentence, mentions: Sequence[DecodedMention]) -> AnnotatedSentence:
+    """The sentence as predictions are held against it: what a model marked is gone, each entity has one type.
+
+    That type is the predicted one, where the entity may have it.
+    """
+    sentence = gold_alone(sentence)
+    if not any(e.types for e in sentence.entities):
+        return sentence
+    predicted = {(m.start, m.end, m.type) for m in mentions}
+    entities = []
+    for e in sentence.entities:
+        right = [name for name in e.types if (e.start, e.end, name) in predicted]
+        entities.append(replace(e, type=right[0]) if right else e)
+    return replace(sentence, entities=tuple(entities))
+
+
+def n_not_counted(gold: Sequence[AnnotatedSentence], predicted: Sequence[Prediction]) -> dict[str, int]:
+    """How many predicted entities and relations are neither right nor wrong, as their sentences don't mark such ones.
+
+    Empty where every sentence is annotated completely.
+    """
+    counts = {"entities": 0, "relations": 0}
+    if not any(sentence.partial for sentence in gold):
+        return {}
+    for annotated, (mentions, relations) in zip(gold, predicted, strict=True):
+        sentence = as_gold(annotated, mentions)
+        types, relation_types = _complete(sentence)
+        found, found_pairs = _typed(mentions), _pairs(mentions, relations, ())
+        pairs = _pairs(sentence.entities, sentence.relations, ())
+        counts["entities"] += len(found - _counted(found, _typed(sentence.entities), types))
+        counts["relations"] += len(found_pairs - _counted(found_pairs, pairs, relation_types))
+    return counts
 
 
 def score_by_size(
@@ -71,14 +111,14 @@ def score_by_size(
     """
     entities: list[tuple[set, set]] = []
     relations: list[tuple[set, set]] = []
-    for sentence, (mentions, pairs) in zip(gold, predicted, strict=True):
-        entities.append((_by_length(sentence.entities), _by_length(mentions)))
-        relations.append(
-            (
-                _by_distance(sentence.entities, sentence.relations, symmetric),
-                _by_distance(mentions, pairs, symmetric),
-            ),
-        )
+    for annotated, (mentions, pairs) in zip(gold, predicted, strict=True):
+        sentence = as_gold(annotated, mentions)
+        types, relation_types = _complete(sentence)
+        spans = _by_length(sentence.entities)
+        entities.append((spans, _counted(_by_length(mentions), spans, types, at=1)))
+        related = _by_distance(sentence.entities, sentence.relations, symmetric)
+        found = _by_distance(mentions, pairs, symmetric)
+        relations.append((related, _counted(found, related, relation_types, at=1)))
     return {"entity length": prf(entities)["by_type"], "relation distance": prf(relations)["by_type"]}
 
 
@@ -134,6 +174,22 @@ def _pairs(spans: Sequence[Any], relations: Sequence[Any], symmetric: Collection
         head, tail = turned(spans, r, symmetric)
         items.add((r.type, head.start, head.end, tail.start, tail.end, head.type, tail.type))
     return items
+
+
+def _complete(sentence: AnnotatedSentence) -> tuple[Collection[str] | None, Collection[str] | None]:
+    """The entity types and the relations that a sentence marks completely; None: all."""
+    return (sentence.partial.types, sentence.partial.relations) if sentence.partial else (None, None)
+
+
+def _typed(spans: Sequence[Any]) -> set[tuple[Hashable, ...]]:
+    return {(span.type, span.start, span.end) for span in spans}
+
+
+def _counted(
+    found: set[tuple[Hashable, ...]], gold: set[tuple[Hashable, ...]], complete: Collection[str] | None, at: int = 0
+) -> set[tuple[Hashable, ...]]:
+    """What counts of the predicted items: what is right, and what is of a complete type, which stands `at` a place."""
+    return found if complete is None else {item for item in found if item in gold or item[at] in complete}
 
 
 def _missed(sentence: AnnotatedSentence, task: str) -> set[tuple[Hashable, ...]]:

@@ -1,6 +1,7 @@
 """Scores, on a page that was worked by hand."""
 
 import doctest
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from extractor import metrics
 from extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair, read_annotated
 from extractor.decode import DecodedMention, DecodedRelation
-from extractor.metrics import prf, score, score_by_size
+from extractor.metrics import as_gold, n_not_counted, prf, score, score_by_size
+from extractor.partial import Partial
 from schemas.ontology import load_ontology
 
 GOLD = [
@@ -195,3 +197,71 @@ def test_scores_by_size_put_items_into_the_papers_intervals():
     assert sizes["entity length"]["1-2"]["precision"] == 0.5
     assert sizes["entity length"]["3-4"]["recall"] == 1.0
     assert list(sizes["relation distance"]) == ["1-3"]
+
+
+PARTIAL = replace(
+    AnnotatedSentence(
+        tuple("abcdefgh"),
+        (EntitySpan(0, 1, "Peop"), EntitySpan(2, 3, "Loc", ("Loc", "Org"))),
+        (RelationPair(0, 1, "Live_In"),),
+    ),
+    partial=Partial(("Peop",), ("Kill",)),
+)
+
+
+def mention(start, end, name):
+    """A decoded mention."""
+    return DecodedMention(start, end, name, 0.9)
+
+
+def test_what_a_sentence_does_not_mark_is_no_error():
+    """Predictions of types that are not complete count if they are right; those of complete ones count always."""
+    mentions = [mention(0, 1, "Peop"), mention(2, 3, "Org"), mention(4, 5, "Loc"), mention(6, 7, "Peop")]
+    relations = [
+        DecodedRelation(0, 1, "Live_In", 0.9),
+        DecodedRelation(0, 2, "Live_In", 0.9),
+        DecodedRelation(0, 3, "Kill", 0.9),
+    ]
+
+    report = score([PARTIAL], [(mentions, relations)])
+
+    found = {task: report[task]["strict"] | {"by_type": None, "macro": None} for task in ("entities", "relations")}
+    assert [found["entities"][key] for key in ("precision", "recall", "support")] == [2 / 3, 1.0, 2]
+    assert [found["relations"][key] for key in ("precision", "recall", "support")] == [1 / 2, 1.0, 1]
+    assert report["entities"]["boundaries"]["precision"] == 2 / 3
+    assert report["relations"]["boundaries"]["precision"] == 1 / 2
+    assert n_not_counted([PARTIAL], [(mentions, relations)]) == {"entities": 1, "relations": 1}
+
+
+def test_a_wrong_type_on_a_marked_span_is_still_a_miss():
+    """A prediction of an open type on a gold span is not counted; the entity is missed, its boundaries are found."""
+    report = score([PARTIAL], [([mention(0, 1, "Other")], [])])
+
+    assert (report["entities"]["strict"]["precision"], report["entities"]["strict"]["recall"]) == (0.0, 0.0)
+    assert report["entities"]["boundaries"]["precision"] == 1.0
+    assert report["entities"]["boundaries"]["recall"] == 1 / 2
+
+
+def test_what_a_model_completed_is_no_gold():
+    """Completed entities and relations are neither wanted nor wrong."""
+    entities = (EntitySpan(4, 5, "Peop", by="completed"), *PARTIAL.entities)
+    relations = (RelationPair(1, 2, "Live_In"), RelationPair(1, 0, "Kill", "completed"))
+    one = replace(PARTIAL, entities=entities, relations=relations)
+
+    assert as_gold(one, []) == PARTIAL
+
+
+def test_complete_sentences_have_nothing_uncounted():
+    """Where everything is annotated there is nothing to tell."""
+    assert n_not_counted([replace(PARTIAL, partial=None)], [([mention(4, 5, "Loc")], [])]) == {}
+
+
+def test_sizes_honour_what_is_marked():
+    """Scores by length and distance leave out the same predictions."""
+    mentions = [mention(0, 1, "Peop"), mention(2, 3, "Org"), mention(4, 5, "Loc")]
+
+    sizes = score_by_size([PARTIAL], [(mentions, [DecodedRelation(0, 2, "Live_In", 0.9)])])
+
+    assert sizes["entity length"]["1-2"]["precision"] == 1.0
+    assert sizes["relation distance"]["1-3"]["precision"] == 0.0
+    assert sizes["relation distance"]["1-3"]["support"] == 1
