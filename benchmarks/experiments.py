@@ -85,7 +85,7 @@ def read_queue(path: Path) -> list[tuple[str, list[Experiment]]]:
 def experiment_key(config: TrainConfig) -> str:
     """Fingerprint of what decides the scores; keys at their defaults are left out, so that new keys change none."""
     dumped = config.model_dump(mode="json", exclude={"out", "threads", "dev_every", "card"})
-    defaults = {key: field.default for key, field in TrainConfig.model_fields.items()} | _UNSAID
+    defaults = TrainConfig(train="").model_dump(mode="json") | {"train": None} | _UNSAID
     return fingerprint({key: value for key, value in dumped.items() if value != defaults[key]})
 
 
@@ -106,7 +106,7 @@ def run(experiment: Experiment) -> dict[str, Any]:
     return {
         "seed": config.seed,
         "train": list(config.train_files),
-        "dev": config.dev,
+        "dev": ", ".join(config.dev_files),
         "epochs": config.epochs,
         "seconds": round(sum(report.seconds for report in reports)),
         "ner": round(100 * last.dev["entities"]["strict"]["f1"], 2),

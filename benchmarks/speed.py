@@ -22,15 +22,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from extractor.annotated import read_annotated
 from extractor.calibration import Calibration
 from extractor.encoding import Batch, collate
 from extractor.predict import Predictor, open_predictor
 from extractor.text import split_text
-from extractor.train import TrainingRun
+from extractor.train import TrainingRun, read_data
 from schemas.config import TrainConfig
 from schemas.modelfolder import find_model
-from schemas.ontology import load_ontology
 
 FLOORS = Calibration().floors(0.4)
 PRECISIONS = ("fp32", "bf16", "int8")
@@ -104,8 +102,8 @@ def bench_training(configuration: Path, n_rounds: int) -> None:
         print(f"\ntraining: not measured, {missing[0]} is not here")
         return
     torch.set_num_threads(1)
-    sentences = read_annotated(config.train_files, config.format)
-    run = TrainingRun(config, sentences, load_ontology(Path(config.ontology)), [], torch.device("cpu"))
+    sets, ontology, _ = read_data(config)
+    run = TrainingRun(config, sets, ontology, [], torch.device("cpu"))
     rng = np.random.default_rng(config.seed)
     batches = list(islice(run.batches(rng), _TRAIN_BATCHES))
     model = run.checkpoint.model.train()

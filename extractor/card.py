@@ -28,8 +28,18 @@ def training_toml(config: TrainConfig) -> str:
     """The configuration as TOML that `kgmill train` takes, the versions as comments."""
     lines = [f"# {name} {version(name)}" for name in ("torch", "transformers", "numpy")]
     for key, value in config.model_dump(mode="json").items():
-        lines.append(f"{key} = {json.dumps(value, ensure_ascii=False)}")
+        lines.append(f"{key} = {_toml(value)}")
     return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    """A value as TOML on one line; what is None is left out of a table, as TOML has no such value."""
+    if isinstance(value, dict):
+        pairs = (f"{json.dumps(k, ensure_ascii=False)} = {_toml(v)}" for k, v in value.items() if v is not None)
+        return "{" + ", ".join(pairs) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _card(config: TrainConfig, n_sentences: int, reports: Sequence[Any], notes: Sequence[str]) -> str:
@@ -48,7 +58,12 @@ def _card(config: TrainConfig, n_sentences: int, reports: Sequence[Any], notes: 
     ]
     if reports:
         dev = reports[-1].dev
-        lines += [f"F1 on {config.dev}, best-span decoding:", "", "| | strict | boundaries |", "|---|---|---|"]
+        lines += [
+            f"F1 on {', '.join(config.dev_files)}, best-span decoding:",
+            "",
+            "| | strict | boundaries |",
+            "|---|---|---|",
+        ]
         for task in ("entities", "relations"):
             strict, boundaries = (100 * dev[task][protocol]["f1"] for protocol in ("strict", "boundaries"))
             lines.append(f"| {task} | {strict:.1f} | {boundaries:.1f} |")

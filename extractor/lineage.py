@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tomllib
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from extractor.annotated import AnnotatedSentence
+from extractor.annotated import AnnotatedSentence, read_annotated
 from extractor.checkpoint import Checkpoint
 from schemas.config import TrainConfig
-from schemas.errors import CheckpointError
+from schemas.errors import CheckpointError, DataError, OutputError
 from schemas.identity import digest, fingerprint
 from schemas.modelfolder import TRAINING_DATA
+from schemas.text import decode_utf8
 
 _A_LINE = 12  # hashes on a line of the file
 
@@ -59,13 +62,72 @@ def sentence_hash(sentence: AnnotatedSentence) -> str:
     return digest("sentence", *sentence.words)[:8]
 
 
+def text_hash(words: Iterable[str]) -> str:
+    """8 hex digits that name a text, however its words were cut and whatever their case; punctuation counts for none.
+
+    >>> text_hash(["Mr.", "Smith", "went", "."]) == text_hash(["mr", ".", "smith", "WENT"])
+    True
+    """
+    text = "".join(words)
+    letters = _NO_LETTERS.sub("", unicodedata.normalize("NFKC", text).casefold())
+    return digest("text", letters or text)[:8]
+
+
+_NO_LETTERS = re.compile(r"[\W_]+")
+
+
+def read_excluded(paths: Iterable[str]) -> frozenset[str]:
+    """The hashes of texts that are not to be trained on, of either kind: annotated files, or lists of hashes.
+
+    Raises:
+        DataError: a file that is not there, or is neither.
+    """
+    hashes: set[str] = set()
+    for path in map(Path, paths):
+        if path.suffix in (".json", ".jsonl"):
+            sentences = read_annotated([str(path)], "spert" if path.suffix == ".json" else "dygie")
+            hashes.update(text_hash(sentence.words) for sentence in sentences)
+            continue
+        try:
+            hashes.update(tomllib.loads(decode_utf8(path.read_bytes(), path, DataError))["sentences"].split())
+        except OSError as error:
+            raise DataError(f"{path}: {error.strerror}") from None
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DataError(f"{path}: neither annotated data (.json, .jsonl) nor a list of hashes: {error}") from None
+    return frozenset(hashes)
+
+
+def is_among(sentence: AnnotatedSentence, hashes: frozenset[str]) -> bool:
+    """Whether a hash of the sentence, of either kind, is among these."""
+    return text_hash(sentence.words) in hashes or sentence_hash(sentence) in hashes
+
+
 def write_training_data(folder: Path, sentences: Sequence[AnnotatedSentence]) -> None:
     """Writes the file of hashes into a model folder."""
-    hashes = sorted({sentence_hash(sentence) for sentence in sentences})
+    _write_hashes(
+        folder / TRAINING_DATA,
+        "What the model was trained on: of a SHA-256 of each sentence's words the first digits.",
+        {sentence_hash(sentence) for sentence in sentences},
+    )
+
+
+def write_hashes(path: Path, sentences: Sequence[AnnotatedSentence]) -> None:
+    """Writes a list of hashes that `read_excluded` reads.
+
+    Raises:
+        OutputError: it can't be written.
+    """
+    try:
+        _write_hashes(path, "Texts not to be trained on.", {text_hash(sentence.words) for sentence in sentences})
+    except OSError as error:
+        raise OutputError(f"{path}: {error.strerror}") from None
+
+
+def _write_hashes(path: Path, title: str, found: set[str]) -> None:
+    hashes = sorted(found)
     rows = [" ".join(hashes[i : i + _A_LINE]) for i in range(0, len(hashes), _A_LINE)]
-    head = "# What the model was trained on: of a SHA-256 of each sentence's words the first digits."
-    text = "\n".join([head, 'sentences = """', *rows, '"""', ""])
-    (folder / TRAINING_DATA).write_text(text, encoding="utf-8")
+    text = "\n".join([f"# {title}", 'sentences = """', *rows, '"""', ""])
+    path.write_text(text, encoding="utf-8")
 
 
 def n_seen(folder: Path, sentences: Sequence[AnnotatedSentence]) -> int | None:

@@ -23,21 +23,22 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from extractor.annotated import AnnotatedSentence, check_types, infer_ontology, read_annotated
+from extractor.annotated import AnnotatedSentence, check_types, infer_ontology
 from extractor.card import write_card
 from extractor.checkpoint import choose_device, new_checkpoint, save_checkpoint
 from extractor.encoding import Window, WordPieces, collate
 from extractor.evaluate import evaluate
 from extractor.language import check_languages, languages_of
-from extractor.lineage import n_shared, training_parts, write_training_data
+from extractor.lineage import n_shared, read_excluded, training_parts, write_training_data
 from extractor.loss import joint_loss
 from extractor.model import TwoPhaseModel
 from extractor.predict import Predictor
 from extractor.reach import beyond_reach
 from extractor.sampling import sample
+from extractor.sets import TrainingSet, describe, draw, prepare, read_sets, read_trained
 from extractor.unused import format_unused
 from schemas.config import TrainConfig
-from schemas.errors import ConfigError, DataError, OntologyError, OutputError
+from schemas.errors import ConfigError, OntologyError, OutputError
 from schemas.ontology import Ontology, format_ontology, load_ontology
 from schemas.text import decode_utf8
 
@@ -94,23 +95,33 @@ def train(
         raise ConfigError(f"{config.card}: no such file; `card` ends the model card")
     if config.card:
         decode_utf8(Path(config.card).read_bytes(), config.card, ConfigError)  # not after hours of training
-    sentences = read_annotated(config.train_files, config.format)
-    if not sentences:
-        raise DataError(f"{', '.join(config.train_files)}: no sentences to train on")
-    ontology = load_ontology(Path(config.ontology)) if config.ontology else infer_ontology(sentences)
-    check_types(sentences, ontology, ", ".join(config.train_files))
-    dev = read_annotated([config.dev], config.format) if config.dev else []
-    check_types(dev, ontology, config.dev)
+    sets, ontology, dev = read_data(config)
     if config.threads:
         torch.set_num_threads(config.threads)
     device = choose_device(config.device)
     torch.manual_seed(config.seed)
-    run = TrainingRun(config, sentences, ontology, dev, device)
+    run = TrainingRun(config, sets, ontology, dev, device)
     for note in run.notes:
         on_note(note)
     reports = run.all_epochs(on_step, on_epoch)
     _finish(run, out, reports)
     return reports
+
+
+def read_data(config: TrainConfig) -> tuple[list[TrainingSet], Ontology, list[AnnotatedSentence]]:
+    """The training sets, the ontology, and the dev sentences of a configuration.
+
+    Raises:
+        DataError, OntologyError: a file is not of its form, or has types that the ontology doesn't know.
+    """
+    sets = [read_trained(one, config.labels) for one in config.train_sets]
+    sentences = [sentence for one in sets for sentence in one.sentences]
+    ontology = load_ontology(Path(config.ontology)) if config.ontology else infer_ontology(sentences)
+    for one in sets:
+        check_types(one.sentences, ontology, ", ".join(one.config.files))
+    dev = read_sets(config.dev_sets, config.labels)
+    check_types(dev, ontology, ", ".join(config.dev_files))
+    return prepare(sets, config, ontology, dev, read_excluded(config.exclude)), ontology, dev
 
 
 def _model_options(config: TrainConfig, sentences: Sequence[AnnotatedSentence]) -> dict[str, Any]:
@@ -132,14 +143,16 @@ class TrainingRun:
     def __init__(
         self,
         config: TrainConfig,
-        sentences: Sequence[AnnotatedSentence],
+        sets: Sequence[TrainingSet],
         ontology: Ontology,
         dev: Sequence[AnnotatedSentence],
         device: torch.device,
     ) -> None:
+        sentences = [sentence for one in sets for sentence in one.sentences]
         checkpoint = new_checkpoint(config.encoder, ontology, _model_options(config, sentences))
         checkpoint.model.to(device)
-        self.config, self.checkpoint, self.sentences, self.dev = config, checkpoint, sentences, dev
+        self.config, self.checkpoint, self.sets, self.dev = config, checkpoint, sets, dev
+        self.sentences = sentences
         self.device = device
         written = (
             decode_utf8(Path(config.ontology).read_bytes(), config.ontology, OntologyError) if config.ontology else ""
@@ -147,7 +160,8 @@ class TrainingRun:
         self.ontology_text = written or format_ontology(checkpoint.ontology)
         self.pieces = WordPieces(checkpoint.tokenizer, checkpoint.model.config.max_length)
         self.windows = list(self.pieces.windows([s.words for s in sentences]))
-        self.steps_an_epoch = math.ceil(len(self.windows) / config.batch_size)
+        self.windows_by_set = _by_set(self.windows, sets)
+        self.steps_an_epoch = math.ceil(sum(n for n, _ in self.windows_by_set) / config.batch_size)
         self.n_steps = self.steps_an_epoch * config.epochs
         model = checkpoint.model
         optimizer = torch.optim.AdamW(parameter_groups(model, config), fused=True)
@@ -159,12 +173,14 @@ class TrainingRun:
         self.notes = self._notes()
 
     def _notes(self) -> list[str]:
-        """What is not used of the data, and how much of dev is trained on."""
+        """What the sets hold, what is not used of the data, and how much of dev is trained on."""
         unused = [one for sentence in self.sentences for one in sentence.unused]
         unused += beyond_reach(self.sentences, self.windows, self.config.max_span_width)
-        notes = [f"not used: {line}" for line in format_unused(unused)]
+        notes = [describe(one, self.checkpoint.ontology, self.config) for one in self.sets if one.is_told(self.config)]
+        notes += [f"not used: {line}" for line in format_unused(unused)]
         if shared := n_shared(self.sentences, self.dev):
-            notes.append(f"{shared} of {len(self.dev)} sentences of {self.config.dev} are in the training data")
+            where = ", ".join(self.config.dev_files)
+            notes.append(f"{shared} of {len(self.dev)} sentences of {where} are in the training data")
         return notes
 
     def all_epochs(
@@ -200,8 +216,8 @@ class TrainingRun:
         return float(np.mean(losses))
 
     def batches(self, rng: np.random.Generator) -> Iterator[list[Window]]:
-        """An epoch's batches: shuffled, of windows of like length."""
-        return _epoch_batches(self.windows, self.config.batch_size, rng)
+        """An epoch's batches: shuffled, of windows of like length; of each set so many as it says."""
+        return _epoch_batches(draw(self.windows_by_set, rng), self.config.batch_size, rng)
 
     def step(self, windows: list[Window], rng: np.random.Generator) -> float:
         """One step of the optimiser; returns its loss."""
@@ -271,6 +287,15 @@ def _rate_factor(step: int, n_steps: int, warmup_ratio: float) -> float:
     if step < warmup:
         return (step + 1) / warmup
     return max(0.0, (n_steps - step) / max(1, n_steps - warmup))
+
+
+def _by_set(windows: Sequence[Window], sets: Sequence[TrainingSet]) -> list[tuple[int, list[Window]]]:
+    """Of each set the number of windows an epoch, and its windows."""
+    ends = np.cumsum([len(one.sentences) for one in sets])
+    groups: list[list[Window]] = [[] for _ in sets]
+    for window in windows:
+        groups[int(np.searchsorted(ends, window.sentence, side="right"))].append(window)
+    return [(one.n_an_epoch(len(group)), group) for one, group in zip(sets, groups, strict=True)]
 
 
 def _epoch_batches(windows: list[Window], size: int, rng: np.random.Generator) -> Iterator[list[Window]]:

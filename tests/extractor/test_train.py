@@ -9,14 +9,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from extractor.annotated import read_spert
 from extractor.candidates import EVERYTHING
 from extractor.predict import open_predictor
-from extractor.train import TrainingRun, _epoch_batches, _rate_factor, parameter_groups, train
+from extractor.train import TrainingRun, _epoch_batches, _rate_factor, parameter_groups, read_data, train
 from schemas.config import TrainConfig
 from schemas.errors import CheckpointError, ConfigError, DataError, OntologyError, OutputError
 from schemas.modelfolder import check_model_folder, model_languages
-from schemas.ontology import load_ontology
 
 RESUMABLE = {"epochs": 4, "dropout": 0.1, "ema_decay": 0.9}
 
@@ -238,10 +236,10 @@ def test_training_in_bfloat16(training, undisturbed, tmp_path, sentences):
     assert all(np.isfinite(c.entity_margin).all() and np.isfinite(c.pair_margin).all() for c in found)
 
 
-def test_bfloat16_steps_keep_weights_and_averages_in_fp32(training, tiny_sentences, tiny_ontology):
+def test_bfloat16_steps_keep_weights_and_averages_in_fp32(training):
     """A step in bfloat16 leaves weights, their gradients, averages and moments in fp32."""
     config = training(precision="bf16", ema_decay=0.9)
-    run = TrainingRun(config, read_spert(tiny_sentences), load_ontology(tiny_ontology), [], torch.device("cpu"))
+    run = TrainingRun(config, *read_data(config), torch.device("cpu"))
     before = {name: p.detach().clone() for name, p in run.state.model.named_parameters()}
 
     loss = run.step(run.windows[:4], np.random.default_rng(0))
