@@ -109,6 +109,8 @@ def parser() -> argparse.ArgumentParser:
 
     train = _command(commands, "train", "train a model", "model:train")
     train.add_argument("config", metavar="F.toml")
+    train.add_argument("--exclude", metavar="FILE", action="append", help="sentences, or hashes, not to train on")
+    _complete_options(_command(commands, "complete", "add to annotated data what a model finds", "model:complete"))
     evaluate = _command(commands, "evaluate", "score a model on annotated sentences", "model:evaluate")
     _model_options(evaluate)
     evaluate.add_argument("--data", metavar="FILE", required=True)
@@ -133,6 +135,7 @@ def parser() -> argparse.ArgumentParser:
     stats = _command(commands, "stats", "data distributions, beside the paper's", "model:stats")
     stats.add_argument("data", metavar="FILE", nargs="+")
     stats.add_argument("--format", default="spert", choices=_FORMATS)
+    stats.add_argument("--hashes", metavar="OUT.toml", help="write the sentences' hashes, for `train --exclude`")
     convert = _command(commands, "convert", "annotated data from one format to the other", "model:convert")
     convert.add_argument("source", metavar="SOURCE")
     convert.add_argument("target", metavar="TARGET")
@@ -185,6 +188,34 @@ def _folder(text: str) -> str:
     if not text.strip():
         raise argparse.ArgumentTypeError("wanted a folder, got an empty name; . is this one")
     return text
+
+
+def _complete_options(command: argparse.ArgumentParser) -> None:
+    _model_options(command)
+    what = command.add_mutually_exclusive_group(required=True)
+    what.add_argument("--data", metavar="FILE", help="annotated sentences, under the labels of the model")
+    what.add_argument("--config", metavar="F.toml", help="each set of a training that names a file `completed`")
+    command.add_argument("--out", metavar="FILE", help="the file to write, with --data")
+    command.add_argument("--format", default="spert", choices=_FORMATS)
+    help_text = "confidence from which on {}"
+    for name, default, then in (
+        ("entities", 0.5, "an entity is added"),
+        ("relations", 0.6, "a relation is added"),
+        ("doubt", 0.2, "what is not added is doubtful, and not trained on"),
+    ):
+        command.add_argument(
+            f"--{name}", type=_share, default=default, metavar="P", help=f"{help_text.format(then)} ({default})"
+        )
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no confidence over 0 and up to 1")
+    return value
 
 
 def _count(text: str) -> int:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from flows.progress import Progress
 from schemas.config import TrainConfig
-from schemas.errors import DataError, RecordError
-from schemas.modelfolder import CALIBRATION, WEIGHTS, calibration_folder, copy_model, find_model
+from schemas.errors import ConfigError, DataError, RecordError
+from schemas.modelfolder import CALIBRATION, WEIGHTS, calibration_folder, copy_model, find_model, model_fingerprint
 from schemas.text import printable, printable_json, printable_lines
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 def train(options: Namespace) -> None:
     """`kgmill train`."""
     config = TrainConfig.load(Path(options.config), {})
+    if options.exclude:
+        config = config.model_copy(update={"exclude": (*config.exclude, *options.exclude)})
     from extractor.train import EpochReport
     from extractor.train import train as run
 
@@ -42,6 +44,32 @@ def train(options: Namespace) -> None:
             on_note=_note,
         )
     print(printable(f"model written to {config.out}"))
+
+
+def complete(options: Namespace) -> None:
+    """`kgmill complete`: annotated sentences with what a model adds, one file or all such sets of a training."""
+    if bool(options.data) != bool(options.out):
+        raise ConfigError("complete: --data and --out go together; with --config the sets name their files")
+    folder = find_model(options.model)
+    from extractor.annotated import check_types
+    from extractor.complete import Thresholds, format_counts, write_completed
+    from extractor.complete import complete as run
+    from extractor.predict import open_predictor
+    from extractor.sets import read_sets_to_complete
+
+    jobs = read_sets_to_complete(options.config, options.data, options.format, options.out)
+    predictor = open_predictor(folder, options.device, options.precision)
+    for one, _ in jobs:
+        check_types(one.sentences, predictor.ontology, ", ".join(one.config.files))
+    thresholds = Thresholds(options.entities, options.relations, options.doubt)
+    for one, out in jobs:
+        _note_seen(folder, one.sentences)
+        for reason, n in sorted(one.left_out.items()):
+            _note(f"{one.config.title}: left out: {n} {reason}")
+        sentences = run(one.sentences, predictor, thresholds, model_fingerprint(folder)[:12])
+        write_completed(sentences, Path(out))
+        print(printable_lines(f"{one.config.title}: {len(sentences)} sentences\n{format_counts(sentences)}"))
+        print(printable(f"written to {out}"), flush=True)
 
 
 def evaluate(options: Namespace) -> None:
@@ -153,6 +181,10 @@ def stats(options: Namespace) -> None:
     _note_unused(one for sentence in sentences for one in sentence.unused)
     for line in format_unused(beyond_reach(sentences, None, MAX_SPAN_WIDTH)):
         _note(f"counted, but not trained on with max_span_width = {MAX_SPAN_WIDTH}: {line}")
+    if options.hashes:
+        from extractor.lineage import write_hashes
+
+        write_hashes(Path(options.hashes), sentences)
     print(printable_lines(format_stats(sentences)))
 
 

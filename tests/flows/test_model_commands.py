@@ -280,3 +280,98 @@ def _rename(folder, names):
         text = text.replace(f'"{old}"', json.dumps(new))
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "ontology.toml").write_text(text)
+
+
+@pytest.fixture
+def partly_annotated(tiny_sentences, tmp_path):
+    """The tiny sentences with persons alone, under labels of their own, in a training that completes them."""
+    records = json.loads(tiny_sentences.read_text(encoding="utf-8"))
+    for record in records:
+        record["entities"] = [e | {"type": "human"} for e in record["entities"] if e["type"] == "Peop"]
+        record |= {"relations": [], "annotated": {"types": ["human"], "relations": []}}
+    (tmp_path / "part.json").write_text(json.dumps(records), encoding="utf-8")
+    config = tmp_path / "t.toml"
+    config.write_text(
+        f'out = "{tmp_path}/m"\n[labels]\nhuman = "Peop"\n[[train]]\nfiles = "{tmp_path}/part.json"\n'
+        f'unknown = "completed"\ncompleted = "{tmp_path}/more/part.json"\n'
+    )
+    return config
+
+
+def test_complete(run, tiny_model, partly_annotated, tmp_path):
+    """The sets of a training are completed under the ontology's labels, counted, and the same each time."""
+    command = ("complete", "--model", tiny_model, "--device", "cpu", "--config", partly_annotated)
+
+    done = run(*command)
+    first = (tmp_path / "more" / "part.json").read_bytes()
+    again = run(*command)
+
+    records = json.loads(first)
+    by = [(e["type"], e.get("by", "gold")) for r in records for e in r["entities"]]
+    assert (done.code, again.out) == (0, done.out)
+    assert (tmp_path / "more" / "part.json").read_bytes() == first
+    assert by.count(("Peop", "gold")) == 10
+    assert {kind for kind, who in by if who == "completed"} == {"Loc", "Org"}
+    assert [line.split() for line in done.out.splitlines() if "Peop" in line] == [["Peop", "10", "0"]]
+    assert re.search(r"^doubtful: \d+ spans and \d+ pairs$", done.out, re.MULTILINE)
+
+
+def test_complete_one_file(run, tiny_model, tiny_sentences, tmp_path):
+    """A file alone is written to another; nothing is added where everything is annotated."""
+    out = tmp_path / "out.json"
+
+    done = run("complete", "--model", tiny_model, "--data", tiny_sentences, "--out", out, "--device", "cpu")
+
+    assert (done.code, done.errors) == (0, ["kgmill: 8 of 8 sentences were in this model's training data"])
+    assert [s.entities for s in read_annotated([str(out)], "spert")] == [
+        s.entities for s in read_annotated([str(tiny_sentences)], "spert")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("--data", "a.json"),
+            "complete: --data and --out go together; with --config the sets name their files",
+        ),
+        (("--config", "{config}"), "{config}: no set names a file under `completed`, so there is nothing to complete"),
+    ],
+)
+def test_complete_without_a_file(run, tiny_model, tmp_path, arguments, message):
+    """What is missing is said."""
+    config = tmp_path / "t.toml"
+    config.write_text('train = "a.json"\n')
+    arguments = [argument.format(config=config) for argument in arguments]
+
+    done = run("complete", "--model", tiny_model, *arguments)
+
+    assert (done.code, done.errors) == (2, [f"kgmill: {message.format(config=config)}"])
+
+
+def test_hashes_exclude(run, tiny_sentences, tiny_encoder, tmp_path):
+    """The list of hashes that stats writes keeps sentences out of a training."""
+    records = json.loads(tiny_sentences.read_text(encoding="utf-8"))
+    (tmp_path / "three.json").write_text(json.dumps(records[:3]), encoding="utf-8")
+    config = tmp_path / "t.toml"
+    config.write_text(f'encoder = "{tiny_encoder}"\ntrain = "{tiny_sentences}"\nout = "{tmp_path}/m"\nepochs = 1\n')
+
+    stats = run("stats", tmp_path / "three.json", "--hashes", tmp_path / "h.toml")
+    trained = run("train", config, "--exclude", tmp_path / "h.toml")
+
+    assert (stats.code, trained.code) == (0, 0)
+    assert trained.errors[0].startswith("kgmill: set eight_sentences: 5 sentences, 5 an epoch, ")
+    assert trained.errors[0].endswith("; left out: 3 sentences in dev or excluded")
+    assert n_seen(tmp_path / "m", read_annotated([str(tiny_sentences)], "spert")) == 5
+
+
+def test_evaluate_says_what_is_not_counted(run, tiny_model, tiny_sentences, tmp_path):
+    """Predictions of what the sentences don't mark are told, and are no errors."""
+    records = json.loads(tiny_sentences.read_text(encoding="utf-8"))
+    for record in records:
+        record |= {"entities": [], "relations": [], "annotated": {"types": ["Loc"], "relations": []}}
+    (tmp_path / "part.json").write_text(json.dumps(records), encoding="utf-8")
+
+    done = run("evaluate", "--model", tiny_model, "--data", tmp_path / "part.json", "--device", "cpu")
+
+    assert "not counted: 14 entities and 9 relations of types that their sentences do not mark completely" in done.out
