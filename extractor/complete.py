@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair, gold_alone
-from extractor.candidates import Candidates
+from extractor.candidates import Scored
 from extractor.convert import to_spert
 from extractor.partial import Partial
 from extractor.predict import Predictor
@@ -24,7 +24,6 @@ from extractor.sets import COMPLETED
 from schemas.errors import OutputError
 from schemas.ontology import Ontology
 
-_FLOOR = 0.02  # under which phase one forgets spans: gold should be seen, so that its pairs are scored
 _BATCH = 512
 
 
@@ -42,9 +41,10 @@ def complete(
 ) -> list[AnnotatedSentence]:
     """The sentences with what the model adds, each tagged with the model's fingerprint; earlier completions go."""
     completed = []
+    floors = predictor.calibration.floors(thresholds.doubt)
     for begin in range(0, len(sentences), _BATCH):
         some = [gold_alone(sentence) for sentence in sentences[begin : begin + _BATCH]]
-        found = predictor.predict([sentence.words for sentence in some], min(_FLOOR, thresholds.doubt))
+        found = predictor.predict([sentence.words for sentence in some], floors)
         for sentence, candidates in zip(some, found, strict=True):
             one = complete_sentence(sentence, predictor.calibration.apply(candidates), predictor.ontology, thresholds)
             tags = dict(sentence.tags) | {COMPLETED: fingerprint}
@@ -53,7 +53,7 @@ def complete(
 
 
 def complete_sentence(
-    gold: AnnotatedSentence, candidates: Candidates, ontology: Ontology, thresholds: Thresholds
+    gold: AnnotatedSentence, candidates: Scored, ontology: Ontology, thresholds: Thresholds
 ) -> AnnotatedSentence:
     """One sentence with what the candidates add to it."""
     partial = gold.partial
@@ -70,7 +70,7 @@ def complete_sentence(
     )
 
 
-def _likeliest_types(gold: AnnotatedSentence, candidates: Candidates, ontology: Ontology) -> tuple[EntitySpan, ...]:
+def _likeliest_types(gold: AnnotatedSentence, candidates: Scored, ontology: Ontology) -> tuple[EntitySpan, ...]:
     """The gold entities; one that may have several types has the likeliest first in mind, and keeps the others."""
     row = {(int(a), int(b)): i for i, (a, b) in enumerate(candidates.spans)}
     column = {name: i for i, name in enumerate(ontology.entity_names)}
@@ -90,10 +90,10 @@ def _is_open(names: Iterable[str], complete: tuple[str, ...] | None) -> np.ndarr
 
 
 def _add_entities(
-    gold: AnnotatedSentence, partial: Partial, candidates: Candidates, ontology: Ontology, thresholds: Thresholds
+    gold: AnnotatedSentence, partial: Partial, candidates: Scored, ontology: Ontology, thresholds: Thresholds
 ) -> tuple[list[EntitySpan], set[tuple[int, int]]]:
     """The added entities, and the doubtful spans."""
-    confident_NE = candidates.entity_prob.astype(np.float64)[:, None] * candidates.type_prob
+    confident_NE = candidates.entity_prob[:, None] * candidates.type_prob
     confident_NE = confident_NE * _is_open(ontology.entity_names, partial.types)
     best_N, column_N = confident_NE.max(axis=1), confident_NE.argmax(axis=1)
     spans = [(int(a), int(b)) for a, b in candidates.spans]
@@ -116,7 +116,7 @@ def _overlaps(span: tuple[int, int], others: Iterable[tuple[int, int]]) -> bool:
 
 
 def _add_relations(
-    sentence: AnnotatedSentence, partial: Partial, candidates: Candidates, ontology: Ontology, thresholds: Thresholds
+    sentence: AnnotatedSentence, partial: Partial, candidates: Scored, ontology: Ontology, thresholds: Thresholds
 ) -> tuple[list[RelationPair], set[tuple[int, int]]]:
     """The added relations, and the doubtful pairs: those too that the model could not see."""
     is_open_R = _is_open(ontology.relation_names, partial.relations)
@@ -142,7 +142,7 @@ def _add_relations(
 
 
 def _score_pairs(
-    sentence: AnnotatedSentence, candidates: Candidates, ontology: Ontology, is_open_R: np.ndarray
+    sentence: AnnotatedSentence, candidates: Scored, ontology: Ontology, is_open_R: np.ndarray
 ) -> tuple[dict[tuple[int, int], np.ndarray], set[tuple[int, int]]]:
     """Of each scored pair the confidence, [R], in open relations that the ontology allows; and the pairs not scored.
 
@@ -163,7 +163,7 @@ def _score_pairs(
         if min(rows[head], rows[tail]) < 0:
             unseen.add((head, tail))
         elif (i := found.get((rows[head], rows[tail]))) is not None:
-            scores[head, tail] = candidates.pair_prob[i].astype(np.float64) * candidates.relation_prob[i] * allowed_R
+            scores[head, tail] = candidates.pair_prob[i] * candidates.relation_prob[i] * allowed_R
     return scores, unseen
 
 

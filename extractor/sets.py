@@ -20,6 +20,7 @@ from schemas.errors import ConfigError, DataError
 from schemas.ontology import Ontology
 
 COMPLETED = "completed"  # the tag of a sentence that a model completed, and what says so of an entity
+_OF_LABEL = "of label "
 _TELLING_WORDS = 8  # a shorter sentence that two documents share doesn't make them one
 
 
@@ -112,8 +113,11 @@ def prepare(
         if config.has_sets:
             kept = [allowed_alone(sentence, ontology, left_out) for sentence in kept]
         known = [with_policy(sentence, one.config) for sentence in kept]
+        if set(one.config.learn) == {"relations"}:
+            left_out["sentences without a relation to learn"] += sum(not s.relations for s in known)
+            known = [sentence for sentence in known if sentence.relations]
         if not known:
-            why = "; all are in dev or excluded" if one.sentences else ""
+            why = "; all are left out" if one.sentences else ""
             raise DataError(f"{', '.join(one.config.files)}: no sentences to train on{why}")
         prepared.append(TrainingSet(one.config, tuple(known), left_out))
     return prepared
@@ -144,7 +148,7 @@ def rename(
     for i, entity in enumerate(sentence.entities):
         names = _meanings(entity.possible, labels)
         if not names:
-            left_out[f"of label {entity.type}"] += 1
+            left_out[f"{_OF_LABEL}{entity.type}"] += 1
             continue
         likeliest = next(iter(_meanings((entity.type,), labels)), names[0])
         number[i] = len(entities)
@@ -153,7 +157,7 @@ def rename(
     for relation in sentence.relations:
         name = _meanings((relation.type,), labels)
         if not name or not {relation.head, relation.tail} <= number.keys():
-            left_out[f"of label {relation.type}" if not name else "relations of names that are left out"] += 1
+            left_out[f"{_OF_LABEL}{relation.type}" if not name else "relations of names that are left out"] += 1
             continue
         head, tail = number[relation.head], number[relation.tail]
         if name[0].startswith("-"):
@@ -257,6 +261,12 @@ def describe(one: TrainingSet, ontology: Ontology, config: TrainConfig) -> str:
     line += f" ({n_completed} of them completed)" if n_completed else ""
     if counts.sum():
         line += f"; related are {100 * counts[0] / counts.sum():.1f} % of {counts.sum()} pairs"
-    for reason, n in sorted(one.left_out.items()):
-        line += f"; left out: {n} {reason}" if n else ""
-    return line
+    return "; ".join([line, *format_left_out(one.left_out)])
+
+
+def format_left_out(left_out: Counter[str]) -> list[str]:
+    """What is left out of a set, and how often; all labels together."""
+    found = sorted((what, n) for what, n in left_out.items() if n)
+    labels = [f"{what.removeprefix(_OF_LABEL)} {n}" for what, n in found if what.startswith(_OF_LABEL)]
+    told = [f"left out: {n} {what}" for what, n in found if not what.startswith(_OF_LABEL)]
+    return told + ([f"labels left out: {', '.join(labels)}"] if labels else [])

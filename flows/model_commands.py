@@ -55,7 +55,7 @@ def complete(options: Namespace) -> None:
     from extractor.complete import Thresholds, format_counts, write_completed
     from extractor.complete import complete as run
     from extractor.predict import open_predictor
-    from extractor.sets import read_sets_to_complete
+    from extractor.sets import format_left_out, read_sets_to_complete
 
     jobs = read_sets_to_complete(options.config, options.data, options.format, options.out)
     predictor = open_predictor(folder, options.device, options.precision)
@@ -64,8 +64,8 @@ def complete(options: Namespace) -> None:
     thresholds = Thresholds(options.entities, options.relations, options.doubt)
     for one, out in jobs:
         _note_seen(folder, one.sentences)
-        for reason, n in sorted(one.left_out.items()):
-            _note(f"{one.config.title}: left out: {n} {reason}")
+        for line in format_left_out(one.left_out):
+            _note(f"{one.config.title}: {line}")
         sentences = run(one.sentences, predictor, thresholds, model_fingerprint(folder)[:12])
         write_completed(sentences, Path(out))
         print(printable_lines(f"{one.config.title}: {len(sentences)} sentences\n{format_counts(sentences)}"))

@@ -64,6 +64,17 @@ def test_example_training_configuration_loads(path):
     assert (ROOT / TrainConfig.load(path, {}).ontology).is_file()
 
 
+@pytest.mark.parametrize("name", ["general", "general-start"])
+def test_labels_of_the_general_sets_are_types(name):
+    """What the sets' labels mean, and what is complete besides, are names of the general ontology."""
+    config = TrainConfig.load(ROOT / f"examples/{name}.toml", {})
+    ontology = load_ontology(ROOT / config.ontology)
+    maps = [config.labels, *(one.labels for one in (*config.train_sets, *config.dev_sets))]
+    meant = {m for labels in maps for value in labels.values() for m in ((value,) if isinstance(value, str) else value)}
+    meant |= {kind for one in config.train_sets for kind in one.more_types}
+    assert {m.removeprefix("-") for m in meant if m} <= {*ontology.entities, *ontology.relations}
+
+
 def test_sample_corpus_is_as_promised():
     """The sample corpus has the 66 documents that the README speaks of, all of them UTF-8 and not empty."""
     texts = [path.read_text(encoding="utf-8") for path in (ROOT / "examples/corpus").glob("*.txt")]

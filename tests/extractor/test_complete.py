@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair, gold_alone, read_spert
-from extractor.candidates import Candidates
+from extractor.candidates import Scored
 from extractor.complete import Thresholds, complete, complete_sentence, format_counts, write_completed
 from extractor.partial import Partial
 from schemas.ontology import parse_ontology
@@ -28,14 +28,14 @@ LIVE_IN, SIBLING = (0.9, 0.1), (0.1, 0.9)
 
 
 def candidates(spans, pairs=()):
-    """Candidates of (start, end, P(entity), types) and (head, tail, P(related), relations)."""
-    return Candidates(
+    """Scored ones of (start, end, P(entity), types) and (head, tail, P(related), relations)."""
+    return Scored(
         np.array([s[:2] for s in spans], np.int32).reshape(-1, 2),
-        np.array([s[2] for s in spans], np.float32),
-        np.array([s[3] for s in spans], np.float32).reshape(-1, 2),
+        np.array([s[2] for s in spans], np.float64),
+        np.array([s[3] for s in spans], np.float64).reshape(-1, 2),
         np.array([p[:2] for p in pairs], np.int32).reshape(-1, 2),
-        np.array([p[2] for p in pairs], np.float32),
-        np.array([p[3] for p in pairs], np.float32).reshape(-1, 2),
+        np.array([p[2] for p in pairs], np.float64),
+        np.array([p[3] for p in pairs], np.float64).reshape(-1, 2),
     )
 
 

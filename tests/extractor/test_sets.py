@@ -145,6 +145,14 @@ def test_relations_that_the_ontology_does_not_allow():
     assert left_out == {"relations that the ontology does not allow there": 1}
 
 
+def test_sentences_without_relations_teach_none(training, tiny_sentences):
+    """Of a set of which only relations are learnt the sentences without any are left out, and counted."""
+    sets, _, _ = read_data(training(train=[{"files": str(tiny_sentences), "learn": ["relations"]}]))
+
+    assert [len(one.sentences) for one in sets] == [7]
+    assert sets[0].left_out["sentences without a relation to learn"] == 1
+
+
 def test_choosing_sentences(tmp_path):
     """Sentences are chosen by the keys of their records, and documents by their number."""
     rows = [
@@ -217,7 +225,7 @@ def test_files_alone_are_only_left_out_where_excluded(training, tiny_sentences):
     data = read_spert(tiny_sentences)
     config = training(dev=str(tiny_sentences))
 
-    with pytest.raises(DataError, match=r"eight_sentences.json: no sentences to train on; all are in dev or excluded"):
+    with pytest.raises(DataError, match=r"eight_sentences.json: no sentences to train on; all are left out"):
         read_data(training(exclude=[str(tiny_sentences)]))
     assert [one.sentences for one in read_data(config)[0]] == [tuple(data)]
 
