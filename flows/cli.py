@@ -17,6 +17,11 @@ from schemas.text import printable
 _FORMATS = ("spert", "dygie")
 _PRECISIONS = ("fp32", "bf16", "fp16", "int8")
 _STAGES = ("ingest", "extract", "decode", "aggregate", "export")
+_GOES_ON = {
+    **dict.fromkeys(("build", *_STAGES), "; the next run goes on from the last committed work unit"),
+    "train": "; the next run goes on after the last whole epoch",
+    "load": "; the next load goes on from what the store holds",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -61,7 +66,7 @@ def run(argv: Sequence[str]) -> int:
         print(printable(f"kgmill: {error.filename or 'system'}: {error.strerror or error}"), file=sys.stderr)
         return 1
     except KeyboardInterrupt as stop:
-        print("kgmill: stopped; the next run goes on from the last committed work unit", file=sys.stderr)
+        print(f"kgmill: stopped{_GOES_ON.get(options.command, '')}", file=sys.stderr)
         return 143 if isinstance(stop, Terminated) else 130
 
 

@@ -47,6 +47,7 @@ from schemas.tables import SCHEMAS, from_table, to_table
 VERSION = 4
 MAX_BITS = 12
 _SPILL_BYTES = 8 << 20
+_REJECT_BYTES = 1 << 10  # about what one takes in memory
 _SPILL_KEYS = [("file", pa.int64()), ("record", pa.int64()), ("file_name", pa.string())]
 _CARRIED = 1 << 62  # stands for the file's number in documents of earlier runs: behind every file of the sources
 # The keys of the configuration that only later stages read; any other one may decide what is ingested.
@@ -137,6 +138,8 @@ def scatter(
         if isinstance(row[-1], Document):
             n_bytes += len(row[-1].text)
             n_documents += 1
+        else:
+            n_bytes += _REJECT_BYTES  # a file of nothing but these has to be spilled too
         teller.tell(min(n_read / (1 + task["n_bytes"]), _ALMOST), n_documents)
         if n_bytes > _SPILL_BYTES:
             yield from _spill(records, n_bits, folder)

@@ -400,6 +400,17 @@ def test_interruption_and_full_disk_are_one_line(kgmill, source, tmp_path, monke
     assert (done.code, done.errors) == (code, [line])
 
 
+def test_interrupted_query_promises_nothing(kgmill, first, monkeypatch):
+    """What has no next run isn't said to go on."""
+
+    def stop(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pipelines.answer.answer", stop)
+    done = kgmill("query", first.folder, "ASK {}")
+    assert (done.code, done.errors) == (130, ["kgmill: stopped"])
+
+
 def test_load_to_a_dead_store_is_one_line(kgmill, first):
     """A store that doesn't answer is a failure with its address."""
     with socket.socket() as listener:

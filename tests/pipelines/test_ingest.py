@@ -285,3 +285,12 @@ def test_source_key_follows_bytes_and_settings(source):
 def test_units_are_about_as_large_as_wanted(n_bytes, expected):
     """2 ** bits units of about 1000 bytes hold the source; there are at most 4096."""
     assert ingest.unit_bits(n_bytes, 1000) == expected
+
+
+def test_rejects_alone_are_spilled_too(store, tmp_path):
+    """A file of nothing but bad lines doesn't stay in memory until its end."""
+    path = tmp_path / "bad.jsonl"
+    path.write_text("[]\n" * 9_000)
+    [task], settings = ingest.plan(find_files([str(path)]), [], BuildConfig())
+    spills = list(ingest.scatter(task, str(store.root), str(tmp_path), 0, settings["source"]))
+    assert len({name.partition("#")[0] for _, name in spills}) == 2
