@@ -82,6 +82,7 @@ def test_sci_on_dev(sci, shared_data):
     assert found == {0.2: [65.5, 65.7, 38.2, 33.9], 0.4: [71.6, 64.6, 54.5, 25.7]}
 
 
+@pytest.mark.slow
 def test_sci_claims_what_is_right(sci, shared_data):
     """At and above the threshold that users get the scientific model's relations are right about as often as it says.
 

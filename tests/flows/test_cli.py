@@ -361,6 +361,7 @@ def test_wrong_time_is_refused(kgmill, source, tmp_path, when, line):
 # Failures
 
 
+@pytest.mark.slow
 def test_prefect_server_that_is_down_is_one_line(source, tiny_model, tmp_path):
     """A schedule and a build with Prefect say that the server doesn't answer, at which address, and what to do."""
     url = "http://127.0.0.1:1/api"
