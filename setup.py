@@ -1,12 +1,17 @@
-"""Distribution kgmill: packages schemas, extractor, pipelines and flows, and the command `kgmill`."""
+"""Distribution kgmill: package kgmill, whose rooms are the folders beside this file, and the command `kgmill`."""
 
 import re
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
-VERSION = re.search(r'__version__ = "(.+)"', (HERE / "schemas/__init__.py").read_text(encoding="utf-8"))[1]
+ROOMS = ("schemas", "extractor", "pipelines", "flows")
+VERSION = re.search(r'__version__ = "(.+)"', (HERE / "kgmill/__init__.py").read_text(encoding="utf-8"))[1]
+PACKAGES = ["kgmill"] + [
+    f"kgmill.{name}"
+    for name in find_packages(str(HERE), include=[f"{room}{rest}" for room in ROOMS for rest in ("", ".*")])
+]
 
 setup(
     name="kgmill",
@@ -17,8 +22,9 @@ setup(
     license="Apache-2.0",
     license_files=["LICENSE", "NOTICE"],
     python_requires=">=3.11",
-    packages=["schemas", "extractor", "pipelines", "flows"],
-    package_data={"extractor": ["models/default/*"], "flows": ["demo/*"]},
+    packages=PACKAGES,
+    package_dir={"kgmill": "kgmill"} | {name: name.removeprefix("kgmill.").replace(".", "/") for name in PACKAGES[1:]},
+    package_data={"kgmill.extractor": ["models/default/*"]},
     # Ranges here, exact pins in constraints.txt. fastapi and sqlalchemy: newer ones break Prefect (decision 0001).
     install_requires=[
         "apache-beam>=2.70,<3",
@@ -61,5 +67,5 @@ setup(
             "ruff>=0.12",
         ],
     },
-    entry_points={"console_scripts": ["kgmill = flows.cli:main"]},
+    entry_points={"console_scripts": ["kgmill = kgmill.flows.cli:main"]},
 )

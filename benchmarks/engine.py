@@ -25,9 +25,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from extractor.text import split_text
-from pipelines.store import remove
-from schemas.identity import digest
+from kgmill.extractor.text import split_text
+from kgmill.pipelines.store import remove
+from kgmill.schemas.identity import digest
 
 AG_NEWS = Path("../shared/data/corpora/agnews.jsonl")
 TINY_MODEL = Path(__file__).with_name("tiny_model")
@@ -106,7 +106,7 @@ def measure(scale: int, model: str, folder: Path, *, keep: bool = False) -> Iter
 def build(source: Path, out: Path, model: str) -> Row:
     """One `kgmill build` in a fresh process; what it cost."""
     name = str(TINY_MODEL) if model == "tiny" else model
-    command = [sys.executable, "-m", "flows.cli", "build", str(source), "--out", str(out), "--model", name]
+    command = [sys.executable, "-m", "kgmill.flows.cli", "build", str(source), "--out", str(out), "--model", name]
     used, started = _cpu_seconds(), time.perf_counter()
     subprocess.run(
         [*command, "--device", "cpu", "--workers", "1", "--no-prefect"],

@@ -17,9 +17,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from extractor.train import EpochReport, train
-from schemas.config import TrainConfig
-from schemas.identity import fingerprint
+from kgmill.extractor.train import EpochReport, train
+from kgmill.schemas.config import TrainConfig
+from kgmill.schemas.identity import fingerprint
 
 DEFAULT_QUEUE = Path(__file__).with_name("experiments.toml")
 ROWS = Path("docs/experiments.jsonl")

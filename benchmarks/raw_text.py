@@ -12,12 +12,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair, read_annotated
-from extractor.api import Extraction, Extractor
-from extractor.decode import DecodedMention, DecodedRelation
-from extractor.evaluate import evaluate
-from extractor.metrics import Prediction, score
-from schemas.modelfolder import find_model
+from kgmill.extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair, read_annotated
+from kgmill.extractor.api import Extraction, Extractor
+from kgmill.extractor.decode import DecodedMention, DecodedRelation
+from kgmill.extractor.evaluate import evaluate
+from kgmill.extractor.metrics import Prediction, score
+from kgmill.schemas.modelfolder import find_model
 
 _NO_SPACE_BEFORE = {",", ".", ";", ":", "?", "!", ")", "]", "}", "%", "'s", "n't", "'re", "'ve", "'ll", "'d", "'m", "'"}
 _NO_SPACE_AFTER = {"(", "[", "{", "$", "#", "`"}

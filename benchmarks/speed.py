@@ -22,13 +22,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from extractor.calibration import Calibration
-from extractor.encoding import Batch, collate
-from extractor.predict import Predictor, open_predictor
-from extractor.text import split_text
-from extractor.train import TrainingRun, read_data
-from schemas.config import TrainConfig
-from schemas.modelfolder import find_model
+from kgmill.extractor.calibration import Calibration
+from kgmill.extractor.encoding import Batch, collate
+from kgmill.extractor.predict import Predictor, open_predictor
+from kgmill.extractor.text import split_text
+from kgmill.extractor.train import TrainingRun, read_data
+from kgmill.schemas.config import TrainConfig
+from kgmill.schemas.modelfolder import find_model
 
 FLOORS = Calibration().floors(0.4)
 PRECISIONS = ("fp32", "bf16", "int8")

@@ -18,15 +18,15 @@ from pathlib import Path
 import torch
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
-from extractor.calibration import Calibration
-from extractor.checkpoint import Checkpoint, save_checkpoint
-from extractor.decode import decode
-from extractor.encoding import collate
-from extractor.model import Spans, TwoPhaseConfig, TwoPhaseModel
-from extractor.predict import Predictor
-from extractor.text import split_text
-from schemas.modelfolder import find_model
-from schemas.ontology import load_ontology
+from kgmill.extractor.calibration import Calibration
+from kgmill.extractor.checkpoint import Checkpoint, save_checkpoint
+from kgmill.extractor.decode import decode
+from kgmill.extractor.encoding import collate
+from kgmill.extractor.model import Spans, TwoPhaseConfig, TwoPhaseModel
+from kgmill.extractor.predict import Predictor
+from kgmill.extractor.text import split_text
+from kgmill.schemas.modelfolder import find_model
+from kgmill.schemas.ontology import load_ontology
 
 FOLDER = Path(__file__).with_name("tiny_model")
 MENTIONS_A_SENTENCE, RELATIONS_A_SENTENCE = 2.7, 1.2  # in examples/corpus, which is richer in names than AG News

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from extractor.api import Extractor
+    from kgmill.extractor.api import Extractor
 
 __all__ = ["Extractor"]
 
@@ -13,7 +13,7 @@ __all__ = ["Extractor"]
 def __getattr__(name: str) -> Any:
     """`Extractor`, imported when it is first asked for: torch takes seconds, and most modules here don't need it."""
     if name == "Extractor":
-        from extractor.api import Extractor
+        from kgmill.extractor.api import Extractor
 
         return Extractor
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,13 +9,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from extractor.dygie import read_documents, whole_number
-from extractor.foreign import recognise
-from extractor.partial import Partial, parse_partial
-from extractor.unused import Unused
-from schemas.errors import DataError, OntologyError
-from schemas.ontology import Ontology, check_type_name, parse_ontology
-from schemas.text import decode_utf8, storable
+from kgmill.extractor.dygie import read_documents, whole_number
+from kgmill.extractor.foreign import recognise
+from kgmill.extractor.partial import Partial, parse_partial
+from kgmill.extractor.unused import Unused
+from kgmill.schemas.errors import DataError, OntologyError
+from kgmill.schemas.ontology import Ontology, check_type_name, parse_ontology
+from kgmill.schemas.text import decode_utf8, storable
 
 
 @dataclass(frozen=True, slots=True)

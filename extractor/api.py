@@ -1,6 +1,6 @@
 """The Python API: text in, typed mentions and relations out.
 
-from extractor import Extractor
+from kgmill.extractor import Extractor
 
 extractor = Extractor.from_pretrained("default")
 for extraction in extractor.extract(["Marie Curie lived in Paris, France."]):
@@ -17,13 +17,13 @@ from typing import TypeVar
 
 import numpy as np
 
-from extractor.candidates import Candidates
-from extractor.decode import decode
-from extractor.encoding import Window
-from extractor.predict import Predictor, open_predictor
-from extractor.text import SentenceText, split_text
-from schemas.modelfolder import find_model
-from schemas.text import storable
+from kgmill.extractor.candidates import Candidates
+from kgmill.extractor.decode import decode
+from kgmill.extractor.encoding import Window
+from kgmill.extractor.predict import Predictor, open_predictor
+from kgmill.extractor.text import SentenceText, split_text
+from kgmill.schemas.modelfolder import find_model
+from kgmill.schemas.text import storable
 
 SENTENCES_A_CHUNK = 1024
 

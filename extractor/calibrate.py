@@ -12,15 +12,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from extractor.annotated import AnnotatedSentence
-from extractor.calibration import CANDIDATE_FLOOR, Calibration
-from extractor.candidates import Candidates, Floors, Scored
-from extractor.decode import decode
-from extractor.fitting import check_binary, check_types, fit_binary, fit_types
-from extractor.outcomes import TASKS, Outcomes, outcomes, threshold_for_precision
-from extractor.predict import Predictor
-from schemas.errors import DataError
-from schemas.ontology import Ontology
+from kgmill.extractor.annotated import AnnotatedSentence
+from kgmill.extractor.calibration import CANDIDATE_FLOOR, Calibration
+from kgmill.extractor.candidates import Candidates, Floors, Scored
+from kgmill.extractor.decode import decode
+from kgmill.extractor.fitting import check_binary, check_types, fit_binary, fit_types
+from kgmill.extractor.outcomes import TASKS, Outcomes, outcomes, threshold_for_precision
+from kgmill.extractor.predict import Predictor
+from kgmill.schemas.errors import DataError
+from kgmill.schemas.ontology import Ontology
 
 N_FOLDS = 5
 MIN_CONFIDENCE = 0.4  # the threshold that users get

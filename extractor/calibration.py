@@ -3,8 +3,8 @@
 Each of the four outputs (is it an entity, which type, is it a relation, which type) has a slope and a bias: a margin m
 of phase one becomes the probability sigmoid(slope * m + bias), the logits z of phase two softmax(slope * z). A slope
 alone (a temperature) can't mend a head that is too sure everywhere; the bias can. Fitted to the likelihood of data that
-the model was not trained on (extractor.calibrate), stored beside the weights as calibration.json, applied to candidates
-before they are decoded, so it never needs the model again.
+the model was not trained on (kgmill.extractor.calibrate), stored beside the weights as calibration.json, applied to
+candidates before they are decoded, so it never needs the model again.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from extractor.candidates import Candidates, Floors, Scored
-from schemas.errors import CheckpointError
-from schemas.modelfolder import CALIBRATION, phase_one
+from kgmill.extractor.candidates import Candidates, Floors, Scored
+from kgmill.schemas.errors import CheckpointError
+from kgmill.schemas.modelfolder import CALIBRATION, phase_one
 
 CANDIDATE_FLOOR = 0.1
 _HIGHEST_FLOOR = -5.0  # margins down to here are kept whatever the calibration: a new one then seldom needs the model

@@ -8,9 +8,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from schemas.config import TrainConfig
-from schemas.errors import ConfigError
-from schemas.text import decode_utf8
+from kgmill.schemas.config import TrainConfig
+from kgmill.schemas.errors import ConfigError
+from kgmill.schemas.text import decode_utf8
 
 
 def write_card(

@@ -16,12 +16,12 @@ import torch
 from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
-from extractor.calibration import Calibration, load_calibration
-from extractor.devices import check_device
-from extractor.model import TwoPhaseConfig, TwoPhaseModel
-from schemas.errors import CheckpointError, KgmillError
-from schemas.modelfolder import check_model_folder, phase_one
-from schemas.ontology import Ontology, load_ontology
+from kgmill.extractor.calibration import Calibration, load_calibration
+from kgmill.extractor.devices import check_device
+from kgmill.extractor.model import TwoPhaseConfig, TwoPhaseModel
+from kgmill.schemas.errors import CheckpointError, KgmillError
+from kgmill.schemas.modelfolder import check_model_folder, phase_one
+from kgmill.schemas.ontology import Ontology, load_ontology
 
 
 @contextmanager

@@ -15,14 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
-from extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair, gold_alone
-from extractor.candidates import Scored
-from extractor.convert import to_spert
-from extractor.partial import Partial
-from extractor.predict import Predictor
-from extractor.sets import COMPLETED
-from schemas.errors import OutputError
-from schemas.ontology import Ontology
+from kgmill.extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair, gold_alone
+from kgmill.extractor.candidates import Scored
+from kgmill.extractor.convert import to_spert
+from kgmill.extractor.partial import Partial
+from kgmill.extractor.predict import Predictor
+from kgmill.extractor.sets import COMPLETED
+from kgmill.schemas.errors import OutputError
+from kgmill.schemas.ontology import Ontology
 
 _BATCH = 512
 

@@ -7,11 +7,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from extractor.annotated import AnnotatedSentence, read_annotated
-from extractor.dygie import DygieSentence, format_document
-from extractor.partial import format_partial
-from extractor.unused import Unused
-from schemas.errors import DataError, OutputError
+from kgmill.extractor.annotated import AnnotatedSentence, read_annotated
+from kgmill.extractor.dygie import DygieSentence, format_document
+from kgmill.extractor.partial import format_partial
+from kgmill.extractor.unused import Unused
+from kgmill.schemas.errors import DataError, OutputError
 
 
 def convert(source: Path, source_format: str, target: Path, target_format: str) -> tuple[int, list[Unused]]:

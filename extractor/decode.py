@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from extractor.candidates import Scored
-from schemas.ontology import Ontology
+from kgmill.extractor.candidates import Scored
+from kgmill.schemas.ontology import Ontology
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from importlib.metadata import version
 
-from schemas.errors import CheckpointError, ConfigError
+from kgmill.schemas.errors import CheckpointError, ConfigError
 
 _NAME = re.compile(r"auto|cpu|cuda(:\d+)?")
 

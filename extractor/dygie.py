@@ -9,10 +9,10 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from extractor.unused import Unused
-from schemas.errors import DataError
-from schemas.ontology import check_type_name
-from schemas.text import storable
+from kgmill.extractor.unused import Unused
+from kgmill.schemas.errors import DataError
+from kgmill.schemas.ontology import check_type_name
+from kgmill.schemas.text import storable
 
 
 @dataclass(frozen=True, slots=True)

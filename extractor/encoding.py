@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from schemas.errors import CheckpointError
+from kgmill.schemas.errors import CheckpointError
 
 MAX_PIECES_A_WORD = 24
 _CACHED_WORDS = 1 << 16

@@ -6,13 +6,13 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from extractor.annotated import AnnotatedSentence
-from extractor.decode import decode
-from extractor.metrics import Prediction, n_not_counted, score
-from extractor.predict import Predictor
-from extractor.reach import beyond_reach
-from extractor.unused import Unused, summarise
-from schemas.ontology import Ontology
+from kgmill.extractor.annotated import AnnotatedSentence
+from kgmill.extractor.decode import decode
+from kgmill.extractor.metrics import Prediction, n_not_counted, score
+from kgmill.extractor.predict import Predictor
+from kgmill.extractor.reach import beyond_reach
+from kgmill.extractor.unused import Unused, summarise
+from kgmill.schemas.ontology import Ontology
 
 _BATCH = 512
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from extractor.calibration import Scale
-from schemas.errors import DataError
+from kgmill.extractor.calibration import Scale
+from kgmill.schemas.errors import DataError
 
 LEAST_INSTANCES = 10
 _PRIOR = 0.01

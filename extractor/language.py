@@ -13,8 +13,8 @@ from functools import lru_cache
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-from extractor.scripts import SPACELESS
-from schemas.errors import ConfigError
+from kgmill.extractor.scripts import SPACELESS
+from kgmill.schemas.errors import ConfigError
 
 MIN_WORDS = 25  # a text of fewer is not judged
 _SURE = 0.8

@@ -17,13 +17,13 @@ from typing import Any
 
 import torch
 
-from extractor.annotated import AnnotatedSentence, read_annotated
-from extractor.checkpoint import Checkpoint
-from schemas.config import TrainConfig
-from schemas.errors import CheckpointError, DataError, OutputError
-from schemas.identity import digest, fingerprint
-from schemas.modelfolder import TRAINING_DATA
-from schemas.text import decode_utf8
+from kgmill.extractor.annotated import AnnotatedSentence, read_annotated
+from kgmill.extractor.checkpoint import Checkpoint
+from kgmill.schemas.config import TrainConfig
+from kgmill.schemas.errors import CheckpointError, DataError, OutputError
+from kgmill.schemas.identity import digest, fingerprint
+from kgmill.schemas.modelfolder import TRAINING_DATA
+from kgmill.schemas.text import decode_utf8
 
 _A_LINE = 12  # hashes on a line of the file
 

@@ -15,8 +15,8 @@ from collections.abc import Collection, Hashable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from extractor.annotated import AnnotatedSentence, gold_alone
-from extractor.decode import DecodedMention, DecodedRelation
+from kgmill.extractor.annotated import AnnotatedSentence, gold_alone
+from kgmill.extractor.decode import DecodedMention, DecodedRelation
 
 Prediction = tuple[Sequence[DecodedMention], Sequence[DecodedRelation]]
 _ANY = "Entity"

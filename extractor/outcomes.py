@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from extractor.annotated import AnnotatedSentence
-from extractor.candidates import Scored
-from extractor.decode import decode
-from extractor.metrics import turned
-from schemas.ontology import Ontology
+from kgmill.extractor.annotated import AnnotatedSentence
+from kgmill.extractor.candidates import Scored
+from kgmill.extractor.decode import decode
+from kgmill.extractor.metrics import turned
+from kgmill.schemas.ontology import Ontology
 
 TASKS = ("mentions", "relations")
 LEAST_SUPPORT = 20

@@ -18,13 +18,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from extractor.candidates import Candidates, Floors, empty, merge_windows
-from extractor.checkpoint import Checkpoint, choose_device, load_checkpoint
-from extractor.devices import check_precision
-from extractor.encoding import Window, WordPieces, collate
-from extractor.model import Encoded, Ends, Pairs, Spans
-from extractor.quantise import quantise
-from schemas.errors import CheckpointError
+from kgmill.extractor.candidates import Candidates, Floors, empty, merge_windows
+from kgmill.extractor.checkpoint import Checkpoint, choose_device, load_checkpoint
+from kgmill.extractor.devices import check_precision
+from kgmill.extractor.encoding import Window, WordPieces, collate
+from kgmill.extractor.model import Encoded, Ends, Pairs, Spans
+from kgmill.extractor.quantise import quantise
+from kgmill.schemas.errors import CheckpointError
 
 logger = logging.getLogger(__name__)
 

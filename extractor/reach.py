@@ -6,11 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from extractor.annotated import AnnotatedSentence
-from extractor.unused import Unused
+from kgmill.extractor.annotated import AnnotatedSentence
+from kgmill.extractor.unused import Unused
 
 if TYPE_CHECKING:  # torch comes with it, and stats do without
-    from extractor.encoding import Window
+    from kgmill.extractor.encoding import Window
 
 
 def beyond_reach(

@@ -17,11 +17,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair
-from extractor.encoding import Window
-from extractor.model import Pairs, Spans
-from extractor.partial import Partial
-from schemas.ontology import Ontology, RelationType
+from kgmill.extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair
+from kgmill.extractor.encoding import Window
+from kgmill.extractor.model import Pairs, Spans
+from kgmill.extractor.partial import Partial
+from kgmill.schemas.ontology import Ontology, RelationType
 
 
 @dataclass(frozen=True, slots=True)

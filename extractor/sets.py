@@ -10,14 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair, read_annotated
-from extractor.encoding import Window
-from extractor.lineage import is_among, text_hash
-from extractor.partial import TASKS, Partial
-from extractor.sampling import count_pairs, may_join
-from schemas.config import Labels, SetConfig, TrainConfig
-from schemas.errors import ConfigError, DataError
-from schemas.ontology import Ontology
+from kgmill.extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair, read_annotated
+from kgmill.extractor.encoding import Window
+from kgmill.extractor.lineage import is_among, text_hash
+from kgmill.extractor.partial import TASKS, Partial
+from kgmill.extractor.sampling import count_pairs, may_join
+from kgmill.schemas.config import Labels, SetConfig, TrainConfig
+from kgmill.schemas.errors import ConfigError, DataError
+from kgmill.schemas.ontology import Ontology
 
 COMPLETED = "completed"  # the tag of a sentence that a model completed, and what says so of an entity
 _OF_LABEL = "of label "

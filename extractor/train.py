@@ -23,24 +23,24 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from extractor.annotated import AnnotatedSentence, check_types, infer_ontology
-from extractor.card import write_card
-from extractor.checkpoint import choose_device, new_checkpoint, save_checkpoint
-from extractor.encoding import Window, WordPieces, collate
-from extractor.evaluate import evaluate
-from extractor.language import check_languages, languages_of
-from extractor.lineage import n_shared, read_excluded, training_parts, write_training_data
-from extractor.loss import joint_loss
-from extractor.model import TwoPhaseModel
-from extractor.predict import Predictor
-from extractor.reach import beyond_reach
-from extractor.sampling import sample
-from extractor.sets import TrainingSet, describe, draw, prepare, read_sets, read_trained
-from extractor.unused import format_unused
-from schemas.config import TrainConfig
-from schemas.errors import ConfigError, OntologyError, OutputError
-from schemas.ontology import Ontology, format_ontology, load_ontology
-from schemas.text import decode_utf8
+from kgmill.extractor.annotated import AnnotatedSentence, check_types, infer_ontology
+from kgmill.extractor.card import write_card
+from kgmill.extractor.checkpoint import choose_device, new_checkpoint, save_checkpoint
+from kgmill.extractor.encoding import Window, WordPieces, collate
+from kgmill.extractor.evaluate import evaluate
+from kgmill.extractor.language import check_languages, languages_of
+from kgmill.extractor.lineage import n_shared, read_excluded, training_parts, write_training_data
+from kgmill.extractor.loss import joint_loss
+from kgmill.extractor.model import TwoPhaseModel
+from kgmill.extractor.predict import Predictor
+from kgmill.extractor.reach import beyond_reach
+from kgmill.extractor.sampling import sample
+from kgmill.extractor.sets import TrainingSet, describe, draw, prepare, read_sets, read_trained
+from kgmill.extractor.unused import format_unused
+from kgmill.schemas.config import TrainConfig
+from kgmill.schemas.errors import ConfigError, OntologyError, OutputError
+from kgmill.schemas.ontology import Ontology, format_ontology, load_ontology
+from kgmill.schemas.text import decode_utf8
 
 logger = logging.getLogger(__name__)
 DECODE_CONFIDENCE = 0.4

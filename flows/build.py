@@ -11,14 +11,14 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
-from flows.progress import Progress
-from flows.summary import best_facts, facts_markdown, ledger_rows
-from pipelines.build import STAGES, Build, open_build
-from pipelines.checks import check_rejects
-from schemas.config import BuildConfig
-from schemas.errors import KgmillError
-from schemas.paths import local_path
-from schemas.text import printable, printable_markdown
+from kgmill.flows.progress import Progress
+from kgmill.flows.summary import best_facts, facts_markdown, ledger_rows
+from kgmill.pipelines.build import STAGES, Build, open_build
+from kgmill.pipelines.checks import check_rejects
+from kgmill.schemas.config import BuildConfig
+from kgmill.schemas.errors import KgmillError
+from kgmill.schemas.paths import local_path
+from kgmill.schemas.text import printable, printable_markdown
 
 
 class _NoTraceback(logging.Filter):
@@ -68,8 +68,8 @@ def build_knowledge_graph(
 ) -> dict[str, Any]:
     """Builds the graph of the sources in the folder `out`; returns what run.json says.
 
-    `config` holds keys of `schemas.config.BuildConfig`; with `yes` it goes on though many documents would leave the
-    graph. More rejects than `max_reject_ratio` fail the run when all is done. No parameter is a secret.
+    `config` holds keys of `kgmill.schemas.config.BuildConfig`; with `yes` it goes on though many documents would leave
+    the graph. More rejects than `max_reject_ratio` fail the run when all is done. No parameter is a secret.
     """
     leave_tracebacks_out()
     checked = BuildConfig.load(None, config or {})

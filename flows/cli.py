@@ -10,9 +10,9 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from schemas import __version__
-from schemas.errors import KgmillError
-from schemas.text import printable
+from kgmill import __version__
+from kgmill.schemas.errors import KgmillError
+from kgmill.schemas.text import printable
 
 _FORMATS = ("spert", "dygie")
 _PRECISIONS = ("fp32", "bf16", "fp16", "int8")
@@ -152,7 +152,7 @@ def parser() -> argparse.ArgumentParser:
 def _command(commands: argparse._SubParsersAction, name: str, text: str, handler: str) -> argparse.ArgumentParser:
     command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text.capitalize() + ".")
     module, _, function = handler.partition(":")
-    command.set_defaults(handler=f"flows.{module}_commands:{function}", command=name)
+    command.set_defaults(handler=f"kgmill.flows.{module}_commands:{function}", command=name)
     return command
 
 

@@ -16,8 +16,8 @@ from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.server.schemas.schedules import CronSchedule
 from prefect.settings import PREFECT_API_URL
 
-from flows.build import build_knowledge_graph
-from schemas.errors import ConfigError, ServerError
+from kgmill.flows.build import build_knowledge_graph
+from kgmill.schemas.errors import ConfigError, ServerError
 
 _MAX_SECONDS = 315_360_000.0  # ten years
 

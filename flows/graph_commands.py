@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from flows.progress import Progress
-from schemas.config import BuildConfig
-from schemas.errors import ConfigError, OutputError, SourceError, TooManyRejectsError, UsageError
-from schemas.ontology import first_fault
-from schemas.paths import local_path
-from schemas.text import decode_utf8, printable_lines
+from kgmill.flows.progress import Progress
+from kgmill.schemas.config import BuildConfig
+from kgmill.schemas.errors import ConfigError, OutputError, SourceError, TooManyRejectsError, UsageError
+from kgmill.schemas.ontology import first_fault
+from kgmill.schemas.paths import local_path
+from kgmill.schemas.text import decode_utf8, printable_lines
 
 if TYPE_CHECKING:
-    from pipelines.build import Build
+    from kgmill.pipelines.build import Build
 
 _OPTIONS = (
     *("model", "ontology", "device", "precision", "min_confidence", "base_iri", "dataset", "formats"),
@@ -41,8 +41,8 @@ def build(options: Namespace) -> None:
         (_build_with_prefect if use_prefect else _build_directly)(options, config)
     except TooManyRejectsError as error:
         too_many = error  # the build is done all the same, so its summary comes first
-    from flows.summary import format_summary
-    from pipelines.ledger import last_run
+    from kgmill.flows.summary import format_summary
+    from kgmill.pipelines.ledger import last_run
 
     print(format_summary(out, last_run(out)))
     if too_many:
@@ -50,8 +50,8 @@ def build(options: Namespace) -> None:
 
 
 def _build_directly(options: Namespace, config: BuildConfig) -> None:
-    from pipelines.build import STAGES
-    from pipelines.checks import check_rejects
+    from kgmill.pipelines.build import STAGES
+    from kgmill.pipelines.checks import check_rejects
 
     with _opened(options, config) as run:
         for stage in STAGES:
@@ -63,7 +63,7 @@ def _build_directly(options: Namespace, config: BuildConfig) -> None:
 @contextmanager
 def _opened(options: Namespace, config: BuildConfig, **how: Any) -> Iterator[Build]:
     """The build that the options ask for, with its progress on standard error."""
-    from pipelines.build import open_build
+    from kgmill.pipelines.build import open_build
 
     with Progress("documents") as progress:
         how |= _how(options) | {"on_progress": progress.update, "on_note": progress.note}
@@ -72,7 +72,7 @@ def _opened(options: Namespace, config: BuildConfig, **how: Any) -> Iterator[Bui
 
 
 def _build_with_prefect(options: Namespace, config: BuildConfig) -> None:
-    from pipelines.store import Store
+    from kgmill.pipelines.store import Store
 
     _check(options, config)
     with Store(Path(options.out).resolve()).lock():
@@ -80,8 +80,8 @@ def _build_with_prefect(options: Namespace, config: BuildConfig) -> None:
     _import_prefect()
     if not prefect_is_configured():
         print("starting Prefect's temporary server; this takes 10 to 20 seconds", file=sys.stderr)
-    from flows.build import build_knowledge_graph
-    from flows.deployments import check_server
+    from kgmill.flows.build import build_knowledge_graph
+    from kgmill.flows.deployments import check_server
 
     if prefect_is_configured():
         check_server()
@@ -92,7 +92,7 @@ def _build_with_prefect(options: Namespace, config: BuildConfig) -> None:
 
 def _check(options: Namespace, config: BuildConfig) -> None:
     """All that can be wrong with a build, asked before anything is touched and before Prefect starts."""
-    from pipelines.checks import check_build
+    from kgmill.pipelines.checks import check_build
 
     out, beam_options = local_path(options.out), options.beam_options
     check_build(tuple(options.sources), out, config, options.runner, beam_options, options.workers)
@@ -100,19 +100,19 @@ def _check(options: Namespace, config: BuildConfig) -> None:
 
 def plan(options: Namespace) -> None:
     """`kgmill plan`: what a build would reuse, run and drop, and about how long."""
-    from pipelines.plan import make_plan
+    from kgmill.pipelines.plan import make_plan
 
     made = make_plan(tuple(options.sources), local_path(options.out), _config(options), **_how(options))
-    from flows.summary import format_plan
+    from kgmill.flows.summary import format_plan
 
     print(json.dumps(made, indent=1) if options.json else format_plan(made))
 
 
 def stage(options: Namespace) -> None:
     """`kgmill ingest|extract|decode|aggregate|export`: one stage, on what the stages before it left."""
-    from pipelines.build import STAGES
-    from pipelines.checks import check_finished, check_rejects
-    from pipelines.store import Store
+    from kgmill.pipelines.build import STAGES
+    from kgmill.pipelines.checks import check_finished, check_rejects
+    from kgmill.pipelines.store import Store
 
     config = _config(options) if options.out is not None else _export_of(options)
     counted = None
@@ -128,7 +128,7 @@ def stage(options: Namespace) -> None:
         report, left_out = run.reports[options.stage], run.left_out
     print(f"{options.stage}: {report.n_done} work units made, {report.n_reused} reused, {report.seconds:.1f} s")
     if counted:
-        from flows.summary import ledger_lines
+        from kgmill.flows.summary import ledger_lines
 
         print("\n".join(ledger_lines(*counted, left_out)))
         check_rejects(counted[0]["read"], counted[1], config.max_reject_ratio, Path(options.out))
@@ -142,7 +142,7 @@ def _export_of(options: Namespace) -> BuildConfig:
     Raises:
         UsageError: several folders, or one that no build of this version finished.
     """
-    from pipelines.ledger import last_run
+    from kgmill.pipelines.ledger import last_run
 
     if len(options.sources) != 1:
         raise UsageError("wanted one output folder, or SOURCE... and --out DIR")
@@ -156,13 +156,13 @@ def _export_of(options: Namespace) -> BuildConfig:
 
 def schedule(options: Namespace) -> None:
     """`kgmill schedule`: serves the build until it is stopped."""
-    from pipelines.checks import named
-    from pipelines.sources import absolute
+    from kgmill.pipelines.checks import named
+    from kgmill.pipelines.sources import absolute
 
     config = named(_config(options), local_path(options.out))
     _check(options, config)
     _import_prefect()
-    from flows.deployments import check_schedule, serve
+    from kgmill.flows.deployments import check_schedule, serve
 
     when = check_schedule(options.cron, options.every)
     if not prefect_is_configured():
@@ -184,8 +184,8 @@ def schedule(options: Namespace) -> None:
 
 def gc(options: Namespace) -> None:
     """`kgmill gc`."""
-    from pipelines.maintenance import collect
-    from pipelines.store import Store
+    from kgmill.pipelines.maintenance import collect
+    from kgmill.pipelines.store import Store
 
     freed = collect(Store(local_path(options.dir).resolve()), options.keep_runs, dry_run=options.dry_run)
     total = [sum(column) for column in zip(*freed.values(), strict=True)]
@@ -197,7 +197,7 @@ def gc(options: Namespace) -> None:
 
 def query(options: Namespace) -> None:
     """`kgmill query`."""
-    from pipelines.answer import answer
+    from kgmill.pipelines.answer import answer
 
     sparql = options.sparql
     if sparql.startswith("@"):
@@ -213,9 +213,9 @@ def query(options: Namespace) -> None:
 
 def load(options: Namespace) -> None:
     """`kgmill load`."""
-    from flows.load_summary import format_load
-    from pipelines.load import Wishes
-    from pipelines.load import load as load_store
+    from kgmill.flows.load_summary import format_load
+    from kgmill.pipelines.load import Wishes
+    from kgmill.pipelines.load import load as load_store
 
     with Progress("quads") as progress:
         report = load_store(

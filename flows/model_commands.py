@@ -10,15 +10,22 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.progress import Progress
-from schemas.config import TrainConfig
-from schemas.errors import ConfigError, DataError, RecordError
-from schemas.modelfolder import CALIBRATION, WEIGHTS, calibration_folder, copy_model, find_model, model_fingerprint
-from schemas.text import printable, printable_json, printable_lines
+from kgmill.flows.progress import Progress
+from kgmill.schemas.config import TrainConfig
+from kgmill.schemas.errors import ConfigError, DataError, RecordError
+from kgmill.schemas.modelfolder import (
+    CALIBRATION,
+    WEIGHTS,
+    calibration_folder,
+    copy_model,
+    find_model,
+    model_fingerprint,
+)
+from kgmill.schemas.text import printable, printable_json, printable_lines
 
 if TYPE_CHECKING:
-    from extractor.annotated import AnnotatedSentence
-    from extractor.unused import Unused
+    from kgmill.extractor.annotated import AnnotatedSentence
+    from kgmill.extractor.unused import Unused
 
 
 def train(options: Namespace) -> None:
@@ -26,8 +33,8 @@ def train(options: Namespace) -> None:
     config = TrainConfig.load(Path(options.config), {})
     if options.exclude:
         config = config.model_copy(update={"exclude": (*config.exclude, *options.exclude)})
-    from extractor.train import EpochReport
-    from extractor.train import train as run
+    from kgmill.extractor.train import EpochReport
+    from kgmill.extractor.train import train as run
 
     def show(report: EpochReport) -> None:
         scores = ""
@@ -51,11 +58,11 @@ def complete(options: Namespace) -> None:
     if bool(options.data) != bool(options.out):
         raise ConfigError("complete: --data and --out go together; with --config the sets name their files")
     folder = find_model(options.model)
-    from extractor.annotated import check_types
-    from extractor.complete import Thresholds, format_counts, write_completed
-    from extractor.complete import complete as run
-    from extractor.predict import open_predictor
-    from extractor.sets import format_left_out, read_sets_to_complete
+    from kgmill.extractor.annotated import check_types
+    from kgmill.extractor.complete import Thresholds, format_counts, write_completed
+    from kgmill.extractor.complete import complete as run
+    from kgmill.extractor.predict import open_predictor
+    from kgmill.extractor.sets import format_left_out, read_sets_to_complete
 
     jobs = read_sets_to_complete(options.config, options.data, options.format, options.out)
     predictor = open_predictor(folder, options.device, options.precision)
@@ -75,11 +82,11 @@ def complete(options: Namespace) -> None:
 def evaluate(options: Namespace) -> None:
     """`kgmill evaluate`."""
     folder = find_model(options.model)
-    from extractor.annotated import check_types, read_annotated
-    from extractor.evaluate import evaluate as run
-    from extractor.evaluate import format_report, format_sizes, not_found, predict_sentences
-    from extractor.metrics import score_by_size
-    from extractor.predict import open_predictor
+    from kgmill.extractor.annotated import check_types, read_annotated
+    from kgmill.extractor.evaluate import evaluate as run
+    from kgmill.extractor.evaluate import format_report, format_sizes, not_found, predict_sentences
+    from kgmill.extractor.metrics import score_by_size
+    from kgmill.extractor.predict import open_predictor
 
     sentences = read_annotated([options.data], options.format)
     predictor = open_predictor(folder, options.device, options.precision)
@@ -100,7 +107,7 @@ def _note(text: str) -> None:
 
 
 def _note_unused(unused: Iterable[Unused]) -> None:
-    from extractor.unused import format_unused
+    from kgmill.extractor.unused import format_unused
 
     for line in format_unused(unused):
         _note(f"not used: {line}")
@@ -116,7 +123,7 @@ def _note_missed(lost: Sequence[Unused], sentences: Sequence[AnnotatedSentence])
 
 
 def _note_seen(folder: Path, sentences: Sequence[AnnotatedSentence]) -> None:
-    from extractor.lineage import n_seen
+    from kgmill.extractor.lineage import n_seen
 
     if seen := n_seen(folder, sentences):
         _note(f"{seen} of {len(sentences)} sentences were in this model's training data")
@@ -125,7 +132,7 @@ def _note_seen(folder: Path, sentences: Sequence[AnnotatedSentence]) -> None:
 def predict(options: Namespace) -> None:
     """`kgmill predict`: a JSON line a text with its mentions and relations, offsets in characters."""
     find_model(options.model)
-    from extractor.api import Extractor
+    from kgmill.extractor.api import Extractor
 
     texts = list(_texts(options))
     extractor = Extractor.from_pretrained(options.model, device=options.device, precision=options.precision)
@@ -149,11 +156,11 @@ def calibrate(options: Namespace) -> None:
     """`kgmill calibrate`: slopes and biases, and thresholds where a precision is wanted, into calibration.json."""
     folder = find_model(options.model)
     into = calibration_folder(options.model, folder, options.into or "")
-    from extractor.annotated import check_types, read_annotated
-    from extractor.calibrate import calibrate_model as run
-    from extractor.evaluate import not_found
-    from extractor.predict import open_predictor
-    from extractor.reliability import format_calibration, reliability_svg
+    from kgmill.extractor.annotated import check_types, read_annotated
+    from kgmill.extractor.calibrate import calibrate_model as run
+    from kgmill.extractor.evaluate import not_found
+    from kgmill.extractor.predict import open_predictor
+    from kgmill.extractor.reliability import format_calibration, reliability_svg
 
     sentences = read_annotated([options.data], options.format)
     predictor = open_predictor(folder, options.device, options.precision)
@@ -172,17 +179,17 @@ def calibrate(options: Namespace) -> None:
 
 def stats(options: Namespace) -> None:
     """`kgmill stats`: data distributions beside the paper's."""
-    from extractor.annotated import read_annotated
-    from extractor.reach import beyond_reach
-    from extractor.stats import MAX_SPAN_WIDTH, format_stats
-    from extractor.unused import format_unused
+    from kgmill.extractor.annotated import read_annotated
+    from kgmill.extractor.reach import beyond_reach
+    from kgmill.extractor.stats import MAX_SPAN_WIDTH, format_stats
+    from kgmill.extractor.unused import format_unused
 
     sentences = read_annotated(options.data, options.format)
     _note_unused(one for sentence in sentences for one in sentence.unused)
     for line in format_unused(beyond_reach(sentences, None, MAX_SPAN_WIDTH)):
         _note(f"counted, but not trained on with max_span_width = {MAX_SPAN_WIDTH}: {line}")
     if options.hashes:
-        from extractor.lineage import write_hashes
+        from kgmill.extractor.lineage import write_hashes
 
         write_hashes(Path(options.hashes), sentences)
     print(printable_lines(format_stats(sentences)))
@@ -190,7 +197,7 @@ def stats(options: Namespace) -> None:
 
 def convert(options: Namespace) -> None:
     """`kgmill convert`: annotated data from one format to the other."""
-    from extractor.convert import convert as run
+    from kgmill.extractor.convert import convert as run
 
     n_sentences, lost = run(Path(options.source), options.source_format, Path(options.target), options.target_format)
     _note_unused(lost)
@@ -211,7 +218,7 @@ def _texts(options: Namespace) -> Iterator[tuple[str, str]]:
 
 def _decoded(data: bytes, name: str) -> str:
     """The text as a build would store it; what was not plain Unicode is said."""
-    from pipelines.decoding import decode
+    from kgmill.pipelines.decoding import decode
 
     try:
         text, encoding, n_replaced = decode(data)

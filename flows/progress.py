@@ -12,7 +12,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from schemas.text import printable, printable_json
+from kgmill.schemas.text import printable, printable_json
 
 _SECONDS_A_LINE = 10.0
 _LITTLE = 0.01

@@ -13,8 +13,8 @@ from typing import Any
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from schemas.tables import conform
-from schemas.text import printable, printable_markdown
+from kgmill.schemas.tables import conform
+from kgmill.schemas.text import printable, printable_markdown
 
 
 @dataclass(frozen=True, slots=True)

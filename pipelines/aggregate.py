@@ -15,12 +15,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.beam import beam
-from pipelines.combine import KINDS, buckets, slice_name
-from pipelines.job import Descriptor, Request, each_task, write_receipt
-from pipelines.store import Part, Store
-from schemas.identity import fingerprint, unit_name
-from schemas.tables import SCHEMAS
+from kgmill.pipelines.beam import beam
+from kgmill.pipelines.combine import KINDS, buckets, slice_name
+from kgmill.pipelines.job import Descriptor, Request, each_task, write_receipt
+from kgmill.pipelines.store import Part, Store
+from kgmill.schemas.identity import fingerprint, unit_name
+from kgmill.schemas.tables import SCHEMAS
 
 VERSION = 3
 _COMBINED = {

@@ -18,26 +18,26 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-import schemas
-from extractor.calibration import Calibration, load_calibration
-from extractor.candidates import Floors
-from pipelines import aggregate, changes, combine, decode, export, extract, ingest
-from pipelines.checks import check_build, check_finished, check_vanishing, named
-from pipelines.job import Descriptor, Request, read_receipts
-from pipelines.ledger import last_run, run_name, write_run
-from pipelines.maintenance import verify
-from pipelines.origins import commit_origins, known_origins, known_others, publish_origins
-from pipelines.progress import Extent, Meter
-from pipelines.runners import LOCAL
-from pipelines.sources import Found, count_others, find
-from pipelines.store import Part, Store, remove
-from pipelines.supervise import supervise
-from pipelines.worker import MODEL_JOB, Worker
-from schemas.config import BuildConfig
-from schemas.errors import DISK_HINTS, DiskError, KgmillError, UsageError, WorkerError
-from schemas.identity import fingerprint
-from schemas.modelfolder import model_languages
-from schemas.ontology import Ontology
+from kgmill import __version__
+from kgmill.extractor.calibration import Calibration, load_calibration
+from kgmill.extractor.candidates import Floors
+from kgmill.pipelines import aggregate, changes, combine, decode, export, extract, ingest
+from kgmill.pipelines.checks import check_build, check_finished, check_vanishing, named
+from kgmill.pipelines.job import Descriptor, Request, read_receipts
+from kgmill.pipelines.ledger import last_run, run_name, write_run
+from kgmill.pipelines.maintenance import verify
+from kgmill.pipelines.origins import commit_origins, known_origins, known_others, publish_origins
+from kgmill.pipelines.progress import Extent, Meter
+from kgmill.pipelines.runners import LOCAL
+from kgmill.pipelines.sources import Found, count_others, find
+from kgmill.pipelines.store import Part, Store, remove
+from kgmill.pipelines.supervise import supervise
+from kgmill.pipelines.worker import MODEL_JOB, Worker
+from kgmill.schemas.config import BuildConfig
+from kgmill.schemas.errors import DISK_HINTS, DiskError, KgmillError, UsageError, WorkerError
+from kgmill.schemas.identity import fingerprint
+from kgmill.schemas.modelfolder import model_languages
+from kgmill.schemas.ontology import Ontology
 
 STAGES = ("ingest", "extract", "decode", "aggregate", "export")
 Progress = Callable[[str, float, int | None], None]
@@ -468,7 +468,7 @@ class Build:
                 **self.quads_changed,
             },
             "graph_before": self.graph_before,
-            "versions": {"kgmill": schemas.__version__, "python": platform.python_version()}
+            "versions": {"kgmill": __version__, "python": platform.python_version()}
             | {name: version(name) for name in ("apache-beam", "pyarrow", "torch", "transformers")},
             "config": self.config.model_dump(mode="json"),
             "fingerprints": self.fingerprints,

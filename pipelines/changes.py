@@ -1,8 +1,8 @@
 """Changes: what a run adds to the graph and takes from it, as N-Quads and as a SPARQL Update.
 
-The live graph is compared with the one that will be, member by member (see pipelines.export). A quad lies in the member
-of its unit's hashes, so members are compared in groups that share hashes, one group in memory at a time; members with
-equal bytes are not read.
+The live graph is compared with the one that will be, member by member (see kgmill.pipelines.export). A quad lies in
+the member of its unit's hashes, so members are compared in groups that share hashes, one group in memory at a time;
+members with equal bytes are not read.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from contextlib import ExitStack
 from io import BytesIO
 from pathlib import Path
 
-from pipelines.beam import beam
-from pipelines.job import Request, write_receipt
-from pipelines.store import Part, Store
-from schemas.identity import fingerprint
+from kgmill.pipelines.beam import beam
+from kgmill.pipelines.job import Request, write_receipt
+from kgmill.pipelines.store import Part, Store
+from kgmill.schemas.identity import fingerprint
 
 VERSION = 1
 UNIT = "all"

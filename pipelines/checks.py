@@ -9,19 +9,19 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from extractor.calibration import load_calibration
-from extractor.devices import check_device, check_precision
-from extractor.language import check_languages
-from pipelines.ledger import last_run
-from pipelines.opening import split_url
-from pipelines.runners import LOCAL, check_runner
-from pipelines.sources import SourceFile, find_files, fixed_part
-from pipelines.store import Store
-from pipelines.vocabulary import Namespace
-from schemas.config import BuildConfig, dataset_name, default_base
-from schemas.errors import ConfigError, OntologyError, OutputError, TooManyRejectsError, VanishError
-from schemas.modelfolder import find_model, model_fingerprint, model_languages
-from schemas.ontology import Ontology, load_ontology
+from kgmill.extractor.calibration import load_calibration
+from kgmill.extractor.devices import check_device, check_precision
+from kgmill.extractor.language import check_languages
+from kgmill.pipelines.ledger import last_run
+from kgmill.pipelines.opening import split_url
+from kgmill.pipelines.runners import LOCAL, check_runner
+from kgmill.pipelines.sources import SourceFile, find_files, fixed_part
+from kgmill.pipelines.store import Store
+from kgmill.pipelines.vocabulary import Namespace
+from kgmill.schemas.config import BuildConfig, dataset_name, default_base
+from kgmill.schemas.errors import ConfigError, OntologyError, OutputError, TooManyRejectsError, VanishError
+from kgmill.schemas.modelfolder import find_model, model_fingerprint, model_languages
+from kgmill.schemas.ontology import Ontology, load_ontology
 
 MAX_VANISHING = 0.2  # of the live documents, without --yes
 _NO_FAULTS = ("duplicate", "near_duplicate", "language")  # rejects that say nothing about the quality of the sources

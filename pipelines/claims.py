@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from schemas.records import Reject
+from kgmill.schemas.records import Reject
 
 
 class Claim(NamedTuple):

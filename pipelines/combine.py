@@ -16,12 +16,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.beam import beam
-from pipelines.job import Descriptor, Request, each_task, write_receipt
-from pipelines.store import Part, Store
-from schemas.identity import bucket, enclosing_unit, fingerprint
-from schemas.names import label_of
-from schemas.tables import conform
+from kgmill.pipelines.beam import beam
+from kgmill.pipelines.job import Descriptor, Request, each_task, write_receipt
+from kgmill.pipelines.store import Part, Store
+from kgmill.schemas.identity import bucket, enclosing_unit, fingerprint
+from kgmill.schemas.names import label_of
+from kgmill.schemas.tables import conform
 
 VERSION = 3
 MAX_BITS = 8  # a partition is a whole number of the graph's 256 buckets

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from pipelines.decoding import StreamError
-from pipelines.unpacking import METHODS, Span, decompress, member
-from schemas.config import SourceConfig
-from schemas.errors import RecordError
-from schemas.text import storable
+from kgmill.pipelines.decoding import StreamError
+from kgmill.pipelines.unpacking import METHODS, Span, decompress, member
+from kgmill.schemas.config import SourceConfig
+from kgmill.schemas.errors import RecordError
+from kgmill.schemas.text import storable
 
 ARCHIVE = "zip"
 _COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
 
-from pipelines.containers import Stream
-from pipelines.decoding import Lines, StreamError
-from pipelines.fields import Origin, from_fields
-from pipelines.lookup import missing, root
-from schemas.config import SourceConfig
-from schemas.errors import RecordError
-from schemas.records import Document, Reject
+from kgmill.pipelines.containers import Stream
+from kgmill.pipelines.decoding import Lines, StreamError
+from kgmill.pipelines.fields import Origin, from_fields
+from kgmill.pipelines.lookup import missing, root
+from kgmill.schemas.config import SourceConfig
+from kgmill.schemas.errors import RecordError
+from kgmill.schemas.records import Document, Reject
 
 _DELIMITERS = (",", ";", "\t", "|")
 _SEPARATOR = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE | re.DOTALL)

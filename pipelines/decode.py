@@ -8,18 +8,18 @@ from typing import Any
 
 import pyarrow as pa
 
-from extractor.calibration import Calibration
-from extractor.candidates import Scored
-from extractor.decode import decode
-from pipelines.beam import beam
-from pipelines.extract import sentence_candidates
-from pipelines.job import Descriptor, Request, each_task, write_receipt
-from pipelines.store import Part, Store
-from schemas.identity import entity_id, fact_id, fingerprint, statement_id
-from schemas.literals import literal_value
-from schemas.ontology import Ontology, parse_ontology
-from schemas.records import Document, Mention, Relation
-from schemas.tables import from_table, to_table
+from kgmill.extractor.calibration import Calibration
+from kgmill.extractor.candidates import Scored
+from kgmill.extractor.decode import decode
+from kgmill.pipelines.beam import beam
+from kgmill.pipelines.extract import sentence_candidates
+from kgmill.pipelines.job import Descriptor, Request, each_task, write_receipt
+from kgmill.pipelines.store import Part, Store
+from kgmill.schemas.identity import entity_id, fact_id, fingerprint, statement_id
+from kgmill.schemas.literals import literal_value
+from kgmill.schemas.ontology import Ontology, parse_ontology
+from kgmill.schemas.records import Document, Mention, Relation
+from kgmill.schemas.tables import from_table, to_table
 
 VERSION = 3
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import io
 from typing import NamedTuple
 
-from pipelines.transcode import unified
-from schemas.errors import RecordError
-from schemas.text import marked_encoding
+from kgmill.pipelines.transcode import unified
+from kgmill.schemas.errors import RecordError
+from kgmill.schemas.text import marked_encoding
 
 # The commonest on the web first: between equally likely ones the first is taken.
 COMMON_ENCODINGS = (

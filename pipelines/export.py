@@ -18,12 +18,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pipelines.beam import beam
-from pipelines.job import Descriptor, Request, each_task, write_receipt
-from pipelines.networks import edges, literal_nodes, nodes, write_graphml, write_node_link
-from pipelines.ontology_ttl import ontology_graph, ontology_turtle
-from pipelines.progress import Teller
-from pipelines.rdf import (
+from kgmill.pipelines.beam import beam
+from kgmill.pipelines.job import Descriptor, Request, each_task, write_receipt
+from kgmill.pipelines.networks import edges, literal_nodes, nodes, write_graphml, write_node_link
+from kgmill.pipelines.ontology_ttl import ontology_graph, ontology_turtle
+from kgmill.pipelines.progress import Teller
+from kgmill.pipelines.rdf import (
     document_quads,
     entity_quads,
     fact_quads,
@@ -32,12 +32,12 @@ from pipelines.rdf import (
     ontology_quads,
     provenance_quads,
 )
-from pipelines.store import Part, Store
-from pipelines.vocabulary import Namespace
-from schemas.identity import bucket, fingerprint
-from schemas.ontology import Ontology, parse_ontology
-from schemas.records import Document, Entity, Evidence, Fact, Mention, Relation
-from schemas.tables import from_table
+from kgmill.pipelines.store import Part, Store
+from kgmill.pipelines.vocabulary import Namespace
+from kgmill.schemas.identity import bucket, fingerprint
+from kgmill.schemas.ontology import Ontology, parse_ontology
+from kgmill.schemas.records import Document, Entity, Evidence, Fact, Mention, Relation
+from kgmill.schemas.tables import from_table
 
 VERSION = 3
 GRAPH_UNIT = "all"

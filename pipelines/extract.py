@@ -1,7 +1,7 @@
 """Extract: documents to scored candidates, the only stage that calls the model. Reused per document.
 
 A part has two tables: `documents`, one row a document that was met, and `sentences`, one row a sentence with its
-candidates as flat lists (see extractor.candidates), spans in characters of the stored text.
+candidates as flat lists (see kgmill.extractor.candidates), spans in characters of the stored text.
 
 A document that the model breaks on is rejected alone. If it raises an error, its call is halved until the document is
 alone. If it kills or hangs the worker, the parent knows from a mark, a small file written before each call, which
@@ -29,14 +29,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from extractor.candidates import Candidates, Floors
-from pipelines.beam import beam
-from pipelines.job import Descriptor, Request, each_task, write_receipt
-from pipelines.progress import Teller
-from pipelines.store import Part, Store
-from schemas.identity import fingerprint, units_overlap
-from schemas.records import Document, Reject
-from schemas.tables import from_table, to_table
+from kgmill.extractor.candidates import Candidates, Floors
+from kgmill.pipelines.beam import beam
+from kgmill.pipelines.job import Descriptor, Request, each_task, write_receipt
+from kgmill.pipelines.progress import Teller
+from kgmill.pipelines.store import Part, Store
+from kgmill.schemas.identity import fingerprint, units_overlap
+from kgmill.schemas.records import Document, Reject
+from kgmill.schemas.tables import from_table, to_table
 
 VERSION = 5
 _LANGUAGE = "language: "  # how the faults of documents begin that are in another language than the model's
@@ -146,7 +146,7 @@ def find_foreign(documents: Iterable[Document], languages: Sequence[str]) -> dic
     """The fault of each document that is in none of the languages, by id; none of any where there are no languages."""
     if not languages:
         return {}
-    from extractor.language import foreign_language
+    from kgmill.extractor.language import foreign_language
 
     found = ((d.doc_id, foreign_language(d.text, languages)) for d in documents)
     read = ", ".join(languages)
@@ -289,8 +289,8 @@ def _predict(
     call: Sequence[Document], predictor: Any, floors: Floors, on_share: Callable[[float], Any]
 ) -> dict[str, _Result]:
     """The results of a call's documents. If the model fails, each half is tried alone, down to the document."""
-    from extractor.api import to_characters
-    from extractor.text import split_text
+    from kgmill.extractor.api import to_characters
+    from kgmill.extractor.text import split_text
 
     try:
         split = [(d.doc_id, split_text(d.text)) for d in call]
@@ -370,7 +370,7 @@ def _lists(column: pa.ChunkedArray) -> list[np.ndarray]:
 @lru_cache(maxsize=1)
 def load_predictor(folder: str, device: str, precision: str, n_threads: int, is_compiled: bool = False) -> Any:
     """The model of a folder, ready to predict; kept for the life of the worker."""
-    from extractor.predict import open_predictor
+    from kgmill.extractor.predict import open_predictor
 
     return open_predictor(Path(folder), device, precision, n_threads, is_compiled=is_compiled)
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from pipelines.cleaning import clean
-from pipelines.lookup import locate, longest_text, missing, value_at, without
-from schemas.config import FieldMap, SourceConfig
-from schemas.errors import RecordError
-from schemas.records import Document, Reject
-from schemas.text import storable
+from kgmill.pipelines.cleaning import clean
+from kgmill.pipelines.lookup import locate, longest_text, missing, value_at, without
+from kgmill.schemas.config import FieldMap, SourceConfig
+from kgmill.schemas.errors import RecordError
+from kgmill.schemas.records import Document, Reject
+from kgmill.schemas.text import storable
 
 _DATE_AND_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d.*")
 

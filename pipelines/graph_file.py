@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from pipelines.http_client import one_line
-from schemas.errors import CorruptPartError, UsageError
+from kgmill.pipelines.http_client import one_line
+from kgmill.schemas.errors import CorruptPartError, UsageError
 
 BIG = ("kg", "links")
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from schemas.errors import StoreError
+from kgmill.schemas.errors import StoreError
 
 logger = logging.getLogger(__name__)
 

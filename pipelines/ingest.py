@@ -22,9 +22,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines.beam import beam
-from pipelines.claims import Claim, Claims
-from pipelines.duplicates import (
+from kgmill.pipelines.beam import beam
+from kgmill.pipelines.claims import Claim, Claims
+from kgmill.pipelines.duplicates import (
     KEYS,
     LOSERS,
     Loser,
@@ -33,16 +33,16 @@ from pipelines.duplicates import (
     n_bands_and_rows,
     worst,
 )
-from pipelines.job import Descriptor, Request, read_spills, regroup, scattered, spill, write_receipt
-from pipelines.opening import open_file
-from pipelines.progress import Extent, Teller
-from pipelines.sources import SourceFile, group_files, read_records
-from pipelines.store import Part, Store
-from schemas.config import BuildConfig, SourceConfig
-from schemas.errors import SourceError
-from schemas.identity import fingerprint, order_key, unit_name, unit_of, units_overlap
-from schemas.records import Document, Reject
-from schemas.tables import SCHEMAS, from_table, to_table
+from kgmill.pipelines.job import Descriptor, Request, read_spills, regroup, scattered, spill, write_receipt
+from kgmill.pipelines.opening import open_file
+from kgmill.pipelines.progress import Extent, Teller
+from kgmill.pipelines.sources import SourceFile, group_files, read_records
+from kgmill.pipelines.store import Part, Store
+from kgmill.schemas.config import BuildConfig, SourceConfig
+from kgmill.schemas.errors import SourceError
+from kgmill.schemas.identity import fingerprint, order_key, unit_name, unit_of, units_overlap
+from kgmill.schemas.records import Document, Reject
+from kgmill.schemas.tables import SCHEMAS, from_table, to_table
 
 VERSION = 4
 MAX_BITS = 12
@@ -201,7 +201,7 @@ def _in_source_order(name: str, spills: list[str]) -> pa.Table:
 
 
 def _unique(documents: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """The document that each id belongs to, in the order of units, and rejects for the others; see pipelines.claims."""
+    """The document that each id belongs to, in the order of units, and rejects for the others; see `claims`."""
     columns = ("doc_id", "source", "sha256", "file", "file_name")
     rows = list(zip(*(documents[name].to_pylist() for name in columns), strict=True))
     carried = {row[0]: i for i, row in enumerate(rows) if row[3] == _CARRIED}

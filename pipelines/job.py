@@ -16,8 +16,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines.beam import beam
-from pipelines.store import write_json
+from kgmill.pipelines.beam import beam
+from kgmill.pipelines.store import write_json
 
 Descriptor = dict[str, Any]
 

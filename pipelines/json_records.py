@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from pipelines.decoding import StreamError
-from schemas.errors import RecordError
+from kgmill.pipelines.decoding import StreamError
+from kgmill.schemas.errors import RecordError
 
 _CHUNK_BYTES = 1 << 16
 _STRUCTURE = re.compile(rb'["\[\]{}]')

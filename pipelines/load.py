@@ -14,14 +14,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from pipelines.graph_file import Survey, survey
-from pipelines.graph_store import GraphStore, open_server
-from pipelines.load_job import LoadJob, LoadReport
-from pipelines.load_journal import Journal, make_owner, read_owner
-from pipelines.query import finished_graph
-from pipelines.store_claim import LOADING, NO_WISHES, Meta, Wishes, claim, dataset_counts, meta_graph, read_metas
-from schemas.config import is_default_base
-from schemas.errors import UsageError
+from kgmill.pipelines.graph_file import Survey, survey
+from kgmill.pipelines.graph_store import GraphStore, open_server
+from kgmill.pipelines.load_job import LoadJob, LoadReport
+from kgmill.pipelines.load_journal import Journal, make_owner, read_owner
+from kgmill.pipelines.query import finished_graph
+from kgmill.pipelines.store_claim import LOADING, NO_WISHES, Meta, Wishes, claim, dataset_counts, meta_graph, read_metas
+from kgmill.schemas.config import is_default_base
+from kgmill.schemas.errors import UsageError
 
 
 def load(

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from pipelines.graph_difference import Difference, compare, recorded_changes, recorded_runs
-from pipelines.graph_file import Survey, in_order, read_graphs
-from pipelines.graph_store import GraphStore
-from pipelines.load_journal import Journal
-from pipelines.sparql_update import updates
-from pipelines.store_claim import LOADING, Claim, Meta, dataset_counts, meta_graph
-from schemas.errors import StoreError
+from kgmill.pipelines.graph_difference import Difference, compare, recorded_changes, recorded_runs
+from kgmill.pipelines.graph_file import Survey, in_order, read_graphs
+from kgmill.pipelines.graph_store import GraphStore
+from kgmill.pipelines.load_journal import Journal
+from kgmill.pipelines.sparql_update import updates
+from kgmill.pipelines.store_claim import LOADING, Claim, Meta, dataset_counts, meta_graph
+from kgmill.schemas.errors import StoreError
 
 BYTES_A_POST = 8 << 20
 

@@ -14,7 +14,7 @@ import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
-from schemas.errors import OutputError
+from kgmill.schemas.errors import OutputError
 
 logger = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from pipelines.store import LIVE, Part, Store, part_name, remove
-from schemas.errors import OutputError
+from kgmill.pipelines.store import LIVE, Part, Store, part_name, remove
+from kgmill.schemas.errors import OutputError
 
 _PART_NAME = re.compile(r"^[^.]+\.[0-9a-f]{16}$")
 _RUN_NAME = re.compile(r"^(\d{4}-\d\d-\d\dT\d{6}Z)(?:-(\d+))?(?=\.)")

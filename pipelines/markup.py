@@ -8,11 +8,11 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from pipelines import front_matter
-from pipelines.fields import Content
-from pipelines.page_text import has_blocks, prose, visible_text
-from schemas.errors import RecordError
-from schemas.text import storable
+from kgmill.pipelines import front_matter
+from kgmill.pipelines.fields import Content
+from kgmill.pipelines.page_text import has_blocks, prose, visible_text
+from kgmill.schemas.errors import RecordError
+from kgmill.schemas.text import storable
 
 # trafilatura takes half a minute a megabyte at worst (nothing but paragraphs of one letter).
 MAX_HTML_BYTES = 8 << 20

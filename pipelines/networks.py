@@ -22,9 +22,9 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from pipelines.vocabulary import Namespace
-from schemas.literals import XSD
-from schemas.records import Entity, Evidence, Fact
+from kgmill.pipelines.vocabulary import Namespace
+from kgmill.schemas.literals import XSD
+from kgmill.schemas.records import Entity, Evidence, Fact
 
 Node = tuple[str, dict[str, Any]]
 Edge = tuple[str, str, str, dict[str, Any]]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from schemas.literals import XSD
+from kgmill.schemas.literals import XSD
 
 _SPECIAL = re.compile('[\x00-\x1f"\\\\\x7f\ud800-\udfff\ufffe\uffff]')
 _ESCAPES = {code: f"\\u{code:04X}" for code in (*range(0x20), 0x7F, 0xFFFE, 0xFFFF)}
@@ -26,7 +26,7 @@ _DECIMAL = f'"^^<{XSD}decimal>'
 
 
 def iri(value: str) -> str:
-    """An IRI as a term. It is not checked here: see `pipelines.vocabulary`."""
+    """An IRI as a term. It is not checked here: see `kgmill.pipelines.vocabulary`."""
     return f"<{value}>"
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rdflib import OWL, RDF, RDFS, SDO, SKOS, XSD, Graph, Literal, URIRef
 
-from pipelines.vocabulary import KGMILL, TERMS, Namespace, Term
-from schemas.literals import DATATYPES
-from schemas.ontology import NamedType, Ontology, RelationType
+from kgmill.pipelines.vocabulary import KGMILL, TERMS, Namespace, Term
+from kgmill.schemas.literals import DATATYPES
+from kgmill.schemas.ontology import NamedType, Ontology, RelationType
 
 _HEADER = (
     "Classes and properties of a knowledge graph that kgmill extracted from text. All offsets (nif:beginIndex, "

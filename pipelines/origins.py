@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
-from pipelines.store import Part, Store
-from schemas.identity import fingerprint
+from kgmill.pipelines.store import Part, Store
+from kgmill.schemas.identity import fingerprint
 
 _STAGE, _UNIT, _TABLE = "origins", "all", "origins"
 

@@ -11,14 +11,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.containers import Stream
-from pipelines.decoding import StreamError, decode
-from pipelines.fields import Origin, from_fields
-from pipelines.lookup import missing, root
-from pipelines.parquet_values import ROW_ERRORS, held, plain
-from schemas.config import FieldMap, SourceConfig
-from schemas.errors import RecordError
-from schemas.records import Document, Reject
+from kgmill.pipelines.containers import Stream
+from kgmill.pipelines.decoding import StreamError, decode
+from kgmill.pipelines.fields import Origin, from_fields
+from kgmill.pipelines.lookup import missing, root
+from kgmill.pipelines.parquet_values import ROW_ERRORS, held, plain
+from kgmill.schemas.config import FieldMap, SourceConfig
+from kgmill.schemas.errors import RecordError
+from kgmill.schemas.records import Document, Reject
 
 _BATCH_ROWS = 256
 _SPOOL_BYTES = 16 << 20

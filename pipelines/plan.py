@@ -14,20 +14,29 @@ from typing import Any
 
 import pyarrow as pa
 
-from extractor.language import foreign_language
-from pipelines import aggregate, combine, decode, export, extract, ingest
-from pipelines.build import STAGES, Build
-from pipelines.checks import check_build, check_vanishing, named
-from pipelines.claims import Claim, Claims
-from pipelines.duplicates import KEYS, Loser, band_keys, find_losers, key_rows, n_bands_and_rows, signature, worst
-from pipelines.ledger import all_runs
-from pipelines.sources import SourceFile, count_others, read_records
-from pipelines.store import Part, Store
-from pipelines.worker import Worker
-from schemas.config import BuildConfig
-from schemas.errors import VanishError
-from schemas.identity import fingerprint, unit_name, unit_of
-from schemas.records import Document, Reject
+from kgmill.extractor.language import foreign_language
+from kgmill.pipelines import aggregate, combine, decode, export, extract, ingest
+from kgmill.pipelines.build import STAGES, Build
+from kgmill.pipelines.checks import check_build, check_vanishing, named
+from kgmill.pipelines.claims import Claim, Claims
+from kgmill.pipelines.duplicates import (
+    KEYS,
+    Loser,
+    band_keys,
+    find_losers,
+    key_rows,
+    n_bands_and_rows,
+    signature,
+    worst,
+)
+from kgmill.pipelines.ledger import all_runs
+from kgmill.pipelines.sources import SourceFile, count_others, read_records
+from kgmill.pipelines.store import Part, Store
+from kgmill.pipelines.worker import Worker
+from kgmill.schemas.config import BuildConfig
+from kgmill.schemas.errors import VanishError
+from kgmill.schemas.identity import fingerprint, unit_name, unit_of
+from kgmill.schemas.records import Document, Reject
 
 _ROWS_OF = {"ingest": "documents", "extract": "documents"}  # of the other stages: work units
 # Where no earlier run tells: characters a second through the default model, and seconds a document or unit, roughly.
@@ -121,7 +130,7 @@ def scan_sources(
     n_bits: int,
     languages: tuple[str, ...] = (),
 ) -> Scan:
-    """Reads the sources as ingest would, and decides as ingest would, see pipelines.ingest; and finds foreign texts."""
+    """Reads the sources and decides as ingest would (`kgmill.pipelines.ingest`), and finds foreign texts."""
     scan, signatures = Scan(), {}
 
     def reject(record: Reject) -> None:

@@ -21,10 +21,10 @@ from typing import BinaryIO, TypeAlias
 
 import pyoxigraph as ox
 
-from pipelines.graph_file import prefix_of, split_quad
-from pipelines.vocabulary import KGMILL
-from schemas.errors import CorruptPartError, OutputError, UsageError
-from schemas.text import printable, printable_lines
+from kgmill.pipelines.graph_file import prefix_of, split_quad
+from kgmill.pipelines.vocabulary import KGMILL
+from kgmill.schemas.errors import CorruptPartError, OutputError, UsageError
+from kgmill.schemas.text import printable, printable_lines
 
 Result: TypeAlias = ox.QuerySolutions | ox.QueryBoolean | ox.QueryTriples
 

@@ -17,10 +17,10 @@ from operator import attrgetter
 
 import rdflib
 
-from pipelines.nquads import decimal, integer, iri, literal, point_in_time, quad, typed
-from pipelines.vocabulary import DCAT, DCTERMS, ITSRDF, NIF, PROV, RDF, RDFS, VOID, Namespace
-from schemas.identity import digest
-from schemas.records import Document, Entity, Evidence, Fact, Mention, Relation
+from kgmill.pipelines.nquads import decimal, integer, iri, literal, point_in_time, quad, typed
+from kgmill.pipelines.vocabulary import DCAT, DCTERMS, ITSRDF, NIF, PROV, RDF, RDFS, VOID, Namespace
+from kgmill.schemas.identity import digest
+from kgmill.schemas.records import Document, Entity, Evidence, Fact, Mention, Relation
 
 _TYPE = iri(RDF + "type")
 _STATEMENT = iri(RDF + "Statement")
@@ -129,7 +129,7 @@ def link_quads(ns: Namespace, mentions: Iterable[Mention]) -> Iterator[str]:
 
 
 def ontology_quads(ns: Namespace, ontology: rdflib.Graph) -> Iterator[str]:
-    """The lines of an ontology without blank nodes, whose literals are strings (`pipelines.ontology_ttl`)."""
+    """The lines of an ontology without blank nodes, whose literals are strings (`kgmill.pipelines.ontology_ttl`)."""
     graph = iri(ns.graph("ontology"))
     for triple in sorted(ontology):
         s, p, o = (iri(term) if isinstance(term, rdflib.URIRef) else literal(str(term)) for term in triple)
@@ -182,7 +182,7 @@ def provenance_quads(
         ns: the dataset's names.
         run_key: names the activity, and the graph that the lines are in.
         model_name: the model's name, for people.
-        model_sha256: the model's fingerprint (`schemas.modelfolder.model_fingerprint`), in hex digits.
+        model_sha256: the model's fingerprint (`kgmill.schemas.modelfolder.model_fingerprint`), in hex digits.
         configuration: the settings that decide what is extracted.
     """
     graph = iri(ns.provenance_graph(run_key))

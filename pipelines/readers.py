@@ -6,18 +6,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
-from pipelines.containers import BadStream, Stream
-from pipelines.csv_rows import read_csv
-from pipelines.decoding import Decoded, Lines, StreamError, decode, decode_part
-from pipelines.fields import Content, Origin, document, from_fields
-from pipelines.json_records import find_values, is_one_value
-from pipelines.json_values import parse_json
-from pipelines.markup import MAX_HTML_BYTES, declared_encoding, read_html, read_markdown
-from pipelines.parquet_rows import read_parquet
-from pipelines.transcode import look_ahead, unified
-from schemas.config import SourceConfig
-from schemas.errors import RecordError
-from schemas.records import Document, Reject
+from kgmill.pipelines.containers import BadStream, Stream
+from kgmill.pipelines.csv_rows import read_csv
+from kgmill.pipelines.decoding import Decoded, Lines, StreamError, decode, decode_part
+from kgmill.pipelines.fields import Content, Origin, document, from_fields
+from kgmill.pipelines.json_records import find_values, is_one_value
+from kgmill.pipelines.json_values import parse_json
+from kgmill.pipelines.markup import MAX_HTML_BYTES, declared_encoding, read_html, read_markdown
+from kgmill.pipelines.parquet_rows import read_parquet
+from kgmill.pipelines.transcode import look_ahead, unified
+from kgmill.schemas.config import SourceConfig
+from kgmill.schemas.errors import RecordError
+from kgmill.schemas.records import Document, Reject
 
 _READ_BYTES = 1 << 20
 

@@ -19,14 +19,14 @@ from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pipelines.containers import ARCHIVE, KNOWN, is_hidden, kind_of, passed_over, rule_of, unpack
-from pipelines.naming import Met, named
-from pipelines.opening import file_system, line, open_file, split_url
-from pipelines.readers import read
-from schemas.config import SourceConfig
-from schemas.errors import SourceError
-from schemas.records import Document, Reject
-from schemas.text import storable
+from kgmill.pipelines.containers import ARCHIVE, KNOWN, is_hidden, kind_of, passed_over, rule_of, unpack
+from kgmill.pipelines.naming import Met, named
+from kgmill.pipelines.opening import file_system, line, open_file, split_url
+from kgmill.pipelines.readers import read
+from kgmill.schemas.config import SourceConfig
+from kgmill.schemas.errors import SourceError
+from kgmill.schemas.records import Document, Reject
+from kgmill.schemas.text import storable
 
 _MAX_RULES = 20
 # What is no text under any setting.

@@ -32,8 +32,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from schemas.errors import CorruptPartError, LockError, OutputError
-from schemas.identity import fingerprint as fingerprint_of
+from kgmill.schemas.errors import CorruptPartError, LockError, OutputError
+from kgmill.schemas.identity import fingerprint as fingerprint_of
 
 MANIFEST = "manifest.json"
 LIVE = "live.json"

@@ -16,10 +16,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pipelines.job import Request, read_receipts
-from pipelines.store import remove
-from pipelines.worker import Worker
-from schemas.errors import WorkerError
+from kgmill.pipelines.job import Request, read_receipts
+from kgmill.pipelines.store import remove
+from kgmill.pipelines.worker import Worker
+from kgmill.schemas.errors import WorkerError
 
 WAYS = 8
 MAX_DEATHS = 2  # in a row, without a work unit or a suspect gained

@@ -7,8 +7,8 @@ import io
 import re
 from typing import Any
 
-from schemas.errors import RecordError
-from schemas.text import marked_encoding
+from kgmill.schemas.errors import RecordError
+from kgmill.schemas.text import marked_encoding
 
 _HEAD_BYTES = 1 << 16
 _READ_BYTES = 1 << 14

@@ -17,7 +17,7 @@ from typing import Protocol
 
 import zstandard
 
-from pipelines.decoding import StreamError
+from kgmill.pipelines.decoding import StreamError
 
 _READ = 1 << 16
 _OUT = 1 << 16

@@ -24,8 +24,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote
 
-from schemas.errors import ConfigError
-from schemas.ontology import Ontology, check_iri
+from kgmill.schemas.errors import ConfigError
+from kgmill.schemas.ontology import Ontology, check_iri
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 RDFS = "http://www.w3.org/2000/01/rdf-schema#"
@@ -104,7 +104,7 @@ class Namespace:
     Raises:
         ConfigError: a base that is no absolute IRI, ends otherwise or has a fragment; or a bad dataset name.
 
-    >>> from schemas.ontology import parse_ontology
+    >>> from kgmill.schemas.ontology import parse_ontology
     >>> ns = Namespace("https://kg.example.org/", "news", parse_ontology({"entities": {"Person": {}}}, "doctest"))
     >>> ns.chars("a b.txt", 118, 130)
     'https://kg.example.org/news/doc/a%20b.txt#char=118,130'
@@ -126,7 +126,7 @@ class Namespace:
             raise ConfigError(f"dataset: {self.dataset!r} is not a name of ASCII letters, digits, '.', '_' and '-'")
 
     def entity(self, entity_id: str) -> str:
-        """The IRI of an entity, whose id is pure ASCII (`schemas.identity.entity_id`)."""
+        """The IRI of an entity, whose id is pure ASCII (`kgmill.schemas.identity.entity_id`)."""
         return f"{self.base_iri}entity/{entity_id}"
 
     def document(self, doc_id: str) -> str:

@@ -24,9 +24,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pipelines.runners import LOCAL
-from schemas import errors
-from schemas.errors import DiskError, KgmillError, WorkerError
+from kgmill.pipelines.runners import LOCAL
+from kgmill.schemas import errors
+from kgmill.schemas.errors import DiskError, KgmillError, WorkerError
 
 MODEL_JOB = "model"
 SILENCE_S = 120.0
@@ -129,7 +129,7 @@ class Worker:
             self._n_oom_kills = _oom_kills()
             self._lines = queue.SimpleQueue()
             self._child = subprocess.Popen(
-                [sys.executable, "-P", "-m", "pipelines.worker"],
+                [sys.executable, "-P", "-m", "kgmill.pipelines.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
@@ -179,14 +179,14 @@ def _rss_mb(pid: int) -> float:
 
 def run_job(request_file: Path) -> dict[str, Any]:
     """Runs the job of a request file to its end, in this process; returns its seconds and peak memory."""
-    from pipelines.beam import PipelineOptions, beam
-    from pipelines.job import Request
+    from kgmill.pipelines.beam import PipelineOptions, beam
+    from kgmill.pipelines.job import Request
 
     request = Request.load(request_file)
     started = time.perf_counter()
     _reset_peak()
     if request.job == MODEL_JOB:  # the one job without a pipeline: the model is opened, and kept for those to come
-        importlib.import_module("pipelines.extract").load_predictor(**request.settings)
+        importlib.import_module("kgmill.pipelines.extract").load_predictor(**request.settings)
         return {"seconds": round(time.perf_counter() - started, 3), "peak_rss_mb": _peak_rss_mb()}
     if request.runner == LOCAL:
         from apache_beam.runners.portability.fn_api_runner import FnApiRunner
@@ -194,7 +194,7 @@ def run_job(request_file: Path) -> dict[str, Any]:
         pipeline = beam.Pipeline(FnApiRunner(), PipelineOptions(list(request.beam_options)))
     else:
         pipeline = beam.Pipeline(options=PipelineOptions([f"--runner={request.runner}", *request.beam_options]))
-    importlib.import_module(f"pipelines.{request.job}").build(pipeline, request)
+    importlib.import_module(f"kgmill.pipelines.{request.job}").build(pipeline, request)
     pipeline.run().wait_until_finish()
     return {"seconds": round(time.perf_counter() - started, 3), "peak_rss_mb": _peak_rss_mb()}
 

@@ -9,8 +9,8 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from schemas.errors import ConfigError
-from schemas.ontology import check_iri, first_fault, read_toml
+from kgmill.schemas.errors import ConfigError
+from kgmill.schemas.ontology import check_iri, first_fault, read_toml
 
 _BASE_URN = "urn:kgmill:dataset:"
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")

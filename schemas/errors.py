@@ -25,7 +25,7 @@ from __future__ import annotations
 import errno
 import os
 
-from schemas.text import printable
+from kgmill.schemas.text import printable
 
 
 class KgmillError(Exception):

@@ -8,7 +8,7 @@ import re
 import unicodedata
 from typing import Any
 
-from schemas.names import label_of
+from kgmill.schemas.names import label_of
 
 _ARTICLE = re.compile(r"^the (?=\S)")
 _MARKUP, _BRANDS = (

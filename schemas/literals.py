@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from datetime import date
 
-from schemas.names import label_of
+from kgmill.schemas.names import label_of
 
 XSD = "http://www.w3.org/2001/XMLSchema#"
 DATATYPES = {"date": tuple(XSD + name for name in ("date", "gYearMonth", "gYear", "string"))}

@@ -10,9 +10,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from schemas.errors import CheckpointError, OutputError
-from schemas.identity import fingerprint
-from schemas.ontology import load_ontology, read_toml
+from kgmill.schemas.errors import CheckpointError, OutputError
+from kgmill.schemas.identity import fingerprint
+from kgmill.schemas.ontology import load_ontology, read_toml
 
 WEIGHTS = "model.safetensors"
 CALIBRATION = "calibration.json"

@@ -17,7 +17,8 @@ relation type may share a name (`Ontology.distinct_name`). `equivalent`, `broade
 IRIs of others' classes or properties: they say the same, less (they hold wherever ours does), more, something alike.
 
 An entity type with `literal = "date"` is one of values: its mentions name no entity, and a fact that ends in one has
-the value of its wording (`schemas.literals`). A relation's tails are all of such types or none is; its heads never are.
+the value of its wording (`kgmill.schemas.literals`). A relation's tails are all of such types or none is; its heads
+never are.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from schemas.errors import OntologyError
-from schemas.text import decode_utf8
+from kgmill.schemas.errors import OntologyError
+from kgmill.schemas.text import decode_utf8
 
 # RFC 3987 without the code points that RDF parsers refuse: controls, private use, noncharacters, brackets in a path.
 _CHARACTER = r"(?:[^\x00-\x20\x7f-\x9f<>\"{}|^`\\\[\]#%\ud800-\uf8ff\ufdd0-\ufdef\ufffe\uffff]|%[0-9A-Fa-f]{2})"

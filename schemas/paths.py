@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from schemas.errors import OutputError
+from kgmill.schemas.errors import OutputError
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 

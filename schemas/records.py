@@ -41,8 +41,8 @@ class Mention:
     Attributes:
         sentence: the sentence's number in its document.
         confidence: probability in [0, 1].
-        entity_id: the entity that the mention's text and type name (`schemas.identity.entity_id`); empty where the
-            type is a literal one.
+        entity_id: the entity that the mention's text and type name (`kgmill.schemas.identity.entity_id`); empty where
+            the type is a literal one.
     """
 
     doc_id: str
@@ -60,7 +60,7 @@ class Relation:
     """A typed, ordered pair of mentions in one sentence.
 
     Attributes:
-        statement_id: `schemas.identity.statement_id` of document, offsets and type.
+        statement_id: `kgmill.schemas.identity.statement_id` of document, offsets and type.
         fact_id: the fact that the relation is evidence of.
         tail_entity: empty where the tail is a value.
         value, datatype: of the tail, as in a fact.
@@ -89,7 +89,8 @@ class Entity:
     """A node of the graph: all mentions of one normalised name and type.
 
     Attributes:
-        label: the commonest surface form, folded (`schemas.names.label_of`); of equally common ones, the smallest.
+        label: the commonest surface form, folded (`kgmill.schemas.names.label_of`); of equally common ones, the
+            smallest.
         confidence: of the surest mention.
     """
 
@@ -110,7 +111,7 @@ class Fact:
         confidence: probability that at least one piece of evidence is right (noisy-or).
         n_evidence: relation mentions that support it.
         n_documents: documents that support it.
-        value: a date, month or year as RDF writes it, or the words of the text (`schemas.literals`).
+        value: a date, month or year as RDF writes it, or the words of the text (`kgmill.schemas.literals`).
         datatype: the full IRI of the value's XSD type; empty where the tail is an entity.
     """
 

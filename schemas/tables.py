@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from schemas.records import Document, Entity, Evidence, Fact, Mention, Reject, Relation
+from kgmill.schemas.records import Document, Entity, Evidence, Fact, Mention, Reject, Relation
 
 _ARROW_TYPES = {"str": pa.string(), "int": pa.int64(), "float": pa.float64()}
 

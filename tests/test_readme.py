@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from extractor.annotated import check_types, read_annotated
-from extractor.checkpoint import encoder_source
-from flows import cli
-from flows.cli import parser
-from schemas.config import TrainConfig
-from schemas.ontology import load_ontology
+from kgmill.extractor.annotated import check_types, read_annotated
+from kgmill.extractor.checkpoint import encoder_source
+from kgmill.flows import cli
+from kgmill.flows.cli import parser
+from kgmill.schemas.config import TrainConfig
+from kgmill.schemas.ontology import load_ontology
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks import engine
-from extractor.api import Extractor
-from extractor.text import split_text
+from kgmill.extractor.api import Extractor
+from kgmill.extractor.text import split_text
 
 RECORDS = [
     {

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from extractor.candidates import Candidates
+from kgmill.extractor.candidates import Candidates
 
 SENTENCES = (
     "Ada Byron worked for Acme Corp in Paris .",
@@ -18,7 +18,7 @@ SENTENCES = (
 @pytest.fixture(scope="session")
 def predictor(tiny_model):
     """The tiny model's predictor, on one CPU thread."""
-    from extractor.predict import open_predictor
+    from kgmill.extractor.predict import open_predictor
 
     return open_predictor(tiny_model, "cpu", "fp32", 1)
 
@@ -26,7 +26,7 @@ def predictor(tiny_model):
 @pytest.fixture
 def training(tmp_path, tiny_encoder, tiny_sentences, tiny_ontology):
     """Makes the configuration of a short training on the eight sentences."""
-    from schemas.config import TrainConfig
+    from kgmill.schemas.config import TrainConfig
 
     def configuration(**changes):
         settings = {

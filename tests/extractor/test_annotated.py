@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from extractor.annotated import (
+from kgmill.extractor.annotated import (
     AnnotatedSentence,
     EntitySpan,
     RelationPair,
@@ -12,8 +12,8 @@ from extractor.annotated import (
     read_annotated,
     read_spert,
 )
-from schemas.errors import DataError
-from schemas.ontology import parse_ontology
+from kgmill.schemas.errors import DataError
+from kgmill.schemas.ontology import parse_ontology
 
 GOOD = {
     "tokens": ["Ada", "left", "Paris"],

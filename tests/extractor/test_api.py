@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-import extractor
-from extractor import Extractor
-from extractor.candidates import EVERYTHING, Candidates, empty
+from kgmill import extractor
+from kgmill.extractor import Extractor
+from kgmill.extractor.candidates import EVERYTHING, Candidates, empty
 
 TEXT = "Ada  Byron worked for “Acme Corp” in Paris. Carl May killed Dora Lane in Rome."
 NAMES = {"Ada  Byron", "Acme Corp", "Paris", "Carl May", "Dora Lane", "Rome"}
@@ -69,7 +69,7 @@ def test_texts_in_chunks(tiny, monkeypatch):
     """Texts are read as they are needed, and the chunks they are predicted in change nothing."""
     texts = ["Bob Stone lives in London .", "", "Initech hired Eve Moss ."] * 2
     together = list(tiny.extract(texts))
-    monkeypatch.setattr("extractor.api.SENTENCES_A_CHUNK", 1)
+    monkeypatch.setattr("kgmill.extractor.api.SENTENCES_A_CHUNK", 1)
     taken = []
 
     one_by_one = tiny.extract(text for text in texts if not taken.append(text))
@@ -81,7 +81,7 @@ def test_texts_in_chunks(tiny, monkeypatch):
 
 def test_next_chunk_is_read_while_this_one_is_used(tiny, monkeypatch):
     """One chunk ahead and no more; a broken source of texts breaks where its text would come."""
-    monkeypatch.setattr("extractor.api.SENTENCES_A_CHUNK", 1)
+    monkeypatch.setattr("kgmill.extractor.api.SENTENCES_A_CHUNK", 1)
     read, is_read = [], threading.Event()
 
     def texts():
@@ -103,7 +103,7 @@ def test_next_chunk_is_read_while_this_one_is_used(tiny, monkeypatch):
 
 def test_who_stops_early_need_not_wait(tiny, monkeypatch):
     """A source that gives no further text, as a stream may, keeps nobody who has what was wanted."""
-    monkeypatch.setattr("extractor.api.SENTENCES_A_CHUNK", 1)
+    monkeypatch.setattr("kgmill.extractor.api.SENTENCES_A_CHUNK", 1)
     is_over, has_ended = threading.Event(), threading.Event()
 
     def texts():
@@ -140,17 +140,17 @@ def test_from_pretrained_reads_a_folder(tiny_model):
 
 def test_unknown_attribute_of_the_package():
     """The package has the names that it has."""
-    with pytest.raises(AttributeError, match="module 'extractor' has no attribute 'Extraktor'"):
+    with pytest.raises(AttributeError, match=r"module 'kgmill\.extractor' has no attribute 'Extraktor'"):
         _ = extractor.Extraktor
 
 
 def test_imports():
     """No module of the extractor pulls in Beam, Prefect, rdflib or networkx: it runs alone on a GPU box."""
-    modules = [f"extractor.{path.stem}" for path in Path(extractor.__file__).parent.glob("*.py")]
+    modules = [f"kgmill.extractor.{path.stem}" for path in Path(extractor.__file__).parent.glob("*.py")]
     code = (
         "import importlib, json, sys\n"
         f"for name in {sorted(modules)!r}: importlib.import_module(name)\n"
-        "print(json.dumps(sorted({name.split('.')[0] for name in sys.modules})))\n"
+        "print(json.dumps(sorted({name.removeprefix('kgmill.').split('.')[0] for name in sys.modules})))\n"
     )
 
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
@@ -162,8 +162,8 @@ def test_imports():
 
 def test_candidates_in_characters(predictor):
     """Spans of words become spans of characters, row by row, also where there are none."""
-    from extractor.api import to_characters
-    from extractor.text import split_text
+    from kgmill.extractor.api import to_characters
+    from kgmill.extractor.text import split_text
 
     (sentence,) = split_text("  Ada  Byron slept.")
     words = predictor.predict([sentence.words], EVERYTHING)[0]

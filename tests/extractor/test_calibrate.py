@@ -7,15 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair, read_spert
-from extractor.calibrate import calibrate, calibrate_model
-from extractor.calibration import Calibration
-from extractor.candidates import EVERYTHING, Candidates
-from extractor.outcomes import outcomes
-from extractor.reliability import format_calibration, reliability_svg
-from flows import cli
-from schemas.errors import DataError
-from schemas.ontology import parse_ontology
+from kgmill.extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair, read_spert
+from kgmill.extractor.calibrate import calibrate, calibrate_model
+from kgmill.extractor.calibration import Calibration
+from kgmill.extractor.candidates import EVERYTHING, Candidates
+from kgmill.extractor.outcomes import outcomes
+from kgmill.extractor.reliability import format_calibration, reliability_svg
+from kgmill.flows import cli
+from kgmill.schemas.errors import DataError
+from kgmill.schemas.ontology import parse_ontology
 
 ONTOLOGY = parse_ontology(
     {

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from extractor import Extractor, calibration
-from extractor.annotated import AnnotatedSentence
-from extractor.calibration import Calibration, Scale, load_calibration
-from extractor.candidates import EVERYTHING, Floors
-from extractor.evaluate import predict_sentences
-from extractor.predict import open_predictor
-from schemas.errors import CheckpointError
+from kgmill.extractor import Extractor, calibration
+from kgmill.extractor.annotated import AnnotatedSentence
+from kgmill.extractor.calibration import Calibration, Scale, load_calibration
+from kgmill.extractor.candidates import EVERYTHING, Floors
+from kgmill.extractor.evaluate import predict_sentences
+from kgmill.extractor.predict import open_predictor
+from kgmill.schemas.errors import CheckpointError
 
 SENTENCES = (
     "Ada Byron worked for Acme Corp in Paris . Bob Stone lives in London . Carl May killed Dora Lane in Rome .",

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from extractor.candidates import Candidates, empty, merge_windows
+from kgmill.extractor.candidates import Candidates, empty, merge_windows
 
 
 def candidates(spans, margins, pairs=(), pair_margins=()):

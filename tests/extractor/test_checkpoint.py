@@ -7,11 +7,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from extractor.candidates import EVERYTHING
-from extractor.checkpoint import choose_device, encoder_source, load_checkpoint, new_checkpoint, save_checkpoint
-from extractor.predict import Predictor
-from schemas.errors import CheckpointError
-from schemas.ontology import load_ontology
+from kgmill.extractor.candidates import EVERYTHING
+from kgmill.extractor.checkpoint import choose_device, encoder_source, load_checkpoint, new_checkpoint, save_checkpoint
+from kgmill.extractor.predict import Predictor
+from kgmill.schemas.errors import CheckpointError
+from kgmill.schemas.ontology import load_ontology
 
 CPU = torch.device("cpu")
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from extractor.convert import convert
-from schemas.errors import DataError, OutputError
+from kgmill.extractor.convert import convert
+from kgmill.schemas.errors import DataError, OutputError
 
 
 def test_spert_survives_dygie(tiny_sentences, tmp_path):

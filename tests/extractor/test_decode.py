@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from extractor.calibration import Calibration
-from extractor.candidates import Scored, empty
-from extractor.decode import DecodedMention, DecodedRelation, decode
-from schemas.ontology import parse_ontology
+from kgmill.extractor.calibration import Calibration
+from kgmill.extractor.candidates import Scored, empty
+from kgmill.extractor.decode import DecodedMention, DecodedRelation, decode
+from kgmill.schemas.ontology import parse_ontology
 
 TYPES = {
     "entities": {"Peop": {}, "Loc": {}},

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair, read_annotated, read_spert
-from extractor.convert import convert
-from extractor.dygie import read_documents
-from extractor.unused import format_unused, summarise
-from schemas.errors import DataError
+from kgmill.extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair, read_annotated, read_spert
+from kgmill.extractor.convert import convert
+from kgmill.extractor.dygie import read_documents
+from kgmill.extractor.unused import format_unused, summarise
+from kgmill.schemas.errors import DataError
 
 # Offsets count through the document, ends are inclusive.
 DOCUMENT = {

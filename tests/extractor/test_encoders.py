@@ -18,11 +18,11 @@ from transformers import (
     RobertaModel,
 )
 
-from extractor.candidates import Floors
-from extractor.checkpoint import load_checkpoint, new_checkpoint
-from extractor.predict import open_predictor
-from extractor.train import train
-from schemas.ontology import load_ontology
+from kgmill.extractor.candidates import Floors
+from kgmill.extractor.checkpoint import load_checkpoint, new_checkpoint
+from kgmill.extractor.predict import open_predictor
+from kgmill.extractor.train import train
+from kgmill.schemas.ontology import load_ontology
 
 SMALL = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
 NARROW = {"embedding_size": 16}

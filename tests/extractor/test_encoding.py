@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extractor import encoding
-from extractor.encoding import MAX_PIECES_A_WORD, Window, WordPieces, _window_bounds, collate, word_shape
-from schemas.errors import CheckpointError
+from kgmill.extractor import encoding
+from kgmill.extractor.encoding import MAX_PIECES_A_WORD, Window, WordPieces, _window_bounds, collate, word_shape
+from kgmill.schemas.errors import CheckpointError
 
 
 @pytest.fixture(scope="module")

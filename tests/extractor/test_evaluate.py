@@ -2,9 +2,9 @@
 
 import pytest
 
-from extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair, read_spert
-from extractor.evaluate import evaluate, format_report
-from extractor.unused import Unused
+from kgmill.extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair, read_spert
+from kgmill.extractor.evaluate import evaluate, format_report
+from kgmill.extractor.unused import Unused
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from extractor.fitting import check_binary, check_types, fit_binary, fit_types
-from schemas.errors import DataError
+from kgmill.extractor.fitting import check_binary, check_types, fit_binary, fit_types
+from kgmill.schemas.errors import DataError
 
 
 def drawn(slope, bias, n=20_000, seed=0):

@@ -5,8 +5,8 @@ import zlib
 
 import pytest
 
-from extractor.annotated import read_annotated
-from schemas.errors import DataError
+from kgmill.extractor.annotated import read_annotated
+from kgmill.schemas.errors import DataError
 
 CONLL = """-DOCSTART- -X- -X- O
 

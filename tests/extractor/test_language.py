@@ -4,9 +4,9 @@ import doctest
 
 import pytest
 
-from extractor import language
-from extractor.language import MIN_WORDS, check_languages, foreign_language, languages_of
-from schemas.errors import ConfigError
+from kgmill.extractor import language
+from kgmill.extractor.language import MIN_WORDS, check_languages, foreign_language, languages_of
+from kgmill.schemas.errors import ConfigError
 
 ENGLISH = (
     "Carla Moss was born in Leiden and worked for the shipyard of Bremen until it was closed. Her brother Otto lived "

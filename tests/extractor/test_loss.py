@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from extractor.loss import binary_loss, joint_loss, one_phase_loss, type_loss
-from extractor.model import Pairs, Spans
-from extractor.sampling import Instances
+from kgmill.extractor.loss import binary_loss, joint_loss, one_phase_loss, type_loss
+from kgmill.extractor.model import Pairs, Spans
+from kgmill.extractor.sampling import Instances
 
 LN2 = math.log(2)
 

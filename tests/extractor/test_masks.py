@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair
-from extractor.encoding import Window
-from extractor.loss import joint_loss, type_loss
-from extractor.partial import Partial
-from extractor.sampling import Known, all_spans, count_pairs, sample
-from extractor.train import TrainingRun, read_data
-from schemas.ontology import parse_ontology
+from kgmill.extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair
+from kgmill.extractor.encoding import Window
+from kgmill.extractor.loss import joint_loss, type_loss
+from kgmill.extractor.partial import Partial
+from kgmill.extractor.sampling import Known, all_spans, count_pairs, sample
+from kgmill.extractor.train import TrainingRun, read_data
+from kgmill.schemas.ontology import parse_ontology
 
 TYPES = {
     "entities": {"Peop": {}, "Loc": {}},

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from extractor import metrics
-from extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair, read_annotated
-from extractor.decode import DecodedMention, DecodedRelation
-from extractor.metrics import as_gold, n_not_counted, prf, score, score_by_size
-from extractor.partial import Partial
-from schemas.ontology import load_ontology
+from kgmill.extractor import metrics
+from kgmill.extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair, read_annotated
+from kgmill.extractor.decode import DecodedMention, DecodedRelation
+from kgmill.extractor.metrics import as_gold, n_not_counted, prf, score, score_by_size
+from kgmill.extractor.partial import Partial
+from kgmill.schemas.ontology import load_ontology
 
 GOLD = [
     AnnotatedSentence(

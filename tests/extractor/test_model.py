@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from extractor.encoding import Window, collate
-from extractor.fusion import Fusion
-from extractor.model import Pairs, Spans, TwoPhaseConfig, TwoPhaseModel
-from extractor.pooling import all_spans_max, pooling_table, range_max
-from extractor.sampling import all_spans
+from kgmill.extractor.encoding import Window, collate
+from kgmill.extractor.fusion import Fusion
+from kgmill.extractor.model import Pairs, Spans, TwoPhaseConfig, TwoPhaseModel
+from kgmill.extractor.pooling import all_spans_max, pooling_table, range_max
+from kgmill.extractor.sampling import all_spans
 
 ENCODER = {
     "model_type": "bert",

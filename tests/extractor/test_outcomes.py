@@ -5,11 +5,17 @@ import doctest
 import numpy as np
 import pytest
 
-from extractor import outcomes as module
-from extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair
-from extractor.candidates import Scored
-from extractor.outcomes import Outcomes, expected_calibration_error, outcomes, precision_bound, threshold_for_precision
-from schemas.ontology import parse_ontology
+from kgmill.extractor import outcomes as module
+from kgmill.extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair
+from kgmill.extractor.candidates import Scored
+from kgmill.extractor.outcomes import (
+    Outcomes,
+    expected_calibration_error,
+    outcomes,
+    precision_bound,
+    threshold_for_precision,
+)
+from kgmill.schemas.ontology import parse_ontology
 
 ONTOLOGY = parse_ontology(
     {

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from extractor.annotated import EntitySpan, RelationPair, gold_alone, read_spert
-from extractor.convert import convert
-from extractor.partial import Partial
-from schemas.errors import DataError
+from kgmill.extractor.annotated import EntitySpan, RelationPair, gold_alone, read_spert
+from kgmill.extractor.convert import convert
+from kgmill.extractor.partial import Partial
+from kgmill.schemas.errors import DataError
 
 RECORD = {
     "tokens": ["Ada", "of", "Acme", "Inc", "in", "Rome"],

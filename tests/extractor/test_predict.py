@@ -12,11 +12,11 @@ import pytest
 import torch
 import torch._dynamo.utils
 
-from extractor.candidates import EVERYTHING, Floors
-from extractor.checkpoint import Checkpoint
-from extractor.decode import decode
-from extractor.model import TwoPhaseConfig, TwoPhaseModel
-from extractor.predict import (
+from kgmill.extractor.candidates import EVERYTHING, Floors
+from kgmill.extractor.checkpoint import Checkpoint
+from kgmill.extractor.decode import decode
+from kgmill.extractor.model import TwoPhaseConfig, TwoPhaseModel
+from kgmill.extractor.predict import (
     Predictor,
     _Grid,
     _keep_spans,
@@ -24,8 +24,8 @@ from extractor.predict import (
     bucket_length,
     open_predictor,
 )
-from extractor.sampling import all_spans
-from schemas.errors import CheckpointError, ConfigError
+from kgmill.extractor.sampling import all_spans
+from kgmill.schemas.errors import CheckpointError, ConfigError
 
 FLOORS = Floors(-7.0, -7.0)  # low enough for many spans and several chunks of pairs
 LOW, MIDDLE, RANDOM = Floors(-2.3, -2.3), Floors(-1.1, -1.1), Floors(-0.4, -0.4)
@@ -380,7 +380,7 @@ def test_compiled_encoder(tiny_model, sentences):
 @pytest.mark.slow
 def test_machine_without_a_compiler(tiny_model, tmp_path):
     """Where torch finds no compiler one line says so; in a process of its own, as torch looks for one but once."""
-    code = "import pathlib, sys; from extractor.predict import open_predictor as run; "
+    code = "import pathlib, sys; from kgmill.extractor.predict import open_predictor as run; "
     code += "run(pathlib.Path(sys.argv[1]), 'cpu', 'fp32', 1, is_compiled=True)"
     environment = os.environ | {"CXX": "no-such-compiler", "TORCHINDUCTOR_CACHE_DIR": str(tmp_path)}
 

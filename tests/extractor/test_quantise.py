@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from extractor.quantise import Int8Linear, quantise
+from kgmill.extractor.quantise import Int8Linear, quantise
 
 
 def error(linear, x):

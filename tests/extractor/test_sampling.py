@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair
-from extractor.encoding import Window
-from extractor.sampling import all_spans, sample
-from schemas.ontology import parse_ontology
+from kgmill.extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair
+from kgmill.extractor.encoding import Window
+from kgmill.extractor.sampling import all_spans, sample
+from kgmill.schemas.ontology import parse_ontology
 
 ONTOLOGY = parse_ontology(
     {

@@ -6,14 +6,14 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair, read_spert
-from extractor.lineage import sentence_hash, text_hash, write_hashes
-from extractor.partial import Partial
-from extractor.sets import allowed_alone, draw, read_set, rename, with_policy
-from extractor.train import EpochReport, TrainingRun, read_data, train
-from schemas.config import SetConfig, TrainConfig
-from schemas.errors import ConfigError, DataError
-from schemas.ontology import parse_ontology
+from kgmill.extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair, read_spert
+from kgmill.extractor.lineage import sentence_hash, text_hash, write_hashes
+from kgmill.extractor.partial import Partial
+from kgmill.extractor.sets import allowed_alone, draw, read_set, rename, with_policy
+from kgmill.extractor.train import EpochReport, TrainingRun, read_data, train
+from kgmill.schemas.config import SetConfig, TrainConfig
+from kgmill.schemas.errors import ConfigError, DataError
+from kgmill.schemas.ontology import parse_ontology
 
 WORDS = ("Bob", "Stone", "of", "Initech", "moved", "to", "Rome", ".")
 ENTITIES = (EntitySpan(0, 2, "PER"), EntitySpan(3, 4, "ORG"), EntitySpan(6, 7, "MISC"))

@@ -2,8 +2,8 @@
 
 import pytest
 
-from extractor import Extractor
-from schemas.identity import entity_id
+from kgmill.extractor import Extractor
+from kgmill.schemas.identity import entity_id
 
 
 @pytest.fixture(scope="module")

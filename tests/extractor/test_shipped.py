@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from extractor import Extractor
-from extractor.annotated import read_annotated
-from extractor.evaluate import evaluate
-from extractor.outcomes import outcomes
-from extractor.predict import open_predictor
+from kgmill.extractor import Extractor
+from kgmill.extractor.annotated import read_annotated
+from kgmill.extractor.evaluate import evaluate
+from kgmill.extractor.outcomes import outcomes
+from kgmill.extractor.predict import open_predictor
 
 SCI = Path(__file__).resolve().parents[2] / "models" / "sci"
 NEWS = (

@@ -9,12 +9,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from extractor.candidates import EVERYTHING
-from extractor.predict import open_predictor
-from extractor.train import TrainingRun, _epoch_batches, _rate_factor, parameter_groups, read_data, train
-from schemas.config import TrainConfig
-from schemas.errors import CheckpointError, ConfigError, DataError, OntologyError, OutputError
-from schemas.modelfolder import check_model_folder, model_languages
+from kgmill.extractor.candidates import EVERYTHING
+from kgmill.extractor.predict import open_predictor
+from kgmill.extractor.train import TrainingRun, _epoch_batches, _rate_factor, parameter_groups, read_data, train
+from kgmill.schemas.config import TrainConfig
+from kgmill.schemas.errors import CheckpointError, ConfigError, DataError, OntologyError, OutputError
+from kgmill.schemas.modelfolder import check_model_folder, model_languages
 
 RESUMABLE = {"epochs": 4, "dropout": 0.1, "ema_decay": 0.9}
 
@@ -107,7 +107,7 @@ def test_interrupted_while_writing_the_model(training, undisturbed, monkeypatch)
 
     config = training(**RESUMABLE)
     with monkeypatch.context() as patch:
-        patch.setattr("extractor.train.write_card", fail)
+        patch.setattr("kgmill.extractor.train.write_card", fail)
         with pytest.raises(Interrupted):
             train(config)
     assert not tmp_file(config, "").exists()

@@ -6,12 +6,12 @@ import shutil
 import pytest
 from safetensors.torch import load_file, save_file
 
-from extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair, infer_ontology, read_annotated
-from extractor.lineage import n_seen
-from extractor.train import train
-from schemas.config import TrainConfig
-from schemas.errors import CheckpointError, DataError, OutputError
-from schemas.ontology import load_ontology
+from kgmill.extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair, infer_ontology, read_annotated
+from kgmill.extractor.lineage import n_seen
+from kgmill.extractor.train import train
+from kgmill.schemas.config import TrainConfig
+from kgmill.schemas.errors import CheckpointError, DataError, OutputError
+from kgmill.schemas.ontology import load_ontology
 
 
 def test_types_and_pairs_of_the_data(tiny_sentences):

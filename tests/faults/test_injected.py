@@ -7,8 +7,8 @@ import resource
 import pyarrow.dataset as ds
 import pytest
 
-from pipelines.extract import extract
-from schemas.tables import from_table
+from kgmill.pipelines.extract import extract
+from kgmill.schemas.tables import from_table
 
 
 def rows(folder, table):

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from flows import cli
-from pipelines import build as build_module
-from pipelines.worker import Worker
+from kgmill.flows import cli
+from kgmill.pipelines import build as build_module
+from kgmill.pipelines.worker import Worker
 
 TEXTS = {
     "a.txt": "Ada Byron worked for Acme Corp in Paris . The weather in Oslo was cold .",

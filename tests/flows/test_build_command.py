@@ -14,8 +14,8 @@ from pathlib import Path
 import pyarrow.dataset as ds
 import pytest
 
-from pipelines import build as build_module
-from pipelines.store import Store
+from kgmill.pipelines import build as build_module
+from kgmill.pipelines.store import Store
 
 KGMILL = str(Path(sys.executable).with_name("kgmill"))
 GRAPH_FILES = ("graph.nq.gz", "graph.graphml.gz", "graph.json.gz", "ontology.ttl")

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from flows import cli
-from schemas import __version__
+from kgmill import __version__
+from kgmill.flows import cli
 
 KGMILL = str(Path(sys.executable).with_name("kgmill"))
 HEAVY = ("torch", "transformers", "apache_beam", "prefect", "pyarrow", "spacy", "rdflib", "networkx")
@@ -37,7 +37,7 @@ def test_help_imports_nothing_heavy():
     """The parser needs neither torch nor Beam nor Prefect nor Arrow."""
     program = (
         "import sys\n"
-        "from flows.cli import parser\n"
+        "from kgmill.flows.cli import parser\n"
         "parser().format_help()\n"
         f"print([name for name in {HEAVY} if name in sys.modules])"
     )
@@ -48,7 +48,7 @@ def test_build_imports_no_torch_and_no_prefect():
     """The parent of a build without Prefect leaves torch to its child."""
     program = (
         "import sys\n"
-        "import flows.graph_commands, flows.summary, pipelines.build\n"
+        "import kgmill.flows.graph_commands, kgmill.flows.summary, kgmill.pipelines.build\n"
         "print([name for name in ('torch', 'transformers', 'prefect') if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout == "[]\n"
@@ -65,17 +65,17 @@ def state():
     return root.level, root.handlers[:], root.filters[:], warnings.filters[:], dict(os.environ), levels
 
 before = state()
-import pipelines, extractor, flows
+import kgmill.pipelines, kgmill.extractor, kgmill.flows
 print(state() == before)
-import pipelines.build, flows.cli, flows.graph_commands
+import kgmill.pipelines.build, kgmill.flows.cli, kgmill.flows.graph_commands
 print((state()[:3], state()[4:]) == (before[:3], before[4:]))
 import transformers
 logging.getLogger("transformers").setLevel(logging.INFO)
 before = state()
-import extractor.api
+import kgmill.extractor.api
 from transformers.utils import logging as bars
 print(state()[5], "TOKENIZERS_PARALLELISM" in os.environ, bars.is_progress_bar_enabled())
-extractor.api.Extractor.from_pretrained(MODEL, device="cpu")
+kgmill.extractor.api.Extractor.from_pretrained(MODEL, device="cpu")
 print(state()[5] == before[5], bars.is_progress_bar_enabled())
 """
 
@@ -102,7 +102,7 @@ def test_every_command_has_a_handler():
     commands = next(action for action in cli.parser()._actions if action.dest != "help" and action.choices)
     for name, command in commands.choices.items():
         module, _, function = command.get_default("handler").partition(":")
-        source = Path(cli.__file__).with_name(f"{module.partition('.')[2]}.py").read_text()
+        source = Path(cli.__file__).with_name(f"{module.rpartition('.')[2]}.py").read_text()
         assert f"def {function}(options: Namespace)" in source, name
 
 
@@ -165,7 +165,7 @@ def test_interruption_and_full_disk_are_one_line(kgmill, source, tmp_path, monke
     def fail(*arguments, **options):
         raise error
 
-    monkeypatch.setattr("flows.graph_commands._build_directly", fail)
+    monkeypatch.setattr("kgmill.flows.graph_commands._build_directly", fail)
     done = kgmill("build", source, "--out", tmp_path / "out")
     assert (done.code, done.errors) == (code, [line])
 
@@ -176,7 +176,7 @@ def test_interrupted_query_promises_nothing(kgmill, first, monkeypatch):
     def stop(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pipelines.answer.answer", stop)
+    monkeypatch.setattr("kgmill.pipelines.answer.answer", stop)
     done = kgmill("query", first.folder, "ASK {}")
     assert (done.code, done.errors) == (130, ["kgmill: stopped"])
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from flows.graph_commands import prefect_is_configured
-from pipelines.store import Store
+from kgmill.flows.graph_commands import prefect_is_configured
+from kgmill.pipelines.store import Store
 
 KGMILL = str(Path(sys.executable).with_name("kgmill"))
 TASKS = """
 import logging
-from flows.build import leave_tracebacks_out, run_stage
-from schemas.errors import DiskError
+from kgmill.flows.build import leave_tracebacks_out, run_stage
+from kgmill.schemas.errors import DiskError
 
 leave_tracebacks_out()
 print(run_stage.retries, run_stage.persist_result)

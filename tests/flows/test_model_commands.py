@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from extractor.annotated import read_annotated
-from extractor.lineage import n_seen
-from flows import cli
-from schemas import modelfolder
-from schemas.modelfolder import SHIPPED, model_fingerprint
+from kgmill.extractor.annotated import read_annotated
+from kgmill.extractor.lineage import n_seen
+from kgmill.flows import cli
+from kgmill.schemas import modelfolder
+from kgmill.schemas.modelfolder import SHIPPED, model_fingerprint
 
 # Offsets of the second sentence begin anew at 0, which is wrong; the last relation is over two sentences.
 DOCUMENT = {

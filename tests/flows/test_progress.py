@@ -7,8 +7,8 @@ from functools import partial
 
 import pytest
 
-from flows.progress import Progress
-from pipelines.progress import Extent, Meter, Teller
+from kgmill.flows.progress import Progress
+from kgmill.pipelines.progress import Extent, Meter, Teller
 
 
 class Terminal(io.StringIO):
@@ -20,7 +20,7 @@ class Terminal(io.StringIO):
 def clock(monkeypatch):
     """The seconds of a clock that stands still."""
     now = [100.0]
-    monkeypatch.setattr("flows.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("kgmill.flows.progress.time.monotonic", lambda: now[0])
     return now
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from flows import cli
-from pipelines.containers import KNOWN
+from kgmill.flows import cli
+from kgmill.pipelines.containers import KNOWN
 
 
 def other_types(folder):

@@ -3,9 +3,9 @@
 import pyarrow.parquet as pq
 import pytest
 
-from flows.summary import BestFact, best_facts, facts_markdown, format_plan, format_summary, ledger_rows
-from schemas.records import Document, Entity, Evidence, Fact
-from schemas.tables import to_table
+from kgmill.flows.summary import BestFact, best_facts, facts_markdown, format_plan, format_summary, ledger_rows
+from kgmill.schemas.records import Document, Entity, Evidence, Fact
+from kgmill.schemas.tables import to_table
 
 TEXT = "Ada lives\nin  London. Bob lives in Rome. Ada works for Acme."
 REPORT = {

@@ -2,12 +2,12 @@
 
 import pytest
 
-from pipelines.build import STAGES, Build
-from pipelines.checks import check_build
-from pipelines.job import Request, read_receipts
-from pipelines.store import Store, remove
-from pipelines.worker import Worker, run_job
-from schemas.config import BuildConfig
+from kgmill.pipelines.build import STAGES, Build
+from kgmill.pipelines.checks import check_build
+from kgmill.pipelines.job import Request, read_receipts
+from kgmill.pipelines.store import Store, remove
+from kgmill.pipelines.worker import Worker, run_job
+from kgmill.schemas.config import BuildConfig
 
 
 class WorkerInThisProcess(Worker):

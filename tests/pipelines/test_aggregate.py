@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines import aggregate, combine
-from pipelines.store import Part, Store, remove
-from schemas.identity import entity_id, fact_id, fingerprint, statement_id, unit_name, unit_of
-from schemas.records import Entity, Evidence, Fact, Mention, Relation
-from schemas.tables import from_table, to_table
+from kgmill.pipelines import aggregate, combine
+from kgmill.pipelines.store import Part, Store, remove
+from kgmill.schemas.identity import entity_id, fact_id, fingerprint, statement_id, unit_name, unit_of
+from kgmill.schemas.records import Entity, Evidence, Fact, Mention, Relation
+from kgmill.schemas.tables import from_table, to_table
 
 ADA, ACME = "ada-byron-e648949e78b39f67", "acme-3b6bdaf25ab20a8e"
 WORKS = "7dc2e0cf8e408e2d"

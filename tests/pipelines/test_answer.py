@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.answer import answer
-from pipelines.query import format_result, query
-from schemas.errors import TimeLimitError, UsageError
+from kgmill.pipelines.answer import answer
+from kgmill.pipelines.query import format_result, query
+from kgmill.schemas.errors import TimeLimitError, UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
 BASE = "urn:kgmill:dataset:news:"
@@ -74,7 +74,7 @@ def test_time_limit_is_above_zero(build, timeout_s):
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signals_end_a_query(build, number, code):
     """Ctrl-C and SIGTERM end the command within a second, with one line, and the child with it."""
-    command = [sys.executable, "-m", "flows.cli", "query", build, ENDLESS]
+    command = [sys.executable, "-m", "kgmill.flows.cli", "query", build, ENDLESS]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
         child = wait_for_child(process.pid)
         time.sleep(0.5)
@@ -88,7 +88,7 @@ def test_signals_end_a_query(build, number, code):
 
 def test_child_dies_with_its_parent(build):
     """A command that was killed leaves no child that goes on counting."""
-    command = [sys.executable, "-m", "flows.cli", "query", build, ENDLESS]
+    command = [sys.executable, "-m", "kgmill.flows.cli", "query", build, ENDLESS]
     with subprocess.Popen(command, cwd=ROOT) as process:
         child = wait_for_child(process.pid)
         time.sleep(0.5)

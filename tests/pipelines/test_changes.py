@@ -5,10 +5,10 @@ import gzip
 import pyoxigraph
 import pytest
 
-from pipelines import changes
-from pipelines.export import write_member
-from pipelines.nquads import iri, literal, quad
-from schemas.identity import fingerprint, unit_name
+from kgmill.pipelines import changes
+from kgmill.pipelines.export import write_member
+from kgmill.pipelines.nquads import iri, literal, quad
+from kgmill.schemas.identity import fingerprint, unit_name
 
 
 @pytest.fixture

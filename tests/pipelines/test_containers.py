@@ -13,10 +13,10 @@ import zlib
 import pytest
 import zstandard
 
-from pipelines import containers
-from pipelines.sources import SourceFile, find_files, read_records
-from schemas.config import SourceConfig
-from schemas.records import Document, Reject
+from kgmill.pipelines import containers
+from kgmill.pipelines.sources import SourceFile, find_files, read_records
+from kgmill.schemas.config import SourceConfig
+from kgmill.schemas.records import Document, Reject
 
 COMPRESS = {"gz": gzip.compress, "zst": zstandard.ZstdCompressor(write_checksum=True).compress, "bz2": bz2.compress}
 JSONL = b"".join(json.dumps({"id": f"d{n}", "text": f"Ada {n * n}"}).encode() + b"\n" for n in range(20_000))

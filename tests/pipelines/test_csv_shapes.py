@@ -2,9 +2,9 @@
 
 import pytest
 
-from pipelines.sources import SourceFile, read_records
-from schemas.config import SourceConfig
-from schemas.records import Document
+from kgmill.pipelines.sources import SourceFile, read_records
+from kgmill.schemas.config import SourceConfig
+from kgmill.schemas.records import Document
 
 
 def records(folder, content, name="a.csv", **config):

@@ -5,11 +5,11 @@ import math
 import pyarrow as pa
 import pytest
 
-from pipelines import decode
-from pipelines.extract import SENTENCES
-from schemas.identity import entity_id
-from schemas.records import Document, Mention, Relation
-from schemas.tables import from_table, to_table
+from kgmill.pipelines import decode
+from kgmill.pipelines.extract import SENTENCES
+from kgmill.schemas.identity import entity_id
+from kgmill.schemas.records import Document, Mention, Relation
+from kgmill.schemas.tables import from_table, to_table
 
 TEXT = "Ada Byron lives in London. Bob left."
 DOCUMENT = Document("d1", "d1.txt", "", TEXT, "{}", "00" * 32)

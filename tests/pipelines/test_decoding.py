@@ -5,8 +5,8 @@ import io
 
 import pytest
 
-from pipelines.decoding import Lines, StreamError, decode
-from schemas.errors import RecordError
+from kgmill.pipelines.decoding import Lines, StreamError, decode
+from kgmill.schemas.errors import RecordError
 
 GERMAN = "Die Stadt München liegt in Bayern. Über die Brücke führt eine alte Straße.\nGrüße aus Köln.\n"
 RUSSIAN = "Москва является столицей России. Лев Толстой родился в Ясной Поляне.\n"

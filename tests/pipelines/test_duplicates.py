@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from pipelines.duplicates import (
+from kgmill.pipelines.duplicates import (
     Loser,
     band_keys,
     find_losers,
@@ -13,7 +13,7 @@ from pipelines.duplicates import (
     signature,
     worst,
 )
-from schemas.identity import digest
+from kgmill.schemas.identity import digest
 
 WORDS = [f"word{n}" for n in range(60)]
 TEXT = " ".join(WORDS)

@@ -10,12 +10,12 @@ import pyoxigraph
 import pytest
 import rdflib
 
-from pipelines import export
-from pipelines.store import remove
-from schemas.errors import CorruptPartError
-from schemas.identity import fact_id, statement_id
-from schemas.records import Document, Entity, Evidence, Fact, Mention, Relation
-from schemas.tables import to_table
+from kgmill.pipelines import export
+from kgmill.pipelines.store import remove
+from kgmill.schemas.errors import CorruptPartError
+from kgmill.schemas.identity import fact_id, statement_id
+from kgmill.schemas.records import Document, Entity, Evidence, Fact, Mention, Relation
+from kgmill.schemas.tables import to_table
 
 TEXT = 'Ada Byron lives in "London".\nBob left.'
 ADA, LONDON, BOB = "ada-byron-e648949e78b39f67", "london-933717d6ad550ee7", "bob-84a1b39650b41896"

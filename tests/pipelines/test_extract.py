@@ -6,12 +6,12 @@ import json
 import pyarrow as pa
 import pytest
 
-from extractor.candidates import Floors, empty
-from extractor.text import split_text
-from pipelines import extract
-from schemas.errors import CheckpointError
-from schemas.records import Document, Reject
-from schemas.tables import from_table, to_table
+from kgmill.extractor.candidates import Floors, empty
+from kgmill.extractor.text import split_text
+from kgmill.pipelines import extract
+from kgmill.schemas.errors import CheckpointError
+from kgmill.schemas.records import Document, Reject
+from kgmill.schemas.tables import from_table, to_table
 
 KEY = "ab" * 32
 NONE = {"suspects": [], "faults": {}}

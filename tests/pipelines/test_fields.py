@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines import lookup
-from pipelines.fields import Origin, from_fields
-from pipelines.sources import SourceFile, read_records
-from schemas.config import SourceConfig
-from schemas.records import Document
+from kgmill.pipelines import lookup
+from kgmill.pipelines.fields import Origin, from_fields
+from kgmill.pipelines.sources import SourceFile, read_records
+from kgmill.schemas.config import SourceConfig
+from kgmill.schemas.records import Document
 
 
 def made(row, **fields):

@@ -4,10 +4,10 @@ import shutil
 
 import pytest
 
-from extractor.candidates import Floors
-from extractor.text import split_text
-from pipelines import extract
-from schemas.identity import fingerprint
+from kgmill.extractor.candidates import Floors
+from kgmill.extractor.text import split_text
+from kgmill.pipelines import extract
+from kgmill.schemas.identity import fingerprint
 
 TEXT = (
     'Mr. A. Byron (of Acme Corp.) said: "It won\'t do. No." She left\u2003at 5 p.m. on Jan. 3.\n\n'

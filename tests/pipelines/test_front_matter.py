@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from pipelines.front_matter import FrontMatter, split
-from pipelines.sources import SourceFile, read_records
+from kgmill.pipelines.front_matter import FrontMatter, split
+from kgmill.pipelines.sources import SourceFile, read_records
 
 
 def read(folder, text):

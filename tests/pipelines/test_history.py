@@ -8,8 +8,8 @@ import pyarrow.dataset as ds
 import pyoxigraph
 import pytest
 
-from pipelines.changes import ADDED, REMOVED, UPDATE
-from pipelines.store import Store, remove
+from kgmill.pipelines.changes import ADDED, REMOVED, UPDATE
+from kgmill.pipelines.store import Store, remove
 
 SENTENCES = (
     "Ada Byron worked for Acme Corp in Paris .",

@@ -5,11 +5,11 @@ import zipfile
 
 import pytest
 
-from pipelines import ingest
-from pipelines.sources import find_files
-from schemas.config import BuildConfig
-from schemas.records import Document, Reject
-from schemas.tables import from_table
+from kgmill.pipelines import ingest
+from kgmill.pipelines.sources import find_files
+from kgmill.schemas.config import BuildConfig
+from kgmill.schemas.records import Document, Reject
+from kgmill.schemas.tables import from_table
 
 ADA = "99a563ab2f6e21e96998f9fddd2a2bab82b70ac019579502b8d7fc0032ff62bb"
 BOB = "cd9fb1e148ccd8442e5aa74904cc73bf6fb54d1d54d333bd596aa9bb4bb4e961"

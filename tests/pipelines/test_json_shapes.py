@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from pipelines.sources import SourceFile, read_records
-from schemas.config import SourceConfig
-from schemas.records import Document
+from kgmill.pipelines.sources import SourceFile, read_records
+from kgmill.schemas.config import SourceConfig
+from kgmill.schemas.records import Document
 
 A, B = '{"id": 1, "text": "Ana rows."}', '{"id": 2, "text": "Ian walks."}'
 

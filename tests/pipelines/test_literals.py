@@ -10,13 +10,13 @@ import pyarrow.dataset as ds
 import pyoxigraph
 import pytest
 
-from pipelines import aggregate, combine, decode, export
-from pipelines.extract import SENTENCES
-from pipelines.query import format_result, query
-from pipelines.store import Store
-from schemas.identity import entity_id, fact_id
-from schemas.records import Document
-from schemas.tables import to_table
+from kgmill.pipelines import aggregate, combine, decode, export
+from kgmill.pipelines.extract import SENTENCES
+from kgmill.pipelines.query import format_result, query
+from kgmill.pipelines.store import Store
+from kgmill.schemas.identity import entity_id, fact_id
+from kgmill.schemas.records import Document
+from kgmill.schemas.tables import to_table
 
 XSD = "http://www.w3.org/2001/XMLSchema#"
 KG = "https://kg.example.org/"

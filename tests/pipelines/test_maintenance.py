@@ -6,9 +6,9 @@ import os
 import pyarrow as pa
 import pytest
 
-from pipelines.maintenance import collect, verify
-from pipelines.store import Store
-from schemas.errors import LockError, OutputError
+from kgmill.pipelines.maintenance import collect, verify
+from kgmill.pipelines.store import Store
+from kgmill.schemas.errors import LockError, OutputError
 
 KEY = "0123456789abcdef" * 4
 OTHER_KEY = "fedcba9876543210" * 4

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from pipelines.checks import named
-from schemas.config import BuildConfig
+from kgmill.pipelines.checks import named
+from kgmill.schemas.config import BuildConfig
 
 
 @pytest.fixture

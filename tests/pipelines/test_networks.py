@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.networks import edges, literal_nodes, nodes, write_graphml, write_node_link
-from pipelines.vocabulary import Namespace
-from schemas.ontology import parse_ontology
-from schemas.records import Entity, Evidence, Fact
+from kgmill.pipelines.networks import edges, literal_nodes, nodes, write_graphml, write_node_link
+from kgmill.pipelines.vocabulary import Namespace
+from kgmill.schemas.ontology import parse_ontology
+from kgmill.schemas.records import Entity, Evidence, Fact
 
 ONTOLOGY = parse_ontology(
     {

@@ -9,7 +9,7 @@ import rdflib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.nquads import decimal, integer, iri, literal, point_in_time, quad
+from kgmill.pipelines.nquads import decimal, integer, iri, literal, point_in_time, quad
 
 C14N = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "rdf-c14n"
 SUITES = {

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from pipelines.markup import read_html
-from pipelines.sources import SourceFile, read_records
-from schemas.config import SourceConfig
-from schemas.records import Reject
+from kgmill.pipelines.markup import read_html
+from kgmill.pipelines.sources import SourceFile, read_records
+from kgmill.schemas.config import SourceConfig
+from kgmill.schemas.records import Reject
 
 SENTENCE = "The harbour board of Ostrava said that it would rent two piers to the ferry company from May on. "
 NAVIGATION = "<nav><ul>" + "".join(f'<li><a href="/{n}">Section {n}</a></li>' for n in range(40)) + "</ul></nav>"

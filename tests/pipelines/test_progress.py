@@ -2,17 +2,17 @@
 
 import pytest
 
-from pipelines import ingest
-from pipelines.job import write_receipt
-from pipelines.progress import Extent, Meter, Teller
-from pipelines.sources import SourceFile, read_records
+from kgmill.pipelines import ingest
+from kgmill.pipelines.job import write_receipt
+from kgmill.pipelines.progress import Extent, Meter, Teller
+from kgmill.pipelines.sources import SourceFile, read_records
 
 
 @pytest.fixture
 def clock(monkeypatch):
     """The seconds of a clock that stands still."""
     now = [100.0]
-    monkeypatch.setattr("pipelines.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("kgmill.pipelines.progress.time.monotonic", lambda: now[0])
     return now
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.query import format_result, query
-from schemas.errors import CorruptPartError, OutputError, UsageError
+from kgmill.pipelines.query import format_result, query
+from kgmill.schemas.errors import CorruptPartError, OutputError, UsageError
 
 KG = "https://kg.example.org/kg/graph/"
 E = "https://kg.example.org/entity/"
@@ -366,7 +366,8 @@ def test_damaged_store_is_made_again(build):
 def test_processes_may_ask_at_once(build):
     """Two processes that start without a store both get their answer."""
     code = (
-        "import sys, pathlib, pipelines.query as q; print(bool(q.query(pathlib.Path(sys.argv[1]), 'ASK {?s ?p ?o}')))"
+        "import sys, pathlib, kgmill.pipelines.query as q;"
+        "print(bool(q.query(pathlib.Path(sys.argv[1]), 'ASK {?s ?p ?o}')))"
     )
     root = Path(__file__).resolve().parents[2]
     command = [sys.executable, "-c", code, str(build)]

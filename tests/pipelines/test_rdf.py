@@ -8,8 +8,8 @@ import rdflib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.ontology_ttl import ontology_graph
-from pipelines.rdf import (
+from kgmill.pipelines.ontology_ttl import ontology_graph
+from kgmill.pipelines.rdf import (
     document_quads,
     entity_quads,
     fact_quads,
@@ -18,9 +18,9 @@ from pipelines.rdf import (
     ontology_quads,
     provenance_quads,
 )
-from pipelines.vocabulary import Namespace
-from schemas.ontology import parse_ontology
-from schemas.records import Document, Entity, Evidence, Fact, Mention, Relation
+from kgmill.pipelines.vocabulary import Namespace
+from kgmill.schemas.ontology import parse_ontology
+from kgmill.schemas.records import Document, Entity, Evidence, Fact, Mention, Relation
 
 ONTOLOGY = parse_ontology(
     {"entities": {"Peop": {}, "Loc": {}}, "relations": {"Live_In": {"head": ["Peop"], "tail": ["Loc"]}}}, "test"

@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.markup import declared_encoding
-from pipelines.sources import SourceFile, read_records
-from schemas.config import FieldMap, SourceConfig
-from schemas.records import Document, Reject
+from kgmill.pipelines.markup import declared_encoding
+from kgmill.pipelines.sources import SourceFile, read_records
+from kgmill.schemas.config import FieldMap, SourceConfig
+from kgmill.schemas.records import Document, Reject
 
 HTML = """<html><head><title>Ada &amp; co</title><meta name="author" content="Lord Byron">
 <meta name="date" content="2020-03-04"></head><body>

@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipelines.runners import check_runner
-from schemas.errors import ConfigError
+from kgmill.pipelines.runners import check_runner
+from kgmill.schemas.errors import ConfigError
 
 
 def refusal(runner, *options):

@@ -13,12 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines import claims, fields, naming, sources
-from pipelines.containers import KNOWN
-from pipelines.sources import SourceFile, absolute, count_others, find, find_files, group_files, read_records
-from schemas.config import SourceConfig
-from schemas.errors import SourceError
-from schemas.records import Document
+from kgmill.pipelines import claims, fields, naming, sources
+from kgmill.pipelines.containers import KNOWN
+from kgmill.pipelines.sources import SourceFile, absolute, count_others, find, find_files, group_files, read_records
+from kgmill.schemas.config import SourceConfig
+from kgmill.schemas.errors import SourceError
+from kgmill.schemas.records import Document
 
 SPEECHES = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "corpora" / "state_union"
 

@@ -20,10 +20,10 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.sources import SourceFile, read_records
-from schemas.config import SourceConfig
-from schemas.records import Document, Reject
-from schemas.tables import from_table, to_table
+from kgmill.pipelines.sources import SourceFile, read_records
+from kgmill.schemas.config import SourceConfig
+from kgmill.schemas.records import Document, Reject
+from kgmill.schemas.tables import from_table, to_table
 
 REASONS = {
     *("malformed_json", "no_text", "bad_field", "empty", "binary", "unknown_encoding", "too_deep", "too_large"),

@@ -11,15 +11,15 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
 
-from pipelines.store import Store, part_name, remove
-from schemas.errors import CorruptPartError, LockError, OutputError
+from kgmill.pipelines.store import Store, part_name, remove
+from kgmill.schemas.errors import CorruptPartError, LockError, OutputError
 
 KEY = "0123456789abcdef" * 4
 OTHER_KEY = "fedcba9876543210" * 4
 HOLDER = """
 import sys
 from pathlib import Path
-from pipelines.store import Store
+from kgmill.pipelines.store import Store
 with Store(Path(sys.argv[1])).lock():
     print("held", flush=True)
     sys.stdin.read()

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from pipelines.extract import _calls, _write_mark
-from pipelines.job import Request, write_receipt
-from pipelines.supervise import Suspects, supervise
-from schemas.errors import WorkerError
-from schemas.records import Document
+from kgmill.pipelines.extract import _calls, _write_mark
+from kgmill.pipelines.job import Request, write_receipt
+from kgmill.pipelines.supervise import Suspects, supervise
+from kgmill.schemas.errors import WorkerError
+from kgmill.schemas.records import Document
 
 
 def document(doc_id, text="Hi."):

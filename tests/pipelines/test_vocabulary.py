@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.vocabulary import Namespace
-from schemas.errors import ConfigError
-from schemas.ontology import check_iri, parse_ontology
+from kgmill.pipelines.vocabulary import Namespace
+from kgmill.schemas.errors import ConfigError
+from kgmill.schemas.ontology import check_iri, parse_ontology
 
 ONTOLOGY = parse_ontology(
     {

@@ -10,18 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import ingest
-from pipelines.job import Request, read_receipts
-from pipelines.sources import SourceFile
-from pipelines.worker import Worker, _describe
-from schemas.config import BuildConfig
-from schemas.errors import CorruptPartError, KgmillError, WorkerError
-from schemas.tables import to_table
+from kgmill.pipelines import ingest
+from kgmill.pipelines.job import Request, read_receipts
+from kgmill.pipelines.sources import SourceFile
+from kgmill.pipelines.worker import Worker, _describe
+from kgmill.schemas.config import BuildConfig
+from kgmill.schemas.errors import CorruptPartError, KgmillError, WorkerError
+from kgmill.schemas.tables import to_table
 
 PARENT = """
 import sys
 from pathlib import Path
-from pipelines.worker import Worker
+from kgmill.pipelines.worker import Worker
 worker = Worker()
 worker.run(Path(sys.argv[1]), lambda elapsed_s: print(worker._child.pid, flush=True))
 """

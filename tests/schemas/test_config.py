@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from schemas.config import BuildConfig, SourceConfig, TrainConfig, dataset_name, default_base, is_default_base
-from schemas.errors import ConfigError
+from kgmill.schemas.config import BuildConfig, SourceConfig, TrainConfig, dataset_name, default_base, is_default_base
+from kgmill.schemas.errors import ConfigError
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 TRAINING = 'encoder = "e"\ntrain = "t.json"\nontology = "o.toml"\nout = "m"\n'

@@ -2,8 +2,8 @@
 
 import pytest
 
-from schemas import errors
-from schemas.errors import KgmillError, RecordError
+from kgmill.schemas import errors
+from kgmill.schemas.errors import KgmillError, RecordError
 
 
 @pytest.mark.parametrize(

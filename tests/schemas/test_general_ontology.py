@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.ontology import load_ontology
+from kgmill.schemas.ontology import load_ontology
 
 WIKIDATA = "http://www.wikidata.org/prop/direct/"
 SAME = {

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from schemas import identity
-from schemas.identity import (
+from kgmill.schemas import identity
+from kgmill.schemas.identity import (
     bucket,
     digest,
     entity_id,
@@ -22,7 +22,7 @@ from schemas.identity import (
     unit_of,
     units_overlap,
 )
-from schemas.names import label_of
+from kgmill.schemas.names import label_of
 
 
 def test_doctests():

@@ -4,8 +4,8 @@ import doctest
 
 import pytest
 
-import schemas.literals
-from schemas.literals import literal_value
+import kgmill.schemas.literals
+from kgmill.schemas.literals import literal_value
 
 XSD = "http://www.w3.org/2001/XMLSchema#"
 
@@ -90,5 +90,5 @@ def test_leap_day():
 
 def test_doctests():
     """The worked example of the module holds."""
-    result = doctest.testmod(schemas.literals)
+    result = doctest.testmod(kgmill.schemas.literals)
     assert (result.failed, result.attempted) == (0, 1)

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from schemas import modelfolder
-from schemas.errors import CheckpointError
-from schemas.modelfolder import (
+from kgmill.schemas import modelfolder
+from kgmill.schemas.errors import CheckpointError
+from kgmill.schemas.modelfolder import (
     REQUIRED,
     SHIPPED,
     check_model_folder,

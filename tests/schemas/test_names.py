@@ -6,9 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from schemas import names
-from schemas.identity import entity_key
-from schemas.names import label_of
+from kgmill.schemas import names
+from kgmill.schemas.identity import entity_key
+from kgmill.schemas.names import label_of
 
 
 def test_doctests():

@@ -4,9 +4,9 @@ import doctest
 
 import pytest
 
-import schemas.ontology
-from schemas.errors import OntologyError
-from schemas.ontology import check_iri, format_ontology, load_ontology, parse_ontology
+import kgmill.schemas.ontology
+from kgmill.schemas.errors import OntologyError
+from kgmill.schemas.ontology import check_iri, format_ontology, load_ontology, parse_ontology
 
 TYPES = "[entities.Peop]\n[entities.Loc]\n"
 
@@ -140,7 +140,7 @@ def test_type_names_of_any_text_come_back(tmp_path):
 
 def test_doctests():
     """The worked examples of the module hold."""
-    result = doctest.testmod(schemas.ontology)
+    result = doctest.testmod(kgmill.schemas.ontology)
 
     assert result.failed == 0
     assert result.attempted > 0

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from schemas.errors import OutputError
-from schemas.paths import local_path
+from kgmill.schemas.errors import OutputError
+from kgmill.schemas.paths import local_path
 
 
 @pytest.mark.parametrize("name", ["out", "./a/b", "/data/out", "s3", "s3:out", "a:/b"])

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from schemas.records import Document, Entity, Evidence, Fact, Mention, Reject, Relation
-from schemas.tables import SCHEMAS, TABLES, conform, from_table, to_table
+from kgmill.schemas.records import Document, Entity, Evidence, Fact, Mention, Reject, Relation
+from kgmill.schemas.tables import SCHEMAS, TABLES, conform, from_table, to_table
 
 RECORDS = {
     "documents": [

@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from schemas import text
-from schemas.errors import ConfigError
+from kgmill.schemas import text
+from kgmill.schemas.errors import ConfigError
 
 
 def test_doctests():

@@ -35,7 +35,7 @@ class Finder:
     """Wraps `Predictor.predict` when its module is imported."""
 
     def find_spec(self, name, path=None, target=None):
-        if name != "extractor.predict":
+        if name != "kgmill.extractor.predict":
             return None
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(name)

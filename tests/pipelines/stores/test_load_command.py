@@ -3,7 +3,7 @@
 import httpx
 from store_builds import FACTS, GRAPHS, make_build
 
-from flows.cli import run
+from kgmill.flows.cli import run
 
 
 def load(capsys, *arguments):

@@ -5,9 +5,9 @@ import gzip
 import pytest
 from store_builds import FACTS, GRAPHS, LINKS, NEW_FACTS, NEW_SECOND, SECOND, E, V, build_again, make_build, quads
 
-from pipelines import graph_difference
-from pipelines.load import load
-from schemas.errors import StoreError
+from kgmill.pipelines import graph_difference
+from kgmill.pipelines.load import load
+from kgmill.schemas.errors import StoreError
 
 NEW = GRAPHS | {FACTS: NEW_FACTS, SECOND: NEW_SECOND}
 NEWER = NEW | {FACTS: [*NEW_FACTS[:-3], f"<{E}ada> <{V}Live_In> <{E}paris> .\n"], LINKS: GRAPHS[LINKS][:1]}

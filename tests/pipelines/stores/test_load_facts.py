@@ -4,9 +4,9 @@ import httpx
 import pytest
 from store_builds import FACTS, GRAPHS, NEW_FACTS, E, V, build_again, make_build, quads
 
-from pipelines.load import load
-from pipelines.store_claim import Wishes
-from schemas.errors import StoreError, UsageError
+from kgmill.pipelines.load import load
+from kgmill.pipelines.store_claim import Wishes
+from kgmill.schemas.errors import StoreError, UsageError
 
 DEFAULT = Wishes(facts="default")
 PLAIN = sorted(quads({iri: lines for iri, lines in GRAPHS.items() if iri != FACTS}) + GRAPHS[FACTS])

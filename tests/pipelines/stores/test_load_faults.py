@@ -5,9 +5,9 @@ import time
 import pytest
 from store_builds import FACTS, GRAPHS, META, NEW_SECOND, SECOND, make_build, quads
 
-from pipelines.load import load
-from pipelines.store_claim import Wishes
-from schemas.errors import StoreError
+from kgmill.pipelines.load import load
+from kgmill.pipelines.store_claim import Wishes
+from kgmill.schemas.errors import StoreError
 
 
 def test_interrupted_load_goes_on(build, proxy, dump):

@@ -5,11 +5,11 @@ import shutil
 
 import pytest
 
-from pipelines.graph_difference import recorded_runs
-from pipelines.load import load
-from pipelines.maintenance import collect
-from pipelines.store import Store
-from pipelines.store_claim import Wishes
+from kgmill.pipelines.graph_difference import recorded_runs
+from kgmill.pipelines.load import load
+from kgmill.pipelines.maintenance import collect
+from kgmill.pipelines.store import Store
+from kgmill.pipelines.store_claim import Wishes
 
 TEXTS = {
     "a.txt": "Ada Byron worked for Acme Corp in Paris . The weather in Oslo was cold .",

@@ -6,9 +6,9 @@ import json
 import pytest
 from store_builds import FACTS, FIRST, GRAPHS, KG, SECOND, E, V, make_build, quads
 
-from pipelines.load import load
-from pipelines.store_claim import Wishes
-from schemas.errors import UsageError, VanishError
+from kgmill.pipelines.load import load
+from kgmill.pipelines.store_claim import Wishes
+from kgmill.schemas.errors import UsageError, VanishError
 
 OTHER = {f"{KG}doc/other": [f"<{E}a> <{V}b> <{E}c> .\n"], FACTS: [f"<{E}a> <{V}b> <{E}c> .\n"]}
 

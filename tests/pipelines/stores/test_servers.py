@@ -15,11 +15,11 @@ import httpx
 import pytest
 from store_builds import FACTS, FIRST, GRAPHS, LINKS, NEW_FACTS, NEW_SECOND, SECOND, E, V, make_build
 
-from flows.load_summary import example_query
-from pipelines.load import load
-from pipelines.query import format_result, query
-from pipelines.store_claim import Wishes
-from schemas.errors import UsageError
+from kgmill.flows.load_summary import example_query
+from kgmill.pipelines.load import load
+from kgmill.pipelines.query import format_result, query
+from kgmill.pipelines.store_claim import Wishes
+from kgmill.schemas.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[3]
 ODD = 'tab\t quote" backslash\\ \\u0041 bell\u0007 \u0085\u2028 Łódź 🙂'

@@ -1,0 +1,5 @@
+"""`python -m kgmill`: the command `kgmill`."""
+
+from kgmill.flows.cli import main
+
+main()
