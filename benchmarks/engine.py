@@ -25,7 +25,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from kgmill.extractor.text import split_text
+from kgmill.extractor.text.split import split_text
 from kgmill.pipelines.store import remove
 from kgmill.schemas.identity import digest
 

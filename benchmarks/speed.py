@@ -25,7 +25,7 @@ import torch
 from kgmill.extractor.calibration import Calibration
 from kgmill.extractor.encoding import Batch, collate
 from kgmill.extractor.predict import Predictor, open_predictor
-from kgmill.extractor.text import split_text
+from kgmill.extractor.text.split import split_text
 from kgmill.extractor.train import TrainingRun, read_data
 from kgmill.schemas.config import TrainConfig
 from kgmill.schemas.modelfolder import find_model

@@ -24,7 +24,7 @@ from kgmill.extractor.decode import decode
 from kgmill.extractor.encoding import collate
 from kgmill.extractor.model import Spans, TwoPhaseConfig, TwoPhaseModel
 from kgmill.extractor.predict import Predictor
-from kgmill.extractor.text import split_text
+from kgmill.extractor.text.split import split_text
 from kgmill.schemas.modelfolder import find_model
 from kgmill.schemas.ontology import load_ontology
 

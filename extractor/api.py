@@ -21,7 +21,7 @@ from kgmill.extractor.candidates import Candidates
 from kgmill.extractor.decode import decode
 from kgmill.extractor.encoding import Window
 from kgmill.extractor.predict import Predictor, open_predictor
-from kgmill.extractor.text import SentenceText, split_text
+from kgmill.extractor.text.split import SentenceText, split_text
 from kgmill.schemas.modelfolder import find_model
 from kgmill.schemas.text import storable
 

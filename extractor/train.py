@@ -28,7 +28,6 @@ from kgmill.extractor.card import write_card
 from kgmill.extractor.checkpoint import choose_device, new_checkpoint, save_checkpoint
 from kgmill.extractor.encoding import Window, WordPieces, collate
 from kgmill.extractor.evaluate import evaluate
-from kgmill.extractor.language import check_languages, languages_of
 from kgmill.extractor.lineage import n_shared, read_excluded, training_parts, write_training_data
 from kgmill.extractor.loss import joint_loss
 from kgmill.extractor.model import TwoPhaseModel
@@ -36,6 +35,7 @@ from kgmill.extractor.predict import Predictor
 from kgmill.extractor.reach import beyond_reach
 from kgmill.extractor.sampling import sample
 from kgmill.extractor.sets import TrainingSet, describe, draw, prepare, read_sets, read_trained
+from kgmill.extractor.text.language import check_languages, languages_of
 from kgmill.extractor.unused import format_unused
 from kgmill.schemas.config import TrainConfig
 from kgmill.schemas.errors import ConfigError, OntologyError, OutputError

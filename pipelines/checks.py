@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kgmill.extractor.calibration import load_calibration
 from kgmill.extractor.devices import check_device, check_precision
-from kgmill.extractor.language import check_languages
+from kgmill.extractor.text.language import check_languages
 from kgmill.pipelines.ledger import last_run
 from kgmill.pipelines.opening import split_url
 from kgmill.pipelines.runners import LOCAL, check_runner

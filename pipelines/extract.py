@@ -146,7 +146,7 @@ def find_foreign(documents: Iterable[Document], languages: Sequence[str]) -> dic
     """The fault of each document that is in none of the languages, by id; none of any where there are no languages."""
     if not languages:
         return {}
-    from kgmill.extractor.language import foreign_language
+    from kgmill.extractor.text.language import foreign_language
 
     found = ((d.doc_id, foreign_language(d.text, languages)) for d in documents)
     read = ", ".join(languages)
@@ -290,7 +290,7 @@ def _predict(
 ) -> dict[str, _Result]:
     """The results of a call's documents. If the model fails, each half is tried alone, down to the document."""
     from kgmill.extractor.api import to_characters
-    from kgmill.extractor.text import split_text
+    from kgmill.extractor.text.split import split_text
 
     try:
         split = [(d.doc_id, split_text(d.text)) for d in call]

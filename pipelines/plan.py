@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from kgmill.extractor.language import foreign_language
+from kgmill.extractor.text.language import foreign_language
 from kgmill.pipelines import aggregate, combine, decode, export, extract, ingest
 from kgmill.pipelines.build import STAGES, Build
 from kgmill.pipelines.checks import check_build, check_vanishing, named

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import engine
 from kgmill.extractor.api import Extractor
-from kgmill.extractor.text import split_text
+from kgmill.extractor.text.split import split_text
 
 RECORDS = [
     {

@@ -163,7 +163,7 @@ def test_imports():
 def test_candidates_in_characters(predictor):
     """Spans of words become spans of characters, row by row, also where there are none."""
     from kgmill.extractor.api import to_characters
-    from kgmill.extractor.text import split_text
+    from kgmill.extractor.text.split import split_text
 
     (sentence,) = split_text("  Ada  Byron slept.")
     words = predictor.predict([sentence.words], EVERYTHING)[0]

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from kgmill.extractor.candidates import Floors, empty
-from kgmill.extractor.text import split_text
+from kgmill.extractor.text.split import split_text
 from kgmill.pipelines import extract
 from kgmill.schemas.errors import CheckpointError
 from kgmill.schemas.records import Document, Reject

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from kgmill.extractor.candidates import Floors
-from kgmill.extractor.text import split_text
+from kgmill.extractor.text.split import split_text
 from kgmill.pipelines import extract
 from kgmill.schemas.identity import fingerprint
 

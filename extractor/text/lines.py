@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
-from kgmill.extractor.cells import BULLETS, Cell, column_cells, marked_cells
+from kgmill.extractor.text.cells import BULLETS, Cell, column_cells, marked_cells
 
 _NARROW, _NARROWEST, _WIDEST = 40, 24, 132  # columns that text is wrapped at
 _SLACK = 8  # how far from the margin a line may end though the next word would have fitted: not all fill lines up

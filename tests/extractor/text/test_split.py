@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kgmill.extractor import text as text_module
-from kgmill.extractor.text import split_text
+from kgmill.extractor.text.split import split as text_module
+from kgmill.extractor.text.split import split_text
 
 HOSTILE = (
     *("a", "Ada", "Mr. X", "Dr.", "U.S.", "J.", "J. K.", "p.", "3.14", "1,200", "it's", "can't", "a-b", "x@y.z"),
@@ -208,7 +208,7 @@ def test_text_that_the_segmenter_panics_on_is_one_sentence(monkeypatch):
     def panic(language, text):
         raise PanicException
 
-    monkeypatch.setattr("kgmill.extractor.text.sentencex.segment", panic)
+    monkeypatch.setattr("kgmill.extractor.text.split.sentencex.segment", panic)
     assert [s.words for s in split_text("He left. She stayed.")] == [("He", "left", ".", "She", "stayed", ".")]
 
 

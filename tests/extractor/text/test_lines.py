@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from kgmill.extractor.text import split_text
+from kgmill.extractor.text.split import split_text
 
 
 def sentences_of(text):

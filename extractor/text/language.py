@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-from kgmill.extractor.scripts import SPACELESS
+from kgmill.extractor.text.scripts import SPACELESS
 from kgmill.schemas.errors import ConfigError
 
 MIN_WORDS = 25  # a text of fewer is not judged

@@ -16,8 +16,8 @@ from spacy.lang.en import English
 from spacy.tokenizer import Tokenizer
 from spacy.util import compile_infix_regex, compile_prefix_regex, compile_suffix_regex
 
-from kgmill.extractor.lines import split_blocks
-from kgmill.extractor.scripts import HAS_SPACELESS, MARKS, spaceless_bounds
+from kgmill.extractor.text.lines import split_blocks
+from kgmill.extractor.text.scripts import HAS_SPACELESS, MARKS, spaceless_bounds
 
 LONGEST_RUN = 300  # characters without a space that the tokeniser is given; its time on them is quadratic
 LONGEST_WORD = 100  # characters, where a longer run is cut

@@ -1,0 +1,1 @@
+"""Text to sentences and words: lines and cells no sentence leaves, scripts, languages."""
