@@ -12,8 +12,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from kgmill.extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair, read_annotated
 from kgmill.extractor.api import Extraction, Extractor
+from kgmill.extractor.data.annotated import AnnotatedSentence, EntitySpan, RelationPair, read_annotated
 from kgmill.extractor.decode import DecodedMention, DecodedRelation
 from kgmill.extractor.evaluate import evaluate
 from kgmill.extractor.metrics import Prediction, score

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kgmill.extractor.annotated import AnnotatedSentence
 from kgmill.extractor.calibration import CANDIDATE_FLOOR, Calibration
 from kgmill.extractor.candidates import Candidates, Floors, Scored
+from kgmill.extractor.data.annotated import AnnotatedSentence
 from kgmill.extractor.decode import decode
 from kgmill.extractor.fitting import check_binary, check_types, fit_binary, fit_types
 from kgmill.extractor.outcomes import TASKS, Outcomes, outcomes, threshold_for_precision

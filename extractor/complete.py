@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from kgmill.extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair, gold_alone
 from kgmill.extractor.candidates import Scored
-from kgmill.extractor.convert import to_spert
-from kgmill.extractor.partial import Partial
+from kgmill.extractor.data.annotated import AnnotatedSentence, EntitySpan, RelationPair, gold_alone
+from kgmill.extractor.data.convert import to_spert
+from kgmill.extractor.data.partial import Partial
 from kgmill.extractor.predict import Predictor
 from kgmill.extractor.sets import COMPLETED
 from kgmill.schemas.errors import OutputError

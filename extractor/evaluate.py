@@ -6,12 +6,12 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from kgmill.extractor.annotated import AnnotatedSentence
+from kgmill.extractor.data.annotated import AnnotatedSentence
+from kgmill.extractor.data.reach import beyond_reach
+from kgmill.extractor.data.unused import Unused, summarise
 from kgmill.extractor.decode import decode
 from kgmill.extractor.metrics import Prediction, n_not_counted, score
 from kgmill.extractor.predict import Predictor
-from kgmill.extractor.reach import beyond_reach
-from kgmill.extractor.unused import Unused, summarise
 from kgmill.schemas.ontology import Ontology
 
 _BATCH = 512

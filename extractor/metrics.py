@@ -15,7 +15,7 @@ from collections.abc import Collection, Hashable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from kgmill.extractor.annotated import AnnotatedSentence, gold_alone
+from kgmill.extractor.data.annotated import AnnotatedSentence, gold_alone
 from kgmill.extractor.decode import DecodedMention, DecodedRelation
 
 Prediction = tuple[Sequence[DecodedMention], Sequence[DecodedRelation]]

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from kgmill.extractor.annotated import AnnotatedSentence
 from kgmill.extractor.candidates import Scored
+from kgmill.extractor.data.annotated import AnnotatedSentence
 from kgmill.extractor.decode import decode
 from kgmill.extractor.metrics import turned
 from kgmill.schemas.ontology import Ontology

@@ -17,10 +17,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kgmill.extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair
+from kgmill.extractor.data.annotated import AnnotatedSentence, EntitySpan, RelationPair
+from kgmill.extractor.data.partial import Partial
 from kgmill.extractor.encoding import Window
 from kgmill.extractor.model import Pairs, Spans
-from kgmill.extractor.partial import Partial
 from kgmill.schemas.ontology import Ontology, RelationType
 
 

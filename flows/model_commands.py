@@ -24,8 +24,8 @@ from kgmill.schemas.modelfolder import (
 from kgmill.schemas.text import printable, printable_json, printable_lines
 
 if TYPE_CHECKING:
-    from kgmill.extractor.annotated import AnnotatedSentence
-    from kgmill.extractor.unused import Unused
+    from kgmill.extractor.data.annotated import AnnotatedSentence
+    from kgmill.extractor.data.unused import Unused
 
 
 def train(options: Namespace) -> None:
@@ -58,9 +58,9 @@ def complete(options: Namespace) -> None:
     if bool(options.data) != bool(options.out):
         raise ConfigError("complete: --data and --out go together; with --config the sets name their files")
     folder = find_model(options.model)
-    from kgmill.extractor.annotated import check_types
     from kgmill.extractor.complete import Thresholds, format_counts, write_completed
     from kgmill.extractor.complete import complete as run
+    from kgmill.extractor.data.annotated import check_types
     from kgmill.extractor.predict import open_predictor
     from kgmill.extractor.sets import format_left_out, read_sets_to_complete
 
@@ -82,7 +82,7 @@ def complete(options: Namespace) -> None:
 def evaluate(options: Namespace) -> None:
     """`kgmill evaluate`."""
     folder = find_model(options.model)
-    from kgmill.extractor.annotated import check_types, read_annotated
+    from kgmill.extractor.data.annotated import check_types, read_annotated
     from kgmill.extractor.evaluate import evaluate as run
     from kgmill.extractor.evaluate import format_report, format_sizes, not_found, predict_sentences
     from kgmill.extractor.metrics import score_by_size
@@ -107,7 +107,7 @@ def _note(text: str) -> None:
 
 
 def _note_unused(unused: Iterable[Unused]) -> None:
-    from kgmill.extractor.unused import format_unused
+    from kgmill.extractor.data.unused import format_unused
 
     for line in format_unused(unused):
         _note(f"not used: {line}")
@@ -156,8 +156,8 @@ def calibrate(options: Namespace) -> None:
     """`kgmill calibrate`: slopes and biases, and thresholds where a precision is wanted, into calibration.json."""
     folder = find_model(options.model)
     into = calibration_folder(options.model, folder, options.into or "")
-    from kgmill.extractor.annotated import check_types, read_annotated
     from kgmill.extractor.calibrate import calibrate_model as run
+    from kgmill.extractor.data.annotated import check_types, read_annotated
     from kgmill.extractor.evaluate import not_found
     from kgmill.extractor.predict import open_predictor
     from kgmill.extractor.reliability import format_calibration, reliability_svg
@@ -179,10 +179,10 @@ def calibrate(options: Namespace) -> None:
 
 def stats(options: Namespace) -> None:
     """`kgmill stats`: data distributions beside the paper's."""
-    from kgmill.extractor.annotated import read_annotated
-    from kgmill.extractor.reach import beyond_reach
-    from kgmill.extractor.stats import MAX_SPAN_WIDTH, format_stats
-    from kgmill.extractor.unused import format_unused
+    from kgmill.extractor.data.annotated import read_annotated
+    from kgmill.extractor.data.reach import beyond_reach
+    from kgmill.extractor.data.stats import MAX_SPAN_WIDTH, format_stats
+    from kgmill.extractor.data.unused import format_unused
 
     sentences = read_annotated(options.data, options.format)
     _note_unused(one for sentence in sentences for one in sentence.unused)
@@ -197,7 +197,7 @@ def stats(options: Namespace) -> None:
 
 def convert(options: Namespace) -> None:
     """`kgmill convert`: annotated data from one format to the other."""
-    from kgmill.extractor.convert import convert as run
+    from kgmill.extractor.data.convert import convert as run
 
     n_sentences, lost = run(Path(options.source), options.source_format, Path(options.target), options.target_format)
     _note_unused(lost)

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from kgmill.extractor import Extractor, calibration
-from kgmill.extractor.annotated import AnnotatedSentence
 from kgmill.extractor.calibration import Calibration, Scale, load_calibration
 from kgmill.extractor.candidates import EVERYTHING, Floors
+from kgmill.extractor.data.annotated import AnnotatedSentence
 from kgmill.extractor.evaluate import predict_sentences
 from kgmill.extractor.predict import open_predictor
 from kgmill.schemas.errors import CheckpointError

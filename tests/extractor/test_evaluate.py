@@ -2,9 +2,9 @@
 
 import pytest
 
-from kgmill.extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair, read_spert
+from kgmill.extractor.data.annotated import AnnotatedSentence, EntitySpan, RelationPair, read_spert
+from kgmill.extractor.data.unused import Unused
 from kgmill.extractor.evaluate import evaluate, format_report
-from kgmill.extractor.unused import Unused
 
 
 @pytest.fixture(scope="module")

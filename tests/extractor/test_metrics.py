@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from kgmill.extractor import metrics
-from kgmill.extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair, read_annotated
+from kgmill.extractor.data.annotated import AnnotatedSentence, EntitySpan, RelationPair, read_annotated
+from kgmill.extractor.data.partial import Partial
 from kgmill.extractor.decode import DecodedMention, DecodedRelation
 from kgmill.extractor.metrics import as_gold, n_not_counted, prf, score, score_by_size
-from kgmill.extractor.partial import Partial
 from kgmill.schemas.ontology import load_ontology
 
 GOLD = [

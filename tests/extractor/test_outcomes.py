@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from kgmill.extractor import outcomes as module
-from kgmill.extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair
 from kgmill.extractor.candidates import Scored
+from kgmill.extractor.data.annotated import AnnotatedSentence, EntitySpan, RelationPair
 from kgmill.extractor.outcomes import (
     Outcomes,
     expected_calibration_error,

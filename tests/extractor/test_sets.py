@@ -6,9 +6,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from kgmill.extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair, read_spert
+from kgmill.extractor.data.annotated import AnnotatedSentence, EntitySpan, RelationPair, read_spert
+from kgmill.extractor.data.partial import Partial
 from kgmill.extractor.lineage import sentence_hash, text_hash, write_hashes
-from kgmill.extractor.partial import Partial
 from kgmill.extractor.sets import allowed_alone, draw, read_set, rename, with_policy
 from kgmill.extractor.train import EpochReport, TrainingRun, read_data, train
 from kgmill.schemas.config import SetConfig, TrainConfig

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kgmill.extractor import Extractor
-from kgmill.extractor.annotated import read_annotated
+from kgmill.extractor.data.annotated import read_annotated
 from kgmill.extractor.evaluate import evaluate
 from kgmill.extractor.outcomes import outcomes
 from kgmill.extractor.predict import open_predictor

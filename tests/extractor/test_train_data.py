@@ -6,7 +6,7 @@ import shutil
 import pytest
 from safetensors.torch import load_file, save_file
 
-from kgmill.extractor.annotated import AnnotatedSentence, EntitySpan, RelationPair, infer_ontology, read_annotated
+from kgmill.extractor.data.annotated import AnnotatedSentence, EntitySpan, RelationPair, infer_ontology, read_annotated
 from kgmill.extractor.lineage import n_seen
 from kgmill.extractor.train import train
 from kgmill.schemas.config import TrainConfig

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from kgmill.extractor.annotated import read_annotated
+from kgmill.extractor.data.annotated import read_annotated
 from kgmill.extractor.lineage import n_seen
 from kgmill.flows import cli
 from kgmill.schemas import modelfolder

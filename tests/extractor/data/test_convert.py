@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from kgmill.extractor.convert import convert
+from kgmill.extractor.data.convert import convert
 from kgmill.schemas.errors import DataError, OutputError
 
 

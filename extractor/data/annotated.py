@@ -9,10 +9,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from kgmill.extractor.dygie import read_documents, whole_number
-from kgmill.extractor.foreign import recognise
-from kgmill.extractor.partial import Partial, parse_partial
-from kgmill.extractor.unused import Unused
+from kgmill.extractor.data.dygie import read_documents, whole_number
+from kgmill.extractor.data.foreign import recognise
+from kgmill.extractor.data.partial import Partial, parse_partial
+from kgmill.extractor.data.unused import Unused
 from kgmill.schemas.errors import DataError, OntologyError
 from kgmill.schemas.ontology import Ontology, check_type_name, parse_ontology
 from kgmill.schemas.text import decode_utf8, storable

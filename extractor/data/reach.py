@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from kgmill.extractor.annotated import AnnotatedSentence
-from kgmill.extractor.unused import Unused
+from kgmill.extractor.data.annotated import AnnotatedSentence
+from kgmill.extractor.data.unused import Unused
 
 if TYPE_CHECKING:  # torch comes with it, and stats do without
     from kgmill.extractor.encoding import Window

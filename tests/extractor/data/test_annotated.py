@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from kgmill.extractor.annotated import (
+from kgmill.extractor.data.annotated import (
     AnnotatedSentence,
     EntitySpan,
     RelationPair,

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from kgmill.extractor.annotated import EntitySpan, RelationPair, gold_alone, read_spert
-from kgmill.extractor.convert import convert
-from kgmill.extractor.partial import Partial
+from kgmill.extractor.data.annotated import EntitySpan, RelationPair, gold_alone, read_spert
+from kgmill.extractor.data.convert import convert
+from kgmill.extractor.data.partial import Partial
 from kgmill.schemas.errors import DataError
 
 RECORD = {

@@ -7,10 +7,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from kgmill.extractor.annotated import AnnotatedSentence, read_annotated
-from kgmill.extractor.dygie import DygieSentence, format_document
-from kgmill.extractor.partial import format_partial
-from kgmill.extractor.unused import Unused
+from kgmill.extractor.data.annotated import AnnotatedSentence, read_annotated
+from kgmill.extractor.data.dygie import DygieSentence, format_document
+from kgmill.extractor.data.partial import format_partial
+from kgmill.extractor.data.unused import Unused
 from kgmill.schemas.errors import DataError, OutputError
 
 

@@ -9,7 +9,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from kgmill.extractor.unused import Unused
+from kgmill.extractor.data.unused import Unused
 from kgmill.schemas.errors import DataError
 from kgmill.schemas.ontology import check_type_name
 from kgmill.schemas.text import storable

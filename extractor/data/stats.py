@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from kgmill.extractor.annotated import AnnotatedSentence
+from kgmill.extractor.data.annotated import AnnotatedSentence
 
 MAX_SPAN_WIDTH = 10
 MAX_NEGATIVES = 100

@@ -5,7 +5,7 @@ import zlib
 
 import pytest
 
-from kgmill.extractor.annotated import read_annotated
+from kgmill.extractor.data.annotated import read_annotated
 from kgmill.schemas.errors import DataError
 
 CONLL = """-DOCSTART- -X- -X- O

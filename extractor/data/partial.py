@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from kgmill.extractor.dygie import whole_number
+from kgmill.extractor.data.dygie import whole_number
 
 Task = Literal["spans", "types", "pairs", "relations"]
 TASKS: tuple[str, ...] = get_args(Task)
