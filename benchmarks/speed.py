@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from kgmill.extractor.calibration import Calibration
-from kgmill.extractor.encoding import Batch, collate
+from kgmill.extractor.neural.encoding import Batch, collate
 from kgmill.extractor.predict import Predictor, open_predictor
 from kgmill.extractor.text.split import split_text
 from kgmill.extractor.train import TrainingRun, read_data

@@ -17,8 +17,8 @@ from typing import Any
 
 import torch
 
-from kgmill.extractor.checkpoint import Checkpoint
 from kgmill.extractor.data.annotated import AnnotatedSentence, read_annotated
+from kgmill.extractor.neural.checkpoint import Checkpoint
 from kgmill.schemas.config import TrainConfig
 from kgmill.schemas.errors import CheckpointError, DataError, OutputError
 from kgmill.schemas.identity import digest, fingerprint

@@ -19,11 +19,11 @@ import torch
 from torch import Tensor
 
 from kgmill.extractor.candidates import Candidates, Floors, empty, merge_windows
-from kgmill.extractor.checkpoint import Checkpoint, choose_device, load_checkpoint
-from kgmill.extractor.devices import check_precision
-from kgmill.extractor.encoding import Window, WordPieces, collate
-from kgmill.extractor.model import Encoded, Ends, Pairs, Spans
-from kgmill.extractor.quantise import quantise
+from kgmill.extractor.neural.checkpoint import Checkpoint, choose_device, load_checkpoint
+from kgmill.extractor.neural.devices import check_precision
+from kgmill.extractor.neural.encoding import Window, WordPieces, collate
+from kgmill.extractor.neural.quantise import quantise
+from kgmill.extractor.neural.two_phase import Encoded, Ends, Pairs, Spans
 from kgmill.schemas.errors import CheckpointError
 
 logger = logging.getLogger(__name__)

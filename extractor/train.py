@@ -24,15 +24,15 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from kgmill.extractor.card import write_card
-from kgmill.extractor.checkpoint import choose_device, new_checkpoint, save_checkpoint
 from kgmill.extractor.data.annotated import AnnotatedSentence, check_types, infer_ontology
 from kgmill.extractor.data.reach import beyond_reach
 from kgmill.extractor.data.unused import format_unused
-from kgmill.extractor.encoding import Window, WordPieces, collate
 from kgmill.extractor.evaluate import evaluate
 from kgmill.extractor.lineage import n_shared, read_excluded, training_parts, write_training_data
 from kgmill.extractor.loss import joint_loss
-from kgmill.extractor.model import TwoPhaseModel
+from kgmill.extractor.neural.checkpoint import choose_device, new_checkpoint, save_checkpoint
+from kgmill.extractor.neural.encoding import Window, WordPieces, collate
+from kgmill.extractor.neural.two_phase import TwoPhaseModel
 from kgmill.extractor.predict import Predictor
 from kgmill.extractor.sampling import sample
 from kgmill.extractor.sets import TrainingSet, describe, draw, prepare, read_sets, read_trained

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from kgmill.extractor.calibration import load_calibration
-from kgmill.extractor.devices import check_device, check_precision
+from kgmill.extractor.neural.devices import check_device, check_precision
 from kgmill.extractor.text.language import check_languages
 from kgmill.pipelines.ledger import last_run
 from kgmill.pipelines.opening import split_url

@@ -10,7 +10,7 @@ from kgmill.extractor.data.annotated import AnnotatedSentence
 from kgmill.extractor.data.unused import Unused
 
 if TYPE_CHECKING:  # torch comes with it, and stats do without
-    from kgmill.extractor.encoding import Window
+    from kgmill.extractor.neural.encoding import Window
 
 
 def beyond_reach(

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from kgmill.extractor.loss import binary_loss, joint_loss, one_phase_loss, type_loss
-from kgmill.extractor.model import Pairs, Spans
+from kgmill.extractor.neural.two_phase import Pairs, Spans
 from kgmill.extractor.sampling import Instances
 
 LN2 = math.log(2)

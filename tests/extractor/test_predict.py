@@ -13,9 +13,9 @@ import torch
 import torch._dynamo.utils
 
 from kgmill.extractor.candidates import EVERYTHING, Floors
-from kgmill.extractor.checkpoint import Checkpoint
 from kgmill.extractor.decode import decode
-from kgmill.extractor.model import TwoPhaseConfig, TwoPhaseModel
+from kgmill.extractor.neural.checkpoint import Checkpoint
+from kgmill.extractor.neural.two_phase import TwoPhaseConfig, TwoPhaseModel
 from kgmill.extractor.predict import (
     Predictor,
     _Grid,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kgmill.extractor.data.annotated import AnnotatedSentence, EntitySpan, RelationPair
-from kgmill.extractor.encoding import Window
+from kgmill.extractor.neural.encoding import Window
 from kgmill.extractor.sampling import all_spans, sample
 from kgmill.schemas.ontology import parse_ontology
 

@@ -18,9 +18,9 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
 
-from kgmill.extractor.encoding import N_SHAPES, Batch
-from kgmill.extractor.fusion import Fusion
-from kgmill.extractor.pooling import all_spans_max, pooling_table, range_max
+from kgmill.extractor.neural.encoding import N_SHAPES, Batch
+from kgmill.extractor.neural.fusion import Fusion
+from kgmill.extractor.neural.pooling import all_spans_max, pooling_table, range_max
 
 
 class TwoPhaseConfig(PreTrainedConfig):

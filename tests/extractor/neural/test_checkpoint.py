@@ -8,7 +8,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from kgmill.extractor.candidates import EVERYTHING
-from kgmill.extractor.checkpoint import choose_device, encoder_source, load_checkpoint, new_checkpoint, save_checkpoint
+from kgmill.extractor.neural.checkpoint import (
+    choose_device,
+    encoder_source,
+    load_checkpoint,
+    new_checkpoint,
+    save_checkpoint,
+)
 from kgmill.extractor.predict import Predictor
 from kgmill.schemas.errors import CheckpointError
 from kgmill.schemas.ontology import load_ontology

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from kgmill.extractor.encoding import Window, collate
-from kgmill.extractor.fusion import Fusion
-from kgmill.extractor.model import Pairs, Spans, TwoPhaseConfig, TwoPhaseModel
-from kgmill.extractor.pooling import all_spans_max, pooling_table, range_max
+from kgmill.extractor.neural.encoding import Window, collate
+from kgmill.extractor.neural.fusion import Fusion
+from kgmill.extractor.neural.pooling import all_spans_max, pooling_table, range_max
+from kgmill.extractor.neural.two_phase import Pairs, Spans, TwoPhaseConfig, TwoPhaseModel
 from kgmill.extractor.sampling import all_spans
 
 ENCODER = {

@@ -19,7 +19,7 @@ from transformers import (
 )
 
 from kgmill.extractor.candidates import Floors
-from kgmill.extractor.checkpoint import load_checkpoint, new_checkpoint
+from kgmill.extractor.neural.checkpoint import load_checkpoint, new_checkpoint
 from kgmill.extractor.predict import open_predictor
 from kgmill.extractor.train import train
 from kgmill.schemas.ontology import load_ontology

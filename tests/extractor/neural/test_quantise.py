@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from kgmill.extractor.quantise import Int8Linear, quantise
+from kgmill.extractor.neural.quantise import Int8Linear, quantise
 
 
 def error(linear, x):

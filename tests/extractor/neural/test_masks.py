@@ -9,8 +9,8 @@ import torch
 
 from kgmill.extractor.data.annotated import AnnotatedSentence, EntitySpan, RelationPair
 from kgmill.extractor.data.partial import Partial
-from kgmill.extractor.encoding import Window
 from kgmill.extractor.loss import joint_loss, type_loss
+from kgmill.extractor.neural.encoding import Window
 from kgmill.extractor.sampling import Known, all_spans, count_pairs, sample
 from kgmill.extractor.train import TrainingRun, read_data
 from kgmill.schemas.ontology import parse_ontology

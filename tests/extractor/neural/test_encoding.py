@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgmill.extractor import encoding
-from kgmill.extractor.encoding import MAX_PIECES_A_WORD, Window, WordPieces, _window_bounds, collate, word_shape
+from kgmill.extractor.neural import encoding
+from kgmill.extractor.neural.encoding import MAX_PIECES_A_WORD, Window, WordPieces, _window_bounds, collate, word_shape
 from kgmill.schemas.errors import CheckpointError
 
 

@@ -1,0 +1,1 @@
+"""The two-phase model: its forward, its encoder's input, its files."""
