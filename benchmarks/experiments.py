@@ -17,7 +17,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from kgmill.extractor.train import EpochReport, train
+from kgmill.extractor.training.train import EpochReport, train
 from kgmill.schemas.config import TrainConfig
 from kgmill.schemas.identity import fingerprint
 

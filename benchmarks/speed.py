@@ -26,7 +26,7 @@ from kgmill.extractor.calibration import Calibration
 from kgmill.extractor.neural.encoding import Batch, collate
 from kgmill.extractor.predict import Predictor, open_predictor
 from kgmill.extractor.text.split import split_text
-from kgmill.extractor.train import TrainingRun, read_data
+from kgmill.extractor.training.train import TrainingRun, read_data
 from kgmill.schemas.config import TrainConfig
 from kgmill.schemas.modelfolder import find_model
 

@@ -3,7 +3,7 @@
 Each of the four outputs (is it an entity, which type, is it a relation, which type) has a slope and a bias: a margin m
 of phase one becomes the probability sigmoid(slope * m + bias), the logits z of phase two softmax(slope * z). A slope
 alone (a temperature) can't mend a head that is too sure everywhere; the bias can. Fitted to the likelihood of data that
-the model was not trained on (kgmill.extractor.calibrate), stored beside the weights as calibration.json, applied to
+the model was not trained on (`training.calibrate`), stored beside the weights as calibration.json, applied to
 candidates before they are decoded, so it never needs the model again.
 """
 

@@ -33,8 +33,8 @@ def train(options: Namespace) -> None:
     config = TrainConfig.load(Path(options.config), {})
     if options.exclude:
         config = config.model_copy(update={"exclude": (*config.exclude, *options.exclude)})
-    from kgmill.extractor.train import EpochReport
-    from kgmill.extractor.train import train as run
+    from kgmill.extractor.training.train import EpochReport
+    from kgmill.extractor.training.train import train as run
 
     def show(report: EpochReport) -> None:
         scores = ""
@@ -58,11 +58,11 @@ def complete(options: Namespace) -> None:
     if bool(options.data) != bool(options.out):
         raise ConfigError("complete: --data and --out go together; with --config the sets name their files")
     folder = find_model(options.model)
-    from kgmill.extractor.complete import Thresholds, format_counts, write_completed
-    from kgmill.extractor.complete import complete as run
     from kgmill.extractor.data.annotated import check_types
     from kgmill.extractor.predict import open_predictor
-    from kgmill.extractor.sets import format_left_out, read_sets_to_complete
+    from kgmill.extractor.training.complete import Thresholds, format_counts, write_completed
+    from kgmill.extractor.training.complete import complete as run
+    from kgmill.extractor.training.sets import format_left_out, read_sets_to_complete
 
     jobs = read_sets_to_complete(options.config, options.data, options.format, options.out)
     predictor = open_predictor(folder, options.device, options.precision)
@@ -83,10 +83,10 @@ def evaluate(options: Namespace) -> None:
     """`kgmill evaluate`."""
     folder = find_model(options.model)
     from kgmill.extractor.data.annotated import check_types, read_annotated
-    from kgmill.extractor.evaluate import evaluate as run
-    from kgmill.extractor.evaluate import format_report, format_sizes, not_found, predict_sentences
-    from kgmill.extractor.metrics import score_by_size
     from kgmill.extractor.predict import open_predictor
+    from kgmill.extractor.training.evaluate import evaluate as run
+    from kgmill.extractor.training.evaluate import format_report, format_sizes, not_found, predict_sentences
+    from kgmill.extractor.training.metrics import score_by_size
 
     sentences = read_annotated([options.data], options.format)
     predictor = open_predictor(folder, options.device, options.precision)
@@ -123,7 +123,7 @@ def _note_missed(lost: Sequence[Unused], sentences: Sequence[AnnotatedSentence])
 
 
 def _note_seen(folder: Path, sentences: Sequence[AnnotatedSentence]) -> None:
-    from kgmill.extractor.lineage import n_seen
+    from kgmill.extractor.training.lineage import n_seen
 
     if seen := n_seen(folder, sentences):
         _note(f"{seen} of {len(sentences)} sentences were in this model's training data")
@@ -156,11 +156,11 @@ def calibrate(options: Namespace) -> None:
     """`kgmill calibrate`: slopes and biases, and thresholds where a precision is wanted, into calibration.json."""
     folder = find_model(options.model)
     into = calibration_folder(options.model, folder, options.into or "")
-    from kgmill.extractor.calibrate import calibrate_model as run
     from kgmill.extractor.data.annotated import check_types, read_annotated
-    from kgmill.extractor.evaluate import not_found
     from kgmill.extractor.predict import open_predictor
-    from kgmill.extractor.reliability import format_calibration, reliability_svg
+    from kgmill.extractor.training.calibrate import calibrate_model as run
+    from kgmill.extractor.training.evaluate import not_found
+    from kgmill.extractor.training.reliability import format_calibration, reliability_svg
 
     sentences = read_annotated([options.data], options.format)
     predictor = open_predictor(folder, options.device, options.precision)
@@ -189,7 +189,7 @@ def stats(options: Namespace) -> None:
     for line in format_unused(beyond_reach(sentences, None, MAX_SPAN_WIDTH)):
         _note(f"counted, but not trained on with max_span_width = {MAX_SPAN_WIDTH}: {line}")
     if options.hashes:
-        from kgmill.extractor.lineage import write_hashes
+        from kgmill.extractor.training.lineage import write_hashes
 
         write_hashes(Path(options.hashes), sentences)
     print(printable_lines(format_stats(sentences)))

@@ -110,7 +110,7 @@ def tiny_sentences(tmp_path_factory):
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory, tiny_encoder, tiny_ontology, tiny_sentences):
     """A model folder, really trained on the eight sentences until it knows them by heart."""
-    from kgmill.extractor.train import train
+    from kgmill.extractor.training.train import train
     from kgmill.schemas.config import TrainConfig
 
     folder = tmp_path_factory.mktemp("model") / "tiny"

@@ -13,8 +13,8 @@ from kgmill.extractor import Extractor, calibration
 from kgmill.extractor.calibration import Calibration, Scale, load_calibration
 from kgmill.extractor.candidates import EVERYTHING, Floors
 from kgmill.extractor.data.annotated import AnnotatedSentence
-from kgmill.extractor.evaluate import predict_sentences
 from kgmill.extractor.predict import open_predictor
+from kgmill.extractor.training.evaluate import predict_sentences
 from kgmill.schemas.errors import CheckpointError
 
 SENTENCES = (

@@ -24,7 +24,7 @@ from kgmill.extractor.predict import (
     bucket_length,
     open_predictor,
 )
-from kgmill.extractor.sampling import all_spans
+from kgmill.extractor.training.sampling import all_spans
 from kgmill.schemas.errors import CheckpointError, ConfigError
 
 FLOORS = Floors(-7.0, -7.0)  # low enough for many spans and several chunks of pairs

@@ -6,9 +6,9 @@ import pytest
 
 from kgmill.extractor import Extractor
 from kgmill.extractor.data.annotated import read_annotated
-from kgmill.extractor.evaluate import evaluate
-from kgmill.extractor.outcomes import outcomes
 from kgmill.extractor.predict import open_predictor
+from kgmill.extractor.training.evaluate import evaluate
+from kgmill.extractor.training.outcomes import outcomes
 
 SCI = Path(__file__).resolve().parents[2] / "models" / "sci"
 NEWS = (

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from kgmill.extractor.data.annotated import read_annotated
-from kgmill.extractor.lineage import n_seen
+from kgmill.extractor.training.lineage import n_seen
 from kgmill.flows import cli
 from kgmill.schemas import modelfolder
 from kgmill.schemas.modelfolder import SHIPPED, model_fingerprint

@@ -21,7 +21,7 @@ from transformers import (
 from kgmill.extractor.candidates import Floors
 from kgmill.extractor.neural.checkpoint import load_checkpoint, new_checkpoint
 from kgmill.extractor.predict import open_predictor
-from kgmill.extractor.train import train
+from kgmill.extractor.training.train import train
 from kgmill.schemas.ontology import load_ontology
 
 SMALL = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}

@@ -9,10 +9,10 @@ import torch
 
 from kgmill.extractor.data.annotated import AnnotatedSentence, EntitySpan, RelationPair
 from kgmill.extractor.data.partial import Partial
-from kgmill.extractor.loss import joint_loss, type_loss
 from kgmill.extractor.neural.encoding import Window
-from kgmill.extractor.sampling import Known, all_spans, count_pairs, sample
-from kgmill.extractor.train import TrainingRun, read_data
+from kgmill.extractor.training.loss import joint_loss, type_loss
+from kgmill.extractor.training.sampling import Known, all_spans, count_pairs, sample
+from kgmill.extractor.training.train import TrainingRun, read_data
 from kgmill.schemas.ontology import parse_ontology
 
 TYPES = {

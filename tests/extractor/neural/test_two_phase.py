@@ -13,7 +13,7 @@ from kgmill.extractor.neural.encoding import Window, collate
 from kgmill.extractor.neural.fusion import Fusion
 from kgmill.extractor.neural.pooling import all_spans_max, pooling_table, range_max
 from kgmill.extractor.neural.two_phase import Pairs, Spans, TwoPhaseConfig, TwoPhaseModel
-from kgmill.extractor.sampling import all_spans
+from kgmill.extractor.training.sampling import all_spans
 
 ENCODER = {
     "model_type": "bert",

@@ -11,7 +11,14 @@ from safetensors.torch import load_file
 
 from kgmill.extractor.candidates import EVERYTHING
 from kgmill.extractor.predict import open_predictor
-from kgmill.extractor.train import TrainingRun, _epoch_batches, _rate_factor, parameter_groups, read_data, train
+from kgmill.extractor.training.train import (
+    TrainingRun,
+    _epoch_batches,
+    _rate_factor,
+    parameter_groups,
+    read_data,
+    train,
+)
 from kgmill.schemas.config import TrainConfig
 from kgmill.schemas.errors import CheckpointError, ConfigError, DataError, OntologyError, OutputError
 from kgmill.schemas.modelfolder import check_model_folder, model_languages
@@ -107,7 +114,7 @@ def test_interrupted_while_writing_the_model(training, undisturbed, monkeypatch)
 
     config = training(**RESUMABLE)
     with monkeypatch.context() as patch:
-        patch.setattr("kgmill.extractor.train.write_card", fail)
+        patch.setattr("kgmill.extractor.training.train.write_card", fail)
         with pytest.raises(Interrupted):
             train(config)
     assert not tmp_file(config, "").exists()

@@ -12,9 +12,9 @@ import numpy as np
 
 from kgmill.extractor.data.annotated import AnnotatedSentence, EntitySpan, RelationPair, read_annotated
 from kgmill.extractor.data.partial import TASKS, Partial
-from kgmill.extractor.lineage import is_among, text_hash
 from kgmill.extractor.neural.encoding import Window
-from kgmill.extractor.sampling import count_pairs, may_join
+from kgmill.extractor.training.lineage import is_among, text_hash
+from kgmill.extractor.training.sampling import count_pairs, may_join
 from kgmill.schemas.config import Labels, SetConfig, TrainConfig
 from kgmill.schemas.errors import ConfigError, DataError
 from kgmill.schemas.ontology import Ontology

@@ -10,8 +10,8 @@ from kgmill.extractor.data.annotated import AnnotatedSentence
 from kgmill.extractor.data.reach import beyond_reach
 from kgmill.extractor.data.unused import Unused, summarise
 from kgmill.extractor.decode import decode
-from kgmill.extractor.metrics import Prediction, n_not_counted, score
 from kgmill.extractor.predict import Predictor
+from kgmill.extractor.training.metrics import Prediction, n_not_counted, score
 from kgmill.schemas.ontology import Ontology
 
 _BATCH = 512

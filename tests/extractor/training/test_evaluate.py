@@ -4,7 +4,7 @@ import pytest
 
 from kgmill.extractor.data.annotated import AnnotatedSentence, EntitySpan, RelationPair, read_spert
 from kgmill.extractor.data.unused import Unused
-from kgmill.extractor.evaluate import evaluate, format_report
+from kgmill.extractor.training.evaluate import evaluate, format_report
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ import pytest
 
 from kgmill.extractor.data.annotated import AnnotatedSentence, EntitySpan, RelationPair, read_spert
 from kgmill.extractor.data.partial import Partial
-from kgmill.extractor.lineage import sentence_hash, text_hash, write_hashes
-from kgmill.extractor.sets import allowed_alone, draw, read_set, rename, with_policy
-from kgmill.extractor.train import EpochReport, TrainingRun, read_data, train
+from kgmill.extractor.training.lineage import sentence_hash, text_hash, write_hashes
+from kgmill.extractor.training.sets import allowed_alone, draw, read_set, rename, with_policy
+from kgmill.extractor.training.train import EpochReport, TrainingRun, read_data, train
 from kgmill.schemas.config import SetConfig, TrainConfig
 from kgmill.schemas.errors import ConfigError, DataError
 from kgmill.schemas.ontology import parse_ontology

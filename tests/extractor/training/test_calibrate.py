@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from kgmill.extractor.calibrate import calibrate, calibrate_model
 from kgmill.extractor.calibration import Calibration
 from kgmill.extractor.candidates import EVERYTHING, Candidates
 from kgmill.extractor.data.annotated import AnnotatedSentence, EntitySpan, RelationPair, read_spert
-from kgmill.extractor.outcomes import outcomes
-from kgmill.extractor.reliability import format_calibration, reliability_svg
+from kgmill.extractor.training.calibrate import calibrate, calibrate_model
+from kgmill.extractor.training.outcomes import outcomes
+from kgmill.extractor.training.reliability import format_calibration, reliability_svg
 from kgmill.flows import cli
 from kgmill.schemas.errors import DataError
 from kgmill.schemas.ontology import parse_ontology

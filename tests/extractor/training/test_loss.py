@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from kgmill.extractor.loss import binary_loss, joint_loss, one_phase_loss, type_loss
 from kgmill.extractor.neural.two_phase import Pairs, Spans
-from kgmill.extractor.sampling import Instances
+from kgmill.extractor.training.loss import binary_loss, joint_loss, one_phase_loss, type_loss
+from kgmill.extractor.training.sampling import Instances
 
 LN2 = math.log(2)
 

@@ -5,7 +5,7 @@ import pytest
 
 from kgmill.extractor.data.annotated import AnnotatedSentence, EntitySpan, RelationPair
 from kgmill.extractor.neural.encoding import Window
-from kgmill.extractor.sampling import all_spans, sample
+from kgmill.extractor.training.sampling import all_spans, sample
 from kgmill.schemas.ontology import parse_ontology
 
 ONTOLOGY = parse_ontology(

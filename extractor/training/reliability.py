@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from kgmill.extractor.calibrate import CalibrationReport
 from kgmill.extractor.calibration import CANDIDATE_FLOOR, HEADS
-from kgmill.extractor.outcomes import LEAST_SUPPORT, TASKS, Outcomes
+from kgmill.extractor.training.calibrate import CalibrationReport
+from kgmill.extractor.training.outcomes import LEAST_SUPPORT, TASKS, Outcomes
 
 
 def format_calibration(report: CalibrationReport, wanted_precision: float = 0.0) -> str:

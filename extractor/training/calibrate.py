@@ -16,9 +16,9 @@ from kgmill.extractor.calibration import CANDIDATE_FLOOR, Calibration
 from kgmill.extractor.candidates import Candidates, Floors, Scored
 from kgmill.extractor.data.annotated import AnnotatedSentence
 from kgmill.extractor.decode import decode
-from kgmill.extractor.fitting import check_binary, check_types, fit_binary, fit_types
-from kgmill.extractor.outcomes import TASKS, Outcomes, outcomes, threshold_for_precision
 from kgmill.extractor.predict import Predictor
+from kgmill.extractor.training.fitting import check_binary, check_types, fit_binary, fit_types
+from kgmill.extractor.training.outcomes import TASKS, Outcomes, outcomes, threshold_for_precision
 from kgmill.schemas.errors import DataError
 from kgmill.schemas.ontology import Ontology
 

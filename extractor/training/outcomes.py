@@ -12,7 +12,7 @@ import numpy as np
 from kgmill.extractor.candidates import Scored
 from kgmill.extractor.data.annotated import AnnotatedSentence
 from kgmill.extractor.decode import decode
-from kgmill.extractor.metrics import turned
+from kgmill.extractor.training.metrics import turned
 from kgmill.schemas.ontology import Ontology
 
 TASKS = ("mentions", "relations")

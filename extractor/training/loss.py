@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from kgmill.extractor.sampling import Instances, Known
+from kgmill.extractor.training.sampling import Instances, Known
 
 
 def binary_loss(logits_N2: Tensor, is_positive_N: Tensor, *, is_softmax: bool = False) -> Tensor:

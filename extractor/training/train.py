@@ -23,20 +23,20 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from kgmill.extractor.card import write_card
 from kgmill.extractor.data.annotated import AnnotatedSentence, check_types, infer_ontology
 from kgmill.extractor.data.reach import beyond_reach
 from kgmill.extractor.data.unused import format_unused
-from kgmill.extractor.evaluate import evaluate
-from kgmill.extractor.lineage import n_shared, read_excluded, training_parts, write_training_data
-from kgmill.extractor.loss import joint_loss
 from kgmill.extractor.neural.checkpoint import choose_device, new_checkpoint, save_checkpoint
 from kgmill.extractor.neural.encoding import Window, WordPieces, collate
 from kgmill.extractor.neural.two_phase import TwoPhaseModel
 from kgmill.extractor.predict import Predictor
-from kgmill.extractor.sampling import sample
-from kgmill.extractor.sets import TrainingSet, describe, draw, prepare, read_sets, read_trained
 from kgmill.extractor.text.language import check_languages, languages_of
+from kgmill.extractor.training.card import write_card
+from kgmill.extractor.training.evaluate import evaluate
+from kgmill.extractor.training.lineage import n_shared, read_excluded, training_parts, write_training_data
+from kgmill.extractor.training.loss import joint_loss
+from kgmill.extractor.training.sampling import sample
+from kgmill.extractor.training.sets import TrainingSet, describe, draw, prepare, read_sets, read_trained
 from kgmill.schemas.config import TrainConfig
 from kgmill.schemas.errors import ConfigError, OntologyError, OutputError
 from kgmill.schemas.ontology import Ontology, format_ontology, load_ontology

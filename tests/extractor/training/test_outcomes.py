@@ -5,10 +5,10 @@ import doctest
 import numpy as np
 import pytest
 
-from kgmill.extractor import outcomes as module
 from kgmill.extractor.candidates import Scored
 from kgmill.extractor.data.annotated import AnnotatedSentence, EntitySpan, RelationPair
-from kgmill.extractor.outcomes import (
+from kgmill.extractor.training import outcomes as module
+from kgmill.extractor.training.outcomes import (
     Outcomes,
     expected_calibration_error,
     outcomes,

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from kgmill.extractor.candidates import Scored
-from kgmill.extractor.complete import Thresholds, complete, complete_sentence, format_counts, write_completed
 from kgmill.extractor.data.annotated import AnnotatedSentence, EntitySpan, RelationPair, gold_alone, read_spert
 from kgmill.extractor.data.partial import Partial
+from kgmill.extractor.training.complete import Thresholds, complete, complete_sentence, format_counts, write_completed
 from kgmill.schemas.ontology import parse_ontology
 
 ONTOLOGY = parse_ontology(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kgmill.extractor.fitting import check_binary, check_types, fit_binary, fit_types
+from kgmill.extractor.training.fitting import check_binary, check_types, fit_binary, fit_types
 from kgmill.schemas.errors import DataError
 
 

@@ -20,7 +20,7 @@ from kgmill.extractor.data.annotated import AnnotatedSentence, EntitySpan, Relat
 from kgmill.extractor.data.convert import to_spert
 from kgmill.extractor.data.partial import Partial
 from kgmill.extractor.predict import Predictor
-from kgmill.extractor.sets import COMPLETED
+from kgmill.extractor.training.sets import COMPLETED
 from kgmill.schemas.errors import OutputError
 from kgmill.schemas.ontology import Ontology
 
