@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from kgmill.extractor.api import Extraction, Extractor
 from kgmill.extractor.data.annotated import AnnotatedSentence, EntitySpan, RelationPair, read_annotated
 from kgmill.extractor.decode import DecodedMention, DecodedRelation
+from kgmill.extractor.modelfolder import find_model
 from kgmill.extractor.training.evaluate import evaluate
 from kgmill.extractor.training.metrics import Prediction, score
-from kgmill.schemas.modelfolder import find_model
 
 _NO_SPACE_BEFORE = {",", ".", ";", ":", "?", "!", ")", "]", "}", "%", "'s", "n't", "'re", "'ve", "'ll", "'d", "'m", "'"}
 _NO_SPACE_AFTER = {"(", "[", "{", "$", "#", "`"}

@@ -19,10 +19,10 @@ import numpy as np
 
 from kgmill.extractor.candidates import Candidates
 from kgmill.extractor.decode import decode
+from kgmill.extractor.modelfolder import find_model
 from kgmill.extractor.neural.encoding import Window
 from kgmill.extractor.predict import Predictor, open_predictor
 from kgmill.extractor.text.split import SentenceText, split_text
-from kgmill.schemas.modelfolder import find_model
 from kgmill.schemas.text import storable
 
 SENTENCES_A_CHUNK = 1024

@@ -19,8 +19,8 @@ from typing import Any, Self
 import numpy as np
 
 from kgmill.extractor.candidates import Candidates, Floors, Scored
+from kgmill.extractor.modelfolder import CALIBRATION, phase_one
 from kgmill.schemas.errors import CheckpointError
-from kgmill.schemas.modelfolder import CALIBRATION, phase_one
 
 CANDIDATE_FLOOR = 0.1
 _HIGHEST_FLOOR = -5.0  # margins down to here are kept whatever the calibration: a new one then seldom needs the model

@@ -10,10 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kgmill.flows.progress import Progress
-from kgmill.schemas.config import TrainConfig
-from kgmill.schemas.errors import ConfigError, DataError, RecordError
-from kgmill.schemas.modelfolder import (
+from kgmill.extractor.modelfolder import (
     CALIBRATION,
     WEIGHTS,
     calibration_folder,
@@ -21,6 +18,9 @@ from kgmill.schemas.modelfolder import (
     find_model,
     model_fingerprint,
 )
+from kgmill.flows.progress import Progress
+from kgmill.schemas.config import TrainConfig
+from kgmill.schemas.errors import ConfigError, DataError, RecordError
 from kgmill.schemas.text import printable, printable_json, printable_lines
 
 if TYPE_CHECKING:

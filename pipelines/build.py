@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from kgmill import __version__
 from kgmill.extractor.calibration import Calibration, load_calibration
 from kgmill.extractor.candidates import Floors
+from kgmill.extractor.modelfolder import model_languages
 from kgmill.pipelines import aggregate, changes, combine, decode, export, extract, ingest
 from kgmill.pipelines.checks import check_build, check_finished, check_vanishing, named
 from kgmill.pipelines.job import Descriptor, Request, read_receipts
@@ -36,7 +37,6 @@ from kgmill.pipelines.worker import MODEL_JOB, Worker
 from kgmill.schemas.config import BuildConfig
 from kgmill.schemas.errors import DISK_HINTS, DiskError, KgmillError, UsageError, WorkerError
 from kgmill.schemas.identity import fingerprint
-from kgmill.schemas.modelfolder import model_languages
 from kgmill.schemas.ontology import Ontology
 
 STAGES = ("ingest", "extract", "decode", "aggregate", "export")

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from kgmill.extractor.calibration import load_calibration
+from kgmill.extractor.modelfolder import find_model, model_fingerprint, model_languages
 from kgmill.extractor.neural.devices import check_device, check_precision
 from kgmill.extractor.text.language import check_languages
 from kgmill.pipelines.ledger import last_run
@@ -20,7 +21,6 @@ from kgmill.pipelines.store import Store
 from kgmill.pipelines.vocabulary import Namespace
 from kgmill.schemas.config import BuildConfig, dataset_name, default_base
 from kgmill.schemas.errors import ConfigError, OntologyError, OutputError, TooManyRejectsError, VanishError
-from kgmill.schemas.modelfolder import find_model, model_fingerprint, model_languages
 from kgmill.schemas.ontology import Ontology, load_ontology
 
 MAX_VANISHING = 0.2  # of the live documents, without --yes

@@ -182,7 +182,7 @@ def provenance_quads(
         ns: the dataset's names.
         run_key: names the activity, and the graph that the lines are in.
         model_name: the model's name, for people.
-        model_sha256: the model's fingerprint (`kgmill.schemas.modelfolder.model_fingerprint`), in hex digits.
+        model_sha256: the model's fingerprint (`kgmill.extractor.modelfolder.model_fingerprint`), in hex digits.
         configuration: the settings that decide what is extracted.
     """
     graph = iri(ns.provenance_graph(run_key))

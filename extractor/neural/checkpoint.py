@@ -17,10 +17,10 @@ from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTo
 from transformers.utils import logging as transformers_logging
 
 from kgmill.extractor.calibration import Calibration, load_calibration
+from kgmill.extractor.modelfolder import check_model_folder, phase_one
 from kgmill.extractor.neural.devices import check_device
 from kgmill.extractor.neural.two_phase import TwoPhaseConfig, TwoPhaseModel
 from kgmill.schemas.errors import CheckpointError, KgmillError
-from kgmill.schemas.modelfolder import check_model_folder, phase_one
 from kgmill.schemas.ontology import Ontology, load_ontology
 
 

@@ -18,11 +18,11 @@ from typing import Any
 import torch
 
 from kgmill.extractor.data.annotated import AnnotatedSentence, read_annotated
+from kgmill.extractor.modelfolder import TRAINING_DATA
 from kgmill.extractor.neural.checkpoint import Checkpoint
 from kgmill.schemas.config import TrainConfig
 from kgmill.schemas.errors import CheckpointError, DataError, OutputError
 from kgmill.schemas.identity import digest, fingerprint
-from kgmill.schemas.modelfolder import TRAINING_DATA
 from kgmill.schemas.text import decode_utf8
 
 _A_LINE = 12  # hashes on a line of the file

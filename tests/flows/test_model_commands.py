@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import pytest
 
+from kgmill.extractor import modelfolder
 from kgmill.extractor.data.annotated import read_annotated
+from kgmill.extractor.modelfolder import SHIPPED, model_fingerprint
 from kgmill.extractor.training.lineage import n_seen
 from kgmill.flows import cli
-from kgmill.schemas import modelfolder
-from kgmill.schemas.modelfolder import SHIPPED, model_fingerprint
 
 # Offsets of the second sentence begin anew at 0, which is wrong; the last relation is over two sentences.
 DOCUMENT = {

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from kgmill.extractor.candidates import EVERYTHING
+from kgmill.extractor.modelfolder import check_model_folder, model_languages
 from kgmill.extractor.predict import open_predictor
 from kgmill.extractor.training.train import (
     TrainingRun,
@@ -21,7 +22,6 @@ from kgmill.extractor.training.train import (
 )
 from kgmill.schemas.config import TrainConfig
 from kgmill.schemas.errors import CheckpointError, ConfigError, DataError, OntologyError, OutputError
-from kgmill.schemas.modelfolder import check_model_folder, model_languages
 
 RESUMABLE = {"epochs": 4, "dropout": 0.1, "ema_decay": 0.9}
 

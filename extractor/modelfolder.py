@@ -21,7 +21,7 @@ REQUIRED = (WEIGHTS, "config.json", "ontology.toml", "tokenizer_config.json")
 MODEL_TYPE = "kgmill-two-phase"
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 _CODE = re.compile(r"[a-z]{2,3}")
-SHIPPED = Path(__file__).resolve().parent.parent / "extractor" / "models"
+SHIPPED = Path(__file__).resolve().parent / "models"
 IN_REPOSITORY = tuple(Path(__file__).resolve().parent.parent / "models" / name for name in ("sci",))
 
 

@@ -4,9 +4,8 @@ import json
 
 import pytest
 
-from kgmill.schemas import modelfolder
-from kgmill.schemas.errors import CheckpointError
-from kgmill.schemas.modelfolder import (
+from kgmill.extractor import modelfolder
+from kgmill.extractor.modelfolder import (
     REQUIRED,
     SHIPPED,
     check_model_folder,
@@ -15,6 +14,7 @@ from kgmill.schemas.modelfolder import (
     model_languages,
     phase_one,
 )
+from kgmill.schemas.errors import CheckpointError
 
 ONTOLOGY = '[entities.Peop]\n[entities.Loc]\n[relations.Live_In]\nhead = ["Peop"]\ntail = ["Loc"]\n'
 CONFIG = {"model_type": "kgmill-two-phase", "entity_types": ["Peop", "Loc"], "relation_types": ["Live_In"]}
