@@ -15,7 +15,6 @@ from typing import Any
 import pyarrow as pa
 
 from kgmill.extractor.text.language import foreign_language
-from kgmill.pipelines import aggregate, combine, decode, export, extract, ingest
 from kgmill.pipelines.build import STAGES, Build
 from kgmill.pipelines.checks import check_build, check_vanishing, named
 from kgmill.pipelines.claims import Claim, Claims
@@ -31,6 +30,7 @@ from kgmill.pipelines.duplicates import (
 )
 from kgmill.pipelines.ledger import all_runs
 from kgmill.pipelines.sources import SourceFile, count_others, read_records
+from kgmill.pipelines.stages import aggregate, combine, decode, export, extract, ingest
 from kgmill.pipelines.store import Part, Store
 from kgmill.pipelines.worker import Worker
 from kgmill.schemas.config import BuildConfig
@@ -130,7 +130,7 @@ def scan_sources(
     n_bits: int,
     languages: tuple[str, ...] = (),
 ) -> Scan:
-    """Reads the sources and decides as ingest would (`kgmill.pipelines.ingest`), and finds foreign texts."""
+    """Reads the sources and decides as ingest would (`kgmill.pipelines.stages.ingest`), and finds foreign texts."""
     scan, signatures = Scan(), {}
 
     def reject(record: Reject) -> None:

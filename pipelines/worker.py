@@ -186,7 +186,7 @@ def run_job(request_file: Path) -> dict[str, Any]:
     started = time.perf_counter()
     _reset_peak()
     if request.job == MODEL_JOB:  # the one job without a pipeline: the model is opened, and kept for those to come
-        importlib.import_module("kgmill.pipelines.extract").load_predictor(**request.settings)
+        importlib.import_module("kgmill.pipelines.stages.extract").load_predictor(**request.settings)
         return {"seconds": round(time.perf_counter() - started, 3), "peak_rss_mb": _peak_rss_mb()}
     if request.runner == LOCAL:
         from apache_beam.runners.portability.fn_api_runner import FnApiRunner
@@ -194,7 +194,7 @@ def run_job(request_file: Path) -> dict[str, Any]:
         pipeline = beam.Pipeline(FnApiRunner(), PipelineOptions(list(request.beam_options)))
     else:
         pipeline = beam.Pipeline(options=PipelineOptions([f"--runner={request.runner}", *request.beam_options]))
-    importlib.import_module(f"kgmill.pipelines.{request.job}").build(pipeline, request)
+    importlib.import_module(f"kgmill.pipelines.stages.{request.job}").build(pipeline, request)
     pipeline.run().wait_until_finish()
     return {"seconds": round(time.perf_counter() - started, 3), "peak_rss_mb": _peak_rss_mb()}
 

@@ -7,7 +7,7 @@ import resource
 import pyarrow.dataset as ds
 import pytest
 
-from kgmill.pipelines.extract import extract
+from kgmill.pipelines.stages.extract import extract
 from kgmill.schemas.tables import from_table
 
 

@@ -8,9 +8,9 @@ import shutil
 import pyarrow.dataset as ds
 import pytest
 
-from kgmill.pipelines import ingest
 from kgmill.pipelines.build import Build, open_build
 from kgmill.pipelines.checks import check_build, resolve_device
+from kgmill.pipelines.stages import ingest
 from kgmill.pipelines.store import Store, remove
 from kgmill.pipelines.worker import Worker
 from kgmill.schemas.config import BuildConfig
@@ -171,7 +171,7 @@ def test_other_languages_are_passed_over(tiny_model, build_here, tmp_path):
 
 def test_unchanged_sources_are_not_read_again(finished, source, build_here, monkeypatch):
     """Where no byte and no setting changed, ingest runs no job; what it left is live, and the ledger balances."""
-    monkeypatch.setattr("kgmill.pipelines.ingest.scatter", None)
+    monkeypatch.setattr("kgmill.pipelines.stages.ingest.scatter", None)
     report = build_here(source, finished)
     assert (report["stages"]["ingest"]["n_done"], report["stages"]["ingest"]["n_reused"]) == (0, 1)
     assert (report["documents"]["read"], report["documents"]["reused"], report["rejects"]) == (4, 3, {"empty": 1})

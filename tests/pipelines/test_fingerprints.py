@@ -6,7 +6,7 @@ import pytest
 
 from kgmill.extractor.candidates import Floors
 from kgmill.extractor.text.split import split_text
-from kgmill.pipelines import extract
+from kgmill.pipelines.stages import extract
 from kgmill.schemas.identity import fingerprint
 
 TEXT = (

@@ -8,7 +8,7 @@ import pyarrow.dataset as ds
 import pyoxigraph
 import pytest
 
-from kgmill.pipelines.changes import ADDED, REMOVED, UPDATE
+from kgmill.pipelines.stages.changes import ADDED, REMOVED, UPDATE
 from kgmill.pipelines.store import Store, remove
 
 SENTENCES = (

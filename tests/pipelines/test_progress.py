@@ -2,10 +2,10 @@
 
 import pytest
 
-from kgmill.pipelines import ingest
 from kgmill.pipelines.job import write_receipt
 from kgmill.pipelines.progress import Extent, Meter, Teller
 from kgmill.pipelines.sources import SourceFile, read_records
+from kgmill.pipelines.stages import ingest
 
 
 @pytest.fixture

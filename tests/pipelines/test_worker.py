@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from kgmill.pipelines import ingest
 from kgmill.pipelines.job import Request, read_receipts
 from kgmill.pipelines.sources import SourceFile
+from kgmill.pipelines.stages import ingest
 from kgmill.pipelines.worker import Worker, _describe
 from kgmill.schemas.config import BuildConfig
 from kgmill.schemas.errors import CorruptPartError, KgmillError, WorkerError

@@ -1,6 +1,6 @@
 """Changes: what a run adds to the graph and takes from it, as N-Quads and as a SPARQL Update.
 
-The live graph is compared with the one that will be, member by member (see kgmill.pipelines.export). A quad lies in
+The live graph is compared with the one that will be, member by member (see `stages.export`). A quad lies in
 the member of its unit's hashes, so members are compared in groups that share hashes, one group in memory at a time;
 members with equal bytes are not read.
 """

@@ -8,7 +8,7 @@ import pytest
 
 from kgmill.extractor.candidates import Floors, empty
 from kgmill.extractor.text.split import split_text
-from kgmill.pipelines import extract
+from kgmill.pipelines.stages import extract
 from kgmill.schemas.errors import CheckpointError
 from kgmill.schemas.records import Document, Reject
 from kgmill.schemas.tables import from_table, to_table

@@ -10,7 +10,7 @@ import pyoxigraph
 import pytest
 import rdflib
 
-from kgmill.pipelines import export
+from kgmill.pipelines.stages import export
 from kgmill.pipelines.store import remove
 from kgmill.schemas.errors import CorruptPartError
 from kgmill.schemas.identity import fact_id, statement_id

@@ -5,8 +5,8 @@ import zipfile
 
 import pytest
 
-from kgmill.pipelines import ingest
 from kgmill.pipelines.sources import find_files
+from kgmill.pipelines.stages import ingest
 from kgmill.schemas.config import BuildConfig
 from kgmill.schemas.records import Document, Reject
 from kgmill.schemas.tables import from_table

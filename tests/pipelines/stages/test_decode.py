@@ -5,8 +5,8 @@ import math
 import pyarrow as pa
 import pytest
 
-from kgmill.pipelines import decode
-from kgmill.pipelines.extract import SENTENCES
+from kgmill.pipelines.stages import decode
+from kgmill.pipelines.stages.extract import SENTENCES
 from kgmill.schemas.identity import entity_id
 from kgmill.schemas.records import Document, Mention, Relation
 from kgmill.schemas.tables import from_table, to_table
