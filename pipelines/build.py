@@ -23,17 +23,17 @@ from kgmill.extractor.calibration import Calibration, load_calibration
 from kgmill.extractor.candidates import Floors
 from kgmill.extractor.modelfolder import model_languages
 from kgmill.pipelines.checks import check_build, check_finished, check_vanishing, named
-from kgmill.pipelines.job import Descriptor, Request, read_receipts
+from kgmill.pipelines.engine.job import Descriptor, Request, read_receipts
+from kgmill.pipelines.engine.progress import Extent, Meter
+from kgmill.pipelines.engine.runners import LOCAL
+from kgmill.pipelines.engine.supervise import supervise
+from kgmill.pipelines.engine.worker import MODEL_JOB, Worker
 from kgmill.pipelines.ledger import last_run, run_name, write_run
 from kgmill.pipelines.maintenance import verify
 from kgmill.pipelines.origins import commit_origins, known_origins, known_others, publish_origins
-from kgmill.pipelines.progress import Extent, Meter
-from kgmill.pipelines.runners import LOCAL
 from kgmill.pipelines.sources import Found, count_others, find
 from kgmill.pipelines.stages import aggregate, changes, combine, decode, export, extract, ingest
 from kgmill.pipelines.store import Part, Store, remove
-from kgmill.pipelines.supervise import supervise
-from kgmill.pipelines.worker import MODEL_JOB, Worker
 from kgmill.schemas.config import BuildConfig
 from kgmill.schemas.errors import DISK_HINTS, DiskError, KgmillError, UsageError, WorkerError
 from kgmill.schemas.identity import fingerprint

@@ -13,9 +13,9 @@ from kgmill.extractor.calibration import load_calibration
 from kgmill.extractor.modelfolder import find_model, model_fingerprint, model_languages
 from kgmill.extractor.neural.devices import check_device, check_precision
 from kgmill.extractor.text.language import check_languages
+from kgmill.pipelines.engine.runners import LOCAL, check_runner
 from kgmill.pipelines.ledger import last_run
 from kgmill.pipelines.opening import split_url
-from kgmill.pipelines.runners import LOCAL, check_runner
 from kgmill.pipelines.sources import SourceFile, find_files, fixed_part
 from kgmill.pipelines.store import Store
 from kgmill.pipelines.vocabulary import Namespace

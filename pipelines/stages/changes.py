@@ -15,8 +15,8 @@ from contextlib import ExitStack
 from io import BytesIO
 from pathlib import Path
 
-from kgmill.pipelines.beam import beam
-from kgmill.pipelines.job import Request, write_receipt
+from kgmill.pipelines.engine.beam import beam
+from kgmill.pipelines.engine.job import Request, write_receipt
 from kgmill.pipelines.store import Part, Store
 from kgmill.schemas.identity import fingerprint
 

@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kgmill.pipelines.beam import beam
-from kgmill.pipelines.job import Descriptor, Request, each_task, write_receipt
+from kgmill.pipelines.engine.beam import beam
+from kgmill.pipelines.engine.job import Descriptor, Request, each_task, write_receipt
 from kgmill.pipelines.store import Part, Store
 from kgmill.schemas.identity import bucket, enclosing_unit, fingerprint
 from kgmill.schemas.names import label_of

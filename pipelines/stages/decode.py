@@ -11,8 +11,8 @@ import pyarrow as pa
 from kgmill.extractor.calibration import Calibration
 from kgmill.extractor.candidates import Scored
 from kgmill.extractor.decode import decode
-from kgmill.pipelines.beam import beam
-from kgmill.pipelines.job import Descriptor, Request, each_task, write_receipt
+from kgmill.pipelines.engine.beam import beam
+from kgmill.pipelines.engine.job import Descriptor, Request, each_task, write_receipt
 from kgmill.pipelines.stages.extract import sentence_candidates
 from kgmill.pipelines.store import Part, Store
 from kgmill.schemas.identity import entity_id, fact_id, fingerprint, statement_id

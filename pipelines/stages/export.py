@@ -18,11 +18,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from kgmill.pipelines.beam import beam
-from kgmill.pipelines.job import Descriptor, Request, each_task, write_receipt
+from kgmill.pipelines.engine.beam import beam
+from kgmill.pipelines.engine.job import Descriptor, Request, each_task, write_receipt
+from kgmill.pipelines.engine.progress import Teller
 from kgmill.pipelines.networks import edges, literal_nodes, nodes, write_graphml, write_node_link
 from kgmill.pipelines.ontology_ttl import ontology_graph, ontology_turtle
-from kgmill.pipelines.progress import Teller
 from kgmill.pipelines.rdf import (
     document_quads,
     entity_quads,

@@ -30,9 +30,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kgmill.extractor.candidates import Candidates, Floors
-from kgmill.pipelines.beam import beam
-from kgmill.pipelines.job import Descriptor, Request, each_task, write_receipt
-from kgmill.pipelines.progress import Teller
+from kgmill.pipelines.engine.beam import beam
+from kgmill.pipelines.engine.job import Descriptor, Request, each_task, write_receipt
+from kgmill.pipelines.engine.progress import Teller
 from kgmill.pipelines.store import Part, Store
 from kgmill.schemas.identity import fingerprint, units_overlap
 from kgmill.schemas.records import Document, Reject

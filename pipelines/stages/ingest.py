@@ -22,7 +22,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from kgmill.pipelines.beam import beam
 from kgmill.pipelines.claims import Claim, Claims
 from kgmill.pipelines.duplicates import (
     KEYS,
@@ -33,9 +32,10 @@ from kgmill.pipelines.duplicates import (
     n_bands_and_rows,
     worst,
 )
-from kgmill.pipelines.job import Descriptor, Request, read_spills, regroup, scattered, spill, write_receipt
+from kgmill.pipelines.engine.beam import beam
+from kgmill.pipelines.engine.job import Descriptor, Request, read_spills, regroup, scattered, spill, write_receipt
+from kgmill.pipelines.engine.progress import Extent, Teller
 from kgmill.pipelines.opening import open_file
-from kgmill.pipelines.progress import Extent, Teller
 from kgmill.pipelines.sources import SourceFile, group_files, read_records
 from kgmill.pipelines.store import Part, Store
 from kgmill.schemas.config import BuildConfig, SourceConfig

@@ -12,7 +12,7 @@ import pytest
 
 from kgmill.flows import cli
 from kgmill.pipelines import build as build_module
-from kgmill.pipelines.worker import Worker
+from kgmill.pipelines.engine.worker import Worker
 
 TEXTS = {
     "a.txt": "Ada Byron worked for Acme Corp in Paris . The weather in Oslo was cold .",

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from kgmill.flows.progress import Progress
-from kgmill.pipelines.progress import Extent, Meter, Teller
+from kgmill.pipelines.engine.progress import Extent, Meter, Teller
 
 
 class Terminal(io.StringIO):

@@ -16,9 +16,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kgmill.pipelines.job import Request, read_receipts
+from kgmill.pipelines.engine.job import Request, read_receipts
+from kgmill.pipelines.engine.worker import Worker
 from kgmill.pipelines.store import remove
-from kgmill.pipelines.worker import Worker
 from kgmill.schemas.errors import WorkerError
 
 WAYS = 8

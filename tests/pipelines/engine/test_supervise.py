@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from kgmill.pipelines.job import Request, write_receipt
+from kgmill.pipelines.engine.job import Request, write_receipt
+from kgmill.pipelines.engine.supervise import Suspects, supervise
 from kgmill.pipelines.stages.extract import _calls, _write_mark
-from kgmill.pipelines.supervise import Suspects, supervise
 from kgmill.schemas.errors import WorkerError
 from kgmill.schemas.records import Document
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kgmill.pipelines.runners import check_runner
+from kgmill.pipelines.engine.runners import check_runner
 from kgmill.schemas.errors import ConfigError
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from kgmill.pipelines.job import write_receipt
-from kgmill.pipelines.progress import Extent, Meter, Teller
+from kgmill.pipelines.engine.job import write_receipt
+from kgmill.pipelines.engine.progress import Extent, Meter, Teller
 from kgmill.pipelines.sources import SourceFile, read_records
 from kgmill.pipelines.stages import ingest
 
@@ -12,7 +12,7 @@ from kgmill.pipelines.stages import ingest
 def clock(monkeypatch):
     """The seconds of a clock that stands still."""
     now = [100.0]
-    monkeypatch.setattr("kgmill.pipelines.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("kgmill.pipelines.engine.progress.time.monotonic", lambda: now[0])
     return now
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from kgmill.pipelines.job import Request, read_receipts
+from kgmill.pipelines.engine.job import Request, read_receipts
+from kgmill.pipelines.engine.worker import Worker, _describe
 from kgmill.pipelines.sources import SourceFile
 from kgmill.pipelines.stages import ingest
-from kgmill.pipelines.worker import Worker, _describe
 from kgmill.schemas.config import BuildConfig
 from kgmill.schemas.errors import CorruptPartError, KgmillError, WorkerError
 from kgmill.schemas.tables import to_table
@@ -21,7 +21,7 @@ from kgmill.schemas.tables import to_table
 PARENT = """
 import sys
 from pathlib import Path
-from kgmill.pipelines.worker import Worker
+from kgmill.pipelines.engine.worker import Worker
 worker = Worker()
 worker.run(Path(sys.argv[1]), lambda elapsed_s: print(worker._child.pid, flush=True))
 """

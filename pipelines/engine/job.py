@@ -16,7 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from kgmill.pipelines.beam import beam
+from kgmill.pipelines.engine.beam import beam
 from kgmill.pipelines.store import write_json
 
 Descriptor = dict[str, Any]

@@ -33,7 +33,7 @@ def check_runner(runner: str, options: Sequence[str] = ()) -> None:
 
 def _path(runner: str) -> str:
     """Where Beam has the runner, by its rules: case doesn't matter, nor does the word Runner at the end."""
-    from kgmill.pipelines.beam import StandardOptions
+    from kgmill.pipelines.engine.beam import StandardOptions
 
     known = {path.rpartition(".")[2].lower(): path for path in StandardOptions.ALL_KNOWN_RUNNERS}
     path = known.get(runner.lower()) or known.get(f"{runner.lower()}runner") or runner
@@ -58,7 +58,7 @@ def _import(runner: str, path: str) -> None:
 
 
 def _check_options(options: Sequence[str], *, is_local: bool) -> None:
-    from kgmill.pipelines.beam import PipelineOptions
+    from kgmill.pipelines.engine.beam import PipelineOptions
 
     def parse(parser: Any) -> None:
         parser.error = _refuse

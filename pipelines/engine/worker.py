@@ -24,7 +24,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from kgmill.pipelines.runners import LOCAL
+from kgmill.pipelines.engine.runners import LOCAL
 from kgmill.schemas import errors
 from kgmill.schemas.errors import DiskError, KgmillError, WorkerError
 
@@ -129,7 +129,7 @@ class Worker:
             self._n_oom_kills = _oom_kills()
             self._lines = queue.SimpleQueue()
             self._child = subprocess.Popen(
-                [sys.executable, "-P", "-m", "kgmill.pipelines.worker"],
+                [sys.executable, "-P", "-m", "kgmill.pipelines.engine.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
@@ -179,8 +179,8 @@ def _rss_mb(pid: int) -> float:
 
 def run_job(request_file: Path) -> dict[str, Any]:
     """Runs the job of a request file to its end, in this process; returns its seconds and peak memory."""
-    from kgmill.pipelines.beam import PipelineOptions, beam
-    from kgmill.pipelines.job import Request
+    from kgmill.pipelines.engine.beam import PipelineOptions, beam
+    from kgmill.pipelines.engine.job import Request
 
     request = Request.load(request_file)
     started = time.perf_counter()
