@@ -42,7 +42,7 @@ def build(options: Namespace) -> None:
     except TooManyRejectsError as error:
         too_many = error  # the build is done all the same, so its summary comes first
     from kgmill.flows.summary import format_summary
-    from kgmill.pipelines.ledger import last_run
+    from kgmill.pipelines.output.ledger import last_run
 
     print(format_summary(out, last_run(out)))
     if too_many:
@@ -72,7 +72,7 @@ def _opened(options: Namespace, config: BuildConfig, **how: Any) -> Iterator[Bui
 
 
 def _build_with_prefect(options: Namespace, config: BuildConfig) -> None:
-    from kgmill.pipelines.store import Store
+    from kgmill.pipelines.output.parts import Store
 
     _check(options, config)
     with Store(Path(options.out).resolve()).lock():
@@ -112,7 +112,7 @@ def stage(options: Namespace) -> None:
     """`kgmill ingest|extract|decode|aggregate|export`: one stage, on what the stages before it left."""
     from kgmill.pipelines.build import STAGES
     from kgmill.pipelines.checks import check_finished, check_rejects
-    from kgmill.pipelines.store import Store
+    from kgmill.pipelines.output.parts import Store
 
     config = _config(options) if options.out is not None else _export_of(options)
     counted = None
@@ -142,7 +142,7 @@ def _export_of(options: Namespace) -> BuildConfig:
     Raises:
         UsageError: several folders, or one that no build of this version finished.
     """
-    from kgmill.pipelines.ledger import last_run
+    from kgmill.pipelines.output.ledger import last_run
 
     if len(options.sources) != 1:
         raise UsageError("wanted one output folder, or SOURCE... and --out DIR")
@@ -184,8 +184,8 @@ def schedule(options: Namespace) -> None:
 
 def gc(options: Namespace) -> None:
     """`kgmill gc`."""
-    from kgmill.pipelines.maintenance import collect
-    from kgmill.pipelines.store import Store
+    from kgmill.pipelines.output.parts import Store
+    from kgmill.pipelines.output.upkeep import collect
 
     freed = collect(Store(local_path(options.dir).resolve()), options.keep_runs, dry_run=options.dry_run)
     total = [sum(column) for column in zip(*freed.values(), strict=True)]

@@ -28,12 +28,12 @@ from kgmill.pipelines.engine.progress import Extent, Meter
 from kgmill.pipelines.engine.runners import LOCAL
 from kgmill.pipelines.engine.supervise import supervise
 from kgmill.pipelines.engine.worker import MODEL_JOB, Worker
-from kgmill.pipelines.ledger import last_run, run_name, write_run
-from kgmill.pipelines.maintenance import verify
-from kgmill.pipelines.origins import commit_origins, known_origins, known_others, publish_origins
+from kgmill.pipelines.output.ledger import last_run, run_name, write_run
+from kgmill.pipelines.output.origins import commit_origins, known_origins, known_others, publish_origins
+from kgmill.pipelines.output.parts import Part, Store, remove
+from kgmill.pipelines.output.upkeep import verify
 from kgmill.pipelines.sources import Found, count_others, find
 from kgmill.pipelines.stages import aggregate, changes, combine, decode, export, extract, ingest
-from kgmill.pipelines.store import Part, Store, remove
 from kgmill.schemas.config import BuildConfig
 from kgmill.schemas.errors import DISK_HINTS, DiskError, KgmillError, UsageError, WorkerError
 from kgmill.schemas.identity import fingerprint

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Self
 
 from kgmill.pipelines.graph_file import refusing_damage, split_quad
-from kgmill.pipelines.ledger import all_runs, run_name
+from kgmill.pipelines.output.ledger import all_runs, run_name
 from kgmill.pipelines.sparql_update import subject_of
 
 LINES_A_BUCKET = 200_000

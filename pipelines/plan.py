@@ -29,10 +29,10 @@ from kgmill.pipelines.duplicates import (
     worst,
 )
 from kgmill.pipelines.engine.worker import Worker
-from kgmill.pipelines.ledger import all_runs
+from kgmill.pipelines.output.ledger import all_runs
+from kgmill.pipelines.output.parts import Part, Store
 from kgmill.pipelines.sources import SourceFile, count_others, read_records
 from kgmill.pipelines.stages import aggregate, combine, decode, export, extract, ingest
-from kgmill.pipelines.store import Part, Store
 from kgmill.schemas.config import BuildConfig
 from kgmill.schemas.errors import VanishError
 from kgmill.schemas.identity import fingerprint, unit_name, unit_of

@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 
 from kgmill.pipelines.engine.beam import beam
-from kgmill.pipelines.store import write_json
+from kgmill.pipelines.output.parts import write_json
 
 Descriptor = dict[str, Any]
 

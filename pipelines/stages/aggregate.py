@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 
 from kgmill.pipelines.engine.beam import beam
 from kgmill.pipelines.engine.job import Descriptor, Request, each_task, write_receipt
+from kgmill.pipelines.output.parts import Part, Store
 from kgmill.pipelines.stages.combine import KINDS, buckets, slice_name
-from kgmill.pipelines.store import Part, Store
 from kgmill.schemas.identity import fingerprint, unit_name
 from kgmill.schemas.tables import SCHEMAS
 

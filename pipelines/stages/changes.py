@@ -17,7 +17,7 @@ from pathlib import Path
 
 from kgmill.pipelines.engine.beam import beam
 from kgmill.pipelines.engine.job import Request, write_receipt
-from kgmill.pipelines.store import Part, Store
+from kgmill.pipelines.output.parts import Part, Store
 from kgmill.schemas.identity import fingerprint
 
 VERSION = 1

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from kgmill.pipelines.engine.beam import beam
 from kgmill.pipelines.engine.job import Descriptor, Request, each_task, write_receipt
-from kgmill.pipelines.store import Part, Store
+from kgmill.pipelines.output.parts import Part, Store
 from kgmill.schemas.identity import bucket, enclosing_unit, fingerprint
 from kgmill.schemas.names import label_of
 from kgmill.schemas.tables import conform

@@ -13,8 +13,8 @@ from kgmill.extractor.candidates import Scored
 from kgmill.extractor.decode import decode
 from kgmill.pipelines.engine.beam import beam
 from kgmill.pipelines.engine.job import Descriptor, Request, each_task, write_receipt
+from kgmill.pipelines.output.parts import Part, Store
 from kgmill.pipelines.stages.extract import sentence_candidates
-from kgmill.pipelines.store import Part, Store
 from kgmill.schemas.identity import entity_id, fact_id, fingerprint, statement_id
 from kgmill.schemas.literals import literal_value
 from kgmill.schemas.ontology import Ontology, parse_ontology

@@ -23,6 +23,7 @@ from kgmill.pipelines.engine.job import Descriptor, Request, each_task, write_re
 from kgmill.pipelines.engine.progress import Teller
 from kgmill.pipelines.networks import edges, literal_nodes, nodes, write_graphml, write_node_link
 from kgmill.pipelines.ontology_ttl import ontology_graph, ontology_turtle
+from kgmill.pipelines.output.parts import Part, Store
 from kgmill.pipelines.rdf import (
     document_quads,
     entity_quads,
@@ -32,7 +33,6 @@ from kgmill.pipelines.rdf import (
     ontology_quads,
     provenance_quads,
 )
-from kgmill.pipelines.store import Part, Store
 from kgmill.pipelines.vocabulary import Namespace
 from kgmill.schemas.identity import bucket, fingerprint
 from kgmill.schemas.ontology import Ontology, parse_ontology

@@ -33,7 +33,7 @@ from kgmill.extractor.candidates import Candidates, Floors
 from kgmill.pipelines.engine.beam import beam
 from kgmill.pipelines.engine.job import Descriptor, Request, each_task, write_receipt
 from kgmill.pipelines.engine.progress import Teller
-from kgmill.pipelines.store import Part, Store
+from kgmill.pipelines.output.parts import Part, Store
 from kgmill.schemas.identity import fingerprint, units_overlap
 from kgmill.schemas.records import Document, Reject
 from kgmill.schemas.tables import from_table, to_table

@@ -15,7 +15,7 @@ import pyarrow.dataset as ds
 import pytest
 
 from kgmill.pipelines import build as build_module
-from kgmill.pipelines.store import Store
+from kgmill.pipelines.output.parts import Store
 
 KGMILL = str(Path(sys.executable).with_name("kgmill"))
 GRAPH_FILES = ("graph.nq.gz", "graph.graphml.gz", "graph.json.gz", "ontology.ttl")

@@ -6,7 +6,7 @@ from kgmill.pipelines.build import STAGES, Build
 from kgmill.pipelines.checks import check_build
 from kgmill.pipelines.engine.job import Request, read_receipts
 from kgmill.pipelines.engine.worker import Worker, run_job
-from kgmill.pipelines.store import Store, remove
+from kgmill.pipelines.output.parts import Store, remove
 from kgmill.schemas.config import BuildConfig
 
 

@@ -11,8 +11,8 @@ import pytest
 from kgmill.pipelines.build import Build, open_build
 from kgmill.pipelines.checks import check_build, resolve_device
 from kgmill.pipelines.engine.worker import Worker
+from kgmill.pipelines.output.parts import Store, remove
 from kgmill.pipelines.stages import ingest
-from kgmill.pipelines.store import Store, remove
 from kgmill.schemas.config import BuildConfig
 from kgmill.schemas.errors import (
     CheckpointError,

@@ -8,8 +8,8 @@ import pyarrow.dataset as ds
 import pyoxigraph
 import pytest
 
+from kgmill.pipelines.output.parts import Store, remove
 from kgmill.pipelines.stages.changes import ADDED, REMOVED, UPDATE
-from kgmill.pipelines.store import Store, remove
 
 SENTENCES = (
     "Ada Byron worked for Acme Corp in Paris .",

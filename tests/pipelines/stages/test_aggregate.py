@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kgmill.pipelines.output.parts import Part, Store, remove
 from kgmill.pipelines.stages import aggregate, combine
-from kgmill.pipelines.store import Part, Store, remove
 from kgmill.schemas.identity import entity_id, fact_id, fingerprint, statement_id, unit_name, unit_of
 from kgmill.schemas.records import Entity, Evidence, Fact, Mention, Relation
 from kgmill.schemas.tables import from_table, to_table

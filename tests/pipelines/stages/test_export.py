@@ -10,8 +10,8 @@ import pyoxigraph
 import pytest
 import rdflib
 
+from kgmill.pipelines.output.parts import remove
 from kgmill.pipelines.stages import export
-from kgmill.pipelines.store import remove
 from kgmill.schemas.errors import CorruptPartError
 from kgmill.schemas.identity import fact_id, statement_id
 from kgmill.schemas.records import Document, Entity, Evidence, Fact, Mention, Relation

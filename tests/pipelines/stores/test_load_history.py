@@ -7,8 +7,8 @@ import pytest
 
 from kgmill.pipelines.graph_difference import recorded_runs
 from kgmill.pipelines.load import load
-from kgmill.pipelines.maintenance import collect
-from kgmill.pipelines.store import Store
+from kgmill.pipelines.output.parts import Store
+from kgmill.pipelines.output.upkeep import collect
 from kgmill.pipelines.store_claim import Wishes
 
 TEXTS = {

@@ -6,8 +6,8 @@ import os
 import pyarrow as pa
 import pytest
 
-from kgmill.pipelines.maintenance import collect, verify
-from kgmill.pipelines.store import Store
+from kgmill.pipelines.output.parts import Store
+from kgmill.pipelines.output.upkeep import collect, verify
 from kgmill.schemas.errors import LockError, OutputError
 
 KEY = "0123456789abcdef" * 4

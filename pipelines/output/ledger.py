@@ -10,7 +10,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
-from kgmill.pipelines.store import Store, write_json
+from kgmill.pipelines.output.parts import Store, write_json
 
 
 def write_run(store: Store, report: dict[str, Any]) -> None:

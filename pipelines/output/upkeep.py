@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from kgmill.pipelines.store import LIVE, Part, Store, part_name, remove
+from kgmill.pipelines.output.parts import LIVE, Part, Store, part_name, remove
 from kgmill.schemas.errors import OutputError
 
 _PART_NAME = re.compile(r"^[^.]+\.[0-9a-f]{16}$")

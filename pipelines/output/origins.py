@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
-from kgmill.pipelines.store import Part, Store
+from kgmill.pipelines.output.parts import Part, Store
 from kgmill.schemas.identity import fingerprint
 
 _STAGE, _UNIT, _TABLE = "origins", "all", "origins"

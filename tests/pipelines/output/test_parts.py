@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
 
-from kgmill.pipelines.store import Store, part_name, remove
+from kgmill.pipelines.output.parts import Store, part_name, remove
 from kgmill.schemas.errors import CorruptPartError, LockError, OutputError
 
 KEY = "0123456789abcdef" * 4
@@ -19,7 +19,7 @@ OTHER_KEY = "fedcba9876543210" * 4
 HOLDER = """
 import sys
 from pathlib import Path
-from kgmill.pipelines.store import Store
+from kgmill.pipelines.output.parts import Store
 with Store(Path(sys.argv[1])).lock():
     print("held", flush=True)
     sys.stdin.read()

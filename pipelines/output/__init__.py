@@ -1,0 +1,1 @@
+"""DIR: parts and how they commit, the ledger, upkeep."""
