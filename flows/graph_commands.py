@@ -157,7 +157,7 @@ def _export_of(options: Namespace) -> BuildConfig:
 def schedule(options: Namespace) -> None:
     """`kgmill schedule`: serves the build until it is stopped."""
     from kgmill.pipelines.checks import named
-    from kgmill.pipelines.sources import absolute
+    from kgmill.pipelines.sources.find import absolute
 
     config = named(_config(options), local_path(options.out))
     _check(options, config)

@@ -218,7 +218,7 @@ def _texts(options: Namespace) -> Iterator[tuple[str, str]]:
 
 def _decoded(data: bytes, name: str) -> str:
     """The text as a build would store it; what was not plain Unicode is said."""
-    from kgmill.pipelines.decoding import decode
+    from kgmill.pipelines.sources.encodings import decode
 
     try:
         text, encoding, n_replaced = decode(data)

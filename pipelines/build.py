@@ -32,7 +32,7 @@ from kgmill.pipelines.output.ledger import last_run, run_name, write_run
 from kgmill.pipelines.output.origins import commit_origins, known_origins, known_others, publish_origins
 from kgmill.pipelines.output.parts import Part, Store, remove
 from kgmill.pipelines.output.upkeep import verify
-from kgmill.pipelines.sources import Found, count_others, find
+from kgmill.pipelines.sources.find import Found, count_others, find
 from kgmill.pipelines.stages import aggregate, changes, combine, decode, export, extract, ingest
 from kgmill.schemas.config import BuildConfig
 from kgmill.schemas.errors import DISK_HINTS, DiskError, KgmillError, UsageError, WorkerError

@@ -17,8 +17,11 @@ import pyarrow as pa
 from kgmill.extractor.text.language import foreign_language
 from kgmill.pipelines.build import STAGES, Build
 from kgmill.pipelines.checks import check_build, check_vanishing, named
-from kgmill.pipelines.claims import Claim, Claims
-from kgmill.pipelines.duplicates import (
+from kgmill.pipelines.engine.worker import Worker
+from kgmill.pipelines.output.ledger import all_runs
+from kgmill.pipelines.output.parts import Part, Store
+from kgmill.pipelines.sources.claims import Claim, Claims
+from kgmill.pipelines.sources.duplicates import (
     KEYS,
     Loser,
     band_keys,
@@ -28,10 +31,7 @@ from kgmill.pipelines.duplicates import (
     signature,
     worst,
 )
-from kgmill.pipelines.engine.worker import Worker
-from kgmill.pipelines.output.ledger import all_runs
-from kgmill.pipelines.output.parts import Part, Store
-from kgmill.pipelines.sources import SourceFile, count_others, read_records
+from kgmill.pipelines.sources.find import SourceFile, count_others, read_records
 from kgmill.pipelines.stages import aggregate, combine, decode, export, extract, ingest
 from kgmill.schemas.config import BuildConfig
 from kgmill.schemas.errors import VanishError

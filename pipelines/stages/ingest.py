@@ -22,8 +22,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from kgmill.pipelines.claims import Claim, Claims
-from kgmill.pipelines.duplicates import (
+from kgmill.pipelines.engine.beam import beam
+from kgmill.pipelines.engine.job import Descriptor, Request, read_spills, regroup, scattered, spill, write_receipt
+from kgmill.pipelines.engine.progress import Extent, Teller
+from kgmill.pipelines.output.parts import Part, Store
+from kgmill.pipelines.sources.claims import Claim, Claims
+from kgmill.pipelines.sources.duplicates import (
     KEYS,
     LOSERS,
     Loser,
@@ -32,12 +36,8 @@ from kgmill.pipelines.duplicates import (
     n_bands_and_rows,
     worst,
 )
-from kgmill.pipelines.engine.beam import beam
-from kgmill.pipelines.engine.job import Descriptor, Request, read_spills, regroup, scattered, spill, write_receipt
-from kgmill.pipelines.engine.progress import Extent, Teller
-from kgmill.pipelines.opening import open_file
-from kgmill.pipelines.output.parts import Part, Store
-from kgmill.pipelines.sources import SourceFile, group_files, read_records
+from kgmill.pipelines.sources.find import SourceFile, group_files, read_records
+from kgmill.pipelines.sources.opening import open_file
 from kgmill.schemas.config import BuildConfig, SourceConfig
 from kgmill.schemas.errors import SourceError
 from kgmill.schemas.identity import fingerprint, order_key, unit_name, unit_of, units_overlap

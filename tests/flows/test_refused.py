@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kgmill.flows import cli
-from kgmill.pipelines.containers import KNOWN
+from kgmill.pipelines.sources.containers import KNOWN
 
 
 def other_types(folder):

@@ -4,7 +4,7 @@ import pytest
 
 from kgmill.pipelines.engine.job import write_receipt
 from kgmill.pipelines.engine.progress import Extent, Meter, Teller
-from kgmill.pipelines.sources import SourceFile, read_records
+from kgmill.pipelines.sources.find import SourceFile, read_records
 from kgmill.pipelines.stages import ingest
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from kgmill.pipelines.engine.job import Request, read_receipts
 from kgmill.pipelines.engine.worker import Worker, _describe
-from kgmill.pipelines.sources import SourceFile
+from kgmill.pipelines.sources.find import SourceFile
 from kgmill.pipelines.stages import ingest
 from kgmill.schemas.config import BuildConfig
 from kgmill.schemas.errors import CorruptPartError, KgmillError, WorkerError

@@ -5,7 +5,7 @@ import zipfile
 
 import pytest
 
-from kgmill.pipelines.sources import find_files
+from kgmill.pipelines.sources.find import find_files
 from kgmill.pipelines.stages import ingest
 from kgmill.schemas.config import BuildConfig
 from kgmill.schemas.records import Document, Reject

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
 
-from kgmill.pipelines.containers import Stream
-from kgmill.pipelines.decoding import Lines, StreamError
-from kgmill.pipelines.fields import Origin, from_fields
-from kgmill.pipelines.lookup import missing, root
+from kgmill.pipelines.sources.containers import Stream
+from kgmill.pipelines.sources.encodings import Lines, StreamError
+from kgmill.pipelines.sources.fields import Origin, from_fields
+from kgmill.pipelines.sources.lookup import missing, root
 from kgmill.schemas.config import SourceConfig
 from kgmill.schemas.errors import RecordError
 from kgmill.schemas.records import Document, Reject

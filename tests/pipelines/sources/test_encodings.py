@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from kgmill.pipelines.decoding import Lines, StreamError, decode
+from kgmill.pipelines.sources.encodings import Lines, StreamError, decode
 from kgmill.schemas.errors import RecordError
 
 GERMAN = "Die Stadt München liegt in Bayern. Über die Brücke führt eine alte Straße.\nGrüße aus Köln.\n"

@@ -13,14 +13,25 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from kgmill.pipelines import claims, fields, naming, sources
-from kgmill.pipelines.containers import KNOWN
-from kgmill.pipelines.sources import SourceFile, absolute, count_others, find, find_files, group_files, read_records
+from kgmill.pipelines.sources.containers import KNOWN
+from kgmill.pipelines.sources.find import (
+    SourceFile,
+    absolute,
+    claims,
+    count_others,
+    fields,
+    find,
+    find_files,
+    group_files,
+    naming,
+    read_records,
+)
+from kgmill.pipelines.sources.find import find as sources
 from kgmill.schemas.config import SourceConfig
 from kgmill.schemas.errors import SourceError
 from kgmill.schemas.records import Document
 
-SPEECHES = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "corpora" / "state_union"
+SPEECHES = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "corpora" / "state_union"
 
 
 # Finding files

@@ -17,7 +17,7 @@ from typing import Protocol
 
 import zstandard
 
-from kgmill.pipelines.decoding import StreamError
+from kgmill.pipelines.sources.encodings import StreamError
 
 _READ = 1 << 16
 _OUT = 1 << 16

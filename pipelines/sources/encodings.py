@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 from typing import NamedTuple
 
-from kgmill.pipelines.transcode import unified
+from kgmill.pipelines.sources.transcode import unified
 from kgmill.schemas.errors import RecordError
 from kgmill.schemas.text import marked_encoding
 

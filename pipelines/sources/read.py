@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
-from kgmill.pipelines.containers import BadStream, Stream
-from kgmill.pipelines.csv_rows import read_csv
-from kgmill.pipelines.decoding import Decoded, Lines, StreamError, decode, decode_part
-from kgmill.pipelines.fields import Content, Origin, document, from_fields
-from kgmill.pipelines.json_records import find_values, is_one_value
-from kgmill.pipelines.json_values import parse_json
-from kgmill.pipelines.markup import MAX_HTML_BYTES, declared_encoding, read_html, read_markdown
-from kgmill.pipelines.parquet_rows import read_parquet
-from kgmill.pipelines.transcode import look_ahead, unified
+from kgmill.pipelines.sources.containers import BadStream, Stream
+from kgmill.pipelines.sources.encodings import Decoded, Lines, StreamError, decode, decode_part
+from kgmill.pipelines.sources.fields import Content, Origin, document, from_fields
+from kgmill.pipelines.sources.formats.csv_rows import read_csv
+from kgmill.pipelines.sources.formats.json_records import find_values, is_one_value
+from kgmill.pipelines.sources.formats.json_values import parse_json
+from kgmill.pipelines.sources.formats.markup import MAX_HTML_BYTES, declared_encoding, read_html, read_markdown
+from kgmill.pipelines.sources.formats.parquet_rows import read_parquet
+from kgmill.pipelines.sources.transcode import look_ahead, unified
 from kgmill.schemas.config import SourceConfig
 from kgmill.schemas.errors import RecordError
 from kgmill.schemas.records import Document, Reject

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from kgmill.pipelines.sources import SourceFile, read_records
+from kgmill.pipelines.sources.find import SourceFile, read_records
 from kgmill.schemas.records import Document, Reject
 
 ADA = "99a563ab2f6e21e96998f9fddd2a2bab82b70ac019579502b8d7fc0032ff62bb"

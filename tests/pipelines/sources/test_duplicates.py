@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from kgmill.pipelines.duplicates import (
+from kgmill.pipelines.sources.duplicates import (
     Loser,
     band_keys,
     find_losers,

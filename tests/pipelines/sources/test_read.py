@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from kgmill.pipelines.markup import declared_encoding
-from kgmill.pipelines.sources import SourceFile, read_records
+from kgmill.pipelines.sources.find import SourceFile, read_records
+from kgmill.pipelines.sources.formats.markup import declared_encoding
 from kgmill.schemas.config import FieldMap, SourceConfig
 from kgmill.schemas.records import Document, Reject
 

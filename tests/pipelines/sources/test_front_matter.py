@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from kgmill.pipelines.front_matter import FrontMatter, split
-from kgmill.pipelines.sources import SourceFile, read_records
+from kgmill.pipelines.sources.find import SourceFile, read_records
+from kgmill.pipelines.sources.formats.front_matter import FrontMatter, split
 
 
 def read(folder, text):

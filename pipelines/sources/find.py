@@ -19,10 +19,10 @@ from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from kgmill.pipelines.containers import ARCHIVE, KNOWN, is_hidden, kind_of, passed_over, rule_of, unpack
-from kgmill.pipelines.naming import Met, named
-from kgmill.pipelines.opening import file_system, line, open_file, split_url
-from kgmill.pipelines.readers import read
+from kgmill.pipelines.sources.containers import ARCHIVE, KNOWN, is_hidden, kind_of, passed_over, rule_of, unpack
+from kgmill.pipelines.sources.naming import Met, named
+from kgmill.pipelines.sources.opening import file_system, line, open_file, split_url
+from kgmill.pipelines.sources.read import read
 from kgmill.schemas.config import SourceConfig
 from kgmill.schemas.errors import SourceError
 from kgmill.schemas.records import Document, Reject

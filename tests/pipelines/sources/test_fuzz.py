@@ -20,7 +20,7 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kgmill.pipelines.sources import SourceFile, read_records
+from kgmill.pipelines.sources.find import SourceFile, read_records
 from kgmill.schemas.config import SourceConfig
 from kgmill.schemas.records import Document, Reject
 from kgmill.schemas.tables import from_table, to_table

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from kgmill.pipelines.decoding import StreamError
-from kgmill.pipelines.unpacking import METHODS, Span, decompress, member
+from kgmill.pipelines.sources.encodings import StreamError
+from kgmill.pipelines.sources.unpacking import METHODS, Span, decompress, member
 from kgmill.schemas.config import SourceConfig
 from kgmill.schemas.errors import RecordError
 from kgmill.schemas.text import storable

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from kgmill.pipelines.sources import SourceFile, read_records
+from kgmill.pipelines.sources.find import SourceFile, read_records
 from kgmill.schemas.config import SourceConfig
 from kgmill.schemas.records import Document
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from kgmill.pipelines.decoding import StreamError
+from kgmill.pipelines.sources.encodings import StreamError
 from kgmill.schemas.errors import RecordError
 
 _CHUNK_BYTES = 1 << 16

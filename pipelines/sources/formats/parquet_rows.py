@@ -11,11 +11,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kgmill.pipelines.containers import Stream
-from kgmill.pipelines.decoding import StreamError, decode
-from kgmill.pipelines.fields import Origin, from_fields
-from kgmill.pipelines.lookup import missing, root
-from kgmill.pipelines.parquet_values import ROW_ERRORS, held, plain
+from kgmill.pipelines.sources.containers import Stream
+from kgmill.pipelines.sources.encodings import StreamError, decode
+from kgmill.pipelines.sources.fields import Origin, from_fields
+from kgmill.pipelines.sources.formats.parquet_values import ROW_ERRORS, held, plain
+from kgmill.pipelines.sources.lookup import missing, root
 from kgmill.schemas.config import FieldMap, SourceConfig
 from kgmill.schemas.errors import RecordError
 from kgmill.schemas.records import Document, Reject

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from kgmill.pipelines.cleaning import clean
-from kgmill.pipelines.lookup import locate, longest_text, missing, value_at, without
+from kgmill.pipelines.sources.cleaning import clean
+from kgmill.pipelines.sources.lookup import locate, longest_text, missing, value_at, without
 from kgmill.schemas.config import FieldMap, SourceConfig
 from kgmill.schemas.errors import RecordError
 from kgmill.schemas.records import Document, Reject

@@ -1,0 +1,1 @@
+"""Source formats, a file a format."""
