@@ -14,11 +14,11 @@ from kgmill.extractor.modelfolder import find_model, model_fingerprint, model_la
 from kgmill.extractor.neural.devices import check_device, check_precision
 from kgmill.extractor.text.language import check_languages
 from kgmill.pipelines.engine.runners import LOCAL, check_runner
+from kgmill.pipelines.graph.vocabulary import Namespace
 from kgmill.pipelines.output.ledger import last_run
 from kgmill.pipelines.output.parts import Store
 from kgmill.pipelines.sources.find import SourceFile, find_files, fixed_part
 from kgmill.pipelines.sources.opening import split_url
-from kgmill.pipelines.vocabulary import Namespace
 from kgmill.schemas.config import BuildConfig, dataset_name, default_base
 from kgmill.schemas.errors import ConfigError, OntologyError, OutputError, TooManyRejectsError, VanishError
 from kgmill.schemas.ontology import Ontology, load_ontology

@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 
+from kgmill.pipelines.graph.lines import integer, iri, literal
+from kgmill.pipelines.graph.vocabulary import KGMILL
 from kgmill.pipelines.graph_file import Survey, in_order, prefix_of
 from kgmill.pipelines.graph_store import GraphStore
 from kgmill.pipelines.load_journal import Journal
-from kgmill.pipelines.nquads import integer, iri, literal
-from kgmill.pipelines.vocabulary import KGMILL
 from kgmill.schemas.errors import StoreError, UsageError, VanishError
 
 MAX_VANISHING = 0.2  # of the documents that the store has of this folder, without --yes

@@ -21,10 +21,9 @@ from typing import Any, BinaryIO
 from kgmill.pipelines.engine.beam import beam
 from kgmill.pipelines.engine.job import Descriptor, Request, each_task, write_receipt
 from kgmill.pipelines.engine.progress import Teller
-from kgmill.pipelines.networks import edges, literal_nodes, nodes, write_graphml, write_node_link
-from kgmill.pipelines.ontology_ttl import ontology_graph, ontology_turtle
-from kgmill.pipelines.output.parts import Part, Store
-from kgmill.pipelines.rdf import (
+from kgmill.pipelines.graph.ontology import ontology_graph, ontology_turtle
+from kgmill.pipelines.graph.property_graph import edges, literal_nodes, nodes, write_graphml, write_node_link
+from kgmill.pipelines.graph.statements import (
     document_quads,
     entity_quads,
     fact_quads,
@@ -33,7 +32,8 @@ from kgmill.pipelines.rdf import (
     ontology_quads,
     provenance_quads,
 )
-from kgmill.pipelines.vocabulary import Namespace
+from kgmill.pipelines.graph.vocabulary import Namespace
+from kgmill.pipelines.output.parts import Part, Store
 from kgmill.schemas.identity import bucket, fingerprint
 from kgmill.schemas.ontology import Ontology, parse_ontology
 from kgmill.schemas.records import Document, Entity, Evidence, Fact, Mention, Relation

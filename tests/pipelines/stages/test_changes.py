@@ -5,7 +5,7 @@ import gzip
 import pyoxigraph
 import pytest
 
-from kgmill.pipelines.nquads import iri, literal, quad
+from kgmill.pipelines.graph.lines import iri, literal, quad
 from kgmill.pipelines.stages import changes
 from kgmill.pipelines.stages.export import write_member
 from kgmill.schemas.identity import fingerprint, unit_name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rdflib import OWL, RDF, RDFS, SDO, SKOS, XSD, Graph, Literal, URIRef
 
-from kgmill.pipelines.vocabulary import KGMILL, TERMS, Namespace, Term
+from kgmill.pipelines.graph.vocabulary import KGMILL, TERMS, Namespace, Term
 from kgmill.schemas.literals import DATATYPES
 from kgmill.schemas.ontology import NamedType, Ontology, RelationType
 

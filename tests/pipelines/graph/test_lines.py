@@ -9,9 +9,9 @@ import rdflib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kgmill.pipelines.nquads import decimal, integer, iri, literal, point_in_time, quad
+from kgmill.pipelines.graph.lines import decimal, integer, iri, literal, point_in_time, quad
 
-C14N = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "rdf-c14n"
+C14N = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "rdf-c14n"
 SUITES = {
     "n-triples": ("nt", pyoxigraph.RdfFormat.N_TRIPLES),
     "n-quads": ("nq", pyoxigraph.RdfFormat.N_QUADS),

@@ -26,7 +26,7 @@ _DECIMAL = f'"^^<{XSD}decimal>'
 
 
 def iri(value: str) -> str:
-    """An IRI as a term. It is not checked here: see `kgmill.pipelines.vocabulary`."""
+    """An IRI as a term. It is not checked here: see `kgmill.pipelines.graph.vocabulary`."""
     return f"<{value}>"
 
 

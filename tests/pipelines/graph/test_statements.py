@@ -8,8 +8,8 @@ import rdflib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kgmill.pipelines.ontology_ttl import ontology_graph
-from kgmill.pipelines.rdf import (
+from kgmill.pipelines.graph.ontology import ontology_graph
+from kgmill.pipelines.graph.statements import (
     document_quads,
     entity_quads,
     fact_quads,
@@ -18,7 +18,7 @@ from kgmill.pipelines.rdf import (
     ontology_quads,
     provenance_quads,
 )
-from kgmill.pipelines.vocabulary import Namespace
+from kgmill.pipelines.graph.vocabulary import Namespace
 from kgmill.schemas.ontology import parse_ontology
 from kgmill.schemas.records import Document, Entity, Evidence, Fact, Mention, Relation
 

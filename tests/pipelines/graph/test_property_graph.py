@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kgmill.pipelines.networks import edges, literal_nodes, nodes, write_graphml, write_node_link
-from kgmill.pipelines.vocabulary import Namespace
+from kgmill.pipelines.graph.property_graph import edges, literal_nodes, nodes, write_graphml, write_node_link
+from kgmill.pipelines.graph.vocabulary import Namespace
 from kgmill.schemas.ontology import parse_ontology
 from kgmill.schemas.records import Entity, Evidence, Fact
 

@@ -17,8 +17,8 @@ from operator import attrgetter
 
 import rdflib
 
-from kgmill.pipelines.nquads import decimal, integer, iri, literal, point_in_time, quad, typed
-from kgmill.pipelines.vocabulary import DCAT, DCTERMS, ITSRDF, NIF, PROV, RDF, RDFS, VOID, Namespace
+from kgmill.pipelines.graph.lines import decimal, integer, iri, literal, point_in_time, quad, typed
+from kgmill.pipelines.graph.vocabulary import DCAT, DCTERMS, ITSRDF, NIF, PROV, RDF, RDFS, VOID, Namespace
 from kgmill.schemas.identity import digest
 from kgmill.schemas.records import Document, Entity, Evidence, Fact, Mention, Relation
 
@@ -129,7 +129,7 @@ def link_quads(ns: Namespace, mentions: Iterable[Mention]) -> Iterator[str]:
 
 
 def ontology_quads(ns: Namespace, ontology: rdflib.Graph) -> Iterator[str]:
-    """The lines of an ontology without blank nodes, whose literals are strings (`kgmill.pipelines.ontology_ttl`)."""
+    """The lines of an ontology without blank nodes, whose literals are strings (`kgmill.pipelines.graph.ontology`)."""
     graph = iri(ns.graph("ontology"))
     for triple in sorted(ontology):
         s, p, o = (iri(term) if isinstance(term, rdflib.URIRef) else literal(str(term)) for term in triple)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kgmill.pipelines.vocabulary import Namespace
+from kgmill.pipelines.graph.vocabulary import Namespace
 from kgmill.schemas.errors import ConfigError
 from kgmill.schemas.ontology import check_iri, parse_ontology
 

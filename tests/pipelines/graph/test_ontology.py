@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rdflib import OWL, RDF, RDFS, SDO, XSD, Graph, Literal, URIRef
 
-from kgmill.pipelines.ontology_ttl import ontology_turtle
-from kgmill.pipelines.vocabulary import TERMS, Namespace
+from kgmill.pipelines.graph.ontology import ontology_turtle
+from kgmill.pipelines.graph.vocabulary import TERMS, Namespace
 from kgmill.schemas.ontology import parse_ontology
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 TYPES = {
     "name": "people",
     "entities": {
@@ -116,8 +116,8 @@ def test_text_does_not_depend_on_the_hash_seed():
     """Two processes with different hash seeds write the same text."""
     code = (
         "import sys; from kgmill.schemas.ontology import parse_ontology;"
-        "from kgmill.pipelines.vocabulary import Namespace;"
-        "from kgmill.pipelines.ontology_ttl import ontology_turtle;"
+        "from kgmill.pipelines.graph.vocabulary import Namespace;"
+        "from kgmill.pipelines.graph.ontology import ontology_turtle;"
         f"o = parse_ontology({TYPES!r}, 'test');"
         "sys.stdout.write(ontology_turtle(Namespace('https://kg.example.org/', 'news', o), o))"
     )

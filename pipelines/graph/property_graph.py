@@ -22,7 +22,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from kgmill.pipelines.vocabulary import Namespace
+from kgmill.pipelines.graph.vocabulary import Namespace
 from kgmill.schemas.literals import XSD
 from kgmill.schemas.records import Entity, Evidence, Fact
 

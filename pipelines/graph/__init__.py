@@ -1,0 +1,1 @@
+"""Records to graph formats; without Beam and without paths."""
