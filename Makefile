@@ -29,7 +29,7 @@ test-all: setup
 	$(BIN)/python -m pytest -m 'not faults and not servers'
 
 test-servers: setup
-	$(BIN)/python -m pytest -m servers tests/pipelines/stores
+	$(BIN)/python -m pytest -m servers tests/pipelines/triplestores
 
 test-faults: setup
 	$(BIN)/python -m pytest -m faults tests/faults

@@ -197,7 +197,7 @@ def gc(options: Namespace) -> None:
 
 def query(options: Namespace) -> None:
     """`kgmill query`."""
-    from kgmill.pipelines.answer import answer
+    from kgmill.pipelines.triplestores.answer import answer
 
     sparql = options.sparql
     if sparql.startswith("@"):
@@ -214,8 +214,8 @@ def query(options: Namespace) -> None:
 def load(options: Namespace) -> None:
     """`kgmill load`."""
     from kgmill.flows.load_summary import format_load
-    from kgmill.pipelines.load import Wishes
-    from kgmill.pipelines.load import load as load_store
+    from kgmill.pipelines.triplestores.load import Wishes
+    from kgmill.pipelines.triplestores.load import load as load_store
 
     with Progress("quads") as progress:
         report = load_store(

@@ -176,7 +176,7 @@ def test_interrupted_query_promises_nothing(kgmill, first, monkeypatch):
     def stop(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("kgmill.pipelines.answer.answer", stop)
+    monkeypatch.setattr("kgmill.pipelines.triplestores.answer.answer", stop)
     done = kgmill("query", first.folder, "ASK {}")
     assert (done.code, done.errors) == (130, ["kgmill: stopped"])
 

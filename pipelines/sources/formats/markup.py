@@ -8,9 +8,8 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from kgmill.pipelines.sources.find.formats import front_matter
-
 from kgmill.pipelines.sources.fields import Content
+from kgmill.pipelines.sources.formats import front_matter
 from kgmill.pipelines.sources.formats.page_text import has_blocks, prose, visible_text
 from kgmill.schemas.errors import RecordError
 from kgmill.schemas.text import storable

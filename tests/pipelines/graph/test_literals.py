@@ -11,9 +11,9 @@ import pyoxigraph
 import pytest
 
 from kgmill.pipelines.output.parts import Store
-from kgmill.pipelines.query import format_result, query
 from kgmill.pipelines.stages import aggregate, combine, decode, export
 from kgmill.pipelines.stages.extract import SENTENCES
+from kgmill.pipelines.triplestores.query import format_result, query
 from kgmill.schemas.identity import entity_id, fact_id
 from kgmill.schemas.records import Document
 from kgmill.schemas.tables import to_table

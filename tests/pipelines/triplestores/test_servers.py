@@ -16,9 +16,9 @@ import pytest
 from store_builds import FACTS, FIRST, GRAPHS, LINKS, NEW_FACTS, NEW_SECOND, SECOND, E, V, make_build
 
 from kgmill.flows.load_summary import example_query
-from kgmill.pipelines.load import load
-from kgmill.pipelines.query import format_result, query
-from kgmill.pipelines.store_claim import Wishes
+from kgmill.pipelines.triplestores.claim import Wishes
+from kgmill.pipelines.triplestores.load import load
+from kgmill.pipelines.triplestores.query import format_result, query
 from kgmill.schemas.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 from store_builds import FACTS, FIRST, GRAPHS, LINKS, META, NEW_SECOND, SECOND, E, V, make_build, quads
 
-from kgmill.pipelines import load_job
-from kgmill.pipelines.graph_store import PROFILES
-from kgmill.pipelines.load import LoadReport, load
-from kgmill.pipelines.store_claim import Wishes
+from kgmill.pipelines.triplestores import job as load_job
+from kgmill.pipelines.triplestores.claim import Wishes
+from kgmill.pipelines.triplestores.client import PROFILES
+from kgmill.pipelines.triplestores.load import LoadReport, load
 
 FIRST_LOAD = LoadReport(
     6, 24, n_replaced=6, n_changed=0, n_unchanged=0, n_removed=0, n_inserted=0, n_deleted=0, facts=FACTS

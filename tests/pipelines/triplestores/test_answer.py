@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from kgmill.pipelines.answer import answer
-from kgmill.pipelines.query import format_result, query
+from kgmill.pipelines.triplestores.answer import answer
+from kgmill.pipelines.triplestores.query import format_result, query
 from kgmill.schemas.errors import TimeLimitError, UsageError
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 BASE = "urn:kgmill:dataset:news:"
 # Hours of work in native code, for a graph of 600 triples.
 ENDLESS = "SELECT (COUNT(*) AS ?n) { ?a ?p ?b . ?c ?q ?d . ?e ?r ?f . ?g ?s ?h FILTER(STR(?a) > STR(?h)) }"

@@ -14,7 +14,7 @@ import sys
 import threading
 from pathlib import Path
 
-from kgmill.pipelines.query import format_result, prepare, query
+from kgmill.pipelines.triplestores.query import format_result, prepare, query
 from kgmill.schemas import errors
 from kgmill.schemas.errors import KgmillError, TimeLimitError, UsageError
 
@@ -23,7 +23,7 @@ _FAILED = 3
 
 
 def answer(folder: Path, sparql: str, format_name: str, timeout_s: float | None = None) -> str:
-    """What a finished build's graph answers to a query, formatted: see `kgmill.pipelines.query`.
+    """What a finished build's graph answers to a query, formatted: see `kgmill.pipelines.triplestores.query`.
 
     Raises:
         TimeLimitError: it took longer than `timeout_s` seconds, not counting the time to make the embedded store.
@@ -32,7 +32,7 @@ def answer(folder: Path, sparql: str, format_name: str, timeout_s: float | None 
     if timeout_s is not None and not timeout_s > 0:
         raise UsageError(f"--timeout {timeout_s:g}: wanted a number of seconds above 0")
     child = subprocess.Popen(
-        [sys.executable, "-P", "-m", "kgmill.pipelines.answer"],
+        [sys.executable, "-P", "-m", "kgmill.pipelines.triplestores.answer"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         bufsize=0,

@@ -5,8 +5,8 @@ import time
 import pytest
 from store_builds import FACTS, GRAPHS, META, NEW_SECOND, SECOND, make_build, quads
 
-from kgmill.pipelines.load import load
-from kgmill.pipelines.store_claim import Wishes
+from kgmill.pipelines.triplestores.claim import Wishes
+from kgmill.pipelines.triplestores.load import load
 from kgmill.schemas.errors import StoreError
 
 

@@ -12,9 +12,9 @@ from hashlib import sha256
 
 from kgmill.pipelines.graph.lines import integer, iri, literal
 from kgmill.pipelines.graph.vocabulary import KGMILL
-from kgmill.pipelines.graph_file import Survey, in_order, prefix_of
-from kgmill.pipelines.graph_store import GraphStore
-from kgmill.pipelines.load_journal import Journal
+from kgmill.pipelines.triplestores.client import GraphStore
+from kgmill.pipelines.triplestores.dump import Survey, in_order, prefix_of
+from kgmill.pipelines.triplestores.journal import Journal
 from kgmill.schemas.errors import StoreError, UsageError, VanishError
 
 MAX_VANISHING = 0.2  # of the documents that the store has of this folder, without --yes

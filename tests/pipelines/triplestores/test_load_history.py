@@ -5,11 +5,11 @@ import shutil
 
 import pytest
 
-from kgmill.pipelines.graph_difference import recorded_runs
-from kgmill.pipelines.load import load
 from kgmill.pipelines.output.parts import Store
 from kgmill.pipelines.output.upkeep import collect
-from kgmill.pipelines.store_claim import Wishes
+from kgmill.pipelines.triplestores.claim import Wishes
+from kgmill.pipelines.triplestores.difference import recorded_runs
+from kgmill.pipelines.triplestores.load import load
 
 TEXTS = {
     "a.txt": "Ada Byron worked for Acme Corp in Paris . The weather in Oslo was cold .",

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from kgmill.pipelines.http_client import one_line
+from kgmill.pipelines.triplestores.http_client import one_line
 from kgmill.schemas.errors import CorruptPartError, UsageError
 
 BIG = ("kg", "links")

@@ -5,8 +5,8 @@ import gzip
 import pytest
 from store_builds import FACTS, GRAPHS, LINKS, NEW_FACTS, NEW_SECOND, SECOND, E, V, build_again, make_build, quads
 
-from kgmill.pipelines import graph_difference
-from kgmill.pipelines.load import load
+from kgmill.pipelines.triplestores import difference as graph_difference
+from kgmill.pipelines.triplestores.load import load
 from kgmill.schemas.errors import StoreError
 
 NEW = GRAPHS | {FACTS: NEW_FACTS, SECOND: NEW_SECOND}

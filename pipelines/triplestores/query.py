@@ -22,7 +22,7 @@ from typing import BinaryIO, TypeAlias
 import pyoxigraph as ox
 
 from kgmill.pipelines.graph.vocabulary import KGMILL
-from kgmill.pipelines.graph_file import prefix_of, split_quad
+from kgmill.pipelines.triplestores.dump import prefix_of, split_quad
 from kgmill.schemas.errors import CorruptPartError, OutputError, UsageError
 from kgmill.schemas.text import printable, printable_lines
 

@@ -5,7 +5,7 @@ import gzip
 import pytest
 from store_builds import GRAPHS, PROVENANCE, make_build, quads
 
-from kgmill.pipelines.load import load
+from kgmill.pipelines.triplestores.load import load
 from kgmill.schemas.errors import CorruptPartError, StoreError, UsageError
 
 
@@ -74,7 +74,7 @@ def test_default_names_do_not_leave_the_machine(build, host):
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.8.8", "[::1]", "store.localhost"])
 def test_default_names_are_good_for_this_machine(build, free_port, host, monkeypatch):
     """A store on this machine is asked, whatever its name is."""
-    monkeypatch.setattr("kgmill.pipelines.http_client._MAX_CONNECTING_S", 0.0)
+    monkeypatch.setattr("kgmill.pipelines.triplestores.http_client._MAX_CONNECTING_S", 0.0)
     make_build(build, URN)
     with pytest.raises(StoreError, match="is the store running"):
         load(build, f"http://{host}:{free_port()}")

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self
 
-from kgmill.pipelines.graph_file import refusing_damage, split_quad
 from kgmill.pipelines.output.ledger import all_runs, run_name
-from kgmill.pipelines.sparql_update import subject_of
+from kgmill.pipelines.triplestores.dump import refusing_damage, split_quad
+from kgmill.pipelines.triplestores.sparql_update import subject_of
 
 LINES_A_BUCKET = 200_000
 _MAX_BUCKETS = 128  # each is an open file

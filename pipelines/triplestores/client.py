@@ -16,7 +16,14 @@ from urllib.parse import quote, urlsplit
 import httpx
 import pyoxigraph as ox
 
-from kgmill.pipelines.http_client import PASSWORD_VARIABLE, TIMEOUT, USER_VARIABLE, Connection, one_line, reason
+from kgmill.pipelines.triplestores.http_client import (
+    PASSWORD_VARIABLE,
+    TIMEOUT,
+    USER_VARIABLE,
+    Connection,
+    one_line,
+    reason,
+)
 from kgmill.schemas.errors import StoreError, UsageError
 
 _N_TRIPLES = "application/n-triples"

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from kgmill.pipelines.graph_difference import Difference, compare, recorded_changes, recorded_runs
-from kgmill.pipelines.graph_file import Survey, in_order, read_graphs
-from kgmill.pipelines.graph_store import GraphStore
-from kgmill.pipelines.load_journal import Journal
-from kgmill.pipelines.sparql_update import updates
-from kgmill.pipelines.store_claim import LOADING, Claim, Meta, dataset_counts, meta_graph
+from kgmill.pipelines.triplestores.claim import LOADING, Claim, Meta, dataset_counts, meta_graph
+from kgmill.pipelines.triplestores.client import GraphStore
+from kgmill.pipelines.triplestores.difference import Difference, compare, recorded_changes, recorded_runs
+from kgmill.pipelines.triplestores.dump import Survey, in_order, read_graphs
+from kgmill.pipelines.triplestores.journal import Journal
+from kgmill.pipelines.triplestores.sparql_update import updates
 from kgmill.schemas.errors import StoreError
 
 BYTES_A_POST = 8 << 20

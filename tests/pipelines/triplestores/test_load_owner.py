@@ -6,8 +6,8 @@ import json
 import pytest
 from store_builds import FACTS, FIRST, GRAPHS, KG, SECOND, E, V, make_build, quads
 
-from kgmill.pipelines.load import load
-from kgmill.pipelines.store_claim import Wishes
+from kgmill.pipelines.triplestores.claim import Wishes
+from kgmill.pipelines.triplestores.load import load
 from kgmill.schemas.errors import UsageError, VanishError
 
 OTHER = {f"{KG}doc/other": [f"<{E}a> <{V}b> <{E}c> .\n"], FACTS: [f"<{E}a> <{V}b> <{E}c> .\n"]}

@@ -195,5 +195,5 @@ def proxy(endpoint):
 def waits(monkeypatch):
     """The seconds that a load would have slept between tries, without sleeping."""
     waits = []
-    monkeypatch.setattr("kgmill.pipelines.http_client.time.sleep", waits.append)
+    monkeypatch.setattr("kgmill.pipelines.triplestores.http_client.time.sleep", waits.append)
     return waits

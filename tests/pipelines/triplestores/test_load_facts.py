@@ -4,8 +4,8 @@ import httpx
 import pytest
 from store_builds import FACTS, GRAPHS, NEW_FACTS, E, V, build_again, make_build, quads
 
-from kgmill.pipelines.load import load
-from kgmill.pipelines.store_claim import Wishes
+from kgmill.pipelines.triplestores.claim import Wishes
+from kgmill.pipelines.triplestores.load import load
 from kgmill.schemas.errors import StoreError, UsageError
 
 DEFAULT = Wishes(facts="default")

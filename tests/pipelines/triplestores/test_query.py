@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from kgmill.pipelines.query import format_result, query
+from kgmill.pipelines.triplestores.query import format_result, query
 from kgmill.schemas.errors import CorruptPartError, OutputError, UsageError
 
 KG = "https://kg.example.org/kg/graph/"
@@ -366,10 +366,10 @@ def test_damaged_store_is_made_again(build):
 def test_processes_may_ask_at_once(build):
     """Two processes that start without a store both get their answer."""
     code = (
-        "import sys, pathlib, kgmill.pipelines.query as q;"
+        "import sys, pathlib, kgmill.pipelines.triplestores.query as q;"
         "print(bool(q.query(pathlib.Path(sys.argv[1]), 'ASK {?s ?p ?o}')))"
     )
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     command = [sys.executable, "-c", code, str(build)]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root) for _ in range(2)]
     assert [process.communicate()[0] for process in both] == ["True\n", "True\n"]

@@ -14,12 +14,21 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from kgmill.pipelines.graph_file import Survey, survey
-from kgmill.pipelines.graph_store import GraphStore, open_server
-from kgmill.pipelines.load_job import LoadJob, LoadReport
-from kgmill.pipelines.load_journal import Journal, make_owner, read_owner
-from kgmill.pipelines.query import finished_graph
-from kgmill.pipelines.store_claim import LOADING, NO_WISHES, Meta, Wishes, claim, dataset_counts, meta_graph, read_metas
+from kgmill.pipelines.triplestores.claim import (
+    LOADING,
+    NO_WISHES,
+    Meta,
+    Wishes,
+    claim,
+    dataset_counts,
+    meta_graph,
+    read_metas,
+)
+from kgmill.pipelines.triplestores.client import GraphStore, open_server
+from kgmill.pipelines.triplestores.dump import Survey, survey
+from kgmill.pipelines.triplestores.job import LoadJob, LoadReport
+from kgmill.pipelines.triplestores.journal import Journal, make_owner, read_owner
+from kgmill.pipelines.triplestores.query import finished_graph
 from kgmill.schemas.config import is_default_base
 from kgmill.schemas.errors import UsageError
 
