@@ -4,8 +4,8 @@ import doctest
 
 import pytest
 
+from kgmill.extractor.text import language
 from kgmill.extractor.text.language import MIN_WORDS, check_languages, foreign_language, languages_of
-from kgmill.extractor.text.split import language
 from kgmill.schemas.errors import ConfigError
 
 ENGLISH = (

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kgmill.extractor.text.split import split as text_module
+from kgmill.extractor.text import split as text_module
 from kgmill.extractor.text.split import split_text
 
 HOSTILE = (

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kgmill.pipelines.sources import cleaning
 from kgmill.pipelines.sources.cleaning import clean
-from kgmill.pipelines.sources.find import cleaning
 
 PIECES = st.sampled_from(
     ["#39;", " quot;", "&amp;", "&lt;", "#36;", "\\", "\\\\", " ", "\t", "\r\n", "\n\n\n", "Ada", "&", "#", ";"]

@@ -13,7 +13,8 @@ import zlib
 import pytest
 import zstandard
 
-from kgmill.pipelines.sources.find import SourceFile, containers, find_files, read_records
+from kgmill.pipelines.sources import containers
+from kgmill.pipelines.sources.find import SourceFile, find_files, read_records
 from kgmill.schemas.config import SourceConfig
 from kgmill.schemas.records import Document, Reject
 

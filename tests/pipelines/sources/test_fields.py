@@ -8,8 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from kgmill.pipelines.sources import lookup
 from kgmill.pipelines.sources.fields import Origin, from_fields
-from kgmill.pipelines.sources.find import SourceFile, lookup, read_records
+from kgmill.pipelines.sources.find import SourceFile, read_records
 from kgmill.schemas.config import SourceConfig
 from kgmill.schemas.records import Document
 

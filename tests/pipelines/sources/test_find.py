@@ -13,20 +13,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from kgmill.pipelines.sources import claims, fields, naming
+from kgmill.pipelines.sources import find as sources
 from kgmill.pipelines.sources.containers import KNOWN
 from kgmill.pipelines.sources.find import (
     SourceFile,
     absolute,
-    claims,
     count_others,
-    fields,
     find,
     find_files,
     group_files,
-    naming,
     read_records,
 )
-from kgmill.pipelines.sources.find import find as sources
 from kgmill.schemas.config import SourceConfig
 from kgmill.schemas.errors import SourceError
 from kgmill.schemas.records import Document
