@@ -1,5 +1,6 @@
 """What is installed: one package, whose rooms have names that a user's own project may have too."""
 
+import os
 import subprocess
 import sys
 
@@ -9,8 +10,11 @@ ROOMS = ("schemas", "extractor", "pipelines", "flows")
 
 
 def python(*arguments, cwd):
+    environment = {
+        name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"
+    }  # Prefect's tests set it
     command = [sys.executable, *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=True).stdout
 
 
 def test_users_project_has_folders_of_the_rooms_names(tmp_path):
@@ -21,7 +25,7 @@ def test_users_project_has_folders_of_the_rooms_names(tmp_path):
     (tmp_path / "script.py").write_text(
         "import schemas, extractor, pipelines, flows\n"
         "import kgmill.schemas.records, kgmill.extractor.candidates, kgmill.pipelines.build, kgmill.flows.cli\n"
-        "print(schemas.mine, extractor.mine, pipelines.mine, flows.mine, kgmill.pipelines.build.STAGES[0])\n"
+        "print(schemas.mine, extractor.mine, pipelines.mine, flows.mine, kgmill.pipelines.build.NAMES[0])\n"
     )
 
     assert python("script.py", cwd=tmp_path) == "schemas extractor pipelines flows ingest\n"
