@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,11 @@ from prefect.logging import get_run_logger
 
 from kgmill.flows.progress import Progress
 from kgmill.flows.summary import best_facts, facts_markdown, ledger_rows
-from kgmill.pipelines.build import STAGES, Build, open_build
-from kgmill.pipelines.checks import check_rejects
+from kgmill.pipelines.build import Listener, finish, held, hold
+from kgmill.pipelines.build import run_stage as run_stage_of
+from kgmill.pipelines.checks import check_build, check_rejects
+from kgmill.pipelines.context import RunContext
+from kgmill.pipelines.stages.stage import NAMES
 from kgmill.schemas.config import BuildConfig
 from kgmill.schemas.errors import KgmillError
 from kgmill.schemas.paths import local_path
@@ -44,16 +48,31 @@ def leave_tracebacks_out() -> None:
     cache_policy=NO_CACHE,
     persist_result=False,
 )
-def run_stage(build: Build, stage: str) -> dict[str, Any]:
+def run_stage(context: dict[str, Any], stage: str) -> dict[str, Any]:
     """One stage. Its commit is idempotent and its manifests are the commit log, so Prefect caches and keeps nothing.
 
-    Nor does it retry: a worker that dies is started again within the stage, and what is wrong stays wrong.
+    Nor does it retry: a worker that dies is started again within the stage, and what is wrong stays wrong. `context` is
+    a RunContext as JSON. A process that doesn't hold the run's folder takes it for this stage.
     """
-    report = build.run_stage(stage)
+    checked = RunContext.model_validate(context)
+    if run := held(checked):
+        report = run_stage_of(run, stage)
+    else:
+        with hold(checked, stages=(stage,), listener=_listener()) as run:
+            report = run_stage_of(run, stage)
     get_run_logger().info(
         "%s: %d work units made, %d reused, %.1f s", stage, report.n_done, report.n_reused, report.seconds
     )
-    return vars(report)
+    return asdict(report)
+
+
+def _listener() -> Listener:
+    """Tells the run's log."""
+    logger = get_run_logger()
+    return Listener(
+        Progress("documents", log=lambda status: logger.info("%s", status)).update,
+        lambda line: logger.warning("%s", printable(line)),
+    )
 
 
 @flow(name="build_knowledge_graph", flow_run_name="{out}", validate_parameters=False, persist_result=False)
@@ -73,8 +92,7 @@ def build_knowledge_graph(
     """
     leave_tracebacks_out()
     checked = BuildConfig.load(None, config or {})
-    logger = get_run_logger()
-    with open_build(
+    context = check_build(
         tuple(sources),
         local_path(out),
         checked,
@@ -82,12 +100,11 @@ def build_knowledge_graph(
         runner=runner,
         beam_options=tuple(beam_options or ()),
         yes=yes,
-        on_progress=Progress("documents", log=lambda status: logger.info("%s", status)).update,
-        on_note=lambda line: logger.warning("%s", printable(line)),
-    ) as build:
-        for stage in STAGES:
-            run_stage(build, stage)
-        report = build.finish()
+    )
+    with hold(context, listener=_listener()) as run:
+        for stage in NAMES:
+            run_stage(context.model_dump(mode="json"), stage)
+        report = finish(run)
     _leave_artifacts(Path(out), report)
     check_rejects(report["documents"]["read"], report["rejects"], checked.max_reject_ratio, Path(out))
     return report

@@ -23,13 +23,13 @@ from kgmill.schemas.paths import local_path
 from kgmill.schemas.text import decode_utf8, printable_lines
 
 if TYPE_CHECKING:
-    from kgmill.pipelines.build import Build
+    from kgmill.pipelines.build import Run
+    from kgmill.pipelines.context import RunContext
 
 _OPTIONS = (
     *("model", "ontology", "device", "precision", "min_confidence", "base_iri", "dataset", "formats"),
     *("max_reject_ratio", "mode", "retry_rejects", "any_language"),
 )
-_REJECTING = ("ingest", "extract")  # the stages that reject documents
 
 
 def build(options: Namespace) -> None:
@@ -50,24 +50,26 @@ def build(options: Namespace) -> None:
 
 
 def _build_directly(options: Namespace, config: BuildConfig) -> None:
-    from kgmill.pipelines.build import STAGES
+    from kgmill.pipelines.build import finish, run_stage
     from kgmill.pipelines.checks import check_rejects
+    from kgmill.pipelines.stages.stage import NAMES
 
     with _opened(options, config) as run:
-        for stage in STAGES:
-            run.run_stage(stage)
-        report = run.finish()
+        for stage in NAMES:
+            run_stage(run, stage)
+        report = finish(run)
     check_rejects(report["documents"]["read"], report["rejects"], config.max_reject_ratio, Path(options.out))
 
 
 @contextmanager
-def _opened(options: Namespace, config: BuildConfig, **how: Any) -> Iterator[Build]:
-    """The build that the options ask for, with its progress on standard error."""
-    from kgmill.pipelines.build import open_build
+def _opened(options: Namespace, config: BuildConfig, **how: Any) -> Iterator[Run]:
+    """The run that the options ask for, with its progress on standard error."""
+    from kgmill.pipelines.build import Listener, hold
 
+    context = _check(options, config)
     with Progress("documents") as progress:
-        how |= _how(options) | {"on_progress": progress.update, "on_note": progress.note}
-        with open_build(tuple(options.sources), local_path(options.out), config, **how) as run:
+        listener = Listener(progress.update, progress.note)
+        with hold(context, listener=listener, **how) as run:
             yield run
 
 
@@ -90,19 +92,21 @@ def _build_with_prefect(options: Namespace, config: BuildConfig) -> None:
     build_knowledge_graph(list(options.sources), options.out, config.model_dump(mode="json"), **how)
 
 
-def _check(options: Namespace, config: BuildConfig) -> None:
+def _check(options: Namespace, config: BuildConfig) -> RunContext:
     """All that can be wrong with a build, asked before anything is touched and before Prefect starts."""
     from kgmill.pipelines.checks import check_build
 
-    out, beam_options = local_path(options.out), options.beam_options
-    check_build(tuple(options.sources), out, config, options.runner, beam_options, options.workers)
+    return check_build(tuple(options.sources), local_path(options.out), config, **_how(options))
 
 
 def plan(options: Namespace) -> None:
     """`kgmill plan`: what a build would reuse, run and drop, and about how long."""
+    from kgmill.pipelines.build import Listener
     from kgmill.pipelines.plan import make_plan
 
-    made = make_plan(tuple(options.sources), local_path(options.out), _config(options), **_how(options))
+    context = _check(options, _config(options))
+    with Progress("documents") as progress:
+        made = make_plan(context, Listener(progress.update, progress.note))
     from kgmill.flows.summary import format_plan
 
     print(json.dumps(made, indent=1) if options.json else format_plan(made))
@@ -110,27 +114,30 @@ def plan(options: Namespace) -> None:
 
 def stage(options: Namespace) -> None:
     """`kgmill ingest|extract|decode|aggregate|export`: one stage, on what the stages before it left."""
-    from kgmill.pipelines.build import STAGES
+    from kgmill.pipelines.build import finish, run_stage
     from kgmill.pipelines.checks import check_finished, check_rejects
+    from kgmill.pipelines.output.origins import known_others
     from kgmill.pipelines.output.parts import Store
+    from kgmill.pipelines.output.rejects import left_out, publish_rejects
+    from kgmill.pipelines.stages.stage import NAMES, STAGES
 
     config = _config(options) if options.out is not None else _export_of(options)
     counted = None
-    check_finished(Store(local_path(options.out).resolve()), STAGES[: STAGES.index(options.stage)])
+    before = NAMES[: NAMES.index(options.stage)]
+    check_finished(Store(local_path(options.out).resolve()), before)
     with _opened(options, config, stages=(options.stage,)) as run:
-        for before in STAGES[: STAGES.index(options.stage)]:
-            run.recall(before)
-        run.run_stage(options.stage)
-        if options.stage in _REJECTING:
-            counted = run.publish_rejects(_REJECTING[: _REJECTING.index(options.stage) + 1])
-        if options.stage == STAGES[-1]:
-            run.finish()  # run.json has to promise the bytes of the new graph
-        report, left_out = run.reports[options.stage], run.left_out
+        report = run_stage(run, options.stage)
+        rejecting = [stage.name for stage in STAGES if stage.rejects and stage.name in (*before, options.stage)]
+        if options.stage in rejecting:
+            counted = publish_rejects(run.store, rejecting)
+        if options.stage == NAMES[-1]:
+            finish(run)  # run.json has to promise the bytes of the new graph
+        passed_over = left_out(run.store, known_others(run.store))
     print(f"{options.stage}: {report.n_done} work units made, {report.n_reused} reused, {report.seconds:.1f} s")
     if counted:
         from kgmill.flows.summary import ledger_lines
 
-        print("\n".join(ledger_lines(*counted, left_out)))
+        print("\n".join(ledger_lines(*counted, passed_over)))
         check_rejects(counted[0]["read"], counted[1], config.max_reject_ratio, Path(options.out))
 
 

@@ -6,6 +6,7 @@ import glob
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,17 +14,18 @@ from kgmill.extractor.calibration import load_calibration
 from kgmill.extractor.modelfolder import find_model, model_fingerprint, model_languages
 from kgmill.extractor.neural.devices import check_device, check_precision
 from kgmill.extractor.text.language import check_languages
+from kgmill.pipelines.context import RunContext
 from kgmill.pipelines.engine.runners import LOCAL, check_runner
+from kgmill.pipelines.graph.formats import known_formats
 from kgmill.pipelines.graph.vocabulary import Namespace
-from kgmill.pipelines.output.ledger import last_run
+from kgmill.pipelines.output.ledger import last_run, now
 from kgmill.pipelines.output.parts import Store
 from kgmill.pipelines.sources.find import SourceFile, find_files, fixed_part
 from kgmill.pipelines.sources.opening import split_url
 from kgmill.schemas.config import BuildConfig, dataset_name, default_base
-from kgmill.schemas.errors import ConfigError, OntologyError, OutputError, TooManyRejectsError, VanishError
+from kgmill.schemas.errors import ConfigError, OntologyError, OutputError, TooManyRejectsError
 from kgmill.schemas.ontology import Ontology, load_ontology
 
-MAX_VANISHING = 0.2  # of the live documents, without --yes
 _NO_FAULTS = ("duplicate", "near_duplicate", "language")  # rejects that say nothing about the quality of the sources
 
 
@@ -31,11 +33,14 @@ def check_build(
     sources: tuple[str, ...],
     out: Path,
     config: BuildConfig,
-    runner: str,
+    *,
+    runner: str = LOCAL,
     beam_options: Sequence[str] = (),
     n_workers: int = 0,
-) -> tuple[Path, str, Ontology, str]:
-    """The model's folder and fingerprint, the ontology and the device of a build, if nothing is wrong; touches nothing.
+    yes: bool = False,
+    started: str = "",
+) -> RunContext:
+    """The context of a run, if nothing is wrong; touches nothing.
 
     Raises:
         UsageError: a source, the runner or its options, the device, the model, the ontology or the output is wrong.
@@ -43,6 +48,7 @@ def check_build(
     if n_workers < 0:
         raise ConfigError(f"--workers {n_workers}: wanted a number of CPU threads, or 0 for all of them")
     check_runner(runner, beam_options)
+    check_formats(config.formats)
     device = _check_device(config, runner)
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out}: is a file; --out wants a folder")
@@ -50,15 +56,41 @@ def check_build(
         check_places(sources, out)
         check_nothing_lost(find_files(sources, config.source), out)
     folder = find_model(config.model)
-    model = model_fingerprint(folder)
-    check_languages(model_languages(folder))
-    load_calibration(folder)
+    model, languages = model_fingerprint(folder), model_languages(folder)
+    check_languages(languages)
+    calibration = asdict(load_calibration(folder))
     ontology = load_ontology(Path(config.ontology) if config.ontology else folder / "ontology.toml")
     if config.ontology:
         _check_ontology(ontology, folder)
-    names = named(config, out)
-    Namespace(names.base_iri, names.dataset, ontology)
-    return folder, model, ontology, device
+    whole = named(config, out)
+    Namespace(whole.base_iri, whole.dataset, ontology)
+    return RunContext(
+        sources=sources,
+        out=str(out.resolve()),
+        config=whole,
+        model_folder=str(folder),
+        model=model,
+        languages=languages,
+        calibration=calibration,
+        ontology=ontology,
+        device=device,
+        runner=runner,
+        beam_options=tuple(beam_options),
+        n_workers=n_workers,
+        yes=yes,
+        started=started or now(),
+    )
+
+
+def check_formats(names: Sequence[str]) -> None:
+    """Makes sure that graphs can be written in all of these formats.
+
+    Raises:
+        ConfigError: there is no such format.
+    """
+    known = known_formats()
+    if unknown := sorted(set(names) - set(known)):
+        raise ConfigError(f"formats: unknown formats {unknown}; known are {', '.join(known)}")
 
 
 def named(config: BuildConfig, out: Path) -> BuildConfig:
@@ -114,19 +146,6 @@ def check_finished(store: Store, stages: Sequence[str]) -> None:
     for stage in stages:
         if not (listed := store.listed(stage)) or len(store.live(stage)) < len(listed):
             raise OutputError(f"{store.root}: no finished {stage} here; run kgmill {stage} first")
-
-
-def check_vanishing(n_removed: int, n_live: int, yes: bool) -> None:
-    """Stops a build in which more than a fifth of the live documents would leave, unless that is wanted.
-
-    Raises:
-        VanishError: naming how many of how many, and the way out.
-    """
-    if n_removed > MAX_VANISHING * n_live and not yes:
-        raise VanishError(
-            f"{n_removed} of {n_live} documents would leave the graph, more than {MAX_VANISHING:.0%}; "
-            "if that is wanted say --yes, to keep them --mode append"
-        )
 
 
 def check_rejects(n_read: int, reasons: Mapping[str, int], max_ratio: float, out: Path) -> None:

@@ -1,42 +1,34 @@
 """Plan: what a build would reuse, run and drop, and about how long, found without touching anything.
 
-The sources are read record by record in this process; ids and hashes are kept, texts are not. The stages' own `plan`
-functions say what is there already.
+The stages are asked what is missing, as a build asks them. Where ingest has something to do, its job does it, into a
+folder that is thrown away: so a plan decides as a build does, and has no more in memory.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-import pyarrow as pa
-
-from kgmill.extractor.text.language import foreign_language
-from kgmill.pipelines.build import STAGES, Build
-from kgmill.pipelines.checks import check_build, check_vanishing, named
+from kgmill.pipelines.build import Listener
+from kgmill.pipelines.context import RunContext
+from kgmill.pipelines.engine.local import run_request
+from kgmill.pipelines.engine.request import Request
 from kgmill.pipelines.engine.worker import Worker
 from kgmill.pipelines.output.ledger import all_runs
 from kgmill.pipelines.output.parts import Part, Store
-from kgmill.pipelines.sources.claims import Claim, Claims
-from kgmill.pipelines.sources.duplicates import (
-    KEYS,
-    Loser,
-    band_keys,
-    find_losers,
-    key_rows,
-    n_bands_and_rows,
-    signature,
-    worst,
-)
-from kgmill.pipelines.sources.find import SourceFile, count_others, read_records
-from kgmill.pipelines.stages import aggregate, combine, decode, export, extract, ingest
-from kgmill.schemas.config import BuildConfig
+from kgmill.pipelines.output.rejects import reasons_of
+from kgmill.pipelines.sources.find import count_others
+from kgmill.pipelines.stages import combine, export, extract, ingest
+from kgmill.pipelines.stages.stage import NAMES, missing
 from kgmill.schemas.errors import VanishError
-from kgmill.schemas.identity import fingerprint, unit_name, unit_of
-from kgmill.schemas.records import Document, Reject
+from kgmill.schemas.records import Document
+from kgmill.schemas.tables import from_table
 
 _ROWS_OF = {"ingest": "documents", "extract": "documents"}  # of the other stages: work units
 # Where no earlier run tells: characters a second through the default model, and seconds a document or unit, roughly.
@@ -44,231 +36,153 @@ _CHARACTERS_A_SECOND = {"cpu": 5_000, "cuda": 100_000}
 _DEFAULT_RATES = {"ingest": 0.001, "decode": 0.5, "aggregate": 0.5, "export": 0.5}
 
 
-@dataclass(slots=True)
-class Scanned:
-    """A document as far as a plan knows it.
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What ingest would leave.
 
     Attributes:
-        row: hash of all its fields.
-        notes: what was left out of it, or replaced.
-        is_foreign: it is in none of the model's languages.
+        parts: its parts, in the output folder or in one that is thrown away.
+        is_read: whether the sources have to be read.
     """
 
-    sha256: str
-    row: str
-    n_characters: int
-    notes: str
-    is_foreign: bool = False
+    parts: Sequence[Part]
+    is_read: bool
 
 
-@dataclass(slots=True)
-class Scan:
-    """What an ingest of the sources would keep and refuse.
-
-    Attributes:
-        rejects: per unit the hashes of its rejects.
-        reasons: how many rejects there are of each reason.
-    """
-
-    documents: dict[str, Scanned] = field(default_factory=dict)
-    rejects: dict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    reasons: Counter[str] = field(default_factory=Counter)
-
-    def left_out(self) -> Counter[str]:
-        """What is left out of the documents, or replaced, by rule."""
-        return Counter(ingest.left_out(document.notes for document in self.documents.values()))
-
-
-def make_plan(
-    sources: tuple[str, ...],
-    out: Path,
-    config: BuildConfig,
-    *,
-    n_workers: int = 0,
-    runner: str = "FnApiRunner",
-    beam_options: tuple[str, ...] = (),
-    yes: bool = False,
-) -> dict[str, Any]:
+def make_plan(context: RunContext, listener: Listener = Listener()) -> dict[str, Any]:  # noqa: B008 - frozen
     """What a build would do, as JSON-like data.
 
     Raises:
         UsageError: what a build would refuse.
     """
-    config = named(config, out)
-    checked = check_build(sources, out, config, runner, beam_options, n_workers)
-    build = Build(sources, config, Store(out.resolve()), Worker(), *checked)
-    found = build.find()
-    store, files, live = build.store, found.files, build.store.live("ingest")
-    n_bits = ingest.plan(files, live, config)[1]["n_bits"]
-    scan = scan_sources(files, live, config, n_bits, build.languages)
-    old = {i: h for part in live for i, h in _pairs(part)}
+    store = Store(context.root)
+    with _ingested(context, store, listener) as ingested:
+        return _plan(context, store, ingested)
+
+
+def _plan(context: RunContext, store: Store, ingested: Ingested) -> dict[str, Any]:
+    found, live = dict(_hashes(ingested.parts)), dict(_hashes(store.live("ingest")))
+    rejects = Counter(reasons_of(ingested.parts))
+    stages, n_foreign = _stages(context, store, ingested, len(found))
+    rejects += Counter({"language": n_foreign})  # extract's, and no reject of a unit that ingest makes
     documents = {
-        "new": sum(i not in old for i in scan.documents),
-        "changed": sum(i in old and old[i] != d.sha256 for i, d in scan.documents.items()),
-        "unchanged": sum(old.get(i) == d.sha256 for i, d in scan.documents.items()),
-        "removed": sum(i not in scan.documents for i in old),
-        "rejected": scan.reasons.total(),
+        "new": sum(i not in live for i in found),
+        "changed": sum(i in live and live[i] != h for i, h in found.items()),
+        "unchanged": sum(live.get(i) == h for i, h in found.items()),
+        "removed": sum(i not in found for i in live),
+        "rejected": rejects.total(),
     }
-    is_read = not build.is_ingested(ingest.source_key(files, config))
-    stages = _stages(build, scan, _unchanged_units(live, scan, n_bits), n_bits, is_read)
+    sources = ingest.find_sources(context, ingest.kept_origins(context, store))
+    left_out = Counter(count_others(sources, context.config.source))
+    for part in ingested.parts:
+        left_out.update(part.counts.get("left_out", {}))
     runs = [run for run in all_runs(store.root) if run.get("status") == "done"]
     return {
         "documents": documents,
-        "rejects": dict(sorted(scan.reasons.items())),
-        "left_out": dict(sorted((scan.left_out() + Counter(count_others(found, config.source))).items())),
+        "rejects": dict(sorted(rejects.items())),
+        "left_out": dict(sorted(left_out.items())),
         "stages": stages,
-        "changed_settings": _changed_settings(build, store.root),
-        "stops": _stop(documents["removed"], len(old), yes),
-        **_estimate(stages, runs, build.device),
+        "changed_settings": _changed_settings(context, store.root),
+        "stops": _stop(documents["removed"], len(live), context.yes),
+        **_estimate(stages, runs, context.device),
     }
 
 
-def scan_sources(
-    files: Iterable[SourceFile],
-    live: Iterable[Part],
-    config: BuildConfig,
-    n_bits: int,
-    languages: tuple[str, ...] = (),
-) -> Scan:
-    """Reads the sources and decides as ingest would (`kgmill.pipelines.stages.ingest`), and finds foreign texts."""
-    scan, signatures = Scan(), {}
-
-    def reject(record: Reject) -> None:
-        unit = unit_of(record.doc_id or record.source, n_bits)
-        scan.rejects[unit][fingerprint(list(asdict(record).values()))] += 1
-        scan.reasons[record.reason] += 1
-
-    carried = list(live) if config.mode == "append" else []
-    claims = Claims({row["doc_id"]: Claim(row["source"], row["sha256"]) for row in _rows(carried)})
-    sources: dict[str, str] = {}
-
-    def keep(document: Document) -> None:
-        sources[document.doc_id] = document.source
-        row = _row(asdict(document))
-        is_foreign = bool(languages and foreign_language(document.text, languages))
-        scan.documents[document.doc_id] = Scanned(document.sha256, row, len(document.text), document.notes, is_foreign)
-        if config.near_duplicates:
-            signatures[document.doc_id] = signature(document.text)
-
-    for file in files:
-        for record in read_records(file, config.source):
-            if isinstance(record, Reject):
-                reject(record)
-            elif refused := claims.claim(record.doc_id, file.name, Claim(record.source, record.sha256)):
-                reject(refused)
-            else:
-                keep(record)
-    for row in _rows(carried):
-        if not claims.is_taken(row["doc_id"]):
-            keep(Document(**row))
-    for doc_id, loser in worst(_losers(scan, signatures, config.near_duplicates)).items():
-        del scan.documents[doc_id]
-        reject(Reject("ingest", sources[doc_id], doc_id, loser.reason, loser.detail))
-    if n_foreign := sum(document.is_foreign for document in scan.documents.values()):
-        scan.reasons["language"] = n_foreign  # extract's, and no reject of a unit that ingest makes
-    return scan
+@contextmanager
+def _ingested(context: RunContext, store: Store, listener: Listener) -> Iterator[Ingested]:
+    """What ingest would leave, for as long as the block lasts."""
+    todo = missing("ingest", context, store, {})
+    if not todo.tasks:
+        yield Ingested(todo.done, is_read=False)
+        return
+    with TemporaryDirectory(prefix="kgmill-") as folder, Worker() as worker:
+        spare = _spare(store, Path(folder))
+        request = Request("ingest", str(spare.root), str(spare.scratch()), tuple(todo.tasks), todo.settings)
+        tell = partial(listener.on_progress, "ingest")
+        receipts, _ = run_request(worker, request, todo.extent, tell, listener.on_note)
+        parts = [spare.need("ingest", receipt.unit, receipt.fingerprint) for receipt in receipts.values()]
+        yield Ingested(sorted(parts, key=lambda part: part.unit), is_read=True)
 
 
-def _rows(parts: Iterable[Part]) -> Iterator[dict[str, Any]]:
+def _spare(store: Store, folder: Path) -> Store:
+    """An output folder to throw away, in which the live documents are to be read, by links."""
+    spare = Store(folder / "out")
+    spare.create()
+    for part in store.live("ingest"):
+        link = spare.root / "parts" / "ingest" / part.name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(part.path, target_is_directory=True)
+    return spare
+
+
+def _hashes(parts: Sequence[Part]) -> Iterator[tuple[str, str]]:
     for part in parts:
-        yield from part.read("documents").to_pylist()
+        columns = part.read("documents", ["doc_id", "sha256"]).columns
+        yield from zip(*(column.to_pylist() for column in columns), strict=True)
 
 
-def _losers(scan: Scan, signatures: dict[str, bytes], threshold: float) -> Iterator[Loser]:
-    ids = list(scan.documents)
-    yield from find_losers(key_rows(ids, [scan.documents[i].sha256 for i in ids], (), 0), 0)
-    for band in range(n_bands_and_rows(threshold)[0] if threshold else 0):  # one band at a time is in memory
-        keys = [band_keys(signatures[i], threshold)[band] for i in ids]
-        yield from find_losers(pa.table([keys, ids, [signatures[i] for i in ids]], schema=KEYS), threshold)
-
-
-def _row(record: dict[str, Any]) -> str:
-    return fingerprint([value for name, value in record.items() if name != "text"])[:32]
-
-
-def _pairs(part: Part) -> Iterator[tuple[str, str]]:
-    columns = part.read("documents", ["doc_id", "sha256"]).columns
-    return zip(*(column.to_pylist() for column in columns), strict=True)
-
-
-def _unchanged_units(live: Iterable[Part], scan: Scan, n_bits: int) -> list[Part]:
-    """The live parts that ingest would make again just as they are."""
-    rows: dict[str, set[str]] = defaultdict(set)
-    for doc_id, document in scan.documents.items():
-        rows[unit_name(n_bits, unit_of(doc_id, n_bits))].add(document.row)
-    refused = {unit_name(n_bits, unit): rejects for unit, rejects in scan.rejects.items()}
-    same = []
-    for part in live:
-        if int(part.unit[:2]) != n_bits:
-            continue
-        table = part.read("documents")
-        old = {_row(row) for row in table.drop_columns("text").to_pylist()}
-        rejects = Counter(fingerprint(list(row.values())) for row in part.read("rejects").to_pylist())
-        if old == rows[part.unit] and rejects == refused.get(part.unit, Counter()):
-            same.append(part)
-    return same
-
-
-def _stages(build: Build, scan: Scan, same: list[Part], n_bits: int, is_read: bool) -> dict[str, dict[str, Any]]:
-    """Per stage how many documents or units it would run, and how many it would find done."""
-    store, n_units = build.store, 1 << n_bits
-    retry_rejects = build.config.retry_rejects
-    extracted, _ = extract.plan(store, same, build.extract_key, build.languages, retry_rejects=retry_rejects)
-    reusable = _reusable(store, build.extract_key, retry_rejects)
-    done_units = {part.unit for part in extracted}
-    met = [
-        document
-        for doc_id, document in scan.documents.items()
-        if unit_name(n_bits, unit_of(doc_id, n_bits)) not in done_units
-        and (doc_id, document.sha256) not in reusable
-        and not document.is_foreign
-    ]
-    decoded, _ = decode.plan(store, same, extracted, build.decode_settings)
-    aggregated: list[Part] = []
+def _stages(
+    context: RunContext, store: Store, ingested: Ingested, n_documents: int
+) -> tuple[dict[str, dict[str, Any]], int]:
+    """Per stage how many documents or units it would run and find done; and how many documents are foreign."""
+    parts: dict[str, Sequence[Part]] = {"ingest": ingested.parts}
+    n_units = len(ingested.parts)
+    todo = missing("extract", context, store, parts)
+    met, n_foreign = _met(context, store, todo.tasks, ingested.parts)
+    n_foreign += sum(sum(part.counts.get("languages", {}).values()) for part in todo.done)
+    parts["extract"] = todo.done
+    parts["decode"] = missing("decode", context, store, parts).done
+    parts["aggregate"] = []
     n_partitions = max(1, len(store.live("aggregate")))
-    if len(decoded) == n_units:
-        bits = combine.partition_bits(decoded)
-        combined, missing = combine.plan(store, decoded, bits)
-        aggregated = [] if missing else aggregate.plan(store, combined, bits)[0]
-        n_partitions = 1 << bits
-    members, _, _ = export.plan(store, same, decoded, aggregated, build.export_settings)
-    n_documents = len(scan.documents)
+    if len(parts["decode"]) == n_units:
+        n_partitions = 1 << combine.partition_bits(parts["decode"])
+        combined = missing("combine", context, store, parts)
+        if not combined.tasks:
+            parts["combine"] = combined.done
+            parts["aggregate"] = missing("aggregate", context, store, parts).done
+    n_members = len(missing("export", context, store, parts).done)
+    n_read = n_documents if ingested.is_read else 0
     return {
-        "ingest": _stage("ingest", n_documents if is_read else 0, 0 if is_read else n_documents),
-        "extract": _stage("extract", len(met), n_documents - len(met) - scan.reasons["language"])
-        | {"n_characters": sum(document.n_characters for document in met)},
-        "decode": _stage("decode", n_units - len(decoded), len(decoded)),
-        "aggregate": _stage("aggregate", n_partitions - len(aggregated), len(aggregated)),
-        "export": _stage("export", export.n_members(n_units, n_partitions) - len(members), len(members)),
-    }
+        "ingest": _stage("ingest", n_read, n_documents - n_read),
+        "extract": _stage("extract", len(met), n_documents - len(met) - n_foreign)
+        | {"n_characters": sum(len(document.text) for document in met)},
+        "decode": _stage("decode", n_units - len(parts["decode"]), len(parts["decode"])),
+        "aggregate": _stage("aggregate", n_partitions - len(parts["aggregate"]), len(parts["aggregate"])),
+        "export": _stage("export", export.n_members(n_units, n_partitions) - n_members, n_members),
+    }, n_foreign
+
+
+def _met(
+    context: RunContext, store: Store, tasks: Sequence[extract.Task], ingested: Sequence[Part]
+) -> tuple[list[Document], int]:
+    """The documents of units that would meet the model; and how many of these units' are foreign."""
+    by_unit = {part.unit: part for part in ingested}
+    met: list[Document] = []
+    n_foreign = 0
+    for task in tasks:
+        documents = list(from_table("documents", by_unit[task.unit].read("documents")))
+        foreign = extract.find_foreign(documents, context.read_languages)
+        _, kept = extract.reuse(store, task, documents, foreign, retry_rejects=context.config.retry_rejects)
+        n_foreign += len(foreign)
+        met += [d for d in documents if d.doc_id not in kept and d.doc_id not in foreign]
+    return met, n_foreign
 
 
 def _stage(name: str, n_run: int, n_reused: int) -> dict[str, Any]:
     return {"run": n_run, "reuse": n_reused, "of": _ROWS_OF.get(name, "units")}
 
 
-def _reusable(store: Store, key: str, retry_rejects: bool) -> set[tuple[str, str]]:
-    """Ids and text hashes of the documents that don't meet the model again."""
-    found = set()
-    for part in store.live("extract"):
-        if part.counts["key"] == key:
-            for row in part.read("documents", ["doc_id", "sha256", "fault"]).to_pylist():
-                if not (row["fault"] and (retry_rejects or row["fault"].startswith("language: "))):
-                    found.add((row["doc_id"], row["sha256"]))
-    return found
-
-
-def _changed_settings(build: Build, root: Path) -> list[str] | None:
+def _changed_settings(context: RunContext, root: Path) -> list[str] | None:
     """Which settings are not those of the last run; none where there was none."""
     last = next(iter(all_runs(root)), {}).get("fingerprints")
     if last is None:
         return None
-    return sorted(name for name, value in build.fingerprints.items() if name != "run" and last.get(name) != value)
+    return sorted(name for name, value in context.fingerprints.items() if name != "run" and last.get(name) != value)
 
 
 def _stop(n_removed: int, n_live: int, yes: bool) -> str:
     try:
-        check_vanishing(n_removed, n_live, yes)
+        ingest.check_vanishing(n_removed, n_live, yes)
     except VanishError as error:
         return str(error)
     return ""
@@ -277,7 +191,7 @@ def _stop(n_removed: int, n_live: int, yes: bool) -> str:
 def _estimate(stages: dict[str, dict[str, Any]], runs: list[dict[str, Any]], device: str) -> dict[str, Any]:
     """Seconds from the latest run in which a stage did something; by rule of thumb where none did."""
     seconds, guessed = 0.0, []
-    for name in STAGES:
+    for name in NAMES:
         stage = stages[name]
         if not stage["run"]:
             continue

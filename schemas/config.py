@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -14,7 +15,14 @@ from kgmill.schemas.ontology import check_iri, first_fault, read_toml
 
 _BASE_URN = "urn:kgmill:dataset:"
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
-GRAPH_FORMATS = ("nq", "graphml", "json")
+_FORMAT_NAME = re.compile(r"[a-z0-9-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBy:
+    """Which stages of a build read a key: their results hang on it. None: it decides how a run goes alone."""
+
+    stages: tuple[str, ...] = ()
 
 
 class _Config(BaseModel):
@@ -137,25 +145,39 @@ class BuildConfig(_Config):
         source: how sources are read.
     """
 
-    model: str = "default"
-    ontology: str = ""
-    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
-    precision: Literal["fp32", "bf16", "fp16", "int8"] = "fp32"
-    compile: bool = False
-    candidate_floor: float = Field(0.1, gt=0, lt=1)
-    min_confidence: float = Field(0.4, ge=0, le=1)
-    base_iri: str = ""
-    dataset: str = Field("", pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]*)?$")
-    formats: tuple[str, ...] = GRAPH_FORMATS
-    max_reject_ratio: float = Field(0.01, ge=0, le=1)
-    unit_bytes: int = Field(1 << 18, ge=1 << 10)
-    document_timeout: float = Field(300.0, gt=0)
-    worker_memory_mb: int = Field(0, ge=0)
-    any_language: bool = False
-    retry_rejects: bool = False
-    mode: Literal["snapshot", "append"] = "snapshot"
-    near_duplicates: float = Field(0.0, ge=0, le=0.98)
-    source: SourceConfig = SourceConfig()
+    model: Annotated[str, ReadBy(("extract", "decode", "export"))] = "default"
+    ontology: Annotated[str, ReadBy(("decode", "export"))] = ""
+    device: Annotated[str, ReadBy(("extract", "export"))] = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    precision: Annotated[Literal["fp32", "bf16", "fp16", "int8"], ReadBy(("extract", "export"))] = "fp32"
+    compile: Annotated[bool, ReadBy(("extract",))] = False
+    candidate_floor: Annotated[float, ReadBy(("extract", "export"))] = Field(0.1, gt=0, lt=1)
+    min_confidence: Annotated[float, ReadBy(("extract", "decode", "export"))] = Field(0.4, ge=0, le=1)
+    base_iri: Annotated[str, ReadBy(("export",))] = ""
+    dataset: Annotated[str, ReadBy(("export",))] = Field("", pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]*)?$")
+    formats: Annotated[tuple[str, ...], ReadBy(("export",))] = ("graphml", "json", "nq")
+    max_reject_ratio: Annotated[float, ReadBy()] = Field(0.01, ge=0, le=1)
+    unit_bytes: Annotated[int, ReadBy(("ingest",))] = Field(1 << 18, ge=1 << 10)
+    document_timeout: Annotated[float, ReadBy()] = Field(300.0, gt=0)
+    worker_memory_mb: Annotated[int, ReadBy()] = Field(0, ge=0)
+    any_language: Annotated[bool, ReadBy(("extract",))] = False
+    retry_rejects: Annotated[bool, ReadBy(("extract",))] = False
+    mode: Annotated[Literal["snapshot", "append"], ReadBy(("ingest",))] = "snapshot"
+    near_duplicates: Annotated[float, ReadBy(("ingest",))] = Field(0.0, ge=0, le=0.98)
+    source: Annotated[SourceConfig, ReadBy(("ingest",))] = SourceConfig()
+
+    @classmethod
+    def readers(cls) -> dict[str, tuple[str, ...]]:
+        """For each key the stages that read it."""
+        return {
+            name: next(mark.stages for mark in field.metadata if isinstance(mark, ReadBy))
+            for name, field in cls.model_fields.items()
+        }
+
+    def read_by(self, stage: str) -> dict[str, Any]:
+        """The keys that a stage reads, with their values, as JSON has them."""
+        return self.model_dump(
+            mode="json", include={name for name, stages in self.readers().items() if stage in stages}
+        )
 
     @field_validator("near_duplicates")
     @classmethod
@@ -166,9 +188,10 @@ class BuildConfig(_Config):
 
     @field_validator("formats")
     @classmethod
-    def _known_formats(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if unknown := sorted(set(value) - set(GRAPH_FORMATS)):
-            raise ValueError(f"unknown formats {unknown}; known are {', '.join(GRAPH_FORMATS)}")
+    def _format_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:  # which ones there are is known where they are written, and asked before a build begins
+            if not _FORMAT_NAME.fullmatch(name):
+                raise ValueError(f"{name!r} is no name of a format; wanted one such as 'nq'")
         return tuple(sorted(set(value)))
 
     @field_validator("base_iri")

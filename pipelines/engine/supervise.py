@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kgmill.pipelines.engine.job import Request, read_receipts
+from kgmill.pipelines.engine.request import Request, read_receipts
 from kgmill.pipelines.engine.worker import Worker
 from kgmill.pipelines.output.parts import remove
 from kgmill.schemas.errors import WorkerError
@@ -47,9 +47,9 @@ def supervise(
     on_poll()
     while True:
         n_before = n_done
-        own = {"suspects": suspects.groups, "faults": suspects.faults} if request.job == "extract" else {}
+        groups = tuple(map(tuple, suspects.groups))
         try:
-            return worker.run(replace(request, tasks=tasks, settings=request.settings | own).save(), poll)
+            return worker.run(replace(request, tasks=tasks, suspects=groups, faults=suspects.faults).save(), poll)
         except WorkerError as error:
             done = read_receipts(scratch)
             n_done = len(done)
@@ -59,7 +59,7 @@ def supervise(
                 raise WorkerError(f"{request.job}: {error}, {n_deaths} times in a row at the same place") from None
             on_note(f"{request.job}: {error}; it is started again")
         remove(scratch / "spills")
-        tasks = [task for task in request.tasks if task.get("unit") not in done]  # a unit's receipt has its name
+        tasks = tuple(task for task in request.tasks if getattr(task, "unit", None) not in done)
 
 
 class Suspects:

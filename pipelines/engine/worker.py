@@ -10,7 +10,6 @@ input ends and so does the child. Libraries may print: the child's file descript
 from __future__ import annotations
 
 import contextlib
-import importlib
 import json
 import logging
 import os
@@ -28,7 +27,6 @@ from kgmill.pipelines.engine.runners import LOCAL
 from kgmill.schemas import errors
 from kgmill.schemas.errors import DiskError, KgmillError, WorkerError
 
-MODEL_JOB = "model"
 SILENCE_S = 120.0
 GRACE_S = 5.0
 _BEAT_S = 1.0
@@ -39,14 +37,13 @@ class Worker:
     """The parent's side. The child starts with the first job.
 
     Attributes:
-        n_threads: CPU threads that predict; 0 for all.
         memory_mb: resident memory above which the child is killed; 0 for no limit. Only where there is /proc.
         silence_s: seconds without a beat after which the child is killed. Only time in which the parent ran counts, so
             that a stopped or suspended machine kills nobody.
     """
 
-    def __init__(self, n_threads: int = 0, *, memory_mb: int = 0, silence_s: float = SILENCE_S) -> None:
-        self.n_threads, self.memory_mb, self.silence_s = n_threads, memory_mb, silence_s
+    def __init__(self, *, memory_mb: int = 0, silence_s: float = SILENCE_S) -> None:
+        self.memory_mb, self.silence_s = memory_mb, silence_s
         self._child: subprocess.Popen[str] | None = None
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._is_busy = False
@@ -124,8 +121,6 @@ class Worker:
     def _start(self) -> subprocess.Popen[str]:
         if self._child is None:
             environment = {"TOKENIZERS_PARALLELISM": "false"} | os.environ | {"PYTHONSAFEPATH": "1"}
-            if self.n_threads:
-                environment["KGMILL_THREADS"] = str(self.n_threads)
             self._n_oom_kills = _oom_kills()
             self._lines = queue.SimpleQueue()
             self._child = subprocess.Popen(
@@ -180,13 +175,14 @@ def _rss_mb(pid: int) -> float:
 def run_job(request_file: Path) -> dict[str, Any]:
     """Runs the job of a request file to its end, in this process; returns its seconds and peak memory."""
     from kgmill.pipelines.engine.beam import PipelineOptions, beam
-    from kgmill.pipelines.engine.job import Request
+    from kgmill.pipelines.engine.request import Request, job_module
+    from kgmill.pipelines.engine.shapes import build
 
     request = Request.load(request_file)
     started = time.perf_counter()
     _reset_peak()
-    if request.job == MODEL_JOB:  # the one job without a pipeline: the model is opened, and kept for those to come
-        importlib.import_module("kgmill.pipelines.stages.extract").load_predictor(**request.settings)
+    if request.is_rehearsal:  # no pipeline: what the work opens first is kept for the job to come
+        job_module(request.job).rehearse(request)
         return {"seconds": round(time.perf_counter() - started, 3), "peak_rss_mb": _peak_rss_mb()}
     if request.runner == LOCAL:
         from apache_beam.runners.portability.fn_api_runner import FnApiRunner
@@ -194,7 +190,7 @@ def run_job(request_file: Path) -> dict[str, Any]:
         pipeline = beam.Pipeline(FnApiRunner(), PipelineOptions(list(request.beam_options)))
     else:
         pipeline = beam.Pipeline(options=PipelineOptions([f"--runner={request.runner}", *request.beam_options]))
-    importlib.import_module(f"kgmill.pipelines.stages.{request.job}").build(pipeline, request)
+    build(pipeline, request)
     pipeline.run().wait_until_finish()
     return {"seconds": round(time.perf_counter() - started, 3), "peak_rss_mb": _peak_rss_mb()}
 

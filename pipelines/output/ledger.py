@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,11 @@ def all_runs(root: Path) -> Iterator[dict[str, Any]]:
     for path in (root / "run.json", *sorted((root / "runs").glob("*.json"), reverse=True)):
         with suppress(OSError, ValueError):
             yield json.loads(path.read_text(encoding="utf-8"))
+
+
+def now() -> str:
+    """The time in UTC, as run.json has it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def run_name(started: str) -> str:

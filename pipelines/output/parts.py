@@ -247,9 +247,9 @@ class Store:
         listed = {"key": key, "parts": [(part.unit, part.fingerprint) for part in live]}
         write_json(self.root / "parts" / stage / LIVE, listed)
 
-    def publish_files(self, folder: str, part: Part) -> None:
-        """Makes a part's files the content of DIR/FOLDER."""
-        self._link(self.root / folder, {name: part.path / name for name in part.files})
+    def publish_files(self, folder: str, parts: Iterable[Part]) -> None:
+        """Makes the files of parts the content of DIR/FOLDER."""
+        self._link(self.root / folder, {name: part.path / name for part in parts for name in part.files})
 
     def release(self, part: Part, folder: str, prefix: str) -> None:
         """Adds a part's files to what is in DIR/FOLDER, as PREFIX.NAME; then the part itself goes."""

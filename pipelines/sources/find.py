@@ -21,7 +21,7 @@ from typing import Any
 
 from kgmill.pipelines.sources.containers import ARCHIVE, KNOWN, is_hidden, kind_of, passed_over, rule_of, unpack
 from kgmill.pipelines.sources.naming import Met, named
-from kgmill.pipelines.sources.opening import file_system, line, open_file, split_url
+from kgmill.pipelines.sources.opening import file_system, line, local_info, open_file, open_hashed, split_url, stamp
 from kgmill.pipelines.sources.read import read
 from kgmill.schemas.config import SourceConfig
 from kgmill.schemas.errors import SourceError
@@ -47,11 +47,13 @@ class SourceFile:
         path: an absolute path, or a URL.
         name: unique over all sources, with forward slashes: its path below its source, as a rule.
         n_bytes: its size; 0 where the file system doesn't say.
+        stamp: what changes whenever the file does; empty where the file system doesn't say.
     """
 
     path: str
     name: str
     n_bytes: int
+    stamp: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ def find(
         raise SourceError(f"{', '.join(sources)}: no file of a known kind in here; {_ways_out(others.values())}")
     names = list(named(met, known or {}, from_folder=config.id_prefix == "source"))
     return Found(
-        [SourceFile(file.path, name, file.n_bytes) for name, file in names],
+        [SourceFile(file.path, name, file.n_bytes, file.stamp) for name, file in names],
         {name: file.origin for name, file in names},
         Counter(others.values()),
     )
@@ -135,15 +137,20 @@ def absolute(source: str) -> str:
 
 
 def read_records(
-    file: SourceFile, config: SourceConfig | None = None, on_read: Callable[[int], Any] = lambda n_bytes: None
+    file: SourceFile,
+    config: SourceConfig | None = None,
+    on_read: Callable[[int], Any] = lambda n_bytes: None,
+    on_digest: Callable[[str], Any] = lambda sha256: None,
 ) -> Iterator[Document | Reject]:
-    """The records of a file, in order; `on_read` is told how many of its bytes each read took.
+    """The records of a file, in order.
+
+    `on_read` is told how many of its bytes each read took, `on_digest`, in the end, the SHA-256 of them all.
 
     Raises:
         SourceError: the file vanished or can't be read any more.
     """
     config = config or SourceConfig()
-    with open_file(file.path, on_read) as stream:
+    with open_hashed(file.path, on_read, on_digest) as stream:
         for unpacked in unpack(file.name, stream, file.n_bytes, config):
             yield from read(unpacked, config)
 
@@ -302,7 +309,8 @@ def _local_file(search: _Search, path: Path, root: Path, below: str) -> Met:
         raise SourceError(f"{storable(str(path))}: its path is not UTF-8; rename it")
     try:
         with path.open("rb"):
-            return Met(search.number, str(root.resolve()), below, resolved, path.stat().st_size)
+            status = path.stat()
+            return Met(search.number, str(root.resolve()), below, resolved, status.st_size, stamp(local_info(status)))
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror}") from None
 
@@ -332,7 +340,8 @@ def _find_remote(search: _Search) -> list[Met]:
         below = PurePosixPath(path).name if is_file else path.strip("/")[len(base.strip("/")) :].lstrip("/")
         if search.is_wanted(below, path, hidden_too=hidden_too):
             where = fs.unstrip_protocol(path)
-            files.append(Met(search.number, fs.unstrip_protocol(base), below, where, int(entry.get("size") or 0)))
+            size = int(entry.get("size") or 0)
+            files.append(Met(search.number, fs.unstrip_protocol(base), below, where, size, stamp(entry)))
     if not files and (is_pattern or is_file):
         raise SourceError(f"{url}: no file of a known kind; {_ways_out(search.others.values())}")
     return files

@@ -20,6 +20,7 @@ class Met:
         below: its path below that.
         path: where it is read; of a link, where that leads.
         n_bytes: its size; 0 where the file system doesn't say.
+        stamp: what changes whenever the file does; empty where the file system doesn't say.
     """
 
     source: int
@@ -27,6 +28,7 @@ class Met:
     below: str
     path: str
     n_bytes: int
+    stamp: str = ""
 
     @property
     def origin(self) -> str:

@@ -6,21 +6,25 @@ A partition's fingerprint is that of its slices, so one in which nothing changed
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kgmill.pipelines.engine.beam import beam
-from kgmill.pipelines.engine.job import Descriptor, Request, each_task, write_receipt
+from kgmill.pipelines.engine.request import PartName, Receipt, Request
 from kgmill.pipelines.output.parts import Part, Store
-from kgmill.pipelines.stages.combine import KINDS, buckets, slice_name
+from kgmill.pipelines.stages.combine import KINDS, buckets, partition_bits, slice_name
+from kgmill.pipelines.stages.stage import Parts, Todo, partitions_extent, publisher
 from kgmill.schemas.identity import fingerprint, unit_name
 from kgmill.schemas.tables import SCHEMAS
+
+if TYPE_CHECKING:
+    from kgmill.pipelines.context import RunContext
 
 VERSION = 3
 _COMBINED = {
@@ -37,7 +41,23 @@ _COMBINED = {
 }
 
 
-def plan(store: Store, combined: Sequence[Part], n_bits: int) -> tuple[list[Part], list[Descriptor]]:
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The parts that combine made."""
+
+    combined: tuple[PartName, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A partition to reduce: its name and number, and its part's fingerprint."""
+
+    unit: str
+    fingerprint: str
+    number: int
+
+
+def plan(store: Store, combined: Sequence[Part], n_bits: int) -> tuple[list[Part], list[Task]]:
     """The partitions that are there already, and tasks for those whose slices changed."""
     done, tasks = [], []
     for number in range(1 << n_bits):
@@ -50,26 +70,32 @@ def plan(store: Store, combined: Sequence[Part], n_bits: int) -> tuple[list[Part
         if found := store.find("aggregate", unit, key):
             done.append(found)
         else:
-            tasks.append({"unit": unit, "number": number, "fingerprint": key})
+            tasks.append(Task(unit, key, number))
     return done, tasks
 
 
-class AggregateFn(beam.DoFn):
-    """Reduces a partition and commits its part."""
+def missing(context: RunContext, store: Store, parts: Parts) -> Todo:
+    """What aggregate has to do."""
+    done, tasks = plan(store, parts["combine"], partition_bits(parts["decode"]))
+    settings = Settings(tuple((part.unit, part.fingerprint) for part in parts["combine"]))
+    extent = partitions_extent(parts["ingest"], (task.unit for task in tasks))
+    return Todo(done, tasks, settings, extent, publisher(store, "aggregate", ["entities", "facts", "evidence"]))
 
-    def __init__(self, root: str, scratch: str, settings: dict[str, Any]) -> None:
-        self.root, self.scratch, self.combined = root, scratch, settings["combined"]
 
-    def process(self, task: Descriptor) -> Iterator[str]:
-        """Does one task; yields its unit."""
-        store = Store(Path(self.root))
-        parts = [store.need("combine", unit, key) for unit, key in self.combined]
-        entities, surfaces, relations = (_gather(parts, kind, task["number"]) for kind in KINDS)
+@contextmanager
+def work(request: Request[Task, Settings]) -> Iterator[Callable[[Task], Receipt]]:
+    """Reduces partitions and commits their parts."""
+    store = request.store
+
+    def reduce_partition(task: Task) -> Receipt:
+        parts = [store.need("combine", unit, key) for unit, key in request.settings.combined]
+        entities, surfaces, relations = (_gather(parts, kind, task.number) for kind in KINDS)
         tables = {"entities": reduce_entities(entities, surfaces)}
         tables["facts"], tables["evidence"] = reduce_facts(relations)
-        store.commit("aggregate", task["unit"], task["fingerprint"], tables, {})
-        write_receipt(self.scratch, task["unit"], {"fingerprint": task["fingerprint"]})
-        yield task["unit"]
+        store.commit("aggregate", task.unit, task.fingerprint, tables, {})
+        return Receipt(task.unit, task.fingerprint)
+
+    yield reduce_partition
 
 
 def _gather(parts: Sequence[Part], kind: str, number: int) -> pa.Table:
@@ -145,8 +171,3 @@ def _starts(column: pa.ChunkedArray) -> np.ndarray:
 def _sums(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """The sums of the runs that begin at `starts`."""
     return np.add.reduceat(values, starts) if len(starts) else np.zeros(0, np.int64)
-
-
-def build(pipeline: beam.Pipeline, request: Request) -> None:
-    """The job's graph: each partition by itself."""
-    each_task(pipeline, request.tasks, AggregateFn(request.root, request.scratch, request.settings))

@@ -10,29 +10,35 @@ from __future__ import annotations
 import gzip
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from kgmill.pipelines.engine.beam import beam
-from kgmill.pipelines.engine.job import Request, write_receipt
+from kgmill.pipelines.engine.request import PartName, Receipt, Request
+from kgmill.pipelines.graph.difference import difference, update_blocks
+from kgmill.pipelines.output.ledger import run_name
 from kgmill.pipelines.output.parts import Part, Store
+from kgmill.pipelines.stages.export import MEMBER, in_chain
+from kgmill.pipelines.stages.graph import commit_members, live_counts
+from kgmill.pipelines.stages.stage import Outcome, Parts, Todo, partitions_extent
 from kgmill.schemas.identity import fingerprint
+
+if TYPE_CHECKING:
+    from kgmill.pipelines.context import RunContext
 
 VERSION = 1
 UNIT = "all"
 ADDED, REMOVED, UPDATE = "added.nq.gz", "removed.nq.gz", "update.ru.gz"
-QUADS_A_BLOCK = 1000
-_MEMBER = "quads.nq.gz"
 _UNIT = re.compile(r"(?P<kind>.*?)-?(?P<bits>\d\d)-(?P<number>[0-9a-f]{4})")
-_BEFORE_U = re.compile(r"(\\\\)([uU])")  # an escaped backslash before a u
 
 Member = tuple[str, str]
 
 
-def change_key(run: str, before: str, after: str) -> str:
-    """Fingerprint of what a run changed from one graph to another."""
+def change_key(run: str, before: Sequence[Member], after: Sequence[Member]) -> str:
+    """Fingerprint of what a run changed from one graph to another, each given as its members."""
     return fingerprint({"version": VERSION, "run": run, "before": before, "after": after})
 
 
@@ -40,7 +46,7 @@ def groups(before: Iterable[Part], after: Iterable[Part]) -> list[tuple[list[Par
     """The members that differ, old and new, in groups of those that can hold the same quad."""
     old, new = ({part.unit: part for part in parts} for parts in (before, after))
     for unit in old.keys() & new.keys():
-        if old[unit].files[_MEMBER]["sha256"] == new[unit].files[_MEMBER]["sha256"]:
+        if old[unit].files[MEMBER]["sha256"] == new[unit].files[MEMBER]["sha256"]:
             del old[unit], new[unit]
     n_bits: dict[str, int] = {}
     for kind, bits, _ in map(_cut, [*old, *new]):
@@ -59,18 +65,6 @@ def _cut(unit: str) -> tuple[str, int, int]:
     return (match["kind"], int(match["bits"]), int(match["number"], 16)) if match else (unit, 0, 0)
 
 
-def difference(before: Iterable[bytes], after: Iterable[bytes]) -> tuple[list[bytes], list[bytes]]:
-    """The lines that only `before` has and those that only `after` has, both sorted."""
-    is_kept = dict.fromkeys(before, False)
-    added = set()
-    for line in after:
-        if line in is_kept:
-            is_kept[line] = True
-        else:
-            added.add(line)
-    return sorted(line for line, kept in is_kept.items() if not kept), sorted(added)
-
-
 def member_lines(parts: Iterable[Part]) -> Iterator[bytes]:
     """The lines of members, with their line breaks.
 
@@ -78,36 +72,7 @@ def member_lines(parts: Iterable[Part]) -> Iterator[bytes]:
         CorruptPartError: a member is missing or was altered.
     """
     for part in parts:
-        yield from gzip.GzipFile(fileobj=BytesIO(part.read_bytes(_MEMBER)))
-
-
-def update_blocks(verb: str, lines: Sequence[bytes]) -> Iterator[str]:
-    """SPARQL Update operations, `DELETE` or `INSERT`, that do something with all lines, so many at once.
-
-    >>> print(*update_blocks("INSERT", [b'<a:s> <a:p> "x" <a:g> .\\n']))
-    INSERT DATA {
-    GRAPH <a:g> {
-    <a:s> <a:p> "x" .
-    }
-    } ;
-    <BLANKLINE>
-    """
-    for begin in range(0, len(lines), QUADS_A_BLOCK):
-        graphs: dict[str, list[str]] = defaultdict(list)
-        for line in lines[begin : begin + QUADS_A_BLOCK]:
-            triple, graph, _ = line.decode().rsplit(" ", 2)
-            graphs[graph].append(f"{_for_sparql(triple)} .\n")
-        body = "".join(f"GRAPH {graph} {{\n{''.join(triples)}}}\n" for graph, triples in graphs.items())
-        yield f"{verb} DATA {{\n{body}}} ;\n"
-
-
-def _for_sparql(triple: str) -> str:
-    r"""An N-Triples triple for SPARQL, which reads escapes with `\u` before strings, also behind a backslash.
-
-    >>> print(_for_sparql(r'<a:s> <a:p> "C:\\users"'))
-    <a:s> <a:p> "C:\\\u0075sers"
-    """
-    return _BEFORE_U.sub(lambda m: f"{m[1]}\\u{ord(m[2]):04X}", triple) if "\\\\" in triple else triple
+        yield from gzip.GzipFile(fileobj=BytesIO(part.read_bytes(MEMBER)))
 
 
 def write_changes(folder: Path, before: Iterable[Part], after: Iterable[Part]) -> dict[str, int]:
@@ -131,17 +96,77 @@ def _open(path: Path, stack: ExitStack) -> gzip.GzipFile:
     return stack.enter_context(gzip.GzipFile("", "wb", 6, raw, mtime=0))
 
 
-def compare(request: Request) -> None:
-    """Commits what changed between two graphs, given as lists of their members; nothing where no quad did."""
-    store, s = Store(Path(request.root)), request.settings
-    before, after = ([store.need("export", *name) for name in s[side]] for side in ("before", "after"))
-    folder = store.scratch()
-    counts = write_changes(folder, before, after)
-    if any(counts.values()):
-        store.commit("changes", UNIT, s["key"], folder, counts | {"run": s["run"]})
-    write_receipt(request.scratch, UNIT, {"fingerprint": s["key"], **counts})
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The run that makes the change."""
+
+    run: str
 
 
-def build(pipeline: beam.Pipeline, request: Request) -> None:
-    """The job's graph: one comparison."""
-    pipeline | "Once" >> beam.Create([request]) | "Compare" >> beam.Map(compare)
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Two graphs to compare, as the members of each, and the fingerprint of what changed."""
+
+    unit: str
+    fingerprint: str
+    before: tuple[PartName, ...]
+    after: tuple[PartName, ...]
+
+
+def missing(context: RunContext, store: Store, parts: Parts) -> Todo:
+    """What there is to compare; then the graph is made live with its members, and what changed is laid beside it.
+
+    The graph's live key names the changes that led to it, so that a run that dies in between loses none: the next one
+    finds them. Changes of a run that died earlier lead to no graph and go.
+    """
+    run, live = run_name(context.started), store.live("graph")
+    before = tuple((unit, key) for unit, key in live_counts(live).get("members", []))
+    after = tuple((part.unit, part.fingerprint) for part in in_chain(parts["export"]))
+    key = change_key(run, before, after) if live and before != after else store.live_key("graph")
+    tasks = []
+    if live and before != after and before and all(store.find("export", *member) for member in before):
+        tasks = [Task(UNIT, key, before, after)]
+    is_same = bool(live) and before == after
+
+    def publish(outcome: Outcome) -> dict[str, Any]:
+        _release(store, store.live_key("graph"))
+        index = commit_members(store, parts["export"])
+        graph = [*parts["graph"], index]
+        counts = live_counts(graph)
+        changed: dict[str, Any] = {"added_quads": None, "removed_quads": None}  # a member was deleted: not to be known
+        if not live:
+            changed = {"added_quads": counts["quads"], "removed_quads": 0}
+        elif is_same:
+            changed = {"added_quads": 0, "removed_quads": 0}
+        elif outcome.receipts:
+            changed = {name: int(outcome.receipts[UNIT].counts[name]) for name in changed}
+        store.publish("graph", graph, [], key)
+        store.publish_files("graph", parts["graph"])
+        _release(store, key)
+        store.publish("changes", [], [])
+        store.publish("export", parts["export"], [])
+        return {**changed, "graph_before": live_counts(live).get("sha256", "")}
+
+    extent = partitions_extent(parts["ingest"], (task.unit for task in tasks))
+    return Todo((), tasks, Settings(run), extent, publish)
+
+
+def _release(store: Store, key: str) -> None:
+    if change := store.find("changes", UNIT, key):
+        store.release(change, "changes", change.counts["run"])
+
+
+@contextmanager
+def work(request: Request[Task, Settings]) -> Iterator[Callable[[Task], Receipt]]:
+    """Compares two graphs and commits what changed; nothing where no quad did."""
+    store = request.store
+
+    def compare(task: Task) -> Receipt:
+        before, after = ([store.need("export", *name) for name in members] for members in (task.before, task.after))
+        folder = store.scratch()
+        counts = write_changes(folder, before, after)
+        if any(counts.values()):
+            store.commit("changes", UNIT, task.fingerprint, folder, counts | {"run": request.settings.run})
+        return Receipt(task.unit, task.fingerprint, counts)
+
+    yield compare

@@ -7,21 +7,25 @@ There are about as many groups as partitions, so that the number of slices stays
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kgmill.pipelines.engine.beam import beam
-from kgmill.pipelines.engine.job import Descriptor, Request, each_task, write_receipt
+from kgmill.pipelines.engine.request import PartName, Receipt, Request
 from kgmill.pipelines.output.parts import Part, Store
+from kgmill.pipelines.stages.stage import Parts, Todo, partitions_extent, publisher
 from kgmill.schemas.identity import bucket, enclosing_unit, fingerprint
 from kgmill.schemas.names import label_of
 from kgmill.schemas.tables import conform
+
+if TYPE_CHECKING:
+    from kgmill.pipelines.context import RunContext
 
 VERSION = 3
 MAX_BITS = 8  # a partition is a whole number of the graph's 256 buckets
@@ -37,19 +41,35 @@ def partition_bits(decoded: Sequence[Part]) -> int:
     return min(MAX_BITS, (n_partitions - 1).bit_length())
 
 
-def plan(store: Store, decoded: Sequence[Part], n_bits: int) -> tuple[list[Part], list[Descriptor]]:
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How many bits of the hash make partitions."""
+
+    n_bits: int
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A group of units to combine: its name, its part's fingerprint, and the decoded parts in it."""
+
+    unit: str
+    fingerprint: str
+    decoded: tuple[PartName, ...]
+
+
+def plan(store: Store, decoded: Sequence[Part], n_bits: int) -> tuple[list[Part], list[Task]]:
     """The parts that are there already, and tasks for the groups that have none."""
     groups: dict[str, list[Part]] = defaultdict(list)
     for part in sorted(decoded, key=lambda part: part.unit):
         groups[enclosing_unit(part.unit, n_bits)].append(part)
     done, tasks = [], []
     for unit, parts in groups.items():
-        inputs = [[part.unit, part.fingerprint] for part in parts]
+        inputs = tuple((part.unit, part.fingerprint) for part in parts)
         key = fingerprint({"version": VERSION, "n_bits": n_bits, "decoded": inputs})
         if found := store.find("combine", unit, key):
             done.append(found)
         else:
-            tasks.append({"unit": unit, "fingerprint": key, "decoded": inputs})
+            tasks.append(Task(unit, key, inputs))
     return done, tasks
 
 
@@ -58,26 +78,32 @@ def slice_name(kind: str, number: int) -> str:
     return f"{kind}-{number:02x}"
 
 
-class CombineFn(beam.DoFn):
-    """Combines a group of units and commits its part."""
+def missing(context: RunContext, store: Store, parts: Parts) -> Todo:
+    """What combine has to do."""
+    n_bits = partition_bits(parts["decode"])
+    done, tasks = plan(store, parts["decode"], n_bits)
+    extent = partitions_extent(parts["ingest"], (task.unit for task in tasks))
+    return Todo(done, tasks, Settings(n_bits), extent, publisher(store, "combine"))
 
-    def __init__(self, root: str, scratch: str, settings: dict[str, Any]) -> None:
-        self.root, self.scratch, self.n_bits = root, scratch, settings["n_bits"]
 
-    def process(self, task: Descriptor) -> Iterator[str]:
-        """Does one task; yields its unit."""
-        store = Store(Path(self.root))
-        parts = [store.need("decode", unit, key) for unit, key in task["decoded"]]
+@contextmanager
+def work(request: Request[Task, Settings]) -> Iterator[Callable[[Task], Receipt]]:
+    """Combines groups of units and commits their parts."""
+    store, n_bits = request.store, request.settings.n_bits
+
+    def combine_group(task: Task) -> Receipt:
+        parts = [store.need("decode", unit, key) for unit, key in task.decoded]
         mentions = pa.concat_tables(part.read("mentions", _MENTION_COLUMNS) for part in parts)
         relations = pa.concat_tables(conform("relations", part.read("relations")) for part in parts)
         slices = {
             slice_name(kind, number): rows
             for kind, key, table in zip(KINDS, _KEYS, (*combine_mentions(mentions), relations), strict=True)
-            for number, rows in cut(table, key, self.n_bits)
+            for number, rows in cut(table, key, n_bits)
         }
-        store.commit("combine", task["unit"], task["fingerprint"], slices, {})
-        write_receipt(self.scratch, task["unit"], {"fingerprint": task["fingerprint"]})
-        yield task["unit"]
+        store.commit("combine", task.unit, task.fingerprint, slices, {})
+        return Receipt(task.unit, task.fingerprint)
+
+    yield combine_group
 
 
 def combine_mentions(mentions: pa.Table) -> tuple[pa.Table, pa.Table]:
@@ -118,8 +144,3 @@ def buckets(identifiers: pa.ChunkedArray) -> np.ndarray:
     encoded = identifiers.combine_chunks().dictionary_encode()
     known = np.array([bucket(identifier) for identifier in encoded.dictionary.to_pylist()], np.int64)
     return known[encoded.indices.to_numpy()]
-
-
-def build(pipeline: beam.Pipeline, request: Request) -> None:
-    """The job's graph: each group by itself."""
-    each_task(pipeline, request.tasks, CombineFn(request.root, request.scratch, request.settings))

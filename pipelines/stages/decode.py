@@ -2,87 +2,130 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from kgmill.extractor.calibration import Calibration
 from kgmill.extractor.candidates import Scored
 from kgmill.extractor.decode import decode
-from kgmill.pipelines.engine.beam import beam
-from kgmill.pipelines.engine.job import Descriptor, Request, each_task, write_receipt
+from kgmill.pipelines.engine.request import Receipt, Request
 from kgmill.pipelines.output.parts import Part, Store
 from kgmill.pipelines.stages.extract import sentence_candidates
+from kgmill.pipelines.stages.stage import Parts, Todo, documents_extent, publisher
 from kgmill.schemas.identity import entity_id, fact_id, fingerprint, statement_id
 from kgmill.schemas.literals import literal_value
 from kgmill.schemas.ontology import Ontology, parse_ontology
 from kgmill.schemas.records import Document, Mention, Relation
 from kgmill.schemas.tables import from_table, to_table
 
+if TYPE_CHECKING:
+    from kgmill.pipelines.context import RunContext
+
 VERSION = 3
 
 
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What decides how candidates become mentions and relations; part of a part's name.
+
+    Attributes:
+        ontology: what the ontology allows (`Ontology.rules`).
+        min_confidence: confidence under which a mention or a relation is dropped.
+        calibration: the model's calibration, as calibration.json has it.
+    """
+
+    ontology: Mapping[str, Any]
+    min_confidence: float
+    calibration: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A unit to decode: the fingerprints of its part, and of its documents and candidates."""
+
+    unit: str
+    fingerprint: str
+    documents: str
+    candidates: str
+
+
 def plan(
-    store: Store, ingested: Sequence[Part], extracted: Sequence[Part], settings: dict[str, Any]
-) -> tuple[list[Part], list[Descriptor]]:
+    store: Store, ingested: Sequence[Part], extracted: Sequence[Part], settings: Settings
+) -> tuple[list[Part], list[Task]]:
     """The parts that are there already, and tasks for the units that are not."""
     documents = {part.unit: part.fingerprint for part in ingested}
+    named = asdict(settings)
     done, tasks = [], []
     for part in extracted:
-        key = fingerprint({"version": VERSION, "settings": settings, "candidates": part.fingerprint})
+        key = fingerprint({"version": VERSION, "settings": named, "candidates": part.fingerprint})
         if found := store.find("decode", part.unit, key):
             done.append(found)
         else:
-            inputs = {"documents": documents[part.unit], "candidates": part.fingerprint}
-            tasks.append({"unit": part.unit, "fingerprint": key, **inputs})
+            tasks.append(Task(part.unit, key, documents[part.unit], part.fingerprint))
     return done, tasks
 
 
-class DecodeFn(beam.DoFn):
-    """Decodes a unit and commits its part."""
+def missing(context: RunContext, store: Store, parts: Parts) -> Todo:
+    """What decode has to do."""
+    settings = context.decoding
+    done, tasks = plan(store, parts["ingest"], parts["extract"], settings)
+    extent = documents_extent(parts["ingest"], (task.unit for task in tasks))
+    return Todo(done, tasks, settings, extent, publisher(store, "decode", ["mentions", "relations"]))
 
-    def __init__(self, root: str, scratch: str, settings: dict[str, Any]) -> None:
-        self.root, self.scratch, self.settings = root, scratch, settings
 
-    def process(self, task: Descriptor) -> Iterator[str]:
-        """Does one task; yields its unit."""
-        store, unit = Store(Path(self.root)), task["unit"]
-        ingested = store.find("ingest", unit, task["documents"])
-        extracted = store.find("extract", unit, task["candidates"])
-        if ingested is None or extracted is None:
-            raise FileNotFoundError(f"a part of unit {unit} in {self.root} is gone")
+@contextmanager
+def work(request: Request[Task, Settings]) -> Iterator[Callable[[Task], Receipt]]:
+    """Decodes units and commits their parts."""
+    store, decoder = request.store, Decoder.of(request.settings)
+
+    def decode_unit(task: Task) -> Receipt:
+        ingested = store.need("ingest", task.unit, task.documents)
+        extracted = store.need("extract", task.unit, task.candidates)
         documents = {d.doc_id: d for d in from_table("documents", ingested.read("documents"))}
-        tables = decode_sentences(documents, extracted.read("sentences"), self.settings)
-        store.commit("decode", unit, task["fingerprint"], tables, {})
-        write_receipt(self.scratch, unit, {"fingerprint": task["fingerprint"]})
-        yield unit
+        tables = decoder.decode_unit(documents, extracted.read("sentences"))
+        store.commit("decode", task.unit, task.fingerprint, tables, {})
+        return Receipt(task.unit, task.fingerprint, {"documents": len(documents)})
+
+    yield decode_unit
 
 
-def decode_sentences(
-    documents: dict[str, Document], sentences: pa.Table, settings: dict[str, Any]
-) -> dict[str, pa.Table]:
-    """The mentions and relations tables of a unit, in the order of its documents and sentences."""
-    ontology = parse_ontology(settings["ontology"], "ontology")
-    calibration = Calibration.parse(settings.get("calibration", {}))
-    columns = (len(ontology.entities), len(ontology.relations))
-    rank = {doc_id: i for i, doc_id in enumerate(documents)}
-    mentions: list[Mention] = []
-    relations: list[Relation] = []
-    rows = sorted(sentence_candidates(sentences, columns), key=lambda r: (rank[r[0]["doc_id"]], r[0]["sentence"]))
-    for row, candidates in rows:
-        found = decode_sentence(
-            documents[row["doc_id"]],
-            row,
-            calibration.apply(candidates),
-            ontology,
-            settings["min_confidence"],
-            calibration.thresholds,
-        )
-        mentions.extend(found[0])
-        relations.extend(found[1])
-    return {"mentions": to_table("mentions", mentions), "relations": to_table("relations", relations)}
+@dataclass(frozen=True, slots=True)
+class Decoder:
+    """The settings, read once for all units."""
+
+    ontology: Ontology
+    min_confidence: float
+    calibration: Calibration
+
+    @staticmethod
+    def of(settings: Settings) -> Decoder:
+        """What the settings say."""
+        ontology = parse_ontology(dict(settings.ontology), "ontology")
+        return Decoder(ontology, settings.min_confidence, Calibration.parse(dict(settings.calibration)))
+
+    def decode_unit(self, documents: dict[str, Document], sentences: pa.Table) -> dict[str, pa.Table]:
+        """The mentions and relations tables of a unit, in the order of its documents and sentences."""
+        columns = (len(self.ontology.entities), len(self.ontology.relations))
+        rank = {doc_id: i for i, doc_id in enumerate(documents)}
+        mentions: list[Mention] = []
+        relations: list[Relation] = []
+        rows = sorted(sentence_candidates(sentences, columns), key=lambda r: (rank[r[0]["doc_id"]], r[0]["sentence"]))
+        for row, candidates in rows:
+            found = decode_sentence(
+                documents[row["doc_id"]],
+                row,
+                self.calibration.apply(candidates),
+                self.ontology,
+                self.min_confidence,
+                self.calibration.thresholds,
+            )
+            mentions.extend(found[0])
+            relations.extend(found[1])
+        return {"mentions": to_table("mentions", mentions), "relations": to_table("relations", relations)}
 
 
 def decode_sentence(
@@ -132,8 +175,3 @@ def decode_sentence(
             )
         )
     return mentions, relations
-
-
-def build(pipeline: beam.Pipeline, request: Request) -> None:
-    """The job's graph: each unit by itself."""
-    each_task(pipeline, request.tasks, DecodeFn(request.root, request.scratch, request.settings))

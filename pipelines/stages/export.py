@@ -1,28 +1,25 @@
-"""Export: the tables to graph files.
+"""Export: the tables to the members of graph.nq.gz.
 
 graph.nq.gz is a chain of gzip members: provenance, the ontology, a member a partition of entities and facts, a member
 a unit of mentions' links, a member a unit of documents, and what describes the dataset. Each member is a part of its
 own, so an unchanged one is never written again; the chain's order is that of the hashes, so its lines don't depend on
-how many units or partitions there are.
+how many units or partitions there are. `stages.graph` makes files of them.
 """
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import zlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from itertools import chain
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from kgmill.pipelines.engine.beam import beam
-from kgmill.pipelines.engine.job import Descriptor, Request, each_task, write_receipt
-from kgmill.pipelines.engine.progress import Teller
-from kgmill.pipelines.graph.ontology import ontology_graph, ontology_turtle
-from kgmill.pipelines.graph.property_graph import edges, literal_nodes, nodes, write_graphml, write_node_link
+from kgmill.pipelines.engine.request import PartName, Receipt, Request
+from kgmill.pipelines.engine.shapes import WorkFn, each_task
+from kgmill.pipelines.graph.gzipped import write_gzip
+from kgmill.pipelines.graph.ontology import ontology_graph
 from kgmill.pipelines.graph.statements import (
     document_quads,
     entity_quads,
@@ -34,47 +31,117 @@ from kgmill.pipelines.graph.statements import (
 )
 from kgmill.pipelines.graph.vocabulary import Namespace
 from kgmill.pipelines.output.parts import Part, Store
+from kgmill.pipelines.stages.stage import Parts, Todo, partitions_extent
 from kgmill.schemas.identity import bucket, fingerprint
-from kgmill.schemas.ontology import Ontology, parse_ontology
+from kgmill.schemas.ontology import Ontology
 from kgmill.schemas.records import Document, Entity, Evidence, Fact, Mention, Relation
 from kgmill.schemas.tables import from_table
 
+if TYPE_CHECKING:
+    from kgmill.pipelines.context import RunContext
+
 VERSION = 3
-GRAPH_UNIT = "all"
 META = "meta"  # the member that describes all others, and so is made after them
-_MEMBER = "quads.nq.gz"
-_LINES_A_WRITE = 4096
-_BYTES_A_STEP = 1 << 16  # deflate makes at most 1032 times as many of them
+MEMBER = "quads.nq.gz"
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What decides how tables become graphs.
+
+    Attributes:
+        run_key, model, model_name, configuration: what the provenance says.
+    """
+
+    base_iri: str
+    dataset: str
+    ontology: Ontology
+    run_key: str
+    model: str
+    model_name: str
+    configuration: Mapping[str, Any]
+
+    @property
+    def namespace(self) -> Namespace:
+        """The dataset's names."""
+        return Namespace(self.base_iri, self.dataset, self.ontology)
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """What the ontology's files are made from."""
+        return {"base_iri": self.base_iri, "dataset": self.dataset, "ontology": self.ontology.model_dump(mode="json")}
+
+    @property
+    def naming(self) -> dict[str, Any]:
+        """What all other members and files take of it: not the words of the ontology."""
+        wordless = self.ontology.without_words().model_dump(mode="json", exclude_defaults=True)
+        return self.described | {"ontology": wordless}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What all members share.
+
+    Attributes:
+        aggregated: the parts of entities and facts.
+        members: all members but the last, which describes them, in the chain's order.
+        n_documents: documents in all.
+    """
+
+    names: Names
+    aggregated: tuple[PartName, ...]
+    members: tuple[PartName, ...]
+    n_documents: int
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A member to write: its kind and unit, its part's fingerprint, and the fingerprints of the parts it is made of."""
+
+    unit: str
+    fingerprint: str
+    inputs: tuple[str, ...] = ()
 
 
 def plan(
-    store: Store,
-    ingested: Sequence[Part],
-    decoded: Sequence[Part],
-    aggregated: Sequence[Part],
-    settings: dict[str, Any],
-) -> tuple[list[Part], list[Descriptor], list[str]]:
-    """The members that are there already, tasks for those that are not, and all members in the chain's order."""
-    described = {key: settings[key] for key in ("base_iri", "dataset", "ontology")}
-    ontology = parse_ontology(settings["ontology"], "ontology").without_words()
-    names = described | {"ontology": ontology.model_dump(mode="json", exclude_defaults=True)}
-    documents = {part.unit: part for part in ingested}
-    wanted = [_member("provenance", settings | names), _member("ontology", described)]
-    wanted += [_member(f"kg-{part.unit}", names, part.fingerprint) for part in aggregated]
-    wanted += [_member(f"links-{part.unit}", names, part.fingerprint) for part in decoded]
-    own = names | {"run_key": settings["run_key"]}
-    wanted += [_member(f"doc-{part.unit}", own, documents[part.unit].fingerprint, part.fingerprint) for part in decoded]
-    n_documents = sum(part.counts["kept"] for part in ingested)
-    described_by = [(task["unit"], task["fingerprint"]) for task in wanted]
-    counted = {"documents": n_documents, "aggregated": [(part.unit, part.fingerprint) for part in aggregated]}
-    wanted.append(_member(META, names | counted | {"members": described_by}))
+    store: Store, ingested: Sequence[Part], decoded: Sequence[Part], aggregated: Sequence[Part], names: Names
+) -> tuple[list[Part], list[Task], Settings]:
+    """The members that are there already, tasks for those that are not, and the settings."""
+    naming, documents = names.naming, {part.unit: part.fingerprint for part in ingested}
+    by_run = {"run_key": names.run_key}
+    activity = by_run | {"model": names.model, "model_name": names.model_name, "configuration": names.configuration}
+    wanted = [_member("provenance", naming | activity), _member("ontology", names.described)]
+    wanted += [_member(f"kg-{part.unit}", naming, part.fingerprint) for part in aggregated]
+    wanted += [_member(f"links-{part.unit}", naming, part.fingerprint) for part in decoded]
+    wanted += [_member(f"doc-{part.unit}", naming | by_run, documents[part.unit], part.fingerprint) for part in decoded]
+    settings = Settings(
+        names,
+        tuple((part.unit, part.fingerprint) for part in aggregated),
+        tuple((task.unit, task.fingerprint) for task in wanted),
+        sum(part.counts["kept"] for part in ingested),
+    )
+    counted = {"documents": settings.n_documents, "aggregated": settings.aggregated, "members": settings.members}
     done, tasks = [], []
-    for task in wanted:
-        if found := store.find("export", task["unit"], task["fingerprint"]):
+    for task in (*wanted, _member(META, naming | counted)):
+        if found := store.find("export", task.unit, task.fingerprint):
             done.append(found)
         else:
             tasks.append(task)
-    return done, tasks, [task["unit"] for task in wanted]
+    return done, tasks, settings
+
+
+def missing(context: RunContext, store: Store, parts: Parts) -> Todo:
+    """What export has to do."""
+    done, tasks, settings = plan(store, parts["ingest"], parts["decode"], parts["aggregate"], context.names)
+    extent = partitions_extent(parts["ingest"], (task.unit for task in tasks))
+    # The members of the live graph are needed until it is known what changes, so `stages.changes` publishes these.
+    return Todo(done, tasks, settings, extent, lambda outcome: {})
+
+
+def in_chain(members: Iterable[Part]) -> list[Part]:
+    """The members in the chain's order: by kind, and within a kind by unit."""
+    rank = {kind: i for i, kind in enumerate(("provenance", "ontology", "kg", "links", "doc", META))}
+    return sorted(members, key=lambda part: (rank[part.unit.partition("-")[0]], part.unit))
 
 
 def n_members(n_units: int, n_partitions: int) -> int:
@@ -82,65 +149,50 @@ def n_members(n_units: int, n_partitions: int) -> int:
     return 2 * n_units + n_partitions + len(("provenance", "ontology", META))
 
 
-def _member(unit: str, settings: dict[str, Any], *inputs: str) -> Descriptor:
-    task: Descriptor = {"unit": unit, "inputs": list(inputs), "settings": settings}
-    return task | {"fingerprint": fingerprint({"version": VERSION, **task})}
+def _member(unit: str, settings: Mapping[str, Any], *inputs: str) -> Task:
+    named = {"version": VERSION, "unit": unit, "inputs": inputs, "settings": settings}
+    return Task(unit, fingerprint(named), inputs)
 
 
-def namespace(settings: dict[str, Any]) -> Namespace:
-    """The dataset's names."""
-    return Namespace(settings["base_iri"], settings["dataset"], _ontology(settings))
+@contextmanager
+def work(request: Request[Task, Settings]) -> Iterator[Callable[[Task], Receipt]]:
+    """Writes members and commits them."""
+    store, settings = request.store, request.settings
+    ns = settings.names.namespace
+
+    def make_member(task: Task) -> Receipt:
+        folder = store.scratch()
+        counts = {"quads": write_gzip(folder / MEMBER, member_lines(store, task, settings, ns))}
+        store.commit("export", task.unit, task.fingerprint, folder, counts)
+        return Receipt(task.unit, task.fingerprint)
+
+    yield make_member
 
 
-def _ontology(settings: dict[str, Any]) -> Ontology:
-    return parse_ontology(settings["ontology"], "ontology")
-
-
-class MemberFn(beam.DoFn):
-    """Writes a member of graph.nq.gz and commits it."""
-
-    def __init__(self, root: str, scratch: str) -> None:
-        self.root, self.scratch = root, scratch
-
-    def process(self, task: Descriptor) -> Iterator[str]:
-        """Does one task; yields its unit."""
-        make_member(Store(Path(self.root)), task, self.scratch)
-        yield task["unit"]
-
-
-def make_member(store: Store, task: Descriptor, scratch: str) -> None:
-    """Writes a member, commits it and leaves its receipt."""
-    folder = store.scratch()
-    counts = write_member(folder / _MEMBER, member_lines(store, task))
-    store.commit("export", task["unit"], task["fingerprint"], folder, counts)
-    write_receipt(scratch, task["unit"], {"fingerprint": task["fingerprint"]})
-
-
-def member_lines(store: Store, task: Descriptor) -> Iterator[str]:
+def member_lines(store: Store, task: Task, settings: Settings, ns: Namespace) -> Iterator[str]:
     """The N-Quads lines of a member."""
-    settings, inputs = task["settings"], task["inputs"]
-    ns = namespace(settings)
-    kind, _, unit = task["unit"].partition("-")
+    names, inputs = settings.names, task.inputs
+    kind, _, unit = task.unit.partition("-")
     if kind == "provenance":
-        made = {key: str(value) for key, value in settings["configuration"].items()}
-        yield from provenance_quads(ns, settings["run_key"], settings["model_name"], settings["model"], made)
+        made = {key: str(value) for key, value in names.configuration.items()}
+        yield from provenance_quads(ns, names.run_key, names.model_name, names.model, made)
     elif kind == "ontology":
-        yield from ontology_quads(ns, ontology_graph(ns, _ontology(settings)))
+        yield from ontology_quads(ns, ontology_graph(ns, names.ontology))
     elif kind == "links":
-        yield from link_quads(ns, _records(store.need("decode", unit, inputs[0]), "mentions"))
+        yield from link_quads(ns, records(store.need("decode", unit, inputs[0]), "mentions"))
     elif kind == META:
-        yield from _meta_lines(store, settings)
+        yield from _meta_lines(store, settings, ns)
     elif kind == "kg":
         part = store.need("aggregate", unit, inputs[0])
-        yield from _kg_lines(ns, *(_records(part, name) for name in ("entities", "facts", "evidence")))
+        yield from _kg_lines(ns, *(records(part, name) for name in ("entities", "facts", "evidence")))
     else:
         ingested, decoded = store.need("ingest", unit, inputs[0]), store.need("decode", unit, inputs[1])
         yield from _document_lines(
             ns,
-            _records(ingested, "documents"),
-            _records(decoded, "mentions"),
-            _records(decoded, "relations"),
-            settings["run_key"],
+            records(ingested, "documents"),
+            records(decoded, "mentions"),
+            records(decoded, "relations"),
+            names.run_key,
         )
 
 
@@ -161,15 +213,15 @@ def _kg_lines(
         yield from chain.from_iterable(fact_quads(ns, fact, behind[fact.fact_id]) for fact in stated)
 
 
-def _meta_lines(store: Store, settings: dict[str, Any]) -> Iterator[str]:
+def _meta_lines(store: Store, settings: Settings, ns: Namespace) -> Iterator[str]:
     entities: Counter[str] = Counter()
     facts: Counter[str] = Counter()
-    for unit, key in settings["aggregated"]:
+    for unit, key in settings.aggregated:
         part = store.need("aggregate", unit, key)
         entities.update(part.read("entities", ["type"])["type"].to_pylist())
         facts.update(part.read("facts", ["relation"])["relation"].to_pylist())
-    n_triples = sum(store.need("export", unit, key).counts["quads"] for unit, key in settings["members"])
-    yield from meta_quads(namespace(settings), n_triples, settings["documents"], entities, facts)
+    n_triples = sum(store.need("export", unit, key).counts["quads"] for unit, key in settings.members)
+    yield from meta_quads(ns, n_triples, settings.n_documents, entities, facts)
 
 
 def _document_lines(
@@ -188,88 +240,14 @@ def _document_lines(
         yield from document_quads(ns, document, *found[document.doc_id], run_key)
 
 
-def write_member(path: Path, lines: Iterable[str]) -> dict[str, int]:
-    """Writes lines as one gzip member without date or name; returns how many quads they are."""
-    n_quads = 0
-    with path.open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as file:
-        batch: list[str] = []
-        for line in lines:
-            batch.append(line)
-            if len(batch) == _LINES_A_WRITE:
-                file.write("".join(batch).encode())
-                n_quads += len(batch)
-                batch = []
-        file.write("".join(batch).encode())
-    return {"quads": n_quads + len(batch)}
-
-
-def assemble(request: Request, units: Iterable[str]) -> None:
-    """Makes the last member, and the graph folder out of members and tables, and commits it as one part."""
-    store, settings, teller = Store(Path(request.root)), request.settings, Teller(request.scratch, GRAPH_UNIT)
-    made = sorted(units)
-    for task in request.tasks:
-        if task["unit"] == META:
-            make_member(store, task, request.scratch)
-            made.append(META)
-    members = [store.need("export", unit, key) for unit, key in settings["members"]]
-    folder = store.scratch()
-    n_quads = sum(member.counts["quads"] for member in members)
-    ontology = ontology_turtle(namespace(settings), _ontology(settings))
-    (folder / "ontology.ttl").write_text(ontology, encoding="utf-8")
-    counts: dict[str, Any] = {"quads": n_quads, "members": settings["members"]}
-    if "nq" in settings["formats"]:
-        with (folder / "graph.nq.gz").open("wb") as out:
-            counts["sha256"] = chain_members(teller.each(members, 0.0, 0.5), out)
-    if {"graphml", "json"} & set(settings["formats"]):
-        _write_networks(store, settings, folder, teller)
-    store.commit("graph", GRAPH_UNIT, settings["key"], folder, counts)
-    write_receipt(request.scratch, GRAPH_UNIT, {"fingerprint": settings["key"], "members": sorted(made)})
-
-
-def chain_members(members: Iterable[Part], out: BinaryIO) -> str:
-    """Copies gzip members behind one another; returns the SHA-256 of what they hold.
-
-    Raises:
-        CorruptPartError: a member is missing or was altered.
-    """
-    digest = hashlib.sha256()
-    for part in members:
-        member = memoryview(part.read_bytes(_MEMBER))
-        out.write(member)
-        inflate = zlib.decompressobj(wbits=31)
-        for begin in range(0, len(member), _BYTES_A_STEP):
-            digest.update(inflate.decompress(member[begin : begin + _BYTES_A_STEP]))
-        digest.update(inflate.flush())
-    return digest.hexdigest()
-
-
-def _write_networks(store: Store, settings: dict[str, Any], folder: Path, teller: Teller) -> None:
-    """Writes the files for NetworkX, a partition at a time: entities, then values, then facts."""
-    ns = namespace(settings)
-    has_literals = ns.ontology.has_literals
-    parts = [store.need("aggregate", unit, key) for unit, key in settings["aggregated"]]
-    graphml = partial(write_graphml, has_literals=has_literals)
-    for name, write, begin, end in (("graphml", graphml, 0.5, 0.75), ("json", write_node_link, 0.75, 1.0)):
-        if name in settings["formats"]:
-            middle = (begin + end) / 2
-            each_node = (nodes(ns, _records(part, "entities")) for part in teller.each(parts, begin, middle))
-            each_value = (literal_nodes(ns, _records(part, "facts")) for part in parts if has_literals)
-            each_edge = (
-                edges(ns, _records(part, "facts"), _records(part, "evidence"))
-                for part in teller.each(parts, middle, end)
-            )
-            every_node = chain.from_iterable(chain(each_node, each_value))
-            write(every_node, chain.from_iterable(each_edge), folder / f"graph.{name}.gz")
-
-
-def _records(part: Part, name: str) -> Iterator[Any]:
+def records(part: Part, name: str) -> Iterator[Any]:
     """The records of a part's table, which is read when the first one is wanted."""
     yield from from_table(name, part.read(name))
 
 
-def build(pipeline: beam.Pipeline, request: Request) -> None:
-    """The job's graph: each missing member, then, when all are there, the one that describes them and the folder."""
-    tasks = [task for task in request.tasks if task["unit"] != META]
-    members = each_task(pipeline, tasks, MemberFn(request.root, request.scratch))
-    once = pipeline | "Once" >> beam.Create([request])
-    once | "Assemble" >> beam.Map(assemble, units=beam.pvalue.AsList(members))
+def build(pipeline: beam.Pipeline, request: Request[Task, Settings]) -> None:
+    """The job's graph: each missing member, then, when all are there, the one that describes them."""
+    last = [task for task in request.tasks if task.unit == META]
+    others = replace(request, tasks=tuple(task for task in request.tasks if task.unit != META))
+    members = beam.pvalue.AsList(each_task(pipeline, others))
+    pipeline | "Last" >> beam.Create(last) | "Describe" >> beam.ParDo(WorkFn(request), members)

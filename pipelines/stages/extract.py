@@ -5,7 +5,7 @@ candidates as flat lists (see kgmill.extractor.candidates), spans in characters 
 
 A document that the model breaks on is rejected alone. If it raises an error, its call is halved until the document is
 alone. If it kills or hangs the worker, the parent knows from a mark, a small file written before each call, which
-documents the call had, and has the unit done again with these as suspects, see pipelines.suspects.
+documents the call had, and has the unit done again with these as suspects, see `engine.supervise`.
 
 A document in none of the model's languages is rejected without having met the model. Which languages are read is no
 part of the key, so what was extracted stays good when that changes.
@@ -18,25 +18,29 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
 from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from kgmill.extractor.candidates import Candidates, Floors
-from kgmill.pipelines.engine.beam import beam
-from kgmill.pipelines.engine.job import Descriptor, Request, each_task, write_receipt
 from kgmill.pipelines.engine.progress import Teller
+from kgmill.pipelines.engine.request import PartName, Receipt, Request
 from kgmill.pipelines.output.parts import Part, Store
+from kgmill.pipelines.stages.stage import Outcome, Parts, Todo, documents_extent
 from kgmill.schemas.identity import fingerprint, units_overlap
 from kgmill.schemas.records import Document, Reject
 from kgmill.schemas.tables import from_table, to_table
+
+if TYPE_CHECKING:
+    from kgmill.pipelines.context import RunContext
 
 VERSION = 5
 _LANGUAGE = "language: "  # how the faults of documents begin that are in another language than the model's
@@ -74,15 +78,69 @@ def extract_key(model: str, device: str, precision: str, floors: Floors) -> str:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class PredictorSettings:
+    """How the model is opened.
+
+    Attributes:
+        folder: the model's folder.
+        device: `cpu`, `cuda` or `cuda:N`.
+        n_threads: CPU threads that predict; 0 for all.
+        is_compiled: the encoder is compiled before the first batch.
+    """
+
+    folder: str
+    device: str
+    precision: str
+    n_threads: int = 0
+    is_compiled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What all units share.
+
+    Attributes:
+        floors: margins under which a candidate is forgotten.
+        key: see `extract_key`.
+        languages: the languages that are read; none: any.
+        timeout_s: seconds that a call of the model may take.
+        retry_rejects: documents that the model rejected are tried again.
+    """
+
+    predictor: PredictorSettings
+    floors: Floors
+    key: str
+    languages: tuple[str, ...] = ()
+    timeout_s: float = 300.0
+    retry_rejects: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A unit to extract.
+
+    Attributes:
+        documents: fingerprint of its documents' part.
+        wanted: fingerprint of its part, if no document is rejected.
+        before: earlier parts in which rows of its documents may be.
+    """
+
+    unit: str
+    documents: str
+    wanted: str
+    before: tuple[PartName, ...] = ()
+
+
 def plan(
     store: Store, ingested: Sequence[Part], key: str, languages: Sequence[str] = (), *, retry_rejects: bool = False
-) -> tuple[list[Part], list[Descriptor]]:
+) -> tuple[list[Part], list[Task]]:
     """The parts that are there already, and tasks for the units that are not; with no `languages`, any is read.
 
     With `retry_rejects` a part with rejects of the model counts as not there, and only its good documents are reused.
     """
     before = {part.unit: part for part in store.live("extract") if part.counts["key"] == key}
-    made: dict[tuple[str, str], Part] = {}
+    made: dict[PartName, Part] = {}
     for part in store.committed("extract"):
         if not (retry_rejects and part.counts["rejected"] > sum(part.counts.get("languages", {}).values())):
             made.setdefault((part.unit, part.counts["wanted"]), part)
@@ -94,52 +152,75 @@ def plan(
             continue
         # The units of one result don't overlap: where the same unit is among them, no other one does.
         near = [before[part.unit]] if part.unit in before else before.values()
-        reusable = [(p.unit, p.fingerprint) for p in near if units_overlap(p.unit, part.unit)]
-        tasks.append({"unit": part.unit, "documents": part.fingerprint, "wanted": wanted, "before": reusable})
+        reusable = tuple((p.unit, p.fingerprint) for p in near if units_overlap(p.unit, part.unit))
+        tasks.append(Task(part.unit, part.fingerprint, wanted, reusable))
     return done, tasks
 
 
-class ExtractFn(beam.DoFn):
+def missing(context: RunContext, store: Store, parts: Parts) -> Todo:
+    """What extract has to do."""
+    config, languages = context.config, context.read_languages
+    key = context.extract_key
+    done, tasks = plan(store, parts["ingest"], key, languages, retry_rejects=config.retry_rejects)
+    settings = Settings(
+        context.predictor, context.floors, key, languages, config.document_timeout, config.retry_rejects
+    )
+    n_documents = {part.unit: part.counts["kept"] for part in parts["ingest"]}
+    n_reused = sum(n_documents[part.unit] for part in done)
+
+    def publish(outcome: Outcome) -> dict[str, float]:
+        store.publish("extract", outcome.parts, [])
+        counts = Counter({"reused": n_reused, "sentences": 0})
+        for receipt in outcome.receipts.values():
+            counts.update({name: receipt.counts[name] for name in ("reused", "sentences", "model_seconds")})
+        return dict(counts)
+
+    return Todo(done, tasks, settings, documents_extent(parts["ingest"], (task.unit for task in tasks)), publish)
+
+
+@contextmanager
+def work(request: Request[Task, Settings]) -> Iterator[Callable[[Task], Receipt]]:
+    """Extracts units and commits their parts. The model is opened for the first document that meets it, and closed."""
+    yield partial(extract_unit, request)
+    load_predictor.cache_clear()
+
+
+def rehearse(request: Request[Task, Settings]) -> None:
+    """Opens the model, and keeps it for the work: what only loading shows is found before the first byte is written."""
+    load_predictor(request.settings.predictor)
+
+
+def extract_unit(request: Request[Task, Settings], task: Task) -> Receipt:
     """Extracts a unit and commits its part."""
-
-    def __init__(self, root: str, scratch: str, settings: dict[str, Any]) -> None:
-        self.root, self.scratch, self.settings = root, scratch, settings
-
-    def process(self, task: Descriptor) -> Iterator[str]:
-        """Does one task; yields its unit."""
-        store = Store(Path(self.root))
-        part = store.find("ingest", task["unit"], task["documents"])
-        if part is None:
-            raise FileNotFoundError(f"ingest part {task['unit']} of {self.root} is gone")
-        documents = list(from_table("documents", part.read("documents")))
-        foreign = find_foreign(documents, self.settings["languages"])
-        tables, kept = reuse(store, task, documents, foreign, retry_rejects=self.settings["retry_rejects"])
-        new = [d for d in documents if d.doc_id not in kept]
-        started = time.perf_counter()
-        n_sentences = 0
-        if new:
-            settings = self.settings | {"faults": self.settings["faults"] | foreign}
-            if not all(d.doc_id in settings["faults"] for d in new):
-                load_predictor(**settings["predictor"])  # before the task's progress begins
-            mark = Path(self.scratch) / "calls" / f"{task['unit']}.json"
-            found = extract(new, settings, mark, Teller(self.scratch, task["unit"]).tell)
-            tables = {name: pa.concat_tables([tables[name], found[name]]) for name in tables}
-            n_sentences = pc.sum(found["documents"]["n_sentences"]).as_py()
-        seconds = time.perf_counter() - started
-        tables = _in_order(tables, documents)
-        faults = [row for row in tables["documents"].to_pylist() if row["fault"]]
-        rejects = [Reject("extract", "", row["doc_id"], *row["fault"].split(": ", 1)) for row in faults]
-        tables["rejects"] = to_table("rejects", rejects)
-        languages = Counter(row["fault"].split()[1] for row in faults if _is_language(row["fault"]))
-        counts = {"key": self.settings["key"], "wanted": task["wanted"], "rejected": len(rejects)}
-        counts["languages"] = dict(sorted(languages.items()))
-        key = task["wanted"]
-        if faults:  # what a retry makes of this unit must have another name
-            key = fingerprint({"wanted": key, "faults": [[row["doc_id"], row["fault"]] for row in faults]})
-        store.commit("extract", task["unit"], key, tables, counts)
-        receipt = {"sentences": n_sentences, "reused": len(kept), "model_seconds": seconds}
-        write_receipt(self.scratch, task["unit"], {"fingerprint": key, **receipt})
-        yield task["unit"]
+    store, settings = request.store, request.settings
+    documents = list(from_table("documents", store.need("ingest", task.unit, task.documents).read("documents")))
+    foreign = find_foreign(documents, settings.languages)
+    tables, kept = reuse(store, task, documents, foreign, retry_rejects=settings.retry_rejects)
+    new = [d for d in documents if d.doc_id not in kept]
+    started = time.perf_counter()
+    n_sentences = 0
+    if new:
+        faults = {**request.faults, **foreign}
+        if not all(d.doc_id in faults for d in new):
+            load_predictor(settings.predictor)  # before the task's progress begins
+        watch = Watch(Path(request.scratch) / "calls" / f"{task.unit}.json", Teller(request.scratch, task.unit).tell)
+        found = extract(new, settings, request.suspects, faults, watch)
+        tables = {name: pa.concat_tables([tables[name], found[name]]) for name in tables}
+        n_sentences = pc.sum(found["documents"]["n_sentences"]).as_py()
+    seconds = time.perf_counter() - started
+    tables = _in_order(tables, documents)
+    rejected = [row for row in tables["documents"].to_pylist() if row["fault"]]
+    rejects = [Reject("extract", "", row["doc_id"], *row["fault"].split(": ", 1)) for row in rejected]
+    tables["rejects"] = to_table("rejects", rejects)
+    languages = Counter(row["fault"].split()[1] for row in rejected if _is_language(row["fault"]))
+    counts: dict[str, Any] = {"key": settings.key, "wanted": task.wanted, "rejected": len(rejects)}
+    counts["languages"] = dict(sorted(languages.items()))
+    key = task.wanted
+    if rejected:  # what a retry makes of this unit must have another name
+        key = fingerprint({"wanted": key, "faults": [[row["doc_id"], row["fault"]] for row in rejected]})
+    store.commit("extract", task.unit, key, tables, counts)
+    told = {"documents": len(new), "rejects": len(rejects), "sentences": n_sentences, "reused": len(kept)}
+    return Receipt(task.unit, key, {**told, "model_seconds": seconds})
 
 
 def find_foreign(documents: Iterable[Document], languages: Sequence[str]) -> dict[str, str]:
@@ -155,7 +236,7 @@ def find_foreign(documents: Iterable[Document], languages: Sequence[str]) -> dic
 
 def reuse(
     store: Store,
-    task: Descriptor,
+    task: Task,
     documents: Sequence[Document],
     foreign: Mapping[str, str] = MappingProxyType({}),
     *,
@@ -169,7 +250,7 @@ def reuse(
     tables = {"documents": DOCUMENTS.empty_table(), "sentences": SENTENCES.empty_table()}
     wanted = {d.doc_id: d.sha256 for d in documents}
     kept: set[str] = set()
-    for unit, key in task["before"]:
+    for unit, key in task.before:
         part = store.find("extract", unit, key)
         if part is None:
             continue
@@ -207,31 +288,40 @@ def _in_order(tables: dict[str, pa.Table], documents: Sequence[Document]) -> dic
     return ordered
 
 
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """How a unit's calls of the model are watched.
+
+    Attributes:
+        mark: the file that names the documents of the call that is under way; none: no such file.
+        on_share: told which share of the unit's texts is done.
+    """
+
+    mark: Path | None = None
+    on_share: Callable[[float], Any] = lambda share: None
+
+
 def extract(
     documents: Sequence[Document],
-    settings: dict[str, Any],
-    mark: Path | None = None,
-    on_share: Callable[[float], Any] = lambda share: None,
+    settings: Settings,
+    suspects: Sequence[Sequence[str]] = (),
+    faults: Mapping[str, str] = MappingProxyType({}),
+    watch: Watch = Watch(),
 ) -> dict[str, pa.Table]:
-    """The two tables of documents that have no reusable rows.
-
-    While the model is called, the file `mark` names the documents that it was given. `on_share` is told which share of
-    their texts is done.
-    """
-    faults = {d.doc_id: fault for d in documents if (fault := settings["faults"].get(d.doc_id))}
-    results: dict[str, _Result] = {doc_id: _Result(0, [], fault) for doc_id, fault in faults.items()}
-    good = [d for d in documents if d.doc_id not in faults]
-    predictor = load_predictor(**settings["predictor"]) if good else None
-    floors = Floors(**settings["floors"])
+    """The two tables of documents that have no reusable rows; those with faults don't meet the model."""
+    known = {d.doc_id: fault for d in documents if (fault := faults.get(d.doc_id))}
+    results: dict[str, _Result] = {doc_id: _Result(0, [], fault) for doc_id, fault in known.items()}
+    good = [d for d in documents if d.doc_id not in known]
+    predictor = load_predictor(settings.predictor) if good else None
     n_characters, n_met = sum(len(d.text) for d in good), 0
-    for n_done, call in enumerate(_calls(good, settings["suspects"])):
-        if mark:
-            _write_mark(mark, call, n_done, settings["timeout_s"])
+    for n_done, call in enumerate(_calls(good, suspects)):
+        if watch.mark:
+            _write_mark(watch.mark, call, n_done, settings.timeout_s)
         n = sum(len(d.text) for d in call)
-        results |= _predict(call, predictor, floors, partial(_tell, on_share, n_characters, n_met, n))
+        results |= _predict(call, predictor, settings.floors, partial(_tell, watch.on_share, n_characters, n_met, n))
         n_met += n
-        if mark:
-            mark.unlink()
+        if watch.mark:
+            watch.mark.unlink()
     met = [
         {"doc_id": d.doc_id, "sha256": d.sha256, "n_sentences": found.n_sentences, "fault": found.fault}
         for d in documents
@@ -368,13 +458,14 @@ def _lists(column: pa.ChunkedArray) -> list[np.ndarray]:
 
 
 @lru_cache(maxsize=1)
-def load_predictor(folder: str, device: str, precision: str, n_threads: int, is_compiled: bool = False) -> Any:
-    """The model of a folder, ready to predict; kept for the life of the worker."""
+def load_predictor(settings: PredictorSettings) -> Any:
+    """The model, ready to predict; kept until the work of a job is over."""
     from kgmill.extractor.predict import open_predictor
 
-    return open_predictor(Path(folder), device, precision, n_threads, is_compiled=is_compiled)
-
-
-def build(pipeline: beam.Pipeline, request: Request) -> None:
-    """The job's graph: each unit by itself."""
-    each_task(pipeline, request.tasks, ExtractFn(request.root, request.scratch, request.settings))
+    return open_predictor(
+        Path(settings.folder),
+        settings.device,
+        settings.precision,
+        settings.n_threads,
+        is_compiled=settings.is_compiled,
+    )

@@ -13,19 +13,23 @@ import os
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from kgmill.pipelines.engine.beam import beam
-from kgmill.pipelines.engine.job import Descriptor, Request, read_spills, regroup, scattered, spill, write_receipt
 from kgmill.pipelines.engine.progress import Extent, Teller
-from kgmill.pipelines.output.parts import Part, Store
+from kgmill.pipelines.engine.request import PartName, Receipt, Request
+from kgmill.pipelines.engine.shapes import WorkFn, regroup, scattered
+from kgmill.pipelines.engine.spills import read_spills, spill
+from kgmill.pipelines.output.origins import Origin, commit_origins, known_origins, publish_origins
+from kgmill.pipelines.output.parts import Part, Store, write_json
 from kgmill.pipelines.sources.claims import Claim, Claims
 from kgmill.pipelines.sources.duplicates import (
     KEYS,
@@ -36,47 +40,97 @@ from kgmill.pipelines.sources.duplicates import (
     n_bands_and_rows,
     worst,
 )
-from kgmill.pipelines.sources.find import SourceFile, group_files, read_records
+from kgmill.pipelines.sources.find import Found, SourceFile, count_others, find, group_files, read_records
 from kgmill.pipelines.sources.opening import open_file
+from kgmill.pipelines.stages.stage import Outcome, Parts, Todo
 from kgmill.schemas.config import BuildConfig, SourceConfig
-from kgmill.schemas.errors import SourceError
+from kgmill.schemas.errors import KgmillError, VanishError
 from kgmill.schemas.identity import fingerprint, order_key, unit_name, unit_of, units_overlap
 from kgmill.schemas.records import Document, Reject
 from kgmill.schemas.tables import SCHEMAS, from_table, to_table
 
+if TYPE_CHECKING:
+    from kgmill.pipelines.context import RunContext
+
 VERSION = 4
 MAX_BITS = 12
+MAX_VANISHING = 0.2  # of the live documents, without --yes
 _SPILL_BYTES = 8 << 20
+_DIGESTS = "digests"
 _REJECT_BYTES = 1 << 10  # about what one takes in memory
 _SPILL_KEYS = [("file", pa.int64()), ("record", pa.int64()), ("file_name", pa.string())]
 _CARRIED = 1 << 62  # stands for the file's number in documents of earlier runs: behind every file of the sources
-# The keys of the configuration that only later stages read; any other one may decide what is ingested.
-_LATER_KEYS = {
-    *("model", "ontology", "device", "precision", "candidate_floor", "min_confidence"),
-    *("base_iri", "compile", "dataset", "formats", "max_reject_ratio"),
-}
 _Row = tuple[int, int, str, Document | Reject]  # numbers of the file and of the record in it, the file's name
 _KEY_BYTES_A_PARTITION = 16 << 20
 _ALMOST = 0.999
 _READINGS_A_COMMIT = 1.0  # staging and committing units takes about as long as reading the files
 
 
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What all tasks share.
+
+    Attributes:
+        n_bits: units are 2 ** n_bits.
+        n_key_bits: partitions of the texts' hashes are 2 ** n_key_bits.
+        near_duplicates: see `BuildConfig`.
+        source: how sources are read.
+        live: the parts that will be replaced.
+    """
+
+    n_bits: int
+    n_key_bits: int
+    near_duplicates: float
+    source: SourceConfig
+    live: tuple[PartName, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A group of files, with the number of its first, or a live part to carry.
+
+    Attributes:
+        step: the task's name.
+        n_bytes: bytes of the files, or of the part's texts.
+    """
+
+    step: str
+    n_bytes: int
+    first: int = 0
+    files: tuple[SourceFile, ...] = ()
+    carried: PartName | None = None
+
+
 def settings_key(config: BuildConfig) -> str:
     """Fingerprint of all that decides which documents come out of given files."""
-    return fingerprint({"version": VERSION, **config.model_dump(mode="json", exclude=_LATER_KEYS)})
+    return fingerprint({"version": VERSION, **config.read_by("ingest")})
 
 
-def source_key(files: Sequence[SourceFile], config: BuildConfig) -> str:
-    """Fingerprint of the files' names and bytes, and of all that decides which documents come out of them."""
-    return fingerprint({"settings": settings_key(config), "files": [(file.name, _digest(file)) for file in files]})
+def source_key(digests: Mapping[str, str], config: BuildConfig) -> str:
+    """Fingerprint of the files, by name and SHA-256, and of all that decides which documents come out of them."""
+    return fingerprint({"settings": settings_key(config), "files": sorted(digests.items())})
+
+
+def known_digests(files: Sequence[SourceFile], origins: Mapping[str, Origin]) -> dict[str, str]:
+    """The SHA-256 of each file by name, if all are those that were read before; else nothing.
+
+    A file that has its stamp still is not read; another one is, up to the first whose content is new.
+    """
+    if not all(file.name in origins for file in files):
+        return {}
+    digests = {}
+    for file in files:
+        known = origins[file.name]
+        is_same = bool(file.stamp) and file.stamp == known.stamp
+        if not is_same and (not known.sha256 or _digest(file) != known.sha256):
+            return {}
+        digests[file.name] = known.sha256
+    return digests
 
 
 def _digest(file: SourceFile) -> str:
-    try:
-        with open_file(file.path) as data:
-            return hashlib.file_digest(data, "sha256").hexdigest()
-    except OSError as error:
-        raise SourceError(f"{file.path}: {error.strerror}") from None
+    with open_file(file.path) as data:
+        return hashlib.file_digest(data, "sha256").hexdigest()
 
 
 def unit_bits(n_bytes: int, unit_bytes: int, max_bits: int = MAX_BITS) -> int:
@@ -85,62 +139,140 @@ def unit_bits(n_bytes: int, unit_bytes: int, max_bits: int = MAX_BITS) -> int:
     return min(max_bits, (n_units - 1).bit_length())
 
 
-def plan(
-    files: Sequence[SourceFile], live: Sequence[Part], config: BuildConfig
-) -> tuple[list[Descriptor], dict[str, Any]]:
-    """The job's tasks and settings. A task is a group of files with the number of its first, or a live part to carry.
-
-    In mode append the documents of live parts count for the number of units too.
-    """
+def plan(files: Sequence[SourceFile], live: Sequence[Part], config: BuildConfig) -> tuple[list[Task], Settings]:
+    """The job's tasks and settings. In mode append the documents of live parts count for the number of units too."""
     carried = live if config.mode == "append" else []
     n_bytes = sum(file.n_bytes for file in files) + sum(part.counts["bytes"] for part in carried)
     n_rows = n_bands_and_rows(config.near_duplicates)[0] * 2 if config.near_duplicates else 0
-    settings = {
-        "n_bits": unit_bits(n_bytes, config.unit_bytes),
-        "n_key_bits": unit_bits(n_bytes * (1 + n_rows), _KEY_BYTES_A_PARTITION),
-        "near_duplicates": config.near_duplicates,
-        "source": config.source.model_dump(mode="json"),
-        "live": [(part.unit, part.fingerprint) for part in live],
-    }
-    tasks: list[Descriptor] = []
+    settings = Settings(
+        n_bits=unit_bits(n_bytes, config.unit_bytes),
+        n_key_bits=unit_bits(n_bytes * (1 + n_rows), _KEY_BYTES_A_PARTITION),
+        near_duplicates=config.near_duplicates,
+        source=config.source,
+        live=tuple((part.unit, part.fingerprint) for part in live),
+    )
+    tasks: list[Task] = []
     first = 0
     for group in group_files(files, 4 * config.unit_bytes):
         n_bytes = sum(file.n_bytes for file in group)
-        tasks.append({"first": first, "files": [asdict(file) for file in group], "n_bytes": n_bytes})
+        tasks.append(Task(f"read-{len(tasks)}", n_bytes, first, tuple(group)))
         first += len(group)
     for part in carried:
-        tasks.append({"part": (part.unit, part.fingerprint), "n_bytes": part.counts["bytes"]})
-    return [task | {"step": f"read-{i}"} for i, task in enumerate(tasks)], settings
+        name = (part.unit, part.fingerprint)
+        tasks.append(Task(f"read-{len(tasks)}", part.counts["bytes"], carried=name))
+    return tasks, settings
 
 
-def extent(tasks: Sequence[Descriptor], settings: Mapping[str, Any]) -> Extent:
+def extent(tasks: Sequence[Task], settings: Settings) -> Extent:
     """What the job has to do."""
-    steps = {task["step"]: 1.0 + task["n_bytes"] for task in tasks}
-    n_units = 1 << settings["n_bits"]
+    steps = {task.step: 1.0 + task.n_bytes for task in tasks}
+    n_units = 1 << settings.n_bits
     weight = _READINGS_A_COMMIT * sum(steps.values()) / n_units
-    return Extent({unit_name(settings["n_bits"], number): weight for number in range(n_units)}, steps)
+    return Extent({unit_name(settings.n_bits, number): weight for number in range(n_units)}, steps)
 
 
-def scatter(
-    task: Descriptor, root: str, scratch: str, n_bits: int, source: Mapping[str, Any]
-) -> Iterator[tuple[str, str]]:
+def missing(context: RunContext, store: Store, parts: Parts) -> Todo:
+    """What ingest has to do: nothing, where the sources and what it reads of the configuration are those of the live
+    documents.
+
+    Raises:
+        KgmillError: documents would be appended to ones that are gone.
+    """
+    config, origins, kept = context.config, known_origins(store), kept_origins(context, store)
+    found = find_sources(context, kept)
+    live = store.live("ingest")
+    digests = known_digests(found.files, origins) if store.live_key("ingest") else {}
+    if digests and store.is_whole("ingest") and source_key(digests, config) == store.live_key("ingest"):
+        publish = partial(_publish, context, store, found, kept, digests)
+        return Todo(live, (), None, Extent({}), publish)
+    if config.mode == "append" and not store.is_whole("ingest"):
+        raise KgmillError(f"{store.root}: some documents of earlier runs are gone; build without --mode append")
+    tasks, settings = plan(found.files, live, config)
+    return Todo((), tasks, settings, extent(tasks, settings), partial(_publish, context, store, found, kept, {}))
+
+
+def kept_origins(context: RunContext, store: Store) -> dict[str, Origin]:
+    """The files of earlier runs whose documents stay, by name."""
+    return known_origins(store) if context.config.mode == "append" else {}
+
+
+def find_sources(context: RunContext, kept: Mapping[str, Origin]) -> Found:
+    """What the sources have; a file that was read before keeps the name that is in `kept`."""
+    names = {name: origin.path for name, origin in kept.items()}
+    return find(context.sources, context.config.source, context.root, names)
+
+
+def _publish(
+    context: RunContext,
+    store: Store,
+    found: Found,
+    kept: Mapping[str, Origin],
+    digests: Mapping[str, str],
+    outcome: Outcome,
+) -> dict[str, Any]:
+    """Makes the documents live, if not too many vanish, with where they came from.
+
+    Raises:
+        VanishError: they do.
+    """
+    counts: Counter[str] = Counter({"added": 0, "changed": 0, "removed": 0})
+    files = {file.name: file for file in found.files}
+    if outcome.scratch is None:
+        for part in outcome.parts:
+            part.read_bytes("documents.parquet")  # a damaged one must not be taken for done
+    else:
+        for receipt in outcome.receipts.values():
+            counts.update({name: int(receipt.counts[name]) for name in counts})
+        n_live = sum(part.counts["kept"] for part in store.live("ingest"))
+        check_vanishing(counts["removed"], n_live, context.yes)
+        digests = read_digests(outcome.scratch)
+        files = {file.name: file for file in find_sources(context, kept).files}
+    # Sources that changed while they were read: which version was met is not known.
+    is_known = all(file.name in digests and files.get(file.name) == file for file in found.files)
+    key = source_key(digests, context.config) if is_known and len(files) == len(found.files) else ""
+    stamps = {file.name: file.stamp for file in found.files} if key else {}
+    origins = {
+        name: Origin(path, stamps.get(name, ""), digests.get(name, "") if key else "")
+        for name, path in found.origins.items()
+    }
+    others = count_others(found, context.config.source)
+    part = commit_origins(store, outcome.parts, {**kept, **origins}, others)
+    store.publish("ingest", outcome.parts, ["documents"], key)
+    publish_origins(store, part)
+    return dict(counts)
+
+
+def check_vanishing(n_removed: int, n_live: int, yes: bool) -> None:
+    """Stops a build in which more than a fifth of the live documents would leave, unless that is wanted.
+
+    Raises:
+        VanishError: naming how many of how many, and the way out.
+    """
+    if n_removed > MAX_VANISHING * n_live and not yes:
+        raise VanishError(
+            f"{n_removed} of {n_live} documents would leave the graph, more than {MAX_VANISHING:.0%}; "
+            "if that is wanted say --yes, to keep them --mode append"
+        )
+
+
+def scatter(task: Task, request: Request[Task, Settings]) -> Iterator[tuple[str, str]]:
     """Reads a task's records and spills them by unit; yields (unit, spill) for each unit of each spill."""
     records: list[_Row] = []
     n_bytes = n_documents = n_read = 0
-    folder, teller = f"{scratch}/spills", Teller(scratch, task["step"])
+    n_bits, folder, teller = request.settings.n_bits, f"{request.scratch}/spills", Teller(request.scratch, task.step)
 
     def count(n: int) -> None:
         nonlocal n_read
         n_read += n
 
-    for row in _records(task, root, SourceConfig.model_validate(source), count):
+    for row in _records(task, request, count):
         records.append(row)
         if isinstance(row[-1], Document):
             n_bytes += len(row[-1].text)
             n_documents += 1
         else:
             n_bytes += _REJECT_BYTES  # a file of nothing but these has to be spilled too
-        teller.tell(min(n_read / (1 + task["n_bytes"]), _ALMOST), n_documents)
+        teller.tell(min(n_read / (1 + task.n_bytes), _ALMOST), n_documents)
         if n_bytes > _SPILL_BYTES:
             yield from _spill(records, n_bits, folder)
             records, n_bytes = [], 0
@@ -148,16 +280,28 @@ def scatter(
     teller.tell(1.0, n_documents)
 
 
-def _records(task: Descriptor, root: str, config: SourceConfig, on_read: Callable[[int], Any]) -> Iterator[_Row]:
-    """A task's records with the numbers of their files, their places in these, and the files' names."""
-    if "part" in task:
-        part = Store(Path(root)).need("ingest", *task["part"])
+def _records(task: Task, request: Request[Task, Settings], on_read: Callable[[int], Any]) -> Iterator[_Row]:
+    """A task's records with the numbers of their files, their places in these, and the files' names.
+
+    What the files hold is said by hash in a small file of the task's name, see `read_digests`.
+    """
+    if task.carried:
+        part = request.store.need("ingest", *task.carried)
         for i, document in enumerate(from_table("documents", part.read("documents"))):
             yield _CARRIED, i, "", document
         return
-    for number, file in enumerate(task["files"], task["first"]):
-        for i, record in enumerate(read_records(SourceFile(**file), config, on_read)):
-            yield number, i, file["name"], record
+    digests: dict[str, str] = {}
+    for number, file in enumerate(task.files, task.first):
+        on_digest = partial(digests.__setitem__, file.name)
+        for i, record in enumerate(read_records(file, request.settings.source, on_read, on_digest)):
+            yield number, i, file.name, record
+    write_json(Path(request.scratch) / _DIGESTS / f"{task.step}.json", digests)
+
+
+def read_digests(scratch: Path) -> dict[str, str]:
+    """The SHA-256 of the content of each file that the job read, by name."""
+    found = (json.loads(path.read_text(encoding="utf-8")) for path in sorted((scratch / _DIGESTS).glob("*.json")))
+    return {name: sha256 for digests in found for name, sha256 in digests.items()}
 
 
 def _spill(records: list[_Row], n_bits: int, folder: str) -> Iterator[tuple[str, str]]:
@@ -170,26 +314,25 @@ def _spill(records: list[_Row], n_bits: int, folder: str) -> Iterator[tuple[str,
         yield from spill(table, units, Path(folder) / f"{uuid.uuid4().hex}.{name}")
 
 
-def stage(
-    element: tuple[str, Iterable[str]], scratch: str, n_key_bits: int, near_duplicates: float
-) -> Iterator[tuple[str, str]]:
+def stage(element: tuple[str, Iterable[str]], request: Request[Task, Settings]) -> Iterator[tuple[str, str]]:
     """Merges a unit's spills, stages its tables, and spills its documents' hashes; yields (partition, spill).
 
     Documents are sorted by the order key of their ids. Of documents with the same id the first in source order is
     kept; the others are rejects. One of an earlier run gives way to what its own file has now, and to nothing else.
     """
     unit, spills = element[0], list(element[1])
-    teller = Teller(scratch, unit)
+    settings, teller = request.settings, Teller(request.scratch, unit)
     documents, duplicates = _unique(_in_source_order("documents", spills))
     rejects = pa.concat_tables([_in_source_order("rejects", spills).select(SCHEMAS["rejects"].names), duplicates])
-    folder = Path(scratch) / "staged"
+    folder = Path(request.scratch) / "staged"
     folder.mkdir(exist_ok=True)
     for name, table in (("documents", documents), ("rejects", rejects)):
         partial_file = folder / uuid.uuid4().hex
         pq.write_table(table, partial_file)
         os.replace(partial_file, folder / f"{unit}.{name}.parquet")
     texts = (text.as_py() for text in documents["text"])
-    keys = key_rows(documents["doc_id"].to_pylist(), documents["sha256"].to_pylist(), texts, near_duplicates)
+    keys = key_rows(documents["doc_id"].to_pylist(), documents["sha256"].to_pylist(), texts, settings.near_duplicates)
+    n_key_bits = settings.n_key_bits
     partitions = [unit_name(n_key_bits, int(key[:4], 16) >> (16 - n_key_bits)) for key in keys["key"].to_pylist()]
     yield from spill(keys, partitions, folder / f"{uuid.uuid4().hex}.keys")
     teller.tell(0.5)
@@ -219,20 +362,25 @@ def _unique(documents: pa.Table) -> tuple[pa.Table, pa.Table]:
     return chosen, to_table("rejects", duplicates)
 
 
-def compare(
-    element: tuple[str, Iterable[str]], scratch: str, n_bits: int, near_duplicates: float
-) -> Iterator[tuple[str, str]]:
+def compare(element: tuple[str, Iterable[str]], request: Request[Task, Settings]) -> Iterator[tuple[str, str]]:
     """Finds the duplicates among a partition's hashes and spills them by unit; yields (unit, spill)."""
-    rows = [asdict(loser) for loser in find_losers(read_spills(KEYS, element[1]), near_duplicates)]
+    n_bits, folder = request.settings.n_bits, Path(request.scratch) / "spills"
+    rows = [asdict(loser) for loser in find_losers(read_spills(KEYS, element[1]), request.settings.near_duplicates)]
     units = [unit_name(n_bits, unit_of(row["doc_id"], n_bits)) for row in rows]
-    yield from spill(pa.Table.from_pylist(rows, LOSERS), units, Path(scratch) / f"spills/{uuid.uuid4().hex}.losers")
+    yield from spill(pa.Table.from_pylist(rows, LOSERS), units, folder / f"{uuid.uuid4().hex}.losers")
 
 
-def commit(element: tuple[str, Iterable[str]], root: str, scratch: str, live: Sequence[tuple[str, str]]) -> None:
+@contextmanager
+def work(request: Request[Task, Settings]) -> Iterator[Callable[[tuple[str, Iterable[str]]], Receipt]]:
+    """Commits staged units; an element is a unit's name with the spills of its duplicates."""
+    yield partial(commit, request)
+
+
+def commit(request: Request[Task, Settings], element: tuple[str, Iterable[str]]) -> Receipt:
     """Commits a staged unit without its duplicates, which become rejects."""
     unit, spills = element
     documents, rejects = (
-        pq.read_table(Path(scratch) / "staged" / f"{unit}.{name}.parquet", schema=SCHEMAS[name])
+        pq.read_table(Path(request.scratch) / "staged" / f"{unit}.{name}.parquet", schema=SCHEMAS[name])
         for name in ("documents", "rejects")
     )
     losers = worst(Loser(**row) for row in read_spills(LOSERS, spills).to_pylist())
@@ -252,12 +400,13 @@ def commit(element: tuple[str, Iterable[str]], root: str, scratch: str, live: Se
         "bytes": pc.sum(pc.binary_length(documents["text"])).as_py() or 0,
         "left_out": left_out(rows["documents"]["notes"]),
     }
-    store = Store(Path(root))
+    store = request.store
     tables = {"documents": documents, "rejects": rejects}
     part = store.commit("ingest", unit, fingerprint({"version": VERSION, **rows}), tables, counts)
-    before = [store.need("ingest", *name) for name in live if units_overlap(name[0], unit)]
+    before = [store.need("ingest", *name) for name in request.settings.live if units_overlap(name[0], unit)]
     new = dict(zip(rows["documents"]["doc_id"], rows["documents"]["sha256"], strict=True))
-    write_receipt(scratch, unit, {"fingerprint": part.fingerprint, **changes(before, unit, new)})
+    told = {"documents": documents.num_rows, "rejects": rejects.num_rows}
+    return Receipt(unit, part.fingerprint, {**told, **changes(before, unit, new)})
 
 
 def left_out(notes: Iterable[str]) -> dict[str, int]:
@@ -287,21 +436,13 @@ def changes(before: Sequence[Part], unit: str, new: Mapping[str, str]) -> dict[s
     }
 
 
-def build(pipeline: beam.Pipeline, request: Request) -> None:
+def build(pipeline: beam.Pipeline, request: Request[Task, Settings]) -> None:
     """The job's graph: read and spill by unit; stage each unit; compare each partition of hashes; commit each unit."""
-    s, scratch = request.settings, request.scratch
-    n_bits, n_key_bits, near = s["n_bits"], s["n_key_bits"], s["near_duplicates"]
-    units = [unit_name(n_bits, number) for number in range(1 << n_bits)]
-    partitions = [unit_name(n_key_bits, number) for number in range(1 << n_key_bits)]
-    read = scattered(
-        pipeline,
-        request.tasks,
-        partial(scatter, root=request.root, scratch=scratch, n_bits=n_bits, source=s["source"]),
-    )
-    staged = regroup("Units", read, units) | "Stage" >> beam.FlatMap(
-        stage, scratch=scratch, n_key_bits=n_key_bits, near_duplicates=near
-    )
-    lost = regroup("Partitions", staged, partitions) | "Compare" >> beam.FlatMap(
-        compare, scratch=scratch, n_bits=n_bits, near_duplicates=near
-    )
-    regroup("Lost", lost, units) | "Commit" >> beam.Map(commit, root=request.root, scratch=scratch, live=s["live"])
+    settings = request.settings
+    units = [unit_name(settings.n_bits, number) for number in range(1 << settings.n_bits)]
+    partitions = [unit_name(settings.n_key_bits, number) for number in range(1 << settings.n_key_bits)]
+    shared = replace(request, tasks=())
+    read = scattered(pipeline, request.tasks, partial(scatter, request=shared))
+    staged = regroup("Units", read, units) | "Stage" >> beam.FlatMap(stage, request=shared)
+    lost = regroup("Partitions", staged, partitions) | "Compare" >> beam.FlatMap(compare, request=shared)
+    regroup("Lost", lost, units) | "Commit" >> beam.ParDo(WorkFn(request))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
+from kgmill.pipelines.graph.difference import for_sparql
+
 TRIPLES_A_REQUEST = 2_000
 BYTES_A_REQUEST = 1 << 20
-
-_BEFORE_U = re.compile(rb"(\\\\)([uU])")  # an escaped backslash before a u
 
 
 def subject_of(line: bytes) -> bytes:
@@ -50,15 +49,6 @@ def updates(graph: str | None, deletes: Sequence[bytes], inserts: Sequence[bytes
                 request, n_triples, n_bytes = ([], []), 0, 0
     if n_triples:
         yield _text(graph, *request)
-
-
-def for_sparql(triple: bytes) -> bytes:
-    r"""A triple's line for SPARQL, which reads escapes with `\u` before strings, also behind a backslash.
-
-    >>> print(for_sparql(rb'<a:s> <a:p> "C:\\users"').decode())
-    <a:s> <a:p> "C:\\\u0075sers"
-    """
-    return _BEFORE_U.sub(lambda m: m[1] + b"\\u%04X" % ord(m[2]), triple) if b"\\\\" in triple else triple
 
 
 def _text(graph: str | None, deletes: list[bytes], inserts: list[bytes]) -> str:

@@ -7,7 +7,8 @@ import resource
 import pyarrow.dataset as ds
 import pytest
 
-from kgmill.pipelines.stages.extract import extract
+from kgmill.extractor.candidates import Floors
+from kgmill.pipelines.stages.extract import PredictorSettings, Settings, extract
 from kgmill.schemas.tables import from_table
 
 
@@ -38,14 +39,7 @@ def test_document_that_crashes_the_model_is_rejected_alone(corpus, faulty_build,
     assert rejects(out) == {"d1": ("model_crashed", "the worker was killed by SIGSEGV")}
     notes = [line for line in done.stderr.splitlines() if not line.startswith("{")]
     assert notes == ["extract: the worker was killed by SIGSEGV; it is started again"] * 2
-    predictor = {"folder": str(tiny_model), "device": "cpu", "precision": "fp32", "n_threads": 1}
-    settings = {
-        "predictor": predictor,
-        "floors": {"entity": -5.0, "relation": -5.0},
-        "timeout_s": 60.0,
-        "suspects": [],
-        "faults": {},
-    }
+    settings = Settings(PredictorSettings(str(tiny_model), "cpu", "fp32", 1), Floors(-5.0, -5.0), "")
     part = ds.dataset(sorted((out / "parts" / "ingest").glob("*/documents.parquet"))).to_table()
     good = [document for document in from_table("documents", part) if document.doc_id != "d1"]
     assert met(out, {"d0", "d1", "d2"}) == extract(good, settings)["sentences"].to_pylist() != []

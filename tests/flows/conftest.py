@@ -44,7 +44,7 @@ class Done:
 @pytest.fixture(scope="session")
 def worker():
     """One child for all builds of these tests: importing torch takes longer than such a build."""
-    with Worker(1) as worker:
+    with Worker() as worker:
         yield worker
 
 
@@ -64,7 +64,7 @@ def kgmill(worker, tiny_model):
             command += ["--no-prefect"]
         out, errors = io.StringIO(), io.StringIO()
         with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
-            patch.setattr(build_module, "Worker", lambda n_workers, **limits: contextlib.nullcontext(worker))
+            patch.setattr(build_module, "Worker", lambda **limits: contextlib.nullcontext(worker))
             code = cli.run(command)
         lines = errors.getvalue().splitlines()
         progress = [json.loads(line) for line in lines if line.startswith("{")]

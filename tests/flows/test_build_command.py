@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow.dataset as ds
 import pytest
 
-from kgmill.pipelines import build as build_module
+from kgmill.pipelines import checks as checks_module
 from kgmill.pipelines.output.parts import Store
 
 KGMILL = str(Path(sys.executable).with_name("kgmill"))
@@ -101,7 +101,7 @@ def test_progress_of_a_build(first):
     for line in first.done.progress:
         by_stage.setdefault(line["stage"], []).append((line["share"], line["done"], line["total"]))
     assert by_stage.pop("model") == [(0, None, None), (1, None, None)]
-    assert list(by_stage) == ["ingest", "extract", "decode", "combine", "aggregate", "export"]
+    assert list(by_stage) == ["ingest", "extract", "decode", "combine", "aggregate", "export", "graph"]
     assert {(lines[0][0], lines[-1]) for lines in by_stage.values()} == {(0, (1, 16, 16))}
     assert all(lines == sorted(lines, key=lambda line: line[0]) for lines in by_stage.values())
 
@@ -397,7 +397,7 @@ def test_leftovers_are_removed_by_gc(kgmill, copy):
 def test_runs_of_one_second_are_all_kept(kgmill, source, copy, monkeypatch):
     """When the clock stands still or goes back, no earlier run.json is overwritten."""
     for now in ("2026-01-02T00:00:00Z", "2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"):
-        monkeypatch.setattr(build_module, "_now", lambda now=now: now)
+        monkeypatch.setattr(checks_module, "now", lambda now=now: now)
         assert kgmill("build", source, "--out", copy).code == 0
     names = {path.name for path in (copy / "runs").glob("2026-01-0*")}
     assert names >= {"2026-01-01T000000Z.json", "2026-01-02T000000Z.json", "2026-01-02T000000Z-2.json"}

@@ -37,7 +37,7 @@ def linked(first, tmp_path):
     copy = Path(shutil.copytree(first.folder, tmp_path / "copy"))
     for path in [*copy.glob("tables/*/*.parquet"), *copy.glob("graph/*")]:
         table = path.parent.name if path.suffix == ".parquet" else path.stem
-        name = f"{path.stem}/{table}.parquet" if path.suffix == ".parquet" else f"all.*/{path.name}"
+        name = f"{path.stem}/{table}.parquet" if path.suffix == ".parquet" else f"format-*/{path.name}"
         [part] = copy.glob(f"parts/*/{name}")
         path.unlink()
         os.link(part, path)

@@ -2,11 +2,12 @@
 
 import pytest
 
-from kgmill.pipelines.build import STAGES, Build
+from kgmill.pipelines.build import Run, finish, run_stage
 from kgmill.pipelines.checks import check_build
-from kgmill.pipelines.engine.job import Request, read_receipts
+from kgmill.pipelines.engine.request import Request, read_receipts
 from kgmill.pipelines.engine.worker import Worker, run_job
 from kgmill.pipelines.output.parts import Store, remove
+from kgmill.pipelines.stages.stage import NAMES
 from kgmill.schemas.config import BuildConfig
 
 
@@ -29,9 +30,9 @@ def store(tmp_path):
 def run():
     """Runs a job on Beam's FnApiRunner; returns its receipts by unit."""
 
-    def run(store, job, tasks, settings):
+    def run(store, job, tasks, settings, **others):
         scratch = store.scratch()
-        run_job(Request(job, str(store.root), str(scratch), tasks, settings).save())
+        run_job(Request(job, str(store.root), str(scratch), tuple(tasks), settings, **others).save())
         receipts = read_receipts(scratch)
         remove(scratch)
         return receipts
@@ -51,11 +52,11 @@ def build_here(tiny_model):
         names = {"base_iri": "https://kg.example.org/", "dataset": "kg"}
         config = BuildConfig.load(None, {"model": str(tiny_model), "device": "cpu", **names, **settings})
         store = Store(out)
-        checked = check_build(sources, out, config, "FnApiRunner")
+        context = check_build(sources, out, config, n_workers=1, yes=yes, started=started)
         with store.lock():
-            build = Build(sources, config, store, WorkerInThisProcess(1), *checked, yes=yes, started=started)
-            for stage in STAGES:
-                build.run_stage(stage)
-            return build.finish()
+            here = Run(context, store, WorkerInThisProcess())
+            for stage in NAMES:
+                run_stage(here, stage)
+            return finish(here)
 
     return build_here

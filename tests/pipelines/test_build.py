@@ -3,16 +3,20 @@
 import gzip
 import hashlib
 import json
+import os
 import shutil
 
 import pyarrow.dataset as ds
 import pytest
 
-from kgmill.pipelines.build import Build, open_build
+from kgmill.pipelines.build import Run, finish, hold, run_stage
 from kgmill.pipelines.checks import check_build, resolve_device
+from kgmill.pipelines.context import RunContext
 from kgmill.pipelines.engine.worker import Worker
 from kgmill.pipelines.output.parts import Store, remove
+from kgmill.pipelines.sources import opening
 from kgmill.pipelines.stages import ingest
+from kgmill.pipelines.stages.stage import NAMES, missing
 from kgmill.schemas.config import BuildConfig
 from kgmill.schemas.errors import (
     CheckpointError,
@@ -212,16 +216,16 @@ def test_append_to_lost_documents_is_refused(build_here, tmp_path):
 def test_unbalanced_ledger_stops_the_run(source, settings, build_here, tmp_path):
     """A part that miscounts its rejects is noticed at the end."""
     build_here(source, tmp_path / "out")
-    with opened(source, tmp_path, settings) as build:
-        for stage in ("ingest", "extract"):
-            build.recall(stage)
-        build.parts["ingest"][0].counts["rejected"] = 2
-        with pytest.raises(KgmillError, match="doesn't balance with 1 rejects"):
-            build.finish()
+    store = Store(tmp_path / "out")
+    [part] = store.live("ingest")
+    tables = {name: part.read(name) for name in ("documents", "rejects")}
+    store.publish("ingest", [store.commit("ingest", part.unit, "f" * 64, tables, part.counts | {"rejected": 2})], [])
+    with opened(source, tmp_path, settings) as run, pytest.raises(KgmillError, match="doesn't balance with 1 rejects"):
+        finish(run)
 
 
 def opened(source, tmp_path, settings):
-    return open_build((str(source),), tmp_path / "out", config(settings))
+    return hold(check_build((str(source),), tmp_path / "out", config(settings)))
 
 
 def test_failed_run_says_so_and_keeps_the_graph(source, settings, build_here, tmp_path):
@@ -247,8 +251,8 @@ def test_first_failed_run_promises_no_graph(source, settings, tmp_path):
 def test_stage_needs_the_stage_before(source, settings, tmp_path):
     """A stage alone asks for what the stage before it should have left."""
     wanted = r"no finished ingest here; run kgmill ingest first$"
-    with pytest.raises(OutputError, match=wanted), opened(source, tmp_path, settings) as build:
-        build.recall("ingest")
+    with pytest.raises(OutputError, match=wanted), opened(source, tmp_path, settings) as run:
+        run_stage(run, "extract")
 
 
 def test_missing_receipt_stops_the_stage(source, settings, tmp_path):
@@ -261,10 +265,9 @@ def test_missing_receipt_stops_the_stage(source, settings, tmp_path):
     chosen = config(settings)
     store = Store(tmp_path / "out")
     store.create()
-    checked = check_build((str(source),), store.root, chosen, "FnApiRunner")
-    build = Build((str(source),), chosen, store, LazyWorker(), *checked)
+    run = Run(check_build((str(source),), store.root, chosen), store, LazyWorker())
     with pytest.raises(KgmillError, match=r"^ingest: 0 of 1 work units were committed; build again$"):
-        build.run_stage("ingest")
+        run_stage(run, "ingest")
 
 
 # Checks before anything is touched
@@ -290,22 +293,22 @@ def wrong(tmp_path, tiny_model):
 def test_wrong_build_touches_nothing(wrong, settings, tmp_path, name):
     """A build with a wrong source, model or ontology is refused before its folder is made."""
     source, others, error = wrong[name]
-    with pytest.raises(error), open_build((source,), tmp_path / "out", config(settings, **others)):
-        pytest.fail("the build was opened")
+    with pytest.raises(error):
+        check_build((source,), tmp_path / "out", config(settings, **others))
     assert not (tmp_path / "out").exists()
 
 
 def test_refused_runner_touches_nothing(source, settings, tmp_path):
     """A refused runner is a wrong configuration."""
     with pytest.raises(ConfigError, match="runner DaskRunner: refused"):
-        check_build((str(source),), tmp_path / "out", config(settings), "DaskRunner")
+        check_build((str(source),), tmp_path / "out", config(settings), runner="DaskRunner")
 
 
 def test_output_that_is_a_file_is_refused(source, settings, tmp_path):
     """An output that is a file is a wrong output."""
     (tmp_path / "out").write_text("")
     with pytest.raises(OutputError, match=r"out: is a file; --out wants a folder$"):
-        check_build((str(source),), tmp_path / "out", config(settings), "FnApiRunner")
+        check_build((str(source),), tmp_path / "out", config(settings))
 
 
 def test_ontology_with_the_models_types_is_taken(source, settings, tiny_model, tmp_path):
@@ -313,7 +316,7 @@ def test_ontology_with_the_models_types_is_taken(source, settings, tiny_model, t
     text = (tiny_model / "ontology.toml").read_text().replace("works for", "is employed by")
     (tmp_path / "own.toml").write_text(text)
     chosen = config(settings, ontology=str(tmp_path / "own.toml"))
-    _, _, ontology, _ = check_build((str(source),), tmp_path / "out", chosen, "FnApiRunner")
+    ontology = check_build((str(source),), tmp_path / "out", chosen).ontology
     assert ontology.relations["Work_For"].label == "is employed by"
 
 
@@ -321,3 +324,90 @@ def test_ontology_with_the_models_types_is_taken(source, settings, tiny_model, t
 def test_named_device_stays(name):
     """Only `auto` is looked up."""
     assert resolve_device(name) == name
+
+
+# Which stage reads what
+
+
+def test_every_key_is_read_by_a_stage_or_decides_how_a_run_goes():
+    """No key of the configuration is left out."""
+    readers = BuildConfig.readers()
+    assert readers.keys() == BuildConfig.model_fields.keys()
+    assert {name for stages in readers.values() for name in stages} == set(NAMES) - {"aggregate"}
+    assert [name for name, stages in readers.items() if not stages] == [
+        "max_reject_ratio",
+        "document_timeout",
+        "worker_memory_mb",
+    ]
+
+
+OTHERS = {
+    "document_timeout": 90.0,
+    "worker_memory_mb": 100_000,
+    "max_reject_ratio": 0.5,
+    "retry_rejects": True,
+    "any_language": True,
+    "candidate_floor": 0.09,
+    "min_confidence": 0.5,
+    "base_iri": "https://kg.example.org/other/",
+    "dataset": "other",
+    "formats": ("nq",),
+    "unit_bytes": 1 << 17,
+    "mode": "append",
+    "near_duplicates": 0.9,
+    "source": {"clean": True},
+}
+
+
+@pytest.mark.parametrize("key", OTHERS)
+def test_only_the_stages_that_read_a_key_follow_it(finished, source, settings, key):
+    """With another value of a key ingest reads the sources, and extract asks for another key, only if they say so."""
+    names = {"base_iri": "https://kg.example.org/", "dataset": "kg"}
+    before, now = (
+        check_build((str(source),), finished, config(settings, **(names | more))) for more in ({}, {key: OTHERS[key]})
+    )
+    reads = BuildConfig.readers()[key]
+    todo = missing("ingest", now, Store(finished), {})
+    assert bool(todo.tasks) == ("ingest" in reads)
+    if now.extract_key != before.extract_key or now.read_languages != before.read_languages:
+        assert "extract" in reads
+    if now.decoding != before.decoding:
+        assert "decode" in reads
+
+
+def test_sources_are_read_once(build_here, tmp_path, monkeypatch):
+    """A first build takes each byte of a source once, one in which nothing changed none."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text("Ada Byron worked for Acme Corp in Paris .")
+    (tmp_path / "in" / "b.jsonl").write_text('{"id": 1, "text": "Bob Stone lives in London ."}\n')
+    n_read = []
+    readinto = opening._Guarded.readinto
+
+    def counted(self, buffer):
+        n_read.append(readinto(self, buffer))
+        return n_read[-1]
+
+    monkeypatch.setattr(opening._Guarded, "readinto", counted)
+    build_here(tmp_path / "in", tmp_path / "out")
+    assert sum(n_read) == sum(path.stat().st_size for path in (tmp_path / "in").iterdir())
+    n_read.clear()
+    assert build_here(tmp_path / "in", tmp_path / "out")["stages"]["ingest"]["n_done"] == 0
+    assert sum(n_read) == 0
+
+
+def test_touched_sources_are_known_by_their_content(build_here, tmp_path):
+    """A file with a new time and the old bytes is read for its hash, and nothing is done."""
+    path = tmp_path / "a.txt"
+    path.write_text("Ada Byron worked for Acme Corp in Paris .")
+    build_here(path, tmp_path / "out")
+    os.utime(path, (1, 1))
+    assert build_here(path, tmp_path / "out")["stages"]["ingest"]["n_done"] == 0
+    path.write_text("Bob Stone lives in London .")
+    assert build_here(path, tmp_path / "out")["stages"]["ingest"]["n_done"] == 1
+
+
+def test_context_goes_to_another_process(source, settings, tmp_path):
+    """A run's context is JSON, and what comes of that is equal to it."""
+    context = check_build((str(source),), tmp_path / "out", config(settings), yes=True)
+    again = RunContext.model_validate(json.loads(json.dumps(context.model_dump(mode="json"))))
+    assert (again, again.run_key, again.extract_key) == (context, context.run_key, context.extract_key)

@@ -133,7 +133,7 @@ def run_names(out):
 
 def quads_of_parts(out):
     """The quads of the graph that is live, though DIR/graph may not show it yet."""
-    [part] = Store(out).live("graph")
+    [part] = [part for part in Store(out).live("graph") if part.unit == "format-nq"]
     return {line for line in gzip.decompress((part.path / "graph.nq.gz").read_bytes()).split(b"\n") if line}
 
 
@@ -191,3 +191,25 @@ def test_deleted_member_costs_the_changes_alone(build_here, grown):
     graph = build_here(source, out, "2026-01-02T00:00:00Z")["graph"]
     assert (graph["added_quads"], graph["removed_quads"], run_names(out)) == (None, None, set())
     assert graph["quads"] == len(quads(out))
+
+
+def test_graph_that_was_one_part_is_taken_over(build_here, grown):
+    """In a folder of version 0.1 the graph was one part: its changes are found, and its members are kept."""
+    source, out, before = grown
+    store = Store(out)
+    graph, members = store.live("graph"), {part.name for part in store.live("export")}
+    counts = {name: value for part in graph for name, value in part.counts.items()}
+    folder = store.scratch()
+    for part in graph:
+        for name in part.files:
+            (folder / name).write_bytes(part.read_bytes(name))
+    old = store.commit("graph", "all", "d" * 64, folder, counts)
+    store.publish("graph", [old], [], "")
+    assert [path.name for path in (out / "parts" / "graph").glob("*/")] == ["all.dddddddddddddddd"]
+    report = build_here(source, out, "2026-01-02T00:00:00Z")
+    added, removed, _ = changed(out, "2026-01-02T000000Z")
+    assert ((before - removed) | added, report["graph"]["added_quads"]) == (quads(out), len(added))
+    assert sorted({part.unit for part in store.live("graph")}) == [
+        *("format-graphml", "format-json", "format-nq", "format-ontology", "members"),
+    ]
+    assert {part.unit for part in store.live("export") if part.name in members} == {"ontology", "provenance"}

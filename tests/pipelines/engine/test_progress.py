@@ -2,10 +2,11 @@
 
 import pytest
 
-from kgmill.pipelines.engine.job import write_receipt
 from kgmill.pipelines.engine.progress import Extent, Meter, Teller
+from kgmill.pipelines.engine.request import Receipt, write_receipt
 from kgmill.pipelines.sources.find import SourceFile, read_records
 from kgmill.pipelines.stages import ingest
+from kgmill.schemas.config import SourceConfig
 
 
 @pytest.fixture
@@ -35,8 +36,8 @@ def test_receipts_count_by_their_weight(tmp_path, clock, meter, shown):
     """A unit with a receipt is done; no more than one look a second."""
     looking = meter(Extent({"a": 3.0, "b": 1.0}, n_documents=8))
     looking.poll()
-    write_receipt(str(tmp_path), "a", {})
-    write_receipt(str(tmp_path), "alien", {})
+    write_receipt(str(tmp_path), Receipt("a", ""))
+    write_receipt(str(tmp_path), Receipt("alien", ""))
     looking.poll()
     for _ in range(3):
         clock[0] += 1.0
@@ -124,8 +125,8 @@ def test_reading_tells_bytes(tmp_path):
 
 def test_extent_of_ingest(tmp_path):
     """Reading is half of the work, whatever the number of files; so are the units."""
-    tasks = [{"step": "read-0", "n_bytes": 99}, {"step": "read-1", "n_bytes": 299}]
-    extent = ingest.extent(tasks, {"n_bits": 1})
+    tasks = [ingest.Task("read-0", 99), ingest.Task("read-1", 299)]
+    extent = ingest.extent(tasks, ingest.Settings(1, 0, 0.0, SourceConfig(), ()))
     assert extent == Extent({"01-0000": 200.0, "01-0001": 200.0}, {"read-0": 100.0, "read-1": 300.0})
 
 

@@ -1,11 +1,11 @@
 """Supervision: workers that die are started again, and the documents they die on are found."""
 
-import json
-
 import pytest
 
-from kgmill.pipelines.engine.job import Request, write_receipt
+from kgmill.extractor.candidates import Floors
+from kgmill.pipelines.engine.request import Receipt, Request, write_receipt
 from kgmill.pipelines.engine.supervise import Suspects, supervise
+from kgmill.pipelines.stages import decode, extract
 from kgmill.pipelines.stages.extract import _calls, _write_mark
 from kgmill.schemas.errors import WorkerError
 from kgmill.schemas.records import Document
@@ -105,7 +105,7 @@ def die(*units):
 
     def run(request):
         for unit in units:
-            write_receipt(request.scratch, unit, {})
+            write_receipt(request.scratch, Receipt(unit, ""))
         raise WorkerError("killed")
 
     return run
@@ -113,14 +113,15 @@ def die(*units):
 
 @pytest.fixture
 def request_of_three(store):
-    return Request("decode", str(store.root), str(store.scratch()), [{"unit": unit} for unit in "abc"], {})
+    tasks = tuple(decode.Task(unit, "", "", "") for unit in "abc")
+    return Request("decode", str(store.root), str(store.scratch()), tasks, decode.Settings({}, 0.5))
 
 
 def test_job_goes_on_where_it_was(request_of_three):
     """Units that were committed before the worker died are not done again; each death is told."""
     jobs, notes, polls = Jobs(die("a"), die("b"), lambda request: None), [], []
     supervise(jobs, request_of_three, lambda: polls.append(len(jobs.requests)), notes.append)
-    assert [[task["unit"] for task in request.tasks] for request in jobs.requests] == [[*"abc"], [*"bc"], [*"c"]]
+    assert [[task.unit for task in request.tasks] for request in jobs.requests] == [[*"abc"], [*"bc"], [*"c"]]
     assert notes == ["decode: killed; it is started again"] * 2
     assert polls == [0, 3]
 
@@ -143,9 +144,8 @@ def test_extract_is_told_what_is_known(store):
         raise WorkerError("killed")
 
     jobs = Jobs(crash, lambda request: None)
-    request = Request("extract", str(store.root), str(store.scratch()), [{"unit": "a"}], {"floor": 0.1})
+    settings = extract.Settings(extract.PredictorSettings("", "cpu", "fp32"), Floors(0.0, 0.0), "")
+    tasks = (extract.Task("a", "", ""),)
+    request = Request("extract", str(store.root), str(store.scratch()), tasks, settings)
     supervise(jobs, request, lambda: None, lambda line: None)
-    assert [json.loads(json.dumps(request.settings)) for request in jobs.requests] == [
-        {"floor": 0.1, "suspects": [], "faults": {}},
-        {"floor": 0.1, "suspects": [["d0"], ["d1"]], "faults": {}},
-    ]
+    assert [(request.suspects, request.faults) for request in jobs.requests] == [((), {}), ((("d0",), ("d1",)), {})]

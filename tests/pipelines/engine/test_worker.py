@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from kgmill.pipelines.engine.job import Request, read_receipts
+from kgmill.pipelines.engine.request import Request, read_receipts
 from kgmill.pipelines.engine.worker import Worker, _describe
 from kgmill.pipelines.sources.find import SourceFile
-from kgmill.pipelines.stages import ingest
+from kgmill.pipelines.stages import decode, ingest
 from kgmill.schemas.config import BuildConfig
 from kgmill.schemas.errors import CorruptPartError, KgmillError, WorkerError
 from kgmill.schemas.tables import to_table
@@ -30,7 +30,7 @@ worker.run(Path(sys.argv[1]), lambda elapsed_s: print(worker._child.pid, flush=T
 def ingest_request(store, path):
     """A job that reads one text file."""
     tasks, settings = ingest.plan([SourceFile(str(path), "a.txt", 3)], store.live("ingest"), BuildConfig())
-    return Request("ingest", str(store.root), str(store.scratch()), tasks, settings).save()
+    return Request("ingest", str(store.root), str(store.scratch()), tuple(tasks), settings).save()
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_job_runs_in_the_child(worker, store, text):
     """A job's receipts are there, and the child says how long it took and how much memory it had."""
     reply = worker.run(ingest_request(store, text))
     [scratch] = store.tmp.iterdir()
-    assert {unit: receipt["added"] for unit, receipt in read_receipts(scratch).items()} == {"00-0000": 1}
+    assert {unit: receipt.counts["added"] for unit, receipt in read_receipts(scratch).items()} == {"00-0000": 1}
     assert sorted(reply) == ["peak_rss_mb", "seconds"]
     assert worker._child.pid != os.getpid()
 
@@ -101,8 +101,10 @@ def test_error_of_a_job_keeps_its_kind(store, text, capfd):
 
 def test_any_other_error_is_one_line(worker, store):
     """What the project has no kind for arrives as one line that names the fault."""
-    request = Request("decode", str(store.root), str(store.scratch()), [{"unit": "00-0000"}], {})
-    with pytest.raises(KgmillError, match="documents") as caught:
+    tasks = (decode.Task("00-0000", "", "", ""),)
+    settings = decode.Settings({"entities": {"Peop": {}}}, 0.5, {"temper": {"slope": 1.0, "bias": 0.0}})
+    request = Request("decode", str(store.root), str(store.scratch()), tasks, settings)
+    with pytest.raises(KgmillError, match="temper") as caught:
         worker.run(request.save())
     assert (type(caught.value), str(caught.value).count("\n")) == (KgmillError, 0)
 

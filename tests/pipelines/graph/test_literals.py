@@ -11,10 +11,11 @@ import pyoxigraph
 import pytest
 
 from kgmill.pipelines.output.parts import Store
-from kgmill.pipelines.stages import aggregate, combine, decode, export
+from kgmill.pipelines.stages import aggregate, combine, decode, export, graph
 from kgmill.pipelines.stages.extract import SENTENCES
 from kgmill.pipelines.triplestores.query import format_result, query
 from kgmill.schemas.identity import entity_id, fact_id
+from kgmill.schemas.ontology import parse_ontology
 from kgmill.schemas.records import Document
 from kgmill.schemas.tables import to_table
 
@@ -27,15 +28,15 @@ ONTOLOGY = {
         "Born_On": {"head": ["Peop"], "tail": ["Date"]},
     },
 }
-SETTINGS = {
-    "base_iri": KG,
-    "dataset": "kg",
-    "ontology": ONTOLOGY,
-    "run_key": "3f9a",
-    "model": "ef" * 32,
-    "model_name": "small",
-    "configuration": {"min_confidence": 0.5},
-}
+NAMES = export.Names(
+    base_iri=KG,
+    dataset="kg",
+    ontology=parse_ontology(ONTOLOGY, "test"),
+    run_key="3f9a",
+    model="ef" * 32,
+    model_name="small",
+    configuration={"min_confidence": 0.5},
+)
 FORMATS = ("graphml", "json", "nq")
 BOB, ACME = entity_id("Bob Stone", "Peop"), entity_id("Acme Corp", "Org")
 DAY = fact_id(BOB, "Born_On", "1921-03-14", f"{XSD}date")
@@ -84,29 +85,27 @@ class Made:
         counts = {"kept": len(documents), "rejected": 0}
         ingested = [self.store.commit("ingest", "00-0000", "a" * 64, tables, counts)]
         extracted = [self.store.commit("extract", "00-0000", "b" * 64, {"sentences": sentences}, {})]
-        settings = {"ontology": ONTOLOGY, "min_confidence": 0.5}
+        settings = decode.Settings(ONTOLOGY, 0.5)
         decoded = self.made("decode", settings, decode.plan(self.store, ingested, extracted, settings))
-        combined = self.made("combine", {"n_bits": n_bits}, combine.plan(self.store, decoded, n_bits))
-        names = [(part.unit, part.fingerprint) for part in combined]
-        found = self.made("aggregate", {"combined": names}, aggregate.plan(self.store, combined, n_bits))
+        combined = self.made("combine", combine.Settings(n_bits), combine.plan(self.store, decoded, n_bits))
+        names = tuple((part.unit, part.fingerprint) for part in combined)
+        found = self.made("aggregate", aggregate.Settings(names), aggregate.plan(self.store, combined, n_bits))
         self.parts = {"decode": decoded, "aggregate": sorted(found, key=lambda part: part.unit)}
-        _, tasks, units = export.plan(self.store, ingested, decoded, self.parts["aggregate"], SETTINGS)
-        keys = {task["unit"]: task["fingerprint"] for task in tasks}
-        settings = SETTINGS | {"key": "d" * 64, "members": [(unit, keys[unit]) for unit in units], "formats": FORMATS}
-        settings["aggregated"] = [(part.unit, part.fingerprint) for part in self.parts["aggregate"]]
-        run(self.store, "export", tasks, settings)
-        self.graph = self.store.find("graph", "all", "d" * 64)
+        _, tasks, settings = export.plan(self.store, ingested, decoded, self.parts["aggregate"], NAMES)
+        members = self.made("export", settings, ([], tasks))
+        _, tasks, settings = graph.plan(self.store, members, self.parts["aggregate"], NAMES, FORMATS)
+        self.files = {name: part for part in self.made("graph", settings, ([], tasks)) for name in part.files}
 
     def made(self, job, settings, planned):
         receipts = self.run(self.store, job, planned[1], settings)
-        return [self.store.find(job, unit, receipt["fingerprint"]) for unit, receipt in receipts.items()]
+        return [self.store.find(job, unit, receipt.fingerprint) for unit, receipt in receipts.items()]
 
     def rows(self, stage, table, *columns):
         found = [row for part in self.parts[stage] for row in part.read(table).to_pylist()]
         return sorted(tuple(row[name] for name in columns) for row in found)
 
     def file(self, name):
-        return gzip.decompress(self.graph.read_bytes(name))
+        return gzip.decompress(self.files[name].read_bytes(name))
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +183,7 @@ def test_graph_comes_back_from_a_store(made):
 def test_query_compares_dates(made, tmp_path):
     """A date is compared as a date, and its type can be asked for."""
     (tmp_path / "graph").mkdir()
-    (tmp_path / "graph" / "graph.nq.gz").write_bytes(made.graph.read_bytes("graph.nq.gz"))
+    (tmp_path / "graph" / "graph.nq.gz").write_bytes(made.files["graph.nq.gz"].read_bytes("graph.nq.gz"))
     sha256 = hashlib.sha256(made.file("graph.nq.gz")).hexdigest()
     (tmp_path / "run.json").write_text(json.dumps({"status": "done", "graph": {"sha256": sha256}}))
     sparql = (

@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kgmill.pipelines.graph.property_graph import edges, literal_nodes, nodes, write_graphml, write_node_link
+from kgmill.pipelines.graph.formats.graphml import write_graphml
+from kgmill.pipelines.graph.formats.json import write_node_link
+from kgmill.pipelines.graph.property_graph import edges, literal_nodes, nodes
 from kgmill.pipelines.graph.vocabulary import Namespace
 from kgmill.schemas.ontology import parse_ontology
 from kgmill.schemas.records import Entity, Evidence, Fact

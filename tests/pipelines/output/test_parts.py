@@ -159,7 +159,7 @@ def test_published_files_replace_the_folder(store):
     (store.root / "graph" / "old.nq").write_text("old")
     folder = store.scratch()
     (folder / "new.nq").write_text("new")
-    store.publish_files("graph", store.commit("graph", "all", KEY, folder, {}))
+    store.publish_files("graph", [store.commit("graph", "all", KEY, folder, {})])
     assert {path.name: path.read_text() for path in (store.root / "graph").iterdir()} == {"new.nq": "new"}
 
 

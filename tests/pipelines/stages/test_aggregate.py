@@ -78,13 +78,13 @@ def aggregate_parts(run, store):
 
     def aggregate_parts(units, n_bits=0):
         done, tasks = combine.plan(store, commit_units(store, units), n_bits)
-        groups = run(store, "combine", tasks, {"n_bits": n_bits})
-        made = [store.find("combine", unit, receipt["fingerprint"]) for unit, receipt in groups.items()]
+        groups = run(store, "combine", tasks, combine.Settings(n_bits))
+        made = [store.find("combine", unit, receipt.fingerprint) for unit, receipt in groups.items()]
         combined = sorted([*done, *made], key=lambda part: part.unit)
         done, tasks = aggregate.plan(store, combined, n_bits)
-        settings = {"combined": [(part.unit, part.fingerprint) for part in combined]}
+        settings = aggregate.Settings(tuple((part.unit, part.fingerprint) for part in combined))
         partitions = run(store, "aggregate", tasks, settings)
-        made = [store.find("aggregate", unit, receipt["fingerprint"]) for unit, receipt in partitions.items()]
+        made = [store.find("aggregate", unit, receipt.fingerprint) for unit, receipt in partitions.items()]
         parts = sorted([*done, *made], key=lambda part: part.unit)
         return parts, sorted(groups), sorted(partitions)
 
@@ -202,12 +202,12 @@ def test_partition_reads_its_own_slices_alone(run, store, aggregate_parts):
     ]
     _, tasks = aggregate.plan(Store(store.root / "nowhere"), combined, 4)
     for path in store.root.glob("parts/combine/*/*.parquet"):
-        if not path.stem.endswith(f"-{tasks[5]['number']:02x}"):
+        if not path.stem.endswith(f"-{tasks[5].number:02x}"):
             path.unlink()
     remove(store.root / "parts" / "aggregate")
-    settings = {"combined": [(part.unit, part.fingerprint) for part in combined]}
+    settings = aggregate.Settings(tuple((part.unit, part.fingerprint) for part in combined))
     assert list(run(store, "aggregate", [tasks[5]], settings)) == [whole[5].unit]
-    assert store.need("aggregate", whole[5].unit, tasks[5]["fingerprint"]).files == whole[5].files
+    assert store.need("aggregate", whole[5].unit, tasks[5].fingerprint).files == whole[5].files
 
 
 def test_history_changes_nothing(store, aggregate_parts):
@@ -228,11 +228,11 @@ def test_groups_are_no_more_than_units_or_partitions(store, n_bits):
     """Units are combined in groups, so that slices are few; fewer units than partitions stay as they are."""
     decoded = commit_units(store, units_of({"d1": 1}))
     done, tasks = combine.plan(store, decoded, n_bits)
-    assert (done, [task["unit"] for task in tasks]) == (
+    assert (done, [task.unit for task in tasks]) == (
         [],
         [unit_name(min(2, n_bits), number) for number in range(1 << min(2, n_bits))],
     )
-    assert [unit for task in tasks for unit, _ in task["decoded"]] == [part.unit for part in decoded]
+    assert [unit for task in tasks for unit, _ in task.decoded] == [part.unit for part in decoded]
 
 
 @pytest.mark.parametrize(("n_mentions", "n_bits"), [(100_000, 0), (100_001, 1), (1_600_000, 4), (10**9, 8)])
@@ -315,4 +315,4 @@ def test_plan_depends_on_units_and_not_on_their_order(store):
     parts = commit_units(store, {unit_name(2, n): ([], []) for n in range(4)})
     [task] = combine.plan(store, parts, 0)[1]
     assert combine.plan(store, parts[::-1], 0)[1] == [task]
-    assert combine.plan(store, parts[:3], 0)[1][0]["fingerprint"] != task["fingerprint"]
+    assert combine.plan(store, parts[:3], 0)[1][0].fingerprint != task.fingerprint

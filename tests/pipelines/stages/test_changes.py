@@ -5,9 +5,10 @@ import gzip
 import pyoxigraph
 import pytest
 
+from kgmill.pipelines.graph import difference
+from kgmill.pipelines.graph.gzipped import write_gzip
 from kgmill.pipelines.graph.lines import iri, literal, quad
 from kgmill.pipelines.stages import changes
-from kgmill.pipelines.stages.export import write_member
 from kgmill.schemas.identity import fingerprint, unit_name
 
 
@@ -17,7 +18,7 @@ def member(store):
 
     def member(unit, *lines):
         folder = store.scratch()
-        counts = write_member(folder / "quads.nq.gz", lines)
+        counts = {"quads": write_gzip(folder / "quads.nq.gz", lines)}
         return store.commit("export", unit, fingerprint([unit, lines]), folder, counts)
 
     return member
@@ -53,11 +54,6 @@ def test_members_of_another_cutting_are_compared_by_hash(member):
     ]
 
 
-def test_difference_is_of_sets():
-    """A line that stands twice is one quad."""
-    assert changes.difference([b"a", b"b", b"b"], [b"c", b"a", b"a", b"c"]) == ([b"b"], [b"c"])
-
-
 def test_changes_are_written_and_counted(member, tmp_path):
     """Added and removed quads are files of their own, without date or name inside."""
     old, new = [member("kg-00-0000", line(1), line(2))], [member("kg-00-0000", line(2), line(3), line(4))]
@@ -78,7 +74,7 @@ HOSTILE = (
 
 def test_update_turns_one_graph_into_the_other(member, tmp_path, monkeypatch):
     """A store that holds the old quads has the new ones after the update, whatever the texts; in blocks of two."""
-    monkeypatch.setattr(changes, "QUADS_A_BLOCK", 2)
+    monkeypatch.setattr(difference, "QUADS_A_BLOCK", 2)
     old = [line(n, text, f"a:g{n % 2}") for n, text in enumerate(HOSTILE)]
     new = [line(n, text[::-1], f"a:g{n % 2}") for n, text in enumerate(HOSTILE)] + old[:2]
     changes.write_changes(tmp_path, [member("kg-00-0000", *old)], [member("kg-00-0000", *new)])
@@ -93,9 +89,8 @@ def test_update_turns_one_graph_into_the_other(member, tmp_path, monkeypatch):
 def test_equal_graphs_leave_nothing(store, run, member):
     """Where no quad changed no part is committed, and the receipt says 0."""
     old, new = member("doc-00-0000", line(1)), member("doc-01-0000", line(1))
-    settings = {"key": "k" * 64, "run": "r"} | {
-        side: [(part.unit, part.fingerprint)] for side, part in (("before", old), ("after", new))
-    }
-    receipt = run(store, "changes", [], settings)[changes.UNIT]
-    assert (receipt["added_quads"], receipt["removed_quads"]) == (0, 0)
+    before, after = (((part.unit, part.fingerprint),) for part in (old, new))
+    task = changes.Task(changes.UNIT, "k" * 64, before, after)
+    receipt = run(store, "changes", [task], changes.Settings("r"))[changes.UNIT]
+    assert receipt.counts == {"added_quads": 0, "removed_quads": 0}
     assert store.find("changes", changes.UNIT, "k" * 64) is None

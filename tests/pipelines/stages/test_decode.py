@@ -73,10 +73,10 @@ def run_decode(run, store, inputs):
     """Decodes with an ontology and a threshold; returns the mentions and the relations."""
 
     def run_decode(min_confidence=0.5, ontology=ONTOLOGY, **others):
-        settings = {"ontology": ontology, "min_confidence": min_confidence, **others}
+        settings = decode.Settings(ontology, min_confidence, **others)
         _, tasks = decode.plan(store, *inputs, settings)
         receipts = run(store, "decode", tasks, settings)
-        part = store.find("decode", "00-0000", receipts["00-0000"]["fingerprint"])
+        part = store.find("decode", "00-0000", receipts["00-0000"].fingerprint)
         return tuple(list(from_table(name, part.read(name))) for name in ("mentions", "relations"))
 
     return run_decode
@@ -138,17 +138,15 @@ def test_offsets_are_code_points():
     """An emoji before a mention counts as one."""
     document = Document("d1", "d1.txt", "", f"\U0001f600 {TEXT}", "{}", "00" * 32)
     row = SECOND | {"begin": 29, "end": 38, "spans": [29, 32]}
-    tables = decode.decode_sentences(
-        {"d1": document}, pa.Table.from_pylist([row], SENTENCES), {"ontology": ONTOLOGY, "min_confidence": 0.5}
-    )
+    decoder = decode.Decoder.of(decode.Settings(ONTOLOGY, 0.5))
+    tables = decoder.decode_unit({"d1": document}, pa.Table.from_pylist([row], SENTENCES))
     assert tables["mentions"]["text"].to_pylist() == ["Bob"]
 
 
 def test_finished_unit_is_not_planned_again(store, inputs, run_decode):
     """Equal settings find the part; another threshold or ontology plans the unit, and only decode."""
     run_decode()
-    same = {"ontology": ONTOLOGY, "min_confidence": 0.5}
-    other = {"ontology": ONTOLOGY, "min_confidence": 0.6}
+    same, other = (decode.Settings(ONTOLOGY, threshold) for threshold in (0.5, 0.6))
     assert [len(found) for settings in (same, other) for found in decode.plan(store, *inputs, settings)] == [1, 0, 0, 1]
 
 

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+from dataclasses import asdict, replace
 from itertools import groupby
 
 import networkx as nx
@@ -11,9 +12,10 @@ import pytest
 import rdflib
 
 from kgmill.pipelines.output.parts import remove
-from kgmill.pipelines.stages import export
+from kgmill.pipelines.stages import export, graph
 from kgmill.schemas.errors import CorruptPartError
 from kgmill.schemas.identity import fact_id, statement_id
+from kgmill.schemas.ontology import parse_ontology
 from kgmill.schemas.records import Document, Entity, Evidence, Fact, Mention, Relation
 from kgmill.schemas.tables import to_table
 
@@ -39,18 +41,19 @@ ENTITIES = [
 FACTS = [Fact(LIVES, ADA, "Live_In", LONDON, 0.75, 1, 1)]
 EVIDENCE = [Evidence(LIVES, STATEMENT, "a b.txt", 0, 28, 0, 9, 20, 26, 0.75)]
 KG = "https://kg.example.org/"
-SETTINGS = {
-    "base_iri": KG,
-    "dataset": "kg",
-    "ontology": {
-        "entities": {"Peop": {}, "Loc": {}},
-        "relations": {"Live_In": {"head": ["Peop"], "tail": ["Loc"]}},
-    },
-    "run_key": "3f9a",
-    "model": "ef" * 32,
-    "model_name": "small",
-    "configuration": {"min_confidence": 0.5},
+ONTOLOGY = {
+    "entities": {"Peop": {}, "Loc": {}},
+    "relations": {"Live_In": {"head": ["Peop"], "tail": ["Loc"]}},
 }
+NAMES = export.Names(
+    base_iri=KG,
+    dataset="kg",
+    ontology=parse_ontology(ONTOLOGY, "test"),
+    run_key="3f9a",
+    model="ef" * 32,
+    model_name="small",
+    configuration={"min_confidence": 0.5},
+)
 FORMATS = ("graphml", "json", "nq")
 
 
@@ -69,29 +72,47 @@ def parts(store):
     }
 
 
-@pytest.fixture
-def run_export(run, store, parts):
-    """Exports; returns the graph's part."""
+class Graph:
+    """The files of a graph, each in a part of its own."""
 
-    def run_export(formats=FORMATS, key="d" * 64, **settings):
-        settings = SETTINGS | settings
-        done, tasks, units = export.plan(store, parts["ingest"], parts["decode"], parts["aggregate"], settings)
-        keys = {part.unit: part.fingerprint for part in done} | {task["unit"]: task["fingerprint"] for task in tasks}
-        settings |= {
-            "key": key,
-            "members": [(unit, keys[unit]) for unit in units],
-            "formats": formats,
-            "aggregated": [(part.unit, part.fingerprint) for part in parts["aggregate"]],
-        }
-        receipts = run(store, "export", tasks, settings)
-        assert receipts["all"]["members"] == sorted(task["unit"] for task in tasks)
-        return store.find("graph", "all", key)
+    def __init__(self, parts):
+        self.parts = {part.unit: part for part in parts}
+        self.files = {name: file for part in parts for name, file in part.files.items()}
+
+    def read_bytes(self, name):
+        return next(part for part in self.parts.values() if name in part.files).read_bytes(name)
+
+
+@pytest.fixture
+def run_members(run, store, parts):
+    """Exports the members; returns all of them."""
+
+    def run_members(**names):
+        done, tasks, settings = export.plan(
+            store, parts["ingest"], parts["decode"], parts["aggregate"], replace(NAMES, **names)
+        )
+        receipts = run(store, "export", tasks, settings) if tasks else {}
+        return [*done, *(store.find("export", unit, receipt.fingerprint) for unit, receipt in receipts.items())]
+
+    return run_members
+
+
+@pytest.fixture
+def run_export(run, store, parts, run_members):
+    """Exports; returns the graph."""
+
+    def run_export(formats=FORMATS, **names):
+        members = run_members(**names)
+        done, tasks, settings = graph.plan(store, members, parts["aggregate"], replace(NAMES, **names), formats)
+        receipts = run(store, "graph", tasks, settings) if tasks else {}
+        made = [store.find("graph", unit, receipt.fingerprint) for unit, receipt in receipts.items()]
+        return Graph([*done, *made])
 
     return run_export
 
 
-def quads(graph):
-    return gzip.decompress(graph.read_bytes("graph.nq.gz"))
+def quads(made):
+    return gzip.decompress(made.read_bytes("graph.nq.gz"))
 
 
 def network(graph, name):
@@ -105,14 +126,14 @@ def network(graph, name):
 def test_graph_folder_has_the_wanted_files(run_export):
     """The ontology is always there; the formats are those that were asked for."""
     assert sorted(run_export().files) == ["graph.graphml.gz", "graph.json.gz", "graph.nq.gz", "ontology.ttl"]
-    assert sorted(run_export(formats=("json",), key="e" * 64).files) == ["graph.json.gz", "ontology.ttl"]
+    assert sorted(run_export(formats=("json",)).files) == ["graph.json.gz", "ontology.ttl"]
 
 
 @pytest.mark.filterwarnings("ignore:Dataset.*:DeprecationWarning")  # rdflib's own parser calls what rdflib deprecates
-def test_two_parsers_read_the_same_quads(run_export):
-    """pyoxigraph and rdflib read the same set, which has as many quads as lines and as the part counts."""
-    graph = run_export()
-    lines = quads(graph)
+def test_two_parsers_read_the_same_quads(run_export, run_members, store):
+    """pyoxigraph and rdflib read the same set, which has as many quads as lines and as the members count."""
+    lines = quads(run_export())
+    counts = graph.commit_members(store, run_members()).counts
     oxigraph = {
         (q.subject.value, q.predicate.value, q.object.value, q.graph_name.value)
         for q in pyoxigraph.parse(lines, format=pyoxigraph.RdfFormat.N_QUADS)
@@ -120,13 +141,13 @@ def test_two_parsers_read_the_same_quads(run_export):
     dataset = rdflib.Dataset()
     dataset.parse(data=lines, format="nquads")
     assert {(str(s), str(p), str(o), str(g)) for s, p, o, g in dataset.quads()} == oxigraph
-    assert (len(oxigraph), graph.counts["quads"]) == (lines.count(b"\n"), lines.count(b"\n"))
+    assert (len(oxigraph), counts["quads"]) == (lines.count(b"\n"), lines.count(b"\n"))
 
 
 def test_sha256_is_of_the_uncompressed_bytes(run_export):
     """The part tells the hash by which run.json and loaders know the graph."""
-    graph = run_export()
-    assert graph.counts["sha256"] == hashlib.sha256(quads(graph)).hexdigest()
+    made = run_export()
+    assert made.parts["format-nq"].counts == {"sha256": hashlib.sha256(quads(made)).hexdigest()}
 
 
 def test_named_graphs_stand_together(run_export):
@@ -147,18 +168,18 @@ def test_meta_counts_all_other_graphs(run_export):
 def test_fact_is_a_triple_with_evidence(run_export):
     """The triple stands in the graph of facts, beside the statement that names its evidence."""
     lines = quads(run_export()).decode().splitlines()
-    graph = f"<{KG}kg/graph/kg>"
-    assert f"<{KG}entity/{ADA}> <{KG}vocab#Live_In> <{KG}entity/{LONDON}> {graph} ." in lines
+    kg = f"<{KG}kg/graph/kg>"
+    assert f"<{KG}entity/{ADA}> <{KG}vocab#Live_In> <{KG}entity/{LONDON}> {kg} ." in lines
     derived = "<http://www.w3.org/ns/prov#wasDerivedFrom>"
-    assert f"<{KG}kg/statement/a-{LIVES}> {derived} <{KG}kg/statement/x-{STATEMENT}> {graph} ." in lines
+    assert f"<{KG}kg/statement/a-{LIVES}> {derived} <{KG}kg/statement/x-{STATEMENT}> {kg} ." in lines
 
 
 def test_mention_is_a_span_of_its_document(run_export):
     """A mention's span says its text in its document's graph, in code points of the text; links say its entity."""
     lines = quads(run_export()).decode().splitlines()
-    span, graph = f"<{KG}kg/doc/a%20b.txt#char=20,26>", f"<{KG}kg/graph/doc/a%20b.txt>"
+    span, document = f"<{KG}kg/doc/a%20b.txt#char=20,26>", f"<{KG}kg/graph/doc/a%20b.txt>"
     nif = "http://persistence.uni-leipzig.org/nlp2rdf/ontologies/nif-core#"
-    assert f'{span} <{nif}anchorOf> "London" {graph} .' in lines
+    assert f'{span} <{nif}anchorOf> "London" {document} .' in lines
     identified = "<http://www.w3.org/2005/11/its/rdf#taIdentRef>"
     assert f"{span} {identified} <{KG}entity/{LONDON}> <{KG}kg/graph/links> ." in lines
 
@@ -166,8 +187,8 @@ def test_mention_is_a_span_of_its_document(run_export):
 @pytest.mark.parametrize("name", ["graph.graphml.gz", "graph.json.gz"])
 def test_networks_have_all_attributes(run_export, name):
     """Nodes and edges of both files have the entities' and facts' fields."""
-    graph = network(run_export(), name)
-    assert dict(graph.nodes(data=True)) == {
+    found = network(run_export(), name)
+    assert dict(found.nodes(data=True)) == {
         f"{KG}entity/{key}": {
             "entity_id": key,
             "type": type_name,
@@ -182,7 +203,7 @@ def test_networks_have_all_attributes(run_export, name):
             (LONDON, "Loc", "London", 0.8),
         )
     }
-    assert list(graph.edges(keys=True, data=True)) == [
+    assert list(found.edges(keys=True, data=True)) == [
         (
             f"{KG}entity/{ADA}",
             f"{KG}entity/{LONDON}",
@@ -202,36 +223,32 @@ def test_networks_have_all_attributes(run_export, name):
 
 def test_networks_are_equal(run_export):
     """GraphML and node-link JSON load to equal graphs."""
-    graph = run_export()
-    assert nx.utils.graphs_equal(network(graph, "graph.graphml.gz"), network(graph, "graph.json.gz"))
+    made = run_export()
+    assert nx.utils.graphs_equal(network(made, "graph.graphml.gz"), network(made, "graph.json.gz"))
 
 
 def test_empty_tables_are_a_graph(run, store):
     """A corpus in which nothing was found has provenance and ontology, and networks without nodes."""
     empty = {name: to_table(name, []) for name in ("entities", "facts", "evidence")}
     part = store.commit("aggregate", "00-0000", "c" * 64, empty, {})
-    _, tasks, units = export.plan(store, [], [], [part], SETTINGS)
-    members = [(task["unit"], task["fingerprint"]) for task in tasks]
-    settings = SETTINGS | {
-        "key": "d" * 64,
-        "members": members,
-        "formats": FORMATS,
-        "aggregated": [("00-0000", "c" * 64)],
-    }
-    run(store, "export", tasks, settings)
-    graph = store.find("graph", "all", "d" * 64)
-    assert units == ["provenance", "ontology", "kg-00-0000", "meta"]
-    assert {line.rsplit(b"/", 1)[1] for line in quads(graph).splitlines()} == {b"3f9a> .", b"ontology> .", b"meta> ."}
-    assert (len(network(graph, "graph.graphml.gz")), len(network(graph, "graph.json.gz"))) == (0, 0)
+    _, tasks, settings = export.plan(store, [], [], [part], NAMES)
+    receipts = run(store, "export", tasks, settings)
+    members = [store.find("export", unit, receipt.fingerprint) for unit, receipt in receipts.items()]
+    _, formats, settings = graph.plan(store, members, [part], NAMES, FORMATS)
+    receipts = run(store, "graph", formats, settings)
+    made = Graph([store.find("graph", unit, receipt.fingerprint) for unit, receipt in receipts.items()])
+    assert [task.unit for task in tasks] == ["provenance", "ontology", "kg-00-0000", "meta"]
+    assert {line.rsplit(b"/", 1)[1] for line in quads(made).splitlines()} == {b"3f9a> .", b"ontology> .", b"meta> ."}
+    assert (len(network(made, "graph.graphml.gz")), len(network(made, "graph.json.gz"))) == (0, 0)
 
 
 def test_unchanged_members_are_reused(run_export, store, parts):
     """Another run's key makes provenance, documents and description anew; entities, facts and links stay."""
     run_export()
     done, tasks, _ = export.plan(
-        store, parts["ingest"], parts["decode"], parts["aggregate"], SETTINGS | {"run_key": "4b0c"}
+        store, parts["ingest"], parts["decode"], parts["aggregate"], replace(NAMES, run_key="4b0c")
     )
-    assert ([part.unit for part in done], [task["unit"] for task in tasks]) == (
+    assert ([part.unit for part in done], [task.unit for task in tasks]) == (
         ["ontology", "kg-00-0000", "links-00-0000"],
         ["provenance", "doc-00-0000", "meta"],
     )
@@ -241,19 +258,23 @@ def test_name_of_the_model_is_in_provenance_alone(run_export, store, parts):
     """A model that is only called otherwise makes no document's member anew."""
     run_export()
     _, tasks, _ = export.plan(
-        store, parts["ingest"], parts["decode"], parts["aggregate"], SETTINGS | {"model_name": "large"}
+        store, parts["ingest"], parts["decode"], parts["aggregate"], replace(NAMES, model_name="large")
     )
-    assert [task["unit"] for task in tasks] == ["provenance", "meta"]
+    assert [task.unit for task in tasks] == ["provenance", "meta"]
 
 
 def test_words_of_the_ontology_are_in_its_own_graph_alone(run_export, store, parts):
     """A new label or comment makes no document, no link and no fact anew."""
     run_export()
-    ontology = SETTINGS["ontology"] | {"entities": {"Peop": {"label": "Person", "comment": "One."}, "Loc": {}}}
+    words = ONTOLOGY | {"entities": {"Peop": {"label": "Person", "comment": "One."}, "Loc": {}}}
     _, tasks, _ = export.plan(
-        store, parts["ingest"], parts["decode"], parts["aggregate"], SETTINGS | {"ontology": ontology}
+        store,
+        parts["ingest"],
+        parts["decode"],
+        parts["aggregate"],
+        replace(NAMES, ontology=parse_ontology(words, "test")),
     )
-    assert [task["unit"] for task in tasks] == ["ontology", "meta"]
+    assert [task.unit for task in tasks] == ["ontology", "meta"]
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:-20], lambda data: data[:-9] + b"\0" + data[-8:]])
@@ -263,15 +284,36 @@ def test_damaged_member_is_refused(run_export, store, damage):
     [path] = (store.root / "parts" / "export").glob("kg-*/quads.nq.gz")
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(CorruptPartError, match="not the bytes that were committed"):
-        run_export(run_key="4b0c", key="e" * 64)
-    assert store.find("graph", "all", "e" * 64) is None
+        run_export(run_key="4b0c")
+    assert len(list((store.root / "parts" / "graph").glob("format-nq.*"))) == 1
+
+
+def test_each_format_is_reused_alone(run_export, run, store, parts, run_members):
+    """Another format, or another run's key, makes no other file anew than the one that it changes."""
+    run_export(formats=("json",))
+
+    def made(formats, **names):
+        named = replace(NAMES, **names)
+        return [task.form for task in graph.plan(store, run_members(**names), parts["aggregate"], named, formats)[1]]
+
+    assert made(("graphml", "json")) == ["graphml"]
+    run_export()
+    assert (made(FORMATS), made(("nq",)), made(FORMATS, run_key="4b0c")) == ([], [], ["nq"])
+
+
+def test_tasks_do_not_carry_the_ontology(store, parts):
+    """What all tasks share is in the settings, once."""
+    _, tasks, _ = export.plan(store, parts["ingest"], parts["decode"], parts["aggregate"], NAMES)
+    assert [field for task in tasks for field in asdict(task)] == ["unit", "fingerprint", "inputs"] * len(tasks)
+    assert all(len(json.dumps(asdict(task))) < 300 for task in tasks)
 
 
 def test_equal_input_makes_equal_files(run_export, store):
     """A second export, of new members from the same parts, has the same bytes in every file."""
     first = run_export()
-    remove(store.root / "parts" / "export")
-    second = run_export(key="e" * 64)
+    for job in ("export", "graph"):
+        remove(store.root / "parts" / job)
+    second = run_export()
     assert {name: file["sha256"] for name, file in first.files.items()} == {
         name: file["sha256"] for name, file in second.files.items()
     }
@@ -281,10 +323,3 @@ def test_equal_input_makes_equal_files(run_export, store):
 def test_gzip_header_has_neither_time_nor_name(run_export, name):
     """The flags, which would announce a name, and the time are zero (RFC 1952, section 2.3)."""
     assert run_export().read_bytes(name)[3:8] == b"\0\0\0\0\0"
-
-
-def test_member_has_many_batches_of_lines(tmp_path):
-    """More lines than are written at once are all written, and counted."""
-    lines = [f"<a:{n}> <a:p> <a:o> <a:g> .\n" for n in range(10_000)]
-    assert export.write_member(tmp_path / "m.gz", lines) == {"quads": 10_000}
-    assert gzip.decompress((tmp_path / "m.gz").read_bytes()).decode() == "".join(lines)

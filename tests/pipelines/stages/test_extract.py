@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from dataclasses import replace
+from functools import cache as cached
 
 import pyarrow as pa
 import pytest
@@ -14,7 +16,6 @@ from kgmill.schemas.records import Document, Reject
 from kgmill.schemas.tables import from_table, to_table
 
 KEY = "ab" * 32
-NONE = {"suspects": [], "faults": {}}
 ADA = "Ada Byron worked for Acme Corp in Paris ."
 GERMAN = (
     "Ada Byron arbeitete bei der Firma Acme in Paris, und ihr Bruder lebte in London, wo er an einer Schule am Hafen "
@@ -36,16 +37,8 @@ def commit(store, documents, unit="00-0000"):
 
 @pytest.fixture
 def settings(tiny_model):
-    predictor = {"folder": str(tiny_model), "device": "cpu", "precision": "fp32", "n_threads": 1}
-    return {
-        "predictor": predictor,
-        "floors": {"entity": -2.0, "relation": -2.0},
-        "key": KEY,
-        "timeout_s": 60.0,
-        "retry_rejects": False,
-        "languages": (),
-        **NONE,
-    }
+    predictor = extract.PredictorSettings(str(tiny_model), "cpu", "fp32", 1)
+    return extract.Settings(predictor, Floors(-2.0, -2.0), KEY, timeout_s=60.0)
 
 
 @pytest.fixture
@@ -53,10 +46,10 @@ def run_extract(run, store, settings):
     """Extracts the parts' documents; returns the parts that were made, now live, and the receipts."""
 
     def run_extract(*ingested, key=KEY, languages=(), retry_rejects=False, **others):
-        own = settings | {"key": key, "languages": languages, "retry_rejects": retry_rejects, **others}
+        own = replace(settings, key=key, languages=languages, retry_rejects=retry_rejects)
         done, tasks = extract.plan(store, ingested, key, languages, retry_rejects=retry_rejects)
-        receipts = run(store, "extract", tasks, own) if tasks else {}
-        parts = [store.find("extract", unit, receipt["fingerprint"]) for unit, receipt in receipts.items()]
+        receipts = run(store, "extract", tasks, own, **others) if tasks else {}
+        parts = [store.find("extract", unit, receipt.fingerprint) for unit, receipt in receipts.items()]
         store.publish("extract", [*done, *parts], [])
         return parts, receipts
 
@@ -81,7 +74,7 @@ class BrokenBy:
 def broken_model(monkeypatch):
     """A model that the word `poison` breaks, in the place of the real one."""
     model = BrokenBy("poison")
-    monkeypatch.setattr(extract, "load_predictor", lambda **settings: model)
+    monkeypatch.setattr(extract, "load_predictor", cached(lambda settings: model))
     return model
 
 
@@ -101,7 +94,7 @@ def test_part_has_a_row_a_document_and_a_row_a_sentence(store, run_extract):
         ("b", 0, 2, 28),
         ("b", 1, 29, 58),
     ]
-    assert (receipts["00-0000"]["sentences"], receipts["00-0000"]["reused"]) == (3, 0)
+    assert (receipts["00-0000"].counts["sentences"], receipts["00-0000"].counts["reused"]) == (3, 0)
 
 
 def test_spans_are_characters_of_the_text(store, run_extract):
@@ -114,8 +107,9 @@ def test_spans_are_characters_of_the_text(store, run_extract):
 
 def test_progress_goes_on_from_call_to_call(settings):
     """The shares of a unit's text rise over all calls of the model, and end at the whole."""
-    shares, told = [], settings | {"suspects": [["b"], ["c"]]}
-    extract.extract([document(name, TWO) for name in "abcd"], told, on_share=shares.append)
+    shares = []
+    watch = extract.Watch(on_share=shares.append)
+    extract.extract([document(name, TWO) for name in "abcd"], settings, [["b"], ["c"]], watch=watch)
     assert shares == sorted(shares)
     assert {0.25, 0.5, 1.0} <= set(shares)
 
@@ -125,7 +119,7 @@ def test_candidates_go_to_arrow_and_back(settings):
     table = extract.extract([document("a", ADA)], settings)["sentences"]
     [(_, back)] = extract.sentence_candidates(table, (3, 3))
     [sentence] = split_text(ADA)
-    [given] = extract.load_predictor(**settings["predictor"]).predict([sentence.words], Floors(-2.0, -2.0))
+    [given] = extract.load_predictor(settings.predictor).predict([sentence.words], Floors(-2.0, -2.0))
     begins, ends = (pa.array(values).to_numpy() for values in (sentence.word_begins, sentence.word_ends))
     assert back.spans.tolist() == [[begins[a], ends[b - 1]] for a, b in given.spans]
     for name in ("entity_margin", "type_logits", "pairs", "pair_margin", "relation_logits"):
@@ -135,7 +129,7 @@ def test_candidates_go_to_arrow_and_back(settings):
 def test_document_without_a_sentence_is_met(store, run_extract):
     """A document in which there is no word has a row and no sentence, and doesn't break its unit."""
     [part], receipts = run_extract(commit(store, [document("a", " \n")]))
-    assert (part.rows("documents"), part.rows("sentences"), receipts["00-0000"]["sentences"]) == (1, 0, 0)
+    assert (part.rows("documents"), part.rows("sentences"), receipts["00-0000"].counts["sentences"]) == (1, 0, 0)
 
 
 # What is new
@@ -166,7 +160,7 @@ def test_only_a_changed_document_meets_the_model(store, run_extract):
     [part], _ = run_extract(commit(store, [document("a", ADA), document("b", "Bob left."), document("c", "Hi.")]))
     before = others(part)
     [part], receipts = run_extract(commit(store, [document("a", ADA), document("b", TWO), document("c", "Hi.")]))
-    assert (receipts["00-0000"]["sentences"], receipts["00-0000"]["reused"]) == (2, 2)
+    assert (receipts["00-0000"].counts["sentences"], receipts["00-0000"].counts["reused"]) == (2, 2)
     assert others(part) == before
 
 
@@ -175,7 +169,7 @@ def test_documents_are_reused_across_another_cutting(store, run_extract):
     first, second = document("d4", ADA), document("d3", TWO)
     run_extract(commit(store, [first, second]))
     _, receipts = run_extract(commit(store, [first], "01-0000"), commit(store, [second], "01-0001"))
-    assert {unit: (r["sentences"], r["reused"]) for unit, r in receipts.items()} == {
+    assert {unit: (r.counts["sentences"], r.counts["reused"]) for unit, r in receipts.items()} == {
         "01-0000": (0, 1),
         "01-0001": (0, 1),
     }
@@ -185,7 +179,7 @@ def test_another_key_reuses_nothing(store, run_extract):
     """Candidates of another model or floor are no candidates of this one."""
     run_extract(commit(store, [document("a", ADA)]))
     _, receipts = run_extract(commit(store, [document("a", ADA)]), key="cd" * 32)
-    assert (receipts["00-0000"]["sentences"], receipts["00-0000"]["reused"]) == (1, 0)
+    assert (receipts["00-0000"].counts["sentences"], receipts["00-0000"].counts["reused"]) == (1, 0)
 
 
 @pytest.mark.parametrize(
@@ -224,13 +218,13 @@ def test_other_languages_are_read_without_the_rest(broken_model, store, run_extr
     assert everything.read("sentences")["doc_id"].to_pylist() == ["a", "b"]
     [again], receipts = run_extract(ingested, languages=("en",))
     assert [len(call) for call in broken_model.calls] == [1, 1]
-    assert receipts["00-0000"]["reused"] == 1
+    assert receipts["00-0000"].counts["reused"] == 1
     assert (again.fingerprint, again.read("sentences")) == (passed_over.fingerprint, passed_over.read("sentences"))
 
 
 def test_unit_of_foreign_documents_needs_no_model(store, run_extract, monkeypatch):
     """Where nothing is to be read, the model isn't loaded."""
-    monkeypatch.setattr(extract, "load_predictor", None)
+    monkeypatch.setattr(extract, "load_predictor", cached(lambda settings: pytest.fail("the model was loaded")))
     [part], _ = run_extract(commit(store, [document("b", GERMAN)]), languages=("en",))
     assert (part.rows("documents"), part.rows("sentences")) == (1, 0)
 
@@ -273,7 +267,7 @@ def test_document_that_broke_the_model_stays_rejected_at_no_cost(broken_model, s
     broken_model.word, broken_model.calls = "", []
     [part], receipts = run_extract(commit(store, [document("a", ADA), broken, document("c", "Hi.")]))
     assert broken_model.calls == [["Hi ."]]
-    assert (part.counts["rejected"], receipts["00-0000"]["reused"]) == (1, 2)
+    assert (part.counts["rejected"], receipts["00-0000"].counts["reused"]) == (1, 2)
 
 
 def test_finished_unit_with_rejects_is_not_planned_again(broken_model, store, run_extract):
@@ -290,7 +284,7 @@ def test_retry_tries_the_rejected_document_alone(broken_model, store, run_extrac
     broken_model.word, broken_model.calls = "", []
     [part], receipts = run_extract(ingested, retry_rejects=True)
     assert broken_model.calls == [["A poison pill ."]]
-    assert (part.counts["rejected"], receipts["00-0000"]["reused"]) == (0, 2)
+    assert (part.counts["rejected"], receipts["00-0000"].counts["reused"]) == (0, 2)
     assert part.fingerprint != failed.fingerprint
     remade = extract.extract(list(from_table("documents", ingested.read("documents"))), settings)
     assert {name: part.read(name).to_pylist() for name in remade} == {n: t.to_pylist() for n, t in remade.items()}
@@ -317,7 +311,7 @@ def test_faulty_documents_are_not_tried(broken_model, store, run_extract):
 def test_suspects_are_called_first_and_by_themselves(broken_model, settings):
     """Each group of suspects has a call of its own, before the others; the rows keep the documents' order."""
     documents = [document(name, f"{name} left.") for name in "abcde"]
-    tables = extract.extract(documents, settings | {"suspects": [["c", "d"], ["b"], ["unknown"]]})
+    tables = extract.extract(documents, settings, [["c", "d"], ["b"], ["unknown"]])
     assert broken_model.calls == [["c left .", "d left ."], ["b left ."], ["a left .", "e left ."]]
     assert tables["sentences"]["doc_id"].to_pylist() == [*"abcde"]
 
@@ -332,9 +326,9 @@ def test_mark_names_the_documents_of_the_call(monkeypatch, settings, tmp_path):
             marks.append(json.loads(mark.read_text()))
             return [empty(3, 3) for _ in sentences]
 
-    monkeypatch.setattr(extract, "load_predictor", lambda **settings: Model())
+    monkeypatch.setattr(extract, "load_predictor", cached(lambda settings: Model()))
     documents = [document("a", ADA), document("b", "Hi. " * 50_000)]
-    extract.extract(documents, settings | {"suspects": [["a"]]}, mark)
+    extract.extract(documents, settings, [["a"]], watch=extract.Watch(mark))
     assert marks == [
         {"documents": ["a"], "n_done": 0, "limit_s": 60.0},
         {"documents": ["b"], "n_done": 1, "limit_s": 120.0},
@@ -358,7 +352,7 @@ def test_want_of_memory_has_a_reason_of_its_own(monkeypatch, settings, error, re
         def predict(self, sentences, floors, on_share):
             raise error
 
-    monkeypatch.setattr(extract, "load_predictor", lambda **settings: Model())
+    monkeypatch.setattr(extract, "load_predictor", cached(lambda settings: Model()))
     [row] = extract.extract([document("a", ADA)], settings)["documents"].to_pylist()
     assert row["fault"].startswith(f"{reason}: {type(error).__name__}:")
 
@@ -367,7 +361,7 @@ def test_model_that_cannot_be_loaded_stops_the_job(store, run, settings, tmp_pat
     """A missing model folder is no fault of the documents: the job fails and commits nothing."""
     ingested = commit(store, [document("a", ADA)])
     _, tasks = extract.plan(store, [ingested], KEY)
-    predictor = {"folder": str(tmp_path), "device": "cpu", "precision": "fp32", "n_threads": 1}
+    predictor = extract.PredictorSettings(str(tmp_path), "cpu", "fp32", 1)
     with pytest.raises(CheckpointError, match=r"model\.safetensors is missing"):
-        run(store, "extract", tasks, settings | {"predictor": predictor})
+        run(store, "extract", tasks, replace(settings, predictor=predictor))
     assert store.committed("extract") == []

@@ -1,10 +1,13 @@
 """Ingest: sources to document parts, on a real Beam runner."""
 
+import hashlib
 import json
 import zipfile
+from dataclasses import replace
 
 import pytest
 
+from kgmill.pipelines.engine.request import Request
 from kgmill.pipelines.sources.find import find_files
 from kgmill.pipelines.stages import ingest
 from kgmill.schemas.config import BuildConfig
@@ -30,8 +33,8 @@ def run_ingest(run, store, source):
     def run_ingest(n_bits=0, **settings):
         chosen = BuildConfig.load(None, settings)
         tasks, job = ingest.plan(find_files([str(source)]), store.live("ingest"), chosen)
-        receipts = run(store, "ingest", tasks, job | {"n_bits": n_bits})
-        parts = [store.find("ingest", unit, receipts[unit]["fingerprint"]) for unit in sorted(receipts)]
+        receipts = run(store, "ingest", tasks, replace(job, n_bits=n_bits))
+        parts = [store.find("ingest", unit, receipts[unit].fingerprint) for unit in sorted(receipts)]
         store.publish("ingest", parts, ["documents"])
         return parts, receipts
 
@@ -47,7 +50,7 @@ def rows(parts, table):
 
 
 def changes(receipts):
-    return {name: sum(r[name] for r in receipts.values()) for name in ("added", "changed", "removed")}
+    return {name: sum(r.counts[name] for r in receipts.values()) for name in ("added", "changed", "removed")}
 
 
 def test_documents_and_rejects_are_committed(source, run_ingest):
@@ -236,7 +239,7 @@ def test_units_of_an_append_are_cut_for_all_documents(source, run_ingest, store)
     files, live = find_files([str(source)]), store.live("ingest")
     for mode, n_bits in (("snapshot", 0), ("append", 2)):
         _, settings = ingest.plan(files, live, BuildConfig.load(None, {"mode": mode, "unit_bytes": 1024}))
-        assert settings["n_bits"] == n_bits
+        assert settings.n_bits == n_bits
 
 
 def test_duplicates_are_found_across_units_and_partitions(source, run_ingest, monkeypatch):
@@ -270,10 +273,12 @@ def test_source_key_follows_bytes_and_settings(source):
     (source / "a.txt").write_text("Ada")
 
     def key(**settings):
-        return ingest.source_key(find_files([str(source)]), BuildConfig.load(None, settings))
+        digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in source.iterdir()}
+        return ingest.source_key(digests, BuildConfig.load(None, settings))
 
     first = key()
     assert (key(min_confidence=0.9, model="x", formats=("nq",)), len({first})) == (first, 1)
+    assert key(document_timeout=9.0, worker_memory_mb=900, retry_rejects=True, any_language=True) == first
     assert first not in {key(mode="append"), key(near_duplicates=0.9), key(unit_bytes=2048)}
     (source / "a.txt").write_text("Bob")
     changed = key()
@@ -292,5 +297,5 @@ def test_rejects_alone_are_spilled_too(store, tmp_path):
     path = tmp_path / "bad.jsonl"
     path.write_text("[]\n" * 9_000)
     [task], settings = ingest.plan(find_files([str(path)]), [], BuildConfig())
-    spills = list(ingest.scatter(task, str(store.root), str(tmp_path), 0, settings["source"]))
+    spills = list(ingest.scatter(task, Request("ingest", str(store.root), str(tmp_path), (), settings)))
     assert len({name.partition("#")[0] for _, name in spills}) == 2

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from kgmill.pipelines.engine.job import read_spills, spill
+from kgmill.pipelines.engine.spills import read_spills, spill
 
 SCHEMA = pa.schema([pa.field("name", pa.string(), nullable=False)])
 

@@ -1,0 +1,122 @@
+"""The context of a run: everything that was checked, once, before the first byte is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from kgmill.extractor.calibration import Calibration
+from kgmill.extractor.candidates import Floors
+from kgmill.pipelines.stages import decode, export, extract, ingest
+from kgmill.schemas.config import BuildConfig
+from kgmill.schemas.identity import fingerprint
+from kgmill.schemas.ontology import Ontology
+
+
+class RunContext(BaseModel):
+    """A run: what it reads, where it writes, by which settings. Frozen, and JSON for another process.
+
+    Attributes:
+        out: the output folder, whole.
+        config: with the dataset and base IRI that the folder has.
+        model_folder, model: where the model is, and its fingerprint.
+        languages: that the model reads.
+        calibration: as calibration.json has it.
+        device: `cpu`, `cuda` or `cuda:N`, where the configuration may say `auto`.
+        n_workers: CPU threads that predict; 0 for all.
+        yes: go on though many documents would vanish.
+        started: when, in UTC.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    sources: tuple[str, ...]
+    out: str
+    config: BuildConfig
+    model_folder: str
+    model: str
+    languages: tuple[str, ...]
+    calibration: Mapping[str, Any]
+    ontology: Ontology
+    device: str
+    runner: str = "FnApiRunner"
+    beam_options: tuple[str, ...] = ()
+    n_workers: int = 0
+    yes: bool = False
+    started: str = ""
+
+    @property
+    def root(self) -> Path:
+        """The output folder."""
+        return Path(self.out)
+
+    @property
+    def read_languages(self) -> tuple[str, ...]:
+        """The languages that a document must be in to be read; none: any."""
+        return () if self.config.any_language else self.languages
+
+    @property
+    def predictor(self) -> extract.PredictorSettings:
+        """How the worker opens the model."""
+        config = self.config
+        return extract.PredictorSettings(
+            self.model_folder, self.device, config.precision, self.n_workers, config.compile
+        )
+
+    @property
+    def floors(self) -> Floors:
+        """The least margins of the candidates that extract keeps."""
+        calibration = Calibration.parse(self.calibration)
+        return calibration.floors(self.config.min_confidence, self.config.candidate_floor)
+
+    @property
+    def extract_key(self) -> str:
+        """Fingerprint of all that decides a document's candidates."""
+        kind = self.device.partition(":")[0]
+        precision = self.config.precision + ("+compiled" if self.config.compile else "")
+        return extract.extract_key(self.model, kind, precision, self.floors)
+
+    @property
+    def decoding(self) -> decode.Settings:
+        """What decides how candidates become mentions and relations."""
+        return decode.Settings(self.ontology.rules(), self.config.min_confidence, self.calibration)
+
+    @property
+    def run_key(self) -> str:
+        """16 hex digits that name the activity behind the statements: model, settings and ontology, no time."""
+        return fingerprint({"extract": self.extract_key, "decode": asdict(self.decoding)})[:16]
+
+    @property
+    def names(self) -> export.Names:
+        """What decides how tables become graphs."""
+        return export.Names(
+            base_iri=self.config.base_iri,
+            dataset=self.config.dataset,
+            ontology=self.ontology,
+            run_key=self.run_key,
+            model=self.model,
+            model_name=f"kgmill two-phase {self.ontology.name}",
+            configuration={
+                "candidate_floor": self.config.candidate_floor,
+                "device": self.device.partition(":")[0],
+                "min_confidence": self.config.min_confidence,
+                "precision": self.config.precision,
+            },
+        )
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """Fingerprints of all that decides, stage by stage, what comes out of given sources."""
+        return {
+            "sources": ingest.settings_key(self.config),
+            "model": self.model,
+            "extract": self.extract_key,
+            "languages": fingerprint(list(self.read_languages)),
+            **{name: fingerprint(value) for name, value in asdict(self.decoding).items()},
+            "names": fingerprint([self.config.base_iri, self.config.dataset]),
+            "run": self.run_key,
+        }

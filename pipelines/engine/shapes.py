@@ -1,0 +1,79 @@
+"""The shapes of a job: each task by itself, or rows regrouped between tasks; and the one DoFn that commits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
+
+from kgmill.pipelines.engine.beam import beam
+from kgmill.pipelines.engine.request import Request, job_module, write_receipt
+
+METRICS = ("documents", "sentences", "rejects")
+
+
+class WorkFn(beam.DoFn):
+    """Does a job's work on a unit, whose part it commits, and leaves the receipt; yields the unit.
+
+    The job's `work` is entered once for the life of the DoFn, and left when that ends: what is dear to open, such as
+    the model, is opened and closed there.
+    """
+
+    def __init__(self, request: Request[Any, Any]) -> None:
+        self.request = replace(request, tasks=())
+
+    def setup(self) -> None:
+        """Opens what the work needs."""
+        self._open = ExitStack()
+        self._do = self._open.enter_context(job_module(self.request.job).work(self.request))
+        self._counters = {name: beam.metrics.Metrics.counter("kgmill", name) for name in METRICS}
+
+    def process(self, task: Any, after: Any = None) -> Iterator[str]:
+        """Does the work on one element; `after` may be a side input that has to be there before."""
+        receipt = self._do(task)
+        write_receipt(self.request.scratch, receipt)
+        for name in self._counters.keys() & receipt.counts.keys():
+            self._counters[name].inc(int(receipt.counts[name]))
+        yield receipt.unit
+
+    def teardown(self) -> None:
+        """Closes it."""
+        self._open.close()
+
+
+def build(pipeline: beam.Pipeline, request: Request[Any, Any]) -> None:
+    """A job's graph: its own, or else each task by itself."""
+    own = getattr(job_module(request.job), "build", None)
+    if own is None:
+        each_task(pipeline, request)
+    else:
+        own(pipeline, request)
+
+
+def each_task(pipeline: beam.Pipeline, request: Request[Any, Any]) -> beam.PCollection:
+    """The units that are done: create the tasks, spread them over the workers, do each."""
+    return (
+        pipeline
+        | "Tasks" >> beam.Create(list(request.tasks))
+        | "Spread" >> beam.Reshuffle()
+        | "Do" >> beam.ParDo(WorkFn(request))
+    )
+
+
+def scattered(
+    pipeline: beam.Pipeline, tasks: Iterable[Any], scatter: Callable[[Any], Iterator[tuple[str, str]]]
+) -> beam.PCollection:
+    """The first half of a regrouping: `scatter` spills a task's rows and yields (unit, path); only paths cross."""
+    return (
+        pipeline
+        | "Tasks" >> beam.Create(list(tasks))
+        | "Spread" >> beam.Reshuffle()
+        | "Scatter" >> beam.FlatMap(scatter)
+    )
+
+
+def regroup(name: str, spills: beam.PCollection, units: Iterable[str]) -> beam.PCollection:
+    """The second half: (unit, its paths), for all units; an empty path stands in each."""
+    empty = spills.pipeline | name >> beam.Create([(unit, "") for unit in units])
+    return (spills, empty) | f"{name} together" >> beam.Flatten() | f"{name} grouped" >> beam.GroupByKey()

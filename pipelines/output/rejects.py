@@ -1,0 +1,54 @@
+"""The ledger's balance: what was rejected and why, and what was left out of documents."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kgmill.pipelines.output.parts import Part, Store
+from kgmill.schemas.errors import KgmillError
+from kgmill.schemas.identity import fingerprint
+
+
+def publish_rejects(store: Store, stages: Sequence[str]) -> tuple[dict[str, int], dict[str, int]]:
+    """Publishes what these stages rejected; returns the documents read, kept and rejected, and these by reason.
+
+    Raises:
+        KgmillError: documents read are not documents kept and rejected.
+    """
+    ingested = store.live("ingest")
+    parts = [part for stage in stages for part in store.live(stage)]
+    rejects = pa.concat_tables(part.read("rejects") for part in parts)
+    n_stored = sum(part.counts["kept"] for part in ingested)
+    n_refused = sum(part.counts["rejected"] for part in ingested)
+    n_broken = sum(part.counts["rejected"] for part in parts) - n_refused
+    documents = {"read": n_stored + n_refused, "kept": n_stored - n_broken, "rejected": n_refused + n_broken}
+    if documents["rejected"] != rejects.num_rows:
+        raise KgmillError(f"{store.root}: {documents} doesn't balance with {rejects.num_rows} rejects")
+    key = fingerprint([part.fingerprint for part in parts])
+    ledger = store.commit("rejects", "all", key, {"rejects": rejects}, {})
+    store.publish("rejects", [ledger], ["rejects"])
+    return documents, _reasons(rejects)
+
+
+def left_out(store: Store, others: Mapping[str, int]) -> dict[str, int]:
+    """What was left out of the live documents, or replaced, and what was passed over (`others`), by rule."""
+    counts = Counter(others)
+    for part in store.live("ingest"):
+        counts.update(part.counts.get("left_out", {}))
+    for part in store.live("extract"):
+        counts.update({f"language.{code}": n for code, n in part.counts.get("languages", {}).items()})
+    return dict(sorted(counts.items()))
+
+
+def reasons_of(parts: Sequence[Part]) -> dict[str, int]:
+    """How many rejects of each reason parts have."""
+    return _reasons(pa.concat_tables(part.read("rejects") for part in parts)) if parts else {}
+
+
+def _reasons(rejects: pa.Table) -> dict[str, int]:
+    counted = pc.value_counts(rejects["reason"].combine_chunks()).to_pylist()
+    return {row["values"]: row["counts"] for row in sorted(counted, key=lambda row: row["values"])}

@@ -1,0 +1,132 @@
+"""Graph: the files of DIR/graph, a part a format, each reused alone.
+
+What all of them hold together is said by one more part, which has no file: the members of the chain, and how many quads
+they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kgmill.pipelines.engine.progress import Teller
+from kgmill.pipelines.engine.request import PartName, Receipt, Request
+from kgmill.pipelines.graph.formats import Graph, chosen_formats
+from kgmill.pipelines.output.parts import Part, Store
+from kgmill.pipelines.stages.export import MEMBER, Names, in_chain, records
+from kgmill.pipelines.stages.stage import Parts, Todo, partitions_extent
+from kgmill.schemas.identity import fingerprint
+
+if TYPE_CHECKING:
+    from kgmill.pipelines.context import RunContext
+
+VERSION = 1
+MEMBERS = "members"  # the part that says what the graph's files hold
+_READINGS = 3  # how often a format goes over the tables at most, for its progress
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What all formats are made from.
+
+    Attributes:
+        members: the members of graph.nq.gz, in the chain's order.
+        aggregated: the parts of entities and facts.
+    """
+
+    names: Names
+    members: tuple[PartName, ...]
+    aggregated: tuple[PartName, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A format to write: its unit and name, and its part's fingerprint."""
+
+    unit: str
+    fingerprint: str
+    form: str
+
+
+def plan(
+    store: Store, members: Sequence[Part], aggregated: Sequence[Part], names: Names, chosen: tuple[str, ...]
+) -> tuple[list[Part], list[Task], Settings]:
+    """The formats that are there already, tasks for those that are not, and the settings."""
+    settings = Settings(
+        names,
+        tuple((part.unit, part.fingerprint) for part in in_chain(members)),
+        tuple((part.unit, part.fingerprint) for part in aggregated),
+    )
+    made_of: dict[str, Any] = {
+        "quads": settings.members,
+        "tables": [names.naming, settings.aggregated],
+        "ontology": names.described,
+    }
+    done, tasks = [], []
+    for name, form in chosen_formats(chosen).items():
+        key = fingerprint({"version": [VERSION, form.version], "format": name, "made_of": made_of[form.reads]})
+        if found := store.find("graph", f"format-{name}", key):
+            done.append(found)
+        else:
+            tasks.append(Task(f"format-{name}", key, name))
+    return done, tasks, settings
+
+
+def missing(context: RunContext, store: Store, parts: Parts) -> Todo:
+    """What graph has to do. Its parts are made live by `stages.changes`, when it is known what changes."""
+    names, chosen = context.names, context.config.formats
+    done, tasks, settings = plan(store, parts["export"], parts["aggregate"], names, chosen)
+    extent = partitions_extent(parts["ingest"], (task.unit for task in tasks))
+    return Todo(done, tasks, settings, extent, lambda outcome: {})
+
+
+def commit_members(store: Store, members: Sequence[Part]) -> Part:
+    """Commits what says what the graph's files hold."""
+    counts = {
+        "quads": sum(part.counts["quads"] for part in members),
+        "members": [(part.unit, part.fingerprint) for part in in_chain(members)],
+    }
+    return store.commit("graph", MEMBERS, fingerprint({"version": VERSION, **counts}), {}, counts)
+
+
+def live_counts(parts: Sequence[Part]) -> Mapping[str, Any]:
+    """What the live graph's parts counted: `quads`, `members` and, where it has graph.nq.gz, `sha256`."""
+    return {name: value for part in parts for name, value in part.counts.items()}
+
+
+@contextmanager
+def work(request: Request[Task, Settings]) -> Iterator[Callable[[Task], Receipt]]:
+    """Writes formats and commits them."""
+    store = request.store
+
+    def write_format(task: Task) -> Receipt:
+        form = chosen_formats([task.form])[task.form]
+        folder = store.scratch()
+        graph = _graph(store, request.settings, Teller(request.scratch, task.unit))
+        counts = form.write(graph, folder / form.file)
+        store.commit("graph", task.unit, task.fingerprint, folder, counts)
+        return Receipt(task.unit, task.fingerprint)
+
+    yield write_format
+
+
+def _graph(store: Store, settings: Settings, teller: Teller) -> Graph:
+    """The graph, whose reading tells how far a format is."""
+    members = [("export", *name) for name in settings.members]
+    tables = [("aggregate", *name) for name in settings.aggregated]
+    n_read = 0
+
+    def each(names: Sequence[tuple[str, str, str]], n_readings: int) -> Iterator[Part]:
+        nonlocal n_read
+        for name in names:
+            teller.tell(min(n_read / (n_readings * len(names)), 0.99))
+            n_read += 1
+            yield store.need(*name)
+
+    return Graph(
+        settings.names.namespace,
+        lambda table: (record for part in each(tables, _READINGS) for record in records(part, table)),
+        lambda: (part.read_bytes(MEMBER) for part in each(members, 1)),
+    )
