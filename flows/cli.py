@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from kgmill import __version__
+from kgmill.pipelines.triplestores.profiles import DEFAULT_PROFILE, PROFILES
 from kgmill.schemas.errors import KgmillError
 from kgmill.schemas.text import printable
 
@@ -106,7 +107,8 @@ def parser() -> argparse.ArgumentParser:
     load = _command(commands, "load", "load a finished graph into a triple store; repeatable", "graph:load")
     load.add_argument("dir", metavar="DIR")
     load.add_argument("--endpoint", metavar="URL", required=True)
-    load.add_argument("--profile", default="oxigraph", help="oxigraph (default), fuseki, virtuoso or rdf4j")
+    kinds = ", ".join(PROFILES)
+    load.add_argument("--profile", default=DEFAULT_PROFILE, help=f"the kind of store: {kinds} (default: %(default)s)")
     load.add_argument("--facts", choices=("graph", "default"), default="graph", help="where entities and facts go")
     load.add_argument("--prune", action="store_true", help="remove what others put under this dataset's name")
     load.add_argument("--adopt", action="store_true", help="take over what this folder loaded by kgmill 0.1.0")

@@ -24,50 +24,10 @@ from kgmill.pipelines.triplestores.http_client import (
     one_line,
     reason,
 )
+from kgmill.pipelines.triplestores.profiles import Profile, profile_of
 from kgmill.schemas.errors import StoreError, UsageError
 
 _N_TRIPLES = "application/n-triples"
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """A kind of store: where it answers, below its base URL, and what it can't do.
-
-    Attributes:
-        store: the path of the graph store protocol.
-        query: the path that answers queries.
-        update: the path that takes updates.
-        graph: the parameter that names a graph.
-        update_field: the form's field for an update; empty: the update is the body.
-        has_default_graph: it has a default graph of its own, which is not the union of the named graphs.
-        is_digest: it wants the login by HTTP Digest; paths that end in `-auth` are for those who log in.
-        n_rows: rows a query's answer may have before it might be cut without a word; 0: any number.
-    """
-
-    store: str
-    query: str
-    update: str
-    graph: str = "graph"
-    update_field: str = ""
-    has_default_graph: bool = False
-    is_digest: bool = False
-    n_rows: int = 0
-
-
-PROFILES = {
-    "oxigraph": Profile(store="/store", query="/query", update="/update", has_default_graph=True),
-    "fuseki": Profile(store="/data", query="/query", update="/update", has_default_graph=True),
-    "rdf4j": Profile(store="/rdf-graphs/service", query="", update="/statements"),
-    "virtuoso": Profile(
-        store="/sparql-graph-crud-auth",
-        query="/sparql-auth",
-        update="/sparql-auth",
-        graph="graph-uri",
-        update_field="query",
-        is_digest=True,
-        n_rows=5_000,
-    ),
-}
 
 
 @contextmanager
@@ -77,9 +37,7 @@ def open_server(endpoint: str, profile: str) -> Iterator[GraphStore]:
     Raises:
         UsageError: a wrong endpoint, profile or login.
     """
-    if profile not in PROFILES:
-        raise UsageError(f"unknown profile {profile!r}; known: {', '.join(PROFILES)}")
-    kind = PROFILES[profile]
+    kind = profile_of(profile)
     base = _base_url(endpoint, kind)
     login = _login()
     if login is None:

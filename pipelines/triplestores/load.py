@@ -28,6 +28,7 @@ from kgmill.pipelines.triplestores.client import GraphStore, open_server
 from kgmill.pipelines.triplestores.dump import Survey, survey
 from kgmill.pipelines.triplestores.job import LoadJob, LoadReport
 from kgmill.pipelines.triplestores.journal import Journal, make_owner, read_owner
+from kgmill.pipelines.triplestores.profiles import DEFAULT_PROFILE
 from kgmill.pipelines.triplestores.query import finished_graph
 from kgmill.schemas.config import is_default_base
 from kgmill.schemas.errors import UsageError
@@ -36,7 +37,7 @@ from kgmill.schemas.errors import UsageError
 def load(
     folder: Path,
     endpoint: str,
-    profile: str = "oxigraph",
+    profile: str = DEFAULT_PROFILE,
     *,
     wishes: Wishes = NO_WISHES,
     on_progress: Callable[[int, int], object] = lambda _done, _total: None,
@@ -48,7 +49,7 @@ def load(
     Args:
         folder: the output folder of a build.
         endpoint: the store's base URL, such as http://127.0.0.1:7878, or its graph store URL, such as .../store.
-        profile: the kind of store, a key of `PROFILES`.
+        profile: the kind of store, a name of `profiles.PROFILES`.
         wishes: what it may do that it doesn't do unasked.
         on_progress: called with the number of quads that are done and of all quads.
 
