@@ -14,11 +14,12 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
 from kgmill.pipelines.sources.encodings import StreamError
+from kgmill.pipelines.sources.formats import suffixes
+from kgmill.pipelines.sources.streams import BadStream, Stream
 from kgmill.pipelines.sources.unpacking import METHODS, Span, decompress, member
 from kgmill.schemas.config import SourceConfig
 from kgmill.schemas.errors import RecordError
@@ -26,48 +27,11 @@ from kgmill.schemas.text import storable
 
 ARCHIVE = "zip"
 _COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
-_FORMATS = {
-    ".txt": "text",
-    ".md": "markdown",
-    ".markdown": "markdown",
-    ".html": "html",
-    ".htm": "html",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "json",
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".parquet": "parquet",
-    ".zip": ARCHIVE,
-}
-KNOWN = f"{', '.join(_FORMATS)}, all but .zip also with {', '.join(_COMPRESSIONS)}"
+_SUFFIXES = suffixes() | {".zip": ARCHIVE}
+KNOWN = f"{', '.join(_SUFFIXES)}, all but .zip also with {', '.join(_COMPRESSIONS)}"
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, ValueError, OverflowError)
 _SUFFIX = re.compile(r"(?=.*[a-z])[a-z0-9_-]{1,12}(\.(gz|zst|bz2))?")
 _LOCAL_HEADER = struct.Struct("<26x2H")  # of it, the lengths of the name and of what is between that and the content
-
-
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """A stream of one format.
-
-    Attributes:
-        name: the file's name, with `!path` for a member of an archive.
-        format: `text`, `markdown`, `html`, `json`, `jsonl`, `csv`, `tsv` or `parquet`.
-        is_seekable: whether the bytes can be read again.
-    """
-
-    name: str
-    format: str
-    bytes: io.BufferedReader
-    is_seekable: bool
-
-
-@dataclass(frozen=True, slots=True)
-class BadStream:
-    """A file or member that can't be opened."""
-
-    name: str
-    error: RecordError
 
 
 def kind_of(name: str, as_text: Collection[str] = ()) -> tuple[str, str]:
@@ -83,7 +47,7 @@ def kind_of(name: str, as_text: Collection[str] = ()) -> tuple[str, str]:
     path = PurePosixPath(name.lower())
     compression = _COMPRESSIONS.get(path.suffix, "")
     suffix = path.with_suffix("").suffix if compression else path.suffix
-    form = "text" if suffix in as_text else _FORMATS.get(suffix, "text" if "*" in as_text else "")
+    form = "text" if suffix in as_text else _SUFFIXES.get(suffix, "text" if "*" in as_text else "")
     return ("", "") if not form or (compression and form == ARCHIVE) else (form, compression)
 
 

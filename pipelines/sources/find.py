@@ -3,9 +3,9 @@
 find                    what there is to read: here; naming gives it names
 opening.open_file       its bytes
 containers.unpack       a file to streams: compressed files and archives
-readers.read            a stream to records, by its format
-decoding, transcode, markup, page_text, json_records, csv_rows, parquet_rows     bytes to text and rows
-lookup, fields, cleaning     rows to documents
+read.read               a stream to records, by its format: formats/ has a file a format
+encodings, transcode, parsing/    bytes to text and rows
+lookup, fields, cleaning          rows to documents
 """
 
 from __future__ import annotations

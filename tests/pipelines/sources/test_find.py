@@ -354,7 +354,7 @@ def test_file_whose_name_looks_like_a_pattern(tmp_path):
 
 def test_pattern_without_a_match_is_refused(tmp_path):
     """A pattern that finds nothing says so, also beside sources that are there."""
-    with pytest.raises(SourceError, match=r"\*\.txt: no file of a known kind matches; known: \.txt, "):
+    with pytest.raises(SourceError, match=r"\*\.txt: no file of a known kind matches; known: \.csv, "):
         find_files([str(tree(tmp_path)), f"{tmp_path}/*.txt"])
 
 
@@ -416,8 +416,8 @@ def test_url_is_a_source(memory, url, expected):
     ("url", "message"),
     [
         ("memory://missing", "memory://missing: no such file or folder"),
-        ("memory://corpus/x/p.png", "memory://corpus/x/p.png: no file of a known kind; known: .txt, "),
-        ("memory://corpus/*.md", "memory://corpus/*.md: no file of a known kind; known: .txt, "),
+        ("memory://corpus/x/p.png", "memory://corpus/x/p.png: no file of a known kind; known: .csv, "),
+        ("memory://corpus/*.md", "memory://corpus/*.md: no file of a known kind; known: .csv, "),
         ("nosuch://x", "nosuch://x: Protocol not known: nosuch"),
         ("simplecache::memory://corpus", "simplecache::memory://corpus: "),
     ],

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from kgmill.pipelines.sources.find import SourceFile, read_records
-from kgmill.pipelines.sources.formats.front_matter import FrontMatter, split
+from kgmill.pipelines.sources.parsing.front_matter import FrontMatter, split
 
 
 def read(folder, text):

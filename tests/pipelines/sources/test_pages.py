@@ -5,7 +5,7 @@ import json
 import pytest
 
 from kgmill.pipelines.sources.find import SourceFile, read_records
-from kgmill.pipelines.sources.formats.markup import read_html
+from kgmill.pipelines.sources.formats.html import read_html
 from kgmill.schemas.config import SourceConfig
 from kgmill.schemas.records import Reject
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from kgmill.pipelines.sources.find import SourceFile, read_records
-from kgmill.pipelines.sources.formats.markup import declared_encoding
+from kgmill.pipelines.sources.formats.html import declared_encoding
 from kgmill.schemas.config import FieldMap, SourceConfig
 from kgmill.schemas.records import Document, Reject
 

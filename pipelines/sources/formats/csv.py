@@ -5,17 +5,19 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 from itertools import chain
 from typing import Any
 
-from kgmill.pipelines.sources.containers import Stream
 from kgmill.pipelines.sources.encodings import Lines, StreamError
 from kgmill.pipelines.sources.fields import Origin, from_fields
+from kgmill.pipelines.sources.formats import Records, SourceFormat
 from kgmill.pipelines.sources.lookup import missing, root
+from kgmill.pipelines.sources.streams import Stream
 from kgmill.schemas.config import SourceConfig
 from kgmill.schemas.errors import RecordError
-from kgmill.schemas.records import Document, Reject
+from kgmill.schemas.records import Reject
 
 _DELIMITERS = (",", ";", "\t", "|")
 _SEPARATOR = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE | re.DOTALL)
@@ -61,7 +63,7 @@ class _RowLines:
         return line
 
 
-def read_csv(stream: Stream, config: SourceConfig, delimiter: str) -> Iterator[Document | Reject]:
+def read_csv(stream: Stream, config: SourceConfig, delimiter: str) -> Records:
     """The rows of a table whose first row names the columns.
 
     Cells are parted as the file's name says, unless the text's column is found only with another mark between cells, or
@@ -141,3 +143,6 @@ def _row(rows: Any, lines: _RowLines) -> list[str] | None:
     if lines.fault:
         raise lines.fault
     return row
+
+
+FORMAT = SourceFormat((".csv",), partial(read_csv, delimiter=","))

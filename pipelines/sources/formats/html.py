@@ -1,4 +1,4 @@
-"""HTML and Markdown to plain text, with what they say of themselves."""
+"""Web pages to plain text, with what they say of themselves: a file is a document."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ import re
 from functools import lru_cache
 from typing import Any
 
+from kgmill.pipelines.sources.encodings import decode
 from kgmill.pipelines.sources.fields import Content
-from kgmill.pipelines.sources.formats import front_matter
-from kgmill.pipelines.sources.formats.page_text import has_blocks, prose, visible_text
+from kgmill.pipelines.sources.formats import Records, SourceFormat
+from kgmill.pipelines.sources.parsing.page_text import has_blocks, prose, visible_text
+from kgmill.pipelines.sources.streams import Stream
+from kgmill.pipelines.sources.whole_file import file_document, read_whole
+from kgmill.schemas.config import SourceConfig
 from kgmill.schemas.errors import RecordError
 from kgmill.schemas.text import storable
 
@@ -42,10 +46,16 @@ _SHARE_OF_PAGE = 0.5
 _SHARE_OF_REPORT = 0.8
 _HARDLY_ELSE = 0.9
 _WORDS_OF_A_SENTENCE = 8
-# The parser takes the square of these marks' number in a paragraph: 28 seconds for 200,000 brackets.
-_MAX_MARKS = 10_000
-_BLANK_LINE = re.compile(r"\n[ \t]*\r?\n")
-_TAG = re.compile(r"<!--.*?(?:-->|\Z)|<[^<>]*>", re.DOTALL)
+
+
+def read(stream: Stream, config: SourceConfig) -> Records:
+    """The page's main text, or all of it, as the configuration says."""
+    data = read_whole(stream, min(config.max_record_bytes, MAX_HTML_BYTES))
+    if not data.strip():
+        raise RecordError("empty", "the text is empty")
+    declared = "" if config.encodings else declared_encoding(data)
+    decoded = decode(data, config.encodings, declared=declared)
+    yield file_document(read_html(decoded.text, is_main=config.html == "main"), stream, decoded, config)
 
 
 def declared_encoding(data: bytes) -> str:
@@ -130,36 +140,6 @@ def _n_words(text: str) -> int:
     return len(text.split())
 
 
-def read_markdown(source: str) -> Content:
-    """The text of a Markdown file, a paragraph a block; its title is the first heading of the first level.
-
-    A front matter says title, date and metadata. Markup, HTML tags and link targets go; code stays. A file with a
-    paragraph of more than 10,000 brackets, asterisks and the like is taken as plain text.
-
-    Raises:
-        RecordError: `bad_markdown`: the parser broke on it.
-    """
-    front, body = front_matter.split(source)
-    if any(sum(map(block.count, "[*_`<>")) > _MAX_MARKS for block in _BLANK_LINE.split(body)):
-        return Content(body, front.title, front.date, front.metadata, front.notes)
-    try:
-        tokens = _markdown().parse(body)
-    except Exception as error:  # as above
-        raise RecordError("bad_markdown", f"{type(error).__name__}: {error}"[:200]) from None
-    blocks, title, opened = [], "", ""
-    for token in tokens:
-        if token.type == "inline":
-            blocks.append(_inline(token.children or []))
-            title = title or (blocks[-1] if opened == "h1" else "")
-        elif token.type in ("fence", "code_block"):
-            blocks.append(token.content)
-        elif token.type == "html_block":
-            blocks.append(_TAG.sub("", token.content))
-        opened = token.tag if token.type == "heading_open" else ""
-    text = "\n\n".join(block for block in map(str.strip, blocks) if block)
-    return Content(text, front.title or title, front.date, front.metadata, front.notes)
-
-
 @lru_cache(maxsize=1)
 def _trafilatura() -> Any:
     import trafilatura
@@ -169,20 +149,4 @@ def _trafilatura() -> Any:
     return trafilatura
 
 
-@lru_cache(maxsize=1)
-def _markdown() -> Any:
-    from markdown_it import MarkdownIt
-
-    return MarkdownIt("commonmark", {"maxNesting": 100}).enable("table")
-
-
-def _inline(tokens: list[Any]) -> str:
-    pieces = []
-    for token in tokens:
-        if token.type in ("text", "code_inline", "text_special"):
-            pieces.append(token.content)
-        elif token.type in ("softbreak", "hardbreak"):
-            pieces.append("\n")
-        elif token.type == "image":
-            pieces.append(_inline(token.children or []))
-    return "".join(pieces)
+FORMAT = SourceFormat((".html", ".htm"), read)

@@ -11,11 +11,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kgmill.pipelines.sources.containers import Stream
 from kgmill.pipelines.sources.encodings import StreamError, decode
 from kgmill.pipelines.sources.fields import Origin, from_fields
-from kgmill.pipelines.sources.formats.parquet_values import ROW_ERRORS, held, plain
+from kgmill.pipelines.sources.formats import Records, SourceFormat
 from kgmill.pipelines.sources.lookup import missing, root
+from kgmill.pipelines.sources.parsing.parquet_values import ROW_ERRORS, held, plain
+from kgmill.pipelines.sources.streams import Stream
 from kgmill.schemas.config import FieldMap, SourceConfig
 from kgmill.schemas.errors import RecordError
 from kgmill.schemas.records import Document, Reject
@@ -24,7 +25,7 @@ _BATCH_ROWS = 256
 _SPOOL_BYTES = 16 << 20
 
 
-def read_parquet(stream: Stream, config: SourceConfig) -> Iterator[Document | Reject]:
+def read(stream: Stream, config: SourceConfig) -> Records:
     """The rows of a Parquet file; its place is the number of the row, from 1.
 
     Raises:
@@ -114,3 +115,6 @@ def _in_microseconds(column: pa.Array) -> pa.Array:
         return column.cast(pa.timestamp("us", column.type.tz))
     except pa.ArrowInvalid:
         return column
+
+
+FORMAT = SourceFormat((".parquet",), read)
