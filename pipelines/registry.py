@@ -19,6 +19,6 @@ def things_of(package: str, name: str, kind: type[Thing]) -> dict[str, Thing]:
     for file in sorted(module.name for module in iter_modules(import_module(package).__path__)):
         thing = getattr(import_module(f"{package}.{file}"), name, None)
         if not isinstance(thing, kind):
-            raise TypeError(f"{package}.{file}: wanted a {kind.__name__} called {name} in each file of {package}")
+            raise TypeError(f"{package}.{file}: wanted {name}, which is {kind.__name__}, in each file of {package}")
         found[file.replace("_", "-")] = thing
     return found
