@@ -6,6 +6,7 @@ import importlib.util
 import io
 import os
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import fsspec
@@ -362,7 +363,7 @@ def test_file_url_is_a_path(tmp_path):
     """A file:// URL names a file or folder of this machine; %20 is a space."""
     (tmp_path / "a b.txt").write_text("Ada")
     [file] = find_files([f"file://{tmp_path}/a%20b.txt"])
-    assert file == SourceFile(str(tmp_path / "a b.txt"), "a b.txt", 3)
+    assert replace(file, stamp="") == SourceFile(str(tmp_path / "a b.txt"), "a b.txt", 3)
     assert find_files([f"file://localhost{tmp_path}"]) == [file]
     with pytest.raises(SourceError, match=r"file://host/x: wanted file:/// and an absolute path"):
         find_files(["file://host/x"])

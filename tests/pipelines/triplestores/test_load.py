@@ -8,8 +8,8 @@ from store_builds import FACTS, FIRST, GRAPHS, LINKS, META, NEW_SECOND, SECOND, 
 
 from kgmill.pipelines.triplestores import job as load_job
 from kgmill.pipelines.triplestores.claim import Wishes
-from kgmill.pipelines.triplestores.client import PROFILES
 from kgmill.pipelines.triplestores.load import LoadReport, load
+from kgmill.pipelines.triplestores.profiles import PROFILES
 
 FIRST_LOAD = LoadReport(
     6, 24, n_replaced=6, n_changed=0, n_unchanged=0, n_removed=0, n_inserted=0, n_deleted=0, facts=FACTS
