@@ -3,6 +3,7 @@
 import gzip
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from kgmill.schemas.ontology import parse_ontology
 from kgmill.schemas.records import Entity, Evidence, Fact
 
 FORMATS = graph_formats()
+OPERATIONS = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
 HOSTILE = "</data>&\"'\\ \x00\x0b\r\n\t\x7f\x85\u2028\ufffe\ud800😀<urn:x> . "
 ONTOLOGY = {
     "entities": {"Peop": {"label": HOSTILE.replace("\ud800", "")}, "When": {"literal": "date"}},
@@ -87,6 +89,13 @@ def test_fields_are_whole(name):
     assert re.fullmatch(r"[a-z0-9][a-z0-9.-]+", FORMATS[name].file)
     assert [other for other, form in FORMATS.items() if form.file == FORMATS[name].file] == [name]
     assert BuildConfig.load(None, {"formats": [name]}).formats == (name,)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_handbook_names_the_format(name):
+    """The table of graph files in docs/operations.md has each format, with its file."""
+    table = OPERATIONS.read_text(encoding="utf-8").partition("| format | file |")[2].partition("\n\n")[0]
+    assert f"| `{name}` | `{FORMATS[name].file}`" in table
 
 
 def test_formats_of_a_build_are_found():
