@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from kgmill.pipelines.engine.progress import Teller
 from kgmill.pipelines.engine.request import PartName, Receipt, Request
-from kgmill.pipelines.graph.formats import Graph, chosen_formats
+from kgmill.pipelines.graph.formats import Graph, GraphFormat, chosen_formats, graph_formats
 from kgmill.pipelines.output.parts import Part, Store
 from kgmill.pipelines.stages.export import MEMBER, Names, in_chain, records
 from kgmill.pipelines.stages.stage import Parts, Todo, partitions_extent
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 VERSION = 1
 MEMBERS = "members"  # the part that says what the graph's files hold
-_READINGS = 3  # how often a format goes over the tables at most, for its progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +102,9 @@ def work(request: Request[Task, Settings]) -> Iterator[Callable[[Task], Receipt]
     store = request.store
 
     def write_format(task: Task) -> Receipt:
-        form = chosen_formats([task.form])[task.form]
+        form = graph_formats()[task.form]
         folder = store.scratch()
-        graph = _graph(store, request.settings, Teller(request.scratch, task.unit))
+        graph = graph_of(store, request.settings, form, Teller(request.scratch, task.unit))
         counts = form.write(graph, folder / form.file)
         store.commit("graph", task.unit, task.fingerprint, folder, counts)
         return Receipt(task.unit, task.fingerprint)
@@ -112,21 +112,25 @@ def work(request: Request[Task, Settings]) -> Iterator[Callable[[Task], Receipt]
     yield write_format
 
 
-def _graph(store: Store, settings: Settings, teller: Teller) -> Graph:
-    """The graph, whose reading tells how far a format is."""
-    members = [("export", *name) for name in settings.members]
-    tables = [("aggregate", *name) for name in settings.aggregated]
-    n_read = 0
+def graph_of(store: Store, settings: Settings, form: GraphFormat, teller: Teller) -> Graph:
+    """What a format may read, and nothing else, as its file is made anew when that changes; tells what was read."""
+    names, n_read = settings.names, count(1)
+    if form.reads == "tables":
+        names = replace(names, ontology=names.ontology.without_words())
 
-    def each(names: Sequence[tuple[str, str, str]], n_readings: int) -> Iterator[Part]:
-        nonlocal n_read
-        for name in names:
-            teller.tell(min(n_read / (n_readings * len(names)), 0.99))
-            n_read += 1
-            yield store.need(*name)
+    def each(job: str, parts: Sequence[PartName], readers: Sequence[str]) -> Iterator[Part]:
+        if form.reads not in readers:
+            raise TypeError(f"the format of {form.file} says that it reads {form.reads}, and reads what {job} made")
+        for name in parts:
+            # How often a format goes over all isn't known: each time half of what is left is told.
+            teller.tell(1 - 0.5 ** (next(n_read) / len(parts)))
+            yield store.need(job, *name)
 
-    return Graph(
-        settings.names.namespace,
-        lambda table: (record for part in each(tables, _READINGS) for record in records(part, table)),
-        lambda: (part.read_bytes(MEMBER) for part in each(members, 1)),
-    )
+    def table(name: str) -> Iterator[Any]:
+        parts = each("aggregate", settings.aggregated, ("tables", "quads"))
+        return (record for part in parts for record in records(part, name))
+
+    def members() -> Iterator[bytes]:
+        return (part.read_bytes(MEMBER) for part in each("export", settings.members, ("quads",)))
+
+    return Graph(names.namespace, table, members)

@@ -11,6 +11,8 @@ import pyoxigraph
 import pytest
 import rdflib
 
+from kgmill.pipelines.engine.progress import Teller
+from kgmill.pipelines.graph.formats import GraphFormat
 from kgmill.pipelines.output.parts import remove
 from kgmill.pipelines.stages import export, graph
 from kgmill.schemas.errors import CorruptPartError
@@ -306,6 +308,32 @@ def test_tasks_do_not_carry_the_ontology(store, parts):
     _, tasks, _ = export.plan(store, parts["ingest"], parts["decode"], parts["aggregate"], NAMES)
     assert [field for task in tasks for field in asdict(task)] == ["unit", "fingerprint", "inputs"] * len(tasks)
     assert all(len(json.dumps(asdict(task))) < 300 for task in tasks)
+
+
+def test_fingerprints_of_members_are_those_of_before(store, parts):
+    """A folder that an earlier version built keeps its members."""
+    _, tasks, _ = export.plan(store, parts["ingest"], parts["decode"], parts["aggregate"], NAMES)
+    assert {task.unit: task.fingerprint[:16] for task in tasks} == {
+        "provenance": "32ac55dd5f7a73f5",
+        "ontology": "e4aa60c103ebfcc8",
+        "kg-00-0000": "4d081f3aac4a9e5a",
+        "links-00-0000": "a61ee9f184b73ee8",
+        "doc-00-0000": "f7421440bfbf6f86",
+        "meta": "aac096763c16c31d",
+    }
+
+
+def test_format_reads_no_more_than_it_says(store, parts, run_members):
+    """A file would not be made anew when something changed that its format doesn't name: no words, no quads."""
+    words = ONTOLOGY | {"entities": {"Peop": {"label": "Person"}, "Loc": {}}}
+    named = replace(NAMES, ontology=parse_ontology(words, "test"))
+    settings = graph.plan(store, run_members(), parts["aggregate"], named, FORMATS)[2]
+    form = GraphFormat("graph.toy", lambda graph, path: {}, reads="tables")
+    given = graph.graph_of(store, settings, form, Teller(store.scratch(), "toy"))
+    assert [entity.label for entity in given.entities()] == ["London", "Ada Byron", "Bob"]
+    assert given.ns.ontology.entities["Peop"].label == ""
+    with pytest.raises(TypeError, match=r"graph.toy says that it reads tables, and reads what export made"):
+        list(given.members())
 
 
 def test_equal_input_makes_equal_files(run_export, store):
