@@ -105,8 +105,8 @@ def run_stage(run: Run, name: str) -> StageReport:
         parts[job] = outcome.parts
         counts |= todo.publish(outcome)
         _clear(outcome)
-        if job == name:  # a stage's other jobs make no units that are counted
-            n_done, n_reused = len(outcome.receipts), len(todo.done)
+        if job in (stage.counted or (name,)):
+            n_done, n_reused = n_done + len(outcome.receipts), n_reused + len(todo.done)
         peak_rss_mb = max(peak_rss_mb, job_rss_mb)
     report = StageReport(
         seconds=round(perf_counter() - started, 3),

@@ -140,7 +140,10 @@ def _stages(
         if not combined.tasks:
             parts["combine"] = combined.done
             parts["aggregate"] = missing("aggregate", context, store, parts).done
-    n_members = len(missing("export", context, store, parts).done)
+    parts["export"] = missing("export", context, store, parts).done
+    files = missing("graph", context, store, parts)
+    n_exported = len(parts["export"]) + len(files.done)
+    n_units_of_export = export.n_members(n_units, n_partitions) + len(files.done) + len(files.tasks)
     n_read = n_documents if ingested.is_read else 0
     return {
         "ingest": _stage("ingest", n_read, n_documents - n_read),
@@ -148,7 +151,7 @@ def _stages(
         | {"n_characters": sum(len(document.text) for document in met)},
         "decode": _stage("decode", n_units - len(parts["decode"]), len(parts["decode"])),
         "aggregate": _stage("aggregate", n_partitions - len(parts["aggregate"]), len(parts["aggregate"])),
-        "export": _stage("export", export.n_members(n_units, n_partitions) - n_members, n_members),
+        "export": _stage("export", n_units_of_export - n_exported, n_exported),
     }, n_foreign
 
 

@@ -32,6 +32,7 @@ class Stage:
         tables: the tables that it publishes under DIR/tables.
         needs: the stages whose results it takes.
         rejects: it may reject documents.
+        counted: those of its jobs whose units a plan and run.json count; none: the one of its name.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Stage:
     tables: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     rejects: bool = False
+    counted: tuple[str, ...] = ()
 
 
 STAGES = (
@@ -46,7 +48,12 @@ STAGES = (
     Stage("extract", ("extract",), needs=("ingest",), rejects=True),
     Stage("decode", ("decode",), ("mentions", "relations"), needs=("ingest", "extract")),
     Stage("aggregate", ("combine", "aggregate"), ("entities", "facts", "evidence"), needs=("ingest", "decode")),
-    Stage("export", ("export", "graph", "changes"), needs=("ingest", "decode", "aggregate")),
+    Stage(
+        "export",
+        ("export", "graph", "changes"),
+        needs=("ingest", "decode", "aggregate"),
+        counted=("export", "graph"),
+    ),
 )
 NAMES = tuple(stage.name for stage in STAGES)
 

@@ -211,6 +211,9 @@ def test_formats_are_those_asked_for(kgmill, source, copy):
     """Files of formats that are no longer wanted leave the graph's folder."""
     assert kgmill("build", source, "--out", copy, "--formats", "nq").code == 0
     assert sorted(path.name for path in (copy / "graph").iterdir()) == ["graph.nq.gz", "ontology.ttl"]
+    assert run_json(copy)["stages"]["export"]["n_done"] == 0
+    made = json.loads(kgmill("plan", source, "--out", copy, "--formats", "nq,json", "--json").out)
+    assert made["stages"]["export"] == {"run": 1, "reuse": 8, "of": "units"}
 
 
 # Interruptions
