@@ -137,3 +137,14 @@ def test_commands_of_your_own_model_run(tmp_path, monkeypatch, capsys, tiny_enco
     assert "kgmill: 98 of 129 sentences were in this model's training data" in printed.err.splitlines()
     mentions = json.loads(printed.out.splitlines()[-1])["mentions"]
     assert [m["text"] for m in mentions][:1] == ["Marie Curie"]
+
+
+def test_index_of_decisions_has_each_of_them():
+    """Every decision has a row with its number, title, date and status; no row is of none."""
+    folder = ROOT / "docs" / "decisions"
+    index = (folder / "README.md").read_text()
+    rows = re.findall(r"^\| \[(\d{4})\]\((\S+)\) \| (.+) \| \d{4}-\d\d-\d\d \| .+ \|$", index, re.MULTILINE)
+    files = sorted(folder.glob("0*.md"))
+    assert [(name, f"# {number} {title}") for number, name, title in rows] == [
+        (file.name, file.read_text().partition("\n")[0]) for file in files
+    ]
