@@ -11,15 +11,15 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from kgmill import __version__
+from kgmill.pipelines.stages.stage import NAMES
 from kgmill.pipelines.triplestores.profiles import DEFAULT_PROFILE, PROFILES
 from kgmill.schemas.errors import KgmillError
 from kgmill.schemas.text import printable
 
 _FORMATS = ("spert", "dygie")
 _PRECISIONS = ("fp32", "bf16", "fp16", "int8")
-_STAGES = ("ingest", "extract", "decode", "aggregate", "export")
 _GOES_ON = {
-    **dict.fromkeys(("build", *_STAGES), "; the next run goes on from the last committed work unit"),
+    **dict.fromkeys(("build", *NAMES), "; the next run goes on from the last committed work unit"),
     "train": "; the next run goes on after the last whole epoch",
     "load": "; the next load goes on from what the store holds",
 }
@@ -85,7 +85,7 @@ def parser() -> argparse.ArgumentParser:
     plan = _command(commands, "plan", "what a build would reuse, run and drop; touches nothing", "graph:plan")
     _build_options(plan)
     plan.add_argument("--json", action="store_true", help="print the plan as JSON")
-    for stage in _STAGES:
+    for stage in NAMES:
         one = _command(commands, stage, f"only the stage {stage} of a build", "graph:stage")
         one.set_defaults(stage=stage)
         _build_options(one, can_be_a_folder=stage == "export")

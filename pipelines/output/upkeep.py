@@ -11,6 +11,7 @@ from pathlib import Path
 
 from kgmill.pipelines.output.parts import LIVE, Part, Store, part_name, remove
 from kgmill.schemas.errors import OutputError
+from kgmill.schemas.units import Unit
 
 _PART_NAME = re.compile(r"^[^.]+\.[0-9a-f]{16}$")
 _RUN_NAME = re.compile(r"^(\d{4}-\d\d-\d\dT\d{6}Z)(?:-(\d+))?(?=\.)")
@@ -66,7 +67,7 @@ def _mend_list(store: Store, stage: str) -> str:
     path = store.root / "parts" / stage / LIVE
     parts = store.committed(stage)
     units = [part.unit for part in parts]
-    if len(set(units)) < len(units) or len({unit[:3] for unit in units if unit[0].isdigit()}) > 1:
+    if len(set(units)) < len(units) or len({Unit.parse(unit).bits for unit in units if unit[0].isdigit()}) > 1:
         path.unlink()
         return f"{path}: damaged; removed, as it can't be told which parts were live"
     store.list_live(stage, parts, "")

@@ -20,8 +20,9 @@ from kgmill.pipelines.engine.request import PartName, Receipt, Request
 from kgmill.pipelines.output.parts import Part, Store
 from kgmill.pipelines.stages.combine import KINDS, buckets, partition_bits, slice_name
 from kgmill.pipelines.stages.stage import Parts, Todo, partitions_extent, publisher
-from kgmill.schemas.identity import fingerprint, unit_name
+from kgmill.schemas.identity import fingerprint
 from kgmill.schemas.tables import SCHEMAS
+from kgmill.schemas.units import Unit
 
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
@@ -66,7 +67,7 @@ def plan(store: Store, combined: Sequence[Part], n_bits: int) -> tuple[list[Part
             [(name, part.files[name]["sha256"]) for name in names if name in part.files]
             for part in sorted(combined, key=lambda part: part.unit)
         ]
-        unit, key = unit_name(n_bits, number), fingerprint({"version": VERSION, "slices": slices})
+        unit, key = str(Unit(n_bits, number)), fingerprint({"version": VERSION, "slices": slices})
         if found := store.find("aggregate", unit, key):
             done.append(found)
         else:

@@ -8,7 +8,6 @@ members with equal bytes are not read.
 from __future__ import annotations
 
 import gzip
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -25,6 +24,7 @@ from kgmill.pipelines.stages.export import MEMBER, in_chain
 from kgmill.pipelines.stages.graph import commit_members, live_counts
 from kgmill.pipelines.stages.stage import Outcome, Parts, Todo, partitions_extent
 from kgmill.schemas.identity import fingerprint
+from kgmill.schemas.units import Unit
 
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 VERSION = 1
 UNIT = "all"
 ADDED, REMOVED, UPDATE = "added.nq.gz", "removed.nq.gz", "update.ru.gz"
-_UNIT = re.compile(r"(?P<kind>.*?)-?(?P<bits>\d\d)-(?P<number>[0-9a-f]{4})")
 
 Member = tuple[str, str]
 
@@ -49,20 +48,20 @@ def groups(before: Iterable[Part], after: Iterable[Part]) -> list[tuple[list[Par
         if old[unit].files[MEMBER]["sha256"] == new[unit].files[MEMBER]["sha256"]:
             del old[unit], new[unit]
     n_bits: dict[str, int] = {}
-    for kind, bits, _ in map(_cut, [*old, *new]):
-        n_bits[kind] = min(bits, n_bits.get(kind, bits))
-    found: dict[tuple[str, int], tuple[list[Part], list[Part]]] = defaultdict(lambda: ([], []))
+    for kind, cut in map(_cut, [*old, *new]):
+        n_bits[kind] = min(cut.bits, n_bits.get(kind, cut.bits))
+    found: dict[tuple[str, Unit], tuple[list[Part], list[Part]]] = defaultdict(lambda: ([], []))
     for side, parts in enumerate((old, new)):
         for unit, part in parts.items():
-            kind, bits, number = _cut(unit)
-            found[kind, number >> (bits - n_bits[kind])][side].append(part)
+            kind, cut = _cut(unit)
+            found[kind, cut.within(n_bits[kind])][side].append(part)
     return [found[key] for key in sorted(found)]
 
 
-def _cut(unit: str) -> tuple[str, int, int]:
-    """A member's kind, and the bits and number of its unit; a member without a unit is the only one of its kind."""
-    match = _UNIT.fullmatch(unit)
-    return (match["kind"], int(match["bits"]), int(match["number"], 16)) if match else (unit, 0, 0)
+def _cut(member: str) -> tuple[str, Unit]:
+    """A member's kind and unit; a member without a unit is the only one of its kind."""
+    kind, _, unit = member.partition("-")
+    return kind, Unit.parse(unit) if unit else Unit(0, 0)
 
 
 def member_lines(parts: Iterable[Part]) -> Iterator[bytes]:

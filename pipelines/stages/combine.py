@@ -20,9 +20,10 @@ import pyarrow.compute as pc
 from kgmill.pipelines.engine.request import PartName, Receipt, Request
 from kgmill.pipelines.output.parts import Part, Store
 from kgmill.pipelines.stages.stage import Parts, Todo, partitions_extent, publisher
-from kgmill.schemas.identity import bucket, enclosing_unit, fingerprint
+from kgmill.schemas.identity import bucket, fingerprint
 from kgmill.schemas.names import label_of
 from kgmill.schemas.tables import conform
+from kgmill.schemas.units import Unit
 
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
@@ -61,7 +62,7 @@ def plan(store: Store, decoded: Sequence[Part], n_bits: int) -> tuple[list[Part]
     """The parts that are there already, and tasks for the groups that have none."""
     groups: dict[str, list[Part]] = defaultdict(list)
     for part in sorted(decoded, key=lambda part: part.unit):
-        groups[enclosing_unit(part.unit, n_bits)].append(part)
+        groups[str(Unit.parse(part.unit).within(n_bits))].append(part)
     done, tasks = [], []
     for unit, parts in groups.items():
         inputs = tuple((part.unit, part.fingerprint) for part in parts)

@@ -35,9 +35,10 @@ from kgmill.pipelines.engine.progress import Teller
 from kgmill.pipelines.engine.request import PartName, Receipt, Request
 from kgmill.pipelines.output.parts import Part, Store
 from kgmill.pipelines.stages.stage import Outcome, Parts, Todo, documents_extent
-from kgmill.schemas.identity import fingerprint, units_overlap
+from kgmill.schemas.identity import fingerprint
 from kgmill.schemas.records import Document, Reject
 from kgmill.schemas.tables import from_table, to_table
+from kgmill.schemas.units import Unit
 
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
@@ -152,7 +153,8 @@ def plan(
             continue
         # The units of one result don't overlap: where the same unit is among them, no other one does.
         near = [before[part.unit]] if part.unit in before else before.values()
-        reusable = tuple((p.unit, p.fingerprint) for p in near if units_overlap(p.unit, part.unit))
+        unit = Unit.parse(part.unit)
+        reusable = tuple((p.unit, p.fingerprint) for p in near if Unit.parse(p.unit).overlaps(unit))
         tasks.append(Task(part.unit, part.fingerprint, wanted, reusable))
     return done, tasks
 

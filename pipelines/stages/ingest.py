@@ -45,9 +45,10 @@ from kgmill.pipelines.sources.opening import open_file
 from kgmill.pipelines.stages.stage import Outcome, Parts, Todo
 from kgmill.schemas.config import BuildConfig, SourceConfig
 from kgmill.schemas.errors import KgmillError, VanishError
-from kgmill.schemas.identity import fingerprint, order_key, unit_name, unit_of, units_overlap
+from kgmill.schemas.identity import fingerprint, order_key
 from kgmill.schemas.records import Document, Reject
 from kgmill.schemas.tables import SCHEMAS, from_table, to_table
+from kgmill.schemas.units import Unit
 
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
@@ -166,9 +167,8 @@ def plan(files: Sequence[SourceFile], live: Sequence[Part], config: BuildConfig)
 def extent(tasks: Sequence[Task], settings: Settings) -> Extent:
     """What the job has to do."""
     steps = {task.step: 1.0 + task.n_bytes for task in tasks}
-    n_units = 1 << settings.n_bits
-    weight = _READINGS_A_COMMIT * sum(steps.values()) / n_units
-    return Extent({unit_name(settings.n_bits, number): weight for number in range(n_units)}, steps)
+    units = [str(unit) for unit in Unit.each(settings.n_bits)]
+    return Extent(dict.fromkeys(units, _READINGS_A_COMMIT * sum(steps.values()) / len(units)), steps)
 
 
 def missing(context: RunContext, store: Store, parts: Parts) -> Todo:
@@ -310,7 +310,7 @@ def _spill(records: list[_Row], n_bits: int, folder: str) -> Iterator[tuple[str,
         table = to_table(name, (row[-1] for row in chosen))
         for i, (key, arrow_type) in enumerate(_SPILL_KEYS):
             table = table.append_column(key, pa.array([row[i] for row in chosen], arrow_type))
-        units = [unit_name(n_bits, unit_of(record.doc_id or record.source, n_bits)) for *_, record in chosen]
+        units = [str(Unit.of(record.doc_id or record.source, n_bits)) for *_, record in chosen]
         yield from spill(table, units, Path(folder) / f"{uuid.uuid4().hex}.{name}")
 
 
@@ -332,8 +332,7 @@ def stage(element: tuple[str, Iterable[str]], request: Request[Task, Settings]) 
         os.replace(partial_file, folder / f"{unit}.{name}.parquet")
     texts = (text.as_py() for text in documents["text"])
     keys = key_rows(documents["doc_id"].to_pylist(), documents["sha256"].to_pylist(), texts, settings.near_duplicates)
-    n_key_bits = settings.n_key_bits
-    partitions = [unit_name(n_key_bits, int(key[:4], 16) >> (16 - n_key_bits)) for key in keys["key"].to_pylist()]
+    partitions = [str(Unit.of_key(key, settings.n_key_bits)) for key in keys["key"].to_pylist()]
     yield from spill(keys, partitions, folder / f"{uuid.uuid4().hex}.keys")
     teller.tell(0.5)
 
@@ -366,7 +365,7 @@ def compare(element: tuple[str, Iterable[str]], request: Request[Task, Settings]
     """Finds the duplicates among a partition's hashes and spills them by unit; yields (unit, spill)."""
     n_bits, folder = request.settings.n_bits, Path(request.scratch) / "spills"
     rows = [asdict(loser) for loser in find_losers(read_spills(KEYS, element[1]), request.settings.near_duplicates)]
-    units = [unit_name(n_bits, unit_of(row["doc_id"], n_bits)) for row in rows]
+    units = [str(Unit.of(row["doc_id"], n_bits)) for row in rows]
     yield from spill(pa.Table.from_pylist(rows, LOSERS), units, folder / f"{uuid.uuid4().hex}.losers")
 
 
@@ -403,10 +402,11 @@ def commit(request: Request[Task, Settings], element: tuple[str, Iterable[str]])
     store = request.store
     tables = {"documents": documents, "rejects": rejects}
     part = store.commit("ingest", unit, fingerprint({"version": VERSION, **rows}), tables, counts)
-    before = [store.need("ingest", *name) for name in request.settings.live if units_overlap(name[0], unit)]
+    mine = Unit.parse(unit)
+    before = [store.need("ingest", *name) for name in request.settings.live if mine.overlaps(Unit.parse(name[0]))]
     new = dict(zip(rows["documents"]["doc_id"], rows["documents"]["sha256"], strict=True))
     told = {"documents": documents.num_rows, "rejects": rejects.num_rows}
-    return Receipt(unit, part.fingerprint, {**told, **changes(before, unit, new)})
+    return Receipt(unit, part.fingerprint, {**told, **changes(before, mine, new)})
 
 
 def left_out(notes: Iterable[str]) -> dict[str, int]:
@@ -422,13 +422,12 @@ def _why(loser: Loser) -> dict[str, str]:
     return {"reason": loser.reason, "detail": loser.detail}
 
 
-def changes(before: Sequence[Part], unit: str, new: Mapping[str, str]) -> dict[str, int]:
+def changes(before: Sequence[Part], unit: Unit, new: Mapping[str, str]) -> dict[str, int]:
     """How many of a unit's documents, given as ids with their texts' hashes, are new, changed, or gone since before."""
-    bits, number = int(unit[:2]), int(unit[3:], 16)
     old: dict[str, str] = {}
     for part in before:
         ids, hashes = (c.to_pylist() for c in part.read("documents", ["doc_id", "sha256"]).columns)
-        old.update((i, h) for i, h in zip(ids, hashes, strict=True) if unit_of(i, bits) == number)
+        old.update((i, h) for i, h in zip(ids, hashes, strict=True) if Unit.of(i, unit.bits) == unit)
     return {
         "added": sum(i not in old for i in new),
         "changed": sum(i in old and old[i] != h for i, h in new.items()),
@@ -439,8 +438,8 @@ def changes(before: Sequence[Part], unit: str, new: Mapping[str, str]) -> dict[s
 def build(pipeline: beam.Pipeline, request: Request[Task, Settings]) -> None:
     """The job's graph: read and spill by unit; stage each unit; compare each partition of hashes; commit each unit."""
     settings = request.settings
-    units = [unit_name(settings.n_bits, number) for number in range(1 << settings.n_bits)]
-    partitions = [unit_name(settings.n_key_bits, number) for number in range(1 << settings.n_key_bits)]
+    units = [str(unit) for unit in Unit.each(settings.n_bits)]
+    partitions = [str(unit) for unit in Unit.each(settings.n_key_bits)]
     shared = replace(request, tasks=())
     read = scattered(pipeline, request.tasks, partial(scatter, request=shared))
     staged = regroup("Units", read, units) | "Stage" >> beam.FlatMap(stage, request=shared)

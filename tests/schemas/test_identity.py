@@ -18,9 +18,6 @@ from kgmill.schemas.identity import (
     order_key,
     slug,
     statement_id,
-    unit_name,
-    unit_of,
-    units_overlap,
 )
 from kgmill.schemas.names import label_of
 
@@ -30,7 +27,7 @@ def test_doctests():
     result = doctest.testmod(identity)
 
     assert result.failed == 0
-    assert result.attempted >= 6
+    assert result.attempted >= 5
 
 
 @pytest.mark.parametrize(
@@ -157,28 +154,14 @@ def test_entity_key_ignores_edges(text):
 
 
 @pytest.mark.parametrize("identifier", ["", "ada-7f3a", "d 42", "\ud800"])
-def test_unit_of_eight_bits_is_the_bucket(identifier):
-    """Buckets, units and the order of documents are prefixes of one key."""
-    key = order_key(identifier)
-
-    assert bucket(identifier) == int(key[:2], 16)
-    assert unit_of(identifier, 8) == bucket(identifier)
-    assert unit_of(identifier, 16) == int(key[:4], 16)
-    assert unit_of(identifier, 5) == unit_of(identifier, 8) >> 3
-    assert unit_of(identifier, 0) == 0
+def test_bucket_is_the_first_byte_of_the_order_key(identifier):
+    """Buckets are prefixes of the key by which everything is ordered."""
+    assert bucket(identifier) == int(order_key(identifier)[:2], 16)
 
 
 def test_order_key_literal():
     """An order key never changes from one version to the next, as graphs are cut by it."""
     assert order_key("ada-7f3a")[:8] == "a1593f68"
-
-
-@given(st.text(max_size=8), st.integers(0, 16), st.integers(0, 16))
-def test_units_that_hold_one_identifier_overlap(identifier, bits_a, bits_b):
-    """Two units with an identifier in common overlap, whatever their sizes."""
-    a, b = (unit_name(bits, unit_of(identifier, bits)) for bits in (bits_a, bits_b))
-
-    assert units_overlap(a, b)
 
 
 def test_parts_of_a_digest_do_not_run_into_each_other():

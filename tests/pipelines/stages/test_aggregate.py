@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from kgmill.pipelines.output.parts import Part, Store, remove
 from kgmill.pipelines.stages import aggregate, combine
-from kgmill.schemas.identity import entity_id, fact_id, fingerprint, statement_id, unit_name, unit_of
+from kgmill.schemas.identity import entity_id, fact_id, fingerprint, statement_id
 from kgmill.schemas.records import Entity, Evidence, Fact, Mention, Relation
 from kgmill.schemas.tables import from_table, to_table
+from kgmill.schemas.units import Unit
 
 ADA, ACME = "ada-byron-e648949e78b39f67", "acme-3b6bdaf25ab20a8e"
 WORKS = "7dc2e0cf8e408e2d"
@@ -97,10 +98,10 @@ def run_aggregate(aggregate_parts):
 
     def run_aggregate(units, n_bits=0):
         parts, _, _ = aggregate_parts(units, n_bits)
-        assert [part.unit for part in parts] == [unit_name(n_bits, number) for number in range(1 << n_bits)]
+        assert [part.unit for part in parts] == [str(Unit(n_bits, number)) for number in range(1 << n_bits)]
         for part in parts:
             ids = [*part.read("entities")["entity_id"].to_pylist(), *part.read("facts")["fact_id"].to_pylist()]
-            assert {unit_name(n_bits, unit_of(name, n_bits)) for name in ids} <= {part.unit}
+            assert {str(Unit.of(name, n_bits)) for name in ids} <= {part.unit}
         return records(parts)
 
     return run_aggregate
@@ -171,9 +172,9 @@ def document(doc_id, n):
 
 def units_of(documents):
     """Four units of documents by the hash of their ids."""
-    units = {unit_name(2, number): ([], []) for number in range(4)}
+    units = {str(Unit(2, number)): ([], []) for number in range(4)}
     for doc_id, n in sorted(documents.items()):
-        for rows, new in zip(units[unit_name(2, unit_of(doc_id, 2))], document(doc_id, n), strict=True):
+        for rows, new in zip(units[str(Unit.of(doc_id, 2))], document(doc_id, n), strict=True):
             rows.extend(new)
     return units
 
@@ -184,10 +185,10 @@ def test_edit_redoes_its_group_and_the_partitions_that_it_touches(aggregate_part
     before, groups, partitions = aggregate_parts(units_of(documents), n_bits=4)
     assert (len(groups), len(partitions)) == (4, 16)
     after, groups, partitions = aggregate_parts(units_of(documents | {"d3": 90}), n_bits=4)
-    assert groups == [unit_name(2, unit_of("d3", 2))]
+    assert groups == [str(Unit.of("d3", 2))]
     rows = [row for n in (3, 90) for rows in document("d3", n) for row in rows]
     ids = {getattr(row, "fact_id", None) or row.entity_id for row in rows} - {entity_id("Everyone", "Org")}
-    assert partitions == sorted({unit_name(4, unit_of(name, 4)) for name in ids})
+    assert partitions == sorted({str(Unit.of(name, 4)) for name in ids})
     assert [part for part in after if part.unit not in partitions] == [
         part for part in before if part.unit not in partitions
     ]
@@ -230,7 +231,7 @@ def test_groups_are_no_more_than_units_or_partitions(store, n_bits):
     done, tasks = combine.plan(store, decoded, n_bits)
     assert (done, [task.unit for task in tasks]) == (
         [],
-        [unit_name(min(2, n_bits), number) for number in range(1 << min(2, n_bits))],
+        [str(Unit(min(2, n_bits), number)) for number in range(1 << min(2, n_bits))],
     )
     assert [unit for task in tasks for unit, _ in task.decoded] == [part.unit for part in decoded]
 
@@ -312,7 +313,7 @@ def test_confidence_is_noisy_or(confidences, expected):
 
 def test_plan_depends_on_units_and_not_on_their_order(store):
     """A group's fingerprint is that of the set of its decoded parts."""
-    parts = commit_units(store, {unit_name(2, n): ([], []) for n in range(4)})
+    parts = commit_units(store, {str(Unit(2, n)): ([], []) for n in range(4)})
     [task] = combine.plan(store, parts, 0)[1]
     assert combine.plan(store, parts[::-1], 0)[1] == [task]
     assert combine.plan(store, parts[:3], 0)[1][0].fingerprint != task.fingerprint

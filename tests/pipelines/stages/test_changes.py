@@ -9,7 +9,8 @@ from kgmill.pipelines.graph import difference
 from kgmill.pipelines.graph.gzipped import write_gzip
 from kgmill.pipelines.graph.lines import iri, literal, quad
 from kgmill.pipelines.stages import changes
-from kgmill.schemas.identity import fingerprint, unit_name
+from kgmill.schemas.identity import fingerprint
+from kgmill.schemas.units import Unit
 
 
 @pytest.fixture
@@ -45,8 +46,8 @@ def test_members_with_equal_bytes_are_not_compared(member):
 
 def test_members_of_another_cutting_are_compared_by_hash(member):
     """Units that were cut finer or coarser stand beside those that they share hashes with; kinds never meet."""
-    old = [member("provenance", line(0)), *(member(f"doc-{unit_name(1, n)}", line(n)) for n in range(2))]
-    new = [member(f"doc-{unit_name(2, n)}", line(n, "new")) for n in range(4)]
+    old = [member("provenance", line(0)), *(member(f"doc-{Unit(1, n)!s}", line(n)) for n in range(2))]
+    new = [member(f"doc-{Unit(2, n)!s}", line(n, "new")) for n in range(4)]
     assert units(changes.groups(old, new)) == [
         (["doc-01-0000"], ["doc-02-0000", "doc-02-0001"]),
         (["doc-01-0001"], ["doc-02-0002", "doc-02-0003"]),
