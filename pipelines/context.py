@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from kgmill.extractor.calibration import Calibration
 from kgmill.extractor.candidates import Floors
-from kgmill.pipelines.stages import decode, export, extract, ingest
+from kgmill.pipelines.stages import candidates, decode, export, extract, ingest
 from kgmill.schemas.config import BuildConfig
 from kgmill.schemas.identity import fingerprint
 from kgmill.schemas.ontology import Ontology
@@ -60,10 +60,10 @@ class RunContext(BaseModel):
         return () if self.config.any_language else self.languages
 
     @property
-    def predictor(self) -> extract.PredictorSettings:
+    def predictor(self) -> candidates.PredictorSettings:
         """How the worker opens the model."""
         config = self.config
-        return extract.PredictorSettings(
+        return candidates.PredictorSettings(
             self.model_folder, self.device, config.precision, self.n_workers, config.compile
         )
 

@@ -14,7 +14,7 @@ from kgmill.extractor.candidates import Scored
 from kgmill.extractor.decode import decode
 from kgmill.pipelines.engine.request import Receipt, Request
 from kgmill.pipelines.output.parts import Part, Store
-from kgmill.pipelines.stages.extract import sentence_candidates
+from kgmill.pipelines.stages.candidates import sentence_candidates
 from kgmill.pipelines.stages.stage import Parts, Todo, documents_extent, publisher
 from kgmill.schemas.identity import entity_id, fact_id, fingerprint, statement_id
 from kgmill.schemas.literals import literal_value

@@ -1,7 +1,6 @@
 """Extract: documents to scored candidates, the only stage that calls the model. Reused per document.
 
-A part has two tables: `documents`, one row a document that was met, and `sentences`, one row a sentence with its
-candidates as flat lists (see kgmill.extractor.candidates), spans in characters of the stored text.
+A part has the two tables of `stages.candidates`, which speaks to the model, and the rejects.
 
 A document that the model breaks on is rejected alone. If it raises an error, its call is halved until the document is
 alone. If it kills or hangs the worker, the parent knows from a mark, a small file written before each call, which
@@ -13,27 +12,24 @@ part of the key, so what was extracted stays good when that changes.
 
 from __future__ import annotations
 
-import json
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import lru_cache, partial
-from itertools import pairwise
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kgmill.extractor.candidates import Candidates, Floors
+from kgmill.extractor.candidates import Floors
 from kgmill.pipelines.engine.progress import Teller
 from kgmill.pipelines.engine.request import PartName, Receipt, Request
 from kgmill.pipelines.output.parts import Part, Store
+from kgmill.pipelines.stages import candidates
 from kgmill.pipelines.stages.stage import Outcome, Parts, Todo, documents_extent
 from kgmill.schemas.identity import fingerprint
 from kgmill.schemas.records import Document, Reject
@@ -45,31 +41,6 @@ if TYPE_CHECKING:
 
 VERSION = 5
 _LANGUAGE = "language: "  # how the faults of documents begin that are in another language than the model's
-_CHARACTERS_A_CALL = 1 << 18
-_CHARACTERS_A_TIMEOUT = 100_000
-_FLOATS, _INTS = pa.list_(pa.float32()), pa.list_(pa.int32())
-SENTENCES = pa.schema(
-    [
-        pa.field("doc_id", pa.string(), nullable=False),
-        pa.field("sentence", pa.int64(), nullable=False),
-        pa.field("begin", pa.int64(), nullable=False),
-        pa.field("end", pa.int64(), nullable=False),
-        pa.field("spans", _INTS, nullable=False),
-        pa.field("entity_margin", _FLOATS, nullable=False),
-        pa.field("type_logits", _FLOATS, nullable=False),
-        pa.field("pairs", _INTS, nullable=False),
-        pa.field("pair_margin", _FLOATS, nullable=False),
-        pa.field("relation_logits", _FLOATS, nullable=False),
-    ]
-)
-DOCUMENTS = pa.schema(
-    [
-        pa.field("doc_id", pa.string(), nullable=False),
-        pa.field("sha256", pa.string(), nullable=False),
-        pa.field("n_sentences", pa.int64(), nullable=False),
-        pa.field("fault", pa.string(), nullable=False),  # why it is rejected, as `reason: detail`; empty if it isn't
-    ]
-)
 
 
 def extract_key(model: str, device: str, precision: str, floors: Floors) -> str:
@@ -77,24 +48,6 @@ def extract_key(model: str, device: str, precision: str, floors: Floors) -> str:
     return fingerprint(
         {"version": VERSION, "model": model, "device": device, "precision": precision, "floors": asdict(floors)}
     )
-
-
-@dataclass(frozen=True, slots=True)
-class PredictorSettings:
-    """How the model is opened.
-
-    Attributes:
-        folder: the model's folder.
-        device: `cpu`, `cuda` or `cuda:N`.
-        n_threads: CPU threads that predict; 0 for all.
-        is_compiled: the encoder is compiled before the first batch.
-    """
-
-    folder: str
-    device: str
-    precision: str
-    n_threads: int = 0
-    is_compiled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +62,7 @@ class Settings:
         retry_rejects: documents that the model rejected are tried again.
     """
 
-    predictor: PredictorSettings
+    predictor: candidates.PredictorSettings
     floors: Floors
     key: str
     languages: tuple[str, ...] = ()
@@ -184,12 +137,12 @@ def missing(context: RunContext, store: Store, parts: Parts) -> Todo:
 def work(request: Request[Task, Settings]) -> Iterator[Callable[[Task], Receipt]]:
     """Extracts units and commits their parts. The model is opened for the first document that meets it, and closed."""
     yield partial(extract_unit, request)
-    load_predictor.cache_clear()
+    candidates.load_predictor.cache_clear()
 
 
 def rehearse(request: Request[Task, Settings]) -> None:
     """Opens the model, and keeps it for the work: what only loading shows is found before the first byte is written."""
-    load_predictor(request.settings.predictor)
+    candidates.load_predictor(request.settings.predictor)
 
 
 def extract_unit(request: Request[Task, Settings], task: Task) -> Receipt:
@@ -204,9 +157,10 @@ def extract_unit(request: Request[Task, Settings], task: Task) -> Receipt:
     if new:
         faults = {**request.faults, **foreign}
         if not all(d.doc_id in faults for d in new):
-            load_predictor(settings.predictor)  # before the task's progress begins
-        watch = Watch(Path(request.scratch) / "calls" / f"{task.unit}.json", Teller(request.scratch, task.unit).tell)
-        found = extract(new, settings, request.suspects, faults, watch)
+            candidates.load_predictor(settings.predictor)  # before the task's progress begins
+        mark = Path(request.scratch) / "calls" / f"{task.unit}.json"
+        watch = candidates.Watch(mark, Teller(request.scratch, task.unit).tell, settings.timeout_s)
+        found = candidates.find_candidates(new, settings.predictor, settings.floors, request.suspects, faults, watch)
         tables = {name: pa.concat_tables([tables[name], found[name]]) for name in tables}
         n_sentences = pc.sum(found["documents"]["n_sentences"]).as_py()
     seconds = time.perf_counter() - started
@@ -249,7 +203,7 @@ def reuse(
     A document that the model rejected stays so, at no cost, unless `retry_rejects`. `foreign` has those that are in no
     language that is read, with their faults: earlier rows of them are good where they have that fault.
     """
-    tables = {"documents": DOCUMENTS.empty_table(), "sentences": SENTENCES.empty_table()}
+    tables = {"documents": candidates.DOCUMENTS.empty_table(), "sentences": candidates.SENTENCES.empty_table()}
     wanted = {d.doc_id: d.sha256 for d in documents}
     kept: set[str] = set()
     for unit, key in task.before:
@@ -288,186 +242,3 @@ def _in_order(tables: dict[str, pa.Table], documents: Sequence[Document]) -> dic
         keys = pa.table({"rank": rank, "number": number})
         ordered[name] = table.take(pc.sort_indices(keys, [("rank", "ascending"), ("number", "ascending")]))
     return ordered
-
-
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """How a unit's calls of the model are watched.
-
-    Attributes:
-        mark: the file that names the documents of the call that is under way; none: no such file.
-        on_share: told which share of the unit's texts is done.
-    """
-
-    mark: Path | None = None
-    on_share: Callable[[float], Any] = lambda share: None
-
-
-def extract(
-    documents: Sequence[Document],
-    settings: Settings,
-    suspects: Sequence[Sequence[str]] = (),
-    faults: Mapping[str, str] = MappingProxyType({}),
-    watch: Watch = Watch(),
-) -> dict[str, pa.Table]:
-    """The two tables of documents that have no reusable rows; those with faults don't meet the model."""
-    known = {d.doc_id: fault for d in documents if (fault := faults.get(d.doc_id))}
-    results: dict[str, _Result] = {doc_id: _Result(0, [], fault) for doc_id, fault in known.items()}
-    good = [d for d in documents if d.doc_id not in known]
-    predictor = load_predictor(settings.predictor) if good else None
-    n_characters, n_met = sum(len(d.text) for d in good), 0
-    for n_done, call in enumerate(_calls(good, suspects)):
-        if watch.mark:
-            _write_mark(watch.mark, call, n_done, settings.timeout_s)
-        n = sum(len(d.text) for d in call)
-        results |= _predict(call, predictor, settings.floors, partial(_tell, watch.on_share, n_characters, n_met, n))
-        n_met += n
-        if watch.mark:
-            watch.mark.unlink()
-    met = [
-        {"doc_id": d.doc_id, "sha256": d.sha256, "n_sentences": found.n_sentences, "fault": found.fault}
-        for d in documents
-        for found in [results[d.doc_id]]
-    ]
-    rows = [row for d in documents for row in results[d.doc_id].rows]
-    return {
-        "documents": pa.Table.from_pylist(met, DOCUMENTS),
-        "sentences": pa.Table.from_pylist(rows, SENTENCES),
-    }
-
-
-def _tell(on_share: Callable[[float], Any], n_in_all: int, n_before: int, n_in_call: int, share: float) -> None:
-    on_share((n_before + share * n_in_call) / n_in_all)
-
-
-@dataclass(frozen=True, slots=True)
-class _Result:
-    """What the model made of a document: its rows of the sentences table, or a fault."""
-
-    n_sentences: int
-    rows: list[dict[str, Any]]
-    fault: str
-
-
-def _calls(documents: Sequence[Document], suspects: Sequence[Sequence[str]]) -> Iterator[list[Document]]:
-    """The documents of each call of the model: each group of suspects by itself, then the others in large groups."""
-    by_id = {d.doc_id: d for d in documents}
-    for group in suspects:
-        if call := [by_id.pop(doc_id) for doc_id in group if doc_id in by_id]:
-            yield call
-    call, n_characters = [], 0
-    for document in by_id.values():
-        call.append(document)
-        n_characters += len(document.text)
-        if n_characters >= _CHARACTERS_A_CALL:
-            yield call
-            call, n_characters = [], 0
-    if call:
-        yield call
-
-
-def _write_mark(path: Path, call: Sequence[Document], n_done: int, timeout_s: float) -> None:
-    """Names the documents that the model is given now, and the seconds that it may take; whole or not at all."""
-    n_characters = sum(len(d.text) for d in call)
-    limit_s = timeout_s * max(1.0, n_characters / _CHARACTERS_A_TIMEOUT)
-    path.parent.mkdir(exist_ok=True)
-    partial = path.with_suffix(".partial")
-    content = {"documents": [d.doc_id for d in call], "n_done": n_done, "limit_s": limit_s}
-    partial.write_text(json.dumps(content), encoding="utf-8")
-    os.replace(partial, path)
-
-
-def _predict(
-    call: Sequence[Document], predictor: Any, floors: Floors, on_share: Callable[[float], Any]
-) -> dict[str, _Result]:
-    """The results of a call's documents. If the model fails, each half is tried alone, down to the document."""
-    from kgmill.extractor.api import to_characters
-    from kgmill.extractor.text.split import split_text
-
-    try:
-        split = [(d.doc_id, split_text(d.text)) for d in call]
-        words = [sentence.words for _, sentences in split for sentence in sentences]
-        found = iter(predictor.predict(words, floors, on_share) if words else [])
-    except (RuntimeError, ValueError, IndexError, MemoryError) as error:
-        if len(call) == 1:
-            return {call[0].doc_id: _Result(0, [], _fault(error))}
-        half = len(call) // 2
-        first, second = (_predict(part, predictor, floors, on_share) for part in (call[:half], call[half:]))
-        return first | second
-    return {
-        doc_id: _Result(
-            len(sentences),
-            [
-                sentence_row(doc_id, i, sentence, to_characters(sentence, next(found)))
-                for i, sentence in enumerate(sentences)
-            ],
-            "",
-        )
-        for doc_id, sentences in split
-    }
-
-
-def _fault(error: Exception) -> str:
-    """The reject's reason and detail; torch has a name for want of memory on GPUs, and a sentence on CPUs."""
-    text = f"{type(error).__name__}: {error}"
-    is_memory = isinstance(error, MemoryError) or "OutOfMemoryError" in text or "can't allocate memory" in text
-    return f"{'out_of_memory' if is_memory else 'model_failed'}: {' '.join(text.split())}"[:300]
-
-
-def sentence_row(doc_id: str, number: int, sentence: Any, candidates: Candidates) -> dict[str, Any]:
-    """A row of the sentences table: arrays become flat lists. The candidates' spans are in characters."""
-    return {
-        "doc_id": doc_id,
-        "sentence": number,
-        "begin": sentence.begin,
-        "end": sentence.end,
-        "spans": candidates.spans.ravel(),
-        "entity_margin": candidates.entity_margin,
-        "type_logits": candidates.type_logits.ravel(),
-        "pairs": candidates.pairs.ravel(),
-        "pair_margin": candidates.pair_margin,
-        "relation_logits": candidates.relation_logits.ravel(),
-    }
-
-
-def sentence_candidates(table: pa.Table, n_types: tuple[int, int]) -> Iterable[tuple[dict[str, Any], Candidates]]:
-    """The rows of a sentences table, each with its candidates; `n_types` are the model's entity and relation types."""
-    n_entity, n_relation = n_types
-    lists = [_lists(table[name]) for name in _LIST_COLUMNS]
-    rows = table.drop_columns(_LIST_COLUMNS).to_pylist()
-    for row, spans, entity, entity_type, pairs, pair, relation in zip(rows, *lists, strict=True):
-        yield (
-            row,
-            Candidates(
-                spans.reshape(-1, 2),
-                entity,
-                entity_type.reshape(-1, n_entity),
-                pairs.reshape(-1, 2),
-                pair,
-                relation.reshape(-1, n_relation),
-            ),
-        )
-
-
-_LIST_COLUMNS = [field.name for field in SENTENCES if pa.types.is_list(field.type)]
-
-
-def _lists(column: pa.ChunkedArray) -> list[np.ndarray]:
-    """The lists of a column as views of one array."""
-    lists = column.combine_chunks()
-    values, bounds = lists.values.to_numpy(), lists.offsets.to_numpy()
-    return [values[begin:end] for begin, end in pairwise(bounds.tolist())]
-
-
-@lru_cache(maxsize=1)
-def load_predictor(settings: PredictorSettings) -> Any:
-    """The model, ready to predict; kept until the work of a job is over."""
-    from kgmill.extractor.predict import open_predictor
-
-    return open_predictor(
-        Path(settings.folder),
-        settings.device,
-        settings.precision,
-        settings.n_threads,
-        is_compiled=settings.is_compiled,
-    )

@@ -8,7 +8,7 @@ import pyarrow.dataset as ds
 import pytest
 
 from kgmill.extractor.candidates import Floors
-from kgmill.pipelines.stages.extract import PredictorSettings, Settings, extract
+from kgmill.pipelines.stages.candidates import PredictorSettings, find_candidates
 from kgmill.schemas.tables import from_table
 
 
@@ -39,10 +39,14 @@ def test_document_that_crashes_the_model_is_rejected_alone(corpus, faulty_build,
     assert rejects(out) == {"d1": ("model_crashed", "the worker was killed by SIGSEGV")}
     notes = [line for line in done.stderr.splitlines() if not line.startswith("{")]
     assert notes == ["extract: the worker was killed by SIGSEGV; it is started again"] * 2
-    settings = Settings(PredictorSettings(str(tiny_model), "cpu", "fp32", 1), Floors(-5.0, -5.0), "")
+    settings = PredictorSettings(str(tiny_model), "cpu", "fp32", 1)
     part = ds.dataset(sorted((out / "parts" / "ingest").glob("*/documents.parquet"))).to_table()
     good = [document for document in from_table("documents", part) if document.doc_id != "d1"]
-    assert met(out, {"d0", "d1", "d2"}) == extract(good, settings)["sentences"].to_pylist() != []
+    assert (
+        met(out, {"d0", "d1", "d2"})
+        == find_candidates(good, settings, Floors(-5.0, -5.0))["sentences"].to_pylist()
+        != []
+    )
 
 
 @pytest.mark.faults

@@ -175,7 +175,7 @@ def test_other_languages_are_passed_over(tiny_model, build_here, tmp_path):
 
 def test_unchanged_sources_are_not_read_again(finished, source, build_here, monkeypatch):
     """Where no byte and no setting changed, ingest runs no job; what it left is live, and the ledger balances."""
-    monkeypatch.setattr("kgmill.pipelines.stages.ingest.scatter", None)
+    monkeypatch.setattr("kgmill.pipelines.stages.documents.scatter", None)
     report = build_here(source, finished)
     assert (report["stages"]["ingest"]["n_done"], report["stages"]["ingest"]["n_reused"]) == (0, 1)
     assert (report["documents"]["read"], report["documents"]["reused"], report["rejects"]) == (4, 3, {"empty": 1})

@@ -6,7 +6,7 @@ from kgmill.extractor.candidates import Floors
 from kgmill.pipelines.engine.request import Receipt, Request, write_receipt
 from kgmill.pipelines.engine.supervise import Suspects, supervise
 from kgmill.pipelines.stages import decode, extract
-from kgmill.pipelines.stages.extract import _calls, _write_mark
+from kgmill.pipelines.stages.candidates import PredictorSettings, _calls, _write_mark
 from kgmill.schemas.errors import WorkerError
 from kgmill.schemas.records import Document
 
@@ -144,7 +144,7 @@ def test_extract_is_told_what_is_known(store):
         raise WorkerError("killed")
 
     jobs = Jobs(crash, lambda request: None)
-    settings = extract.Settings(extract.PredictorSettings("", "cpu", "fp32"), Floors(0.0, 0.0), "")
+    settings = extract.Settings(PredictorSettings("", "cpu", "fp32"), Floors(0.0, 0.0), "")
     tasks = (extract.Task("a", "", ""),)
     request = Request("extract", str(store.root), str(store.scratch()), tasks, settings)
     supervise(jobs, request, lambda: None, lambda line: None)

@@ -12,7 +12,7 @@ import pytest
 
 from kgmill.pipelines.output.parts import Store
 from kgmill.pipelines.stages import aggregate, combine, decode, export, graph
-from kgmill.pipelines.stages.extract import SENTENCES
+from kgmill.pipelines.stages.candidates import SENTENCES
 from kgmill.pipelines.triplestores.query import format_result, query
 from kgmill.schemas.identity import entity_id, fact_id
 from kgmill.schemas.ontology import parse_ontology

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from kgmill.pipelines.stages import decode
-from kgmill.pipelines.stages.extract import SENTENCES
+from kgmill.pipelines.stages.candidates import SENTENCES
 from kgmill.schemas.identity import entity_id
 from kgmill.schemas.records import Document, Mention, Relation
 from kgmill.schemas.tables import from_table, to_table

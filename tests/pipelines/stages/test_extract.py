@@ -10,7 +10,7 @@ import pytest
 
 from kgmill.extractor.candidates import Floors, empty
 from kgmill.extractor.text.split import split_text
-from kgmill.pipelines.stages import extract
+from kgmill.pipelines.stages import candidates, extract
 from kgmill.schemas.errors import CheckpointError
 from kgmill.schemas.records import Document, Reject
 from kgmill.schemas.tables import from_table, to_table
@@ -37,8 +37,13 @@ def commit(store, documents, unit="00-0000"):
 
 @pytest.fixture
 def settings(tiny_model):
-    predictor = extract.PredictorSettings(str(tiny_model), "cpu", "fp32", 1)
+    predictor = candidates.PredictorSettings(str(tiny_model), "cpu", "fp32", 1)
     return extract.Settings(predictor, Floors(-2.0, -2.0), KEY, timeout_s=60.0)
+
+
+def find(settings, documents, *suspects, **others):
+    """What the model makes of documents, by these settings."""
+    return candidates.find_candidates(documents, settings.predictor, settings.floors, *suspects, **others)
 
 
 @pytest.fixture
@@ -74,7 +79,7 @@ class BrokenBy:
 def broken_model(monkeypatch):
     """A model that the word `poison` breaks, in the place of the real one."""
     model = BrokenBy("poison")
-    monkeypatch.setattr(extract, "load_predictor", cached(lambda settings: model))
+    monkeypatch.setattr(candidates, "load_predictor", cached(lambda settings: model))
     return model
 
 
@@ -108,18 +113,20 @@ def test_spans_are_characters_of_the_text(store, run_extract):
 def test_progress_goes_on_from_call_to_call(settings):
     """The shares of a unit's text rise over all calls of the model, and end at the whole."""
     shares = []
-    watch = extract.Watch(on_share=shares.append)
-    extract.extract([document(name, TWO) for name in "abcd"], settings, [["b"], ["c"]], watch=watch)
+    watch = candidates.Watch(on_share=shares.append)
+    candidates.find_candidates(
+        [document(name, TWO) for name in "abcd"], settings.predictor, settings.floors, [["b"], ["c"]], watch=watch
+    )
     assert shares == sorted(shares)
     assert {0.25, 0.5, 1.0} <= set(shares)
 
 
 def test_candidates_go_to_arrow_and_back(settings):
     """Candidates read back from the table are those that the model gave, in characters."""
-    table = extract.extract([document("a", ADA)], settings)["sentences"]
-    [(_, back)] = extract.sentence_candidates(table, (3, 3))
+    table = find(settings, [document("a", ADA)])["sentences"]
+    [(_, back)] = candidates.sentence_candidates(table, (3, 3))
     [sentence] = split_text(ADA)
-    [given] = extract.load_predictor(settings.predictor).predict([sentence.words], Floors(-2.0, -2.0))
+    [given] = candidates.load_predictor(settings.predictor).predict([sentence.words], Floors(-2.0, -2.0))
     begins, ends = (pa.array(values).to_numpy() for values in (sentence.word_begins, sentence.word_ends))
     assert back.spans.tolist() == [[begins[a], ends[b - 1]] for a, b in given.spans]
     for name in ("entity_margin", "type_logits", "pairs", "pair_margin", "relation_logits"):
@@ -224,7 +231,7 @@ def test_other_languages_are_read_without_the_rest(broken_model, store, run_extr
 
 def test_unit_of_foreign_documents_needs_no_model(store, run_extract, monkeypatch):
     """Where nothing is to be read, the model isn't loaded."""
-    monkeypatch.setattr(extract, "load_predictor", cached(lambda settings: pytest.fail("the model was loaded")))
+    monkeypatch.setattr(candidates, "load_predictor", cached(lambda settings: pytest.fail("the model was loaded")))
     [part], _ = run_extract(commit(store, [document("b", GERMAN)]), languages=("en",))
     assert (part.rows("documents"), part.rows("sentences")) == (1, 0)
 
@@ -242,7 +249,7 @@ def test_retry_leaves_foreign_documents(store, run_extract):
 def test_document_that_breaks_the_model_costs_itself_alone(broken_model, settings):
     """When a call fails, its halves are tried: the others keep their sentences."""
     documents = [document("a", ADA), document("b", "A poison pill."), document("c", TWO)]
-    tables = extract.extract(documents, settings)
+    tables = find(settings, documents)
     assert [(row["doc_id"], row["fault"]) for row in tables["documents"].to_pylist()] == [
         ("a", ""),
         ("b", "model_failed: RuntimeError: index out of range in self"),
@@ -286,7 +293,9 @@ def test_retry_tries_the_rejected_document_alone(broken_model, store, run_extrac
     assert broken_model.calls == [["A poison pill ."]]
     assert (part.counts["rejected"], receipts["00-0000"].counts["reused"]) == (0, 2)
     assert part.fingerprint != failed.fingerprint
-    remade = extract.extract(list(from_table("documents", ingested.read("documents"))), settings)
+    remade = candidates.find_candidates(
+        list(from_table("documents", ingested.read("documents"))), settings.predictor, settings.floors
+    )
     assert {name: part.read(name).to_pylist() for name in remade} == {n: t.to_pylist() for n, t in remade.items()}
 
 
@@ -311,7 +320,9 @@ def test_faulty_documents_are_not_tried(broken_model, store, run_extract):
 def test_suspects_are_called_first_and_by_themselves(broken_model, settings):
     """Each group of suspects has a call of its own, before the others; the rows keep the documents' order."""
     documents = [document(name, f"{name} left.") for name in "abcde"]
-    tables = extract.extract(documents, settings, [["c", "d"], ["b"], ["unknown"]])
+    tables = candidates.find_candidates(
+        documents, settings.predictor, settings.floors, [["c", "d"], ["b"], ["unknown"]]
+    )
     assert broken_model.calls == [["c left .", "d left ."], ["b left ."], ["a left .", "e left ."]]
     assert tables["sentences"]["doc_id"].to_pylist() == [*"abcde"]
 
@@ -326,9 +337,11 @@ def test_mark_names_the_documents_of_the_call(monkeypatch, settings, tmp_path):
             marks.append(json.loads(mark.read_text()))
             return [empty(3, 3) for _ in sentences]
 
-    monkeypatch.setattr(extract, "load_predictor", cached(lambda settings: Model()))
+    monkeypatch.setattr(candidates, "load_predictor", cached(lambda settings: Model()))
     documents = [document("a", ADA), document("b", "Hi. " * 50_000)]
-    extract.extract(documents, settings, [["a"]], watch=extract.Watch(mark))
+    candidates.find_candidates(
+        documents, settings.predictor, settings.floors, [["a"]], watch=candidates.Watch(mark, timeout_s=60.0)
+    )
     assert marks == [
         {"documents": ["a"], "n_done": 0, "limit_s": 60.0},
         {"documents": ["b"], "n_done": 1, "limit_s": 120.0},
@@ -352,8 +365,8 @@ def test_want_of_memory_has_a_reason_of_its_own(monkeypatch, settings, error, re
         def predict(self, sentences, floors, on_share):
             raise error
 
-    monkeypatch.setattr(extract, "load_predictor", cached(lambda settings: Model()))
-    [row] = extract.extract([document("a", ADA)], settings)["documents"].to_pylist()
+    monkeypatch.setattr(candidates, "load_predictor", cached(lambda settings: Model()))
+    [row] = find(settings, [document("a", ADA)])["documents"].to_pylist()
     assert row["fault"].startswith(f"{reason}: {type(error).__name__}:")
 
 
@@ -361,7 +374,7 @@ def test_model_that_cannot_be_loaded_stops_the_job(store, run, settings, tmp_pat
     """A missing model folder is no fault of the documents: the job fails and commits nothing."""
     ingested = commit(store, [document("a", ADA)])
     _, tasks = extract.plan(store, [ingested], KEY)
-    predictor = extract.PredictorSettings(str(tmp_path), "cpu", "fp32", 1)
+    predictor = candidates.PredictorSettings(str(tmp_path), "cpu", "fp32", 1)
     with pytest.raises(CheckpointError, match=r"model\.safetensors is missing"):
         run(store, "extract", tasks, replace(settings, predictor=predictor))
     assert store.committed("extract") == []

@@ -9,7 +9,7 @@ import pytest
 
 from kgmill.pipelines.engine.request import Request
 from kgmill.pipelines.sources.find import find_files
-from kgmill.pipelines.stages import ingest
+from kgmill.pipelines.stages import documents, ingest
 from kgmill.schemas.config import BuildConfig
 from kgmill.schemas.records import Document, Reject
 from kgmill.schemas.tables import from_table
@@ -156,7 +156,7 @@ def test_changes_are_counted_across_another_cutting(source, run_ingest):
 
 def test_spills_of_one_unit_are_merged_in_order(source, run_ingest, monkeypatch):
     """However often a task spills, the first of duplicates is the first in the source."""
-    monkeypatch.setattr(ingest, "_SPILL_BYTES", 4)
+    monkeypatch.setattr(documents, "_SPILL_BYTES", 4)
     (source / "a.jsonl").write_text(lines(*({"id": "x", "text": f"text {n}"} for n in range(4))))
     [part], _ = run_ingest()
     assert ([document.text for document in rows([part], "documents")], part.counts["rejected"]) == (["text 0"], 3)
@@ -297,5 +297,5 @@ def test_rejects_alone_are_spilled_too(store, tmp_path):
     path = tmp_path / "bad.jsonl"
     path.write_text("[]\n" * 9_000)
     [task], settings = ingest.plan(find_files([str(path)]), [], BuildConfig())
-    spills = list(ingest.scatter(task, Request("ingest", str(store.root), str(tmp_path), (), settings)))
+    spills = list(documents.scatter(task, Request("ingest", str(store.root), str(tmp_path), (), settings)))
     assert len({name.partition("#")[0] for _, name in spills}) == 2

@@ -1,0 +1,253 @@
+"""Candidates: documents to what the model makes of their sentences, and the tables that hold it.
+
+`documents` has a row a document that was met, `sentences` a row a sentence with its candidates as flat lists (see
+extractor.candidates), spans in characters of the stored text.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from itertools import pairwise
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from kgmill.extractor.candidates import Candidates, Floors
+from kgmill.schemas.records import Document
+
+_CHARACTERS_A_CALL = 1 << 18
+_CHARACTERS_A_TIMEOUT = 100_000
+_FLOATS, _INTS = pa.list_(pa.float32()), pa.list_(pa.int32())
+SENTENCES = pa.schema(
+    [
+        pa.field("doc_id", pa.string(), nullable=False),
+        pa.field("sentence", pa.int64(), nullable=False),
+        pa.field("begin", pa.int64(), nullable=False),
+        pa.field("end", pa.int64(), nullable=False),
+        pa.field("spans", _INTS, nullable=False),
+        pa.field("entity_margin", _FLOATS, nullable=False),
+        pa.field("type_logits", _FLOATS, nullable=False),
+        pa.field("pairs", _INTS, nullable=False),
+        pa.field("pair_margin", _FLOATS, nullable=False),
+        pa.field("relation_logits", _FLOATS, nullable=False),
+    ]
+)
+DOCUMENTS = pa.schema(
+    [
+        pa.field("doc_id", pa.string(), nullable=False),
+        pa.field("sha256", pa.string(), nullable=False),
+        pa.field("n_sentences", pa.int64(), nullable=False),
+        pa.field("fault", pa.string(), nullable=False),  # why it is rejected, as `reason: detail`; empty if it isn't
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PredictorSettings:
+    """How the model is opened.
+
+    Attributes:
+        folder: the model's folder.
+        device: `cpu`, `cuda` or `cuda:N`.
+        n_threads: CPU threads that predict; 0 for all.
+        is_compiled: the encoder is compiled before the first batch.
+    """
+
+    folder: str
+    device: str
+    precision: str
+    n_threads: int = 0
+    is_compiled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """How a unit's calls of the model are watched.
+
+    Attributes:
+        mark: the file that names the documents of the call that is under way; none: no such file.
+        on_share: told which share of the unit's texts is done.
+        timeout_s: seconds that a call may take; for calls of more than 100,000 characters, as many for every 100,000.
+    """
+
+    mark: Path | None = None
+    on_share: Callable[[float], Any] = lambda share: None
+    timeout_s: float = 300.0
+
+
+def find_candidates(
+    documents: Sequence[Document],
+    settings: PredictorSettings,
+    floors: Floors,
+    suspects: Sequence[Sequence[str]] = (),
+    faults: Mapping[str, str] = MappingProxyType({}),
+    watch: Watch = Watch(),
+) -> dict[str, pa.Table]:
+    """The two tables of documents that have no reusable rows; those with faults don't meet the model."""
+    known = {d.doc_id: fault for d in documents if (fault := faults.get(d.doc_id))}
+    results: dict[str, _Result] = {doc_id: _Result(0, [], fault) for doc_id, fault in known.items()}
+    good = [d for d in documents if d.doc_id not in known]
+    predictor = load_predictor(settings) if good else None
+    n_characters, n_met = sum(len(d.text) for d in good), 0
+    for n_done, call in enumerate(_calls(good, suspects)):
+        if watch.mark:
+            _write_mark(watch.mark, call, n_done, watch.timeout_s)
+        n = sum(len(d.text) for d in call)
+        results |= _predict(call, predictor, floors, partial(_tell, watch.on_share, n_characters, n_met, n))
+        n_met += n
+        if watch.mark:
+            watch.mark.unlink()
+    met = [
+        {"doc_id": d.doc_id, "sha256": d.sha256, "n_sentences": found.n_sentences, "fault": found.fault}
+        for d in documents
+        for found in [results[d.doc_id]]
+    ]
+    rows = [row for d in documents for row in results[d.doc_id].rows]
+    return {
+        "documents": pa.Table.from_pylist(met, DOCUMENTS),
+        "sentences": pa.Table.from_pylist(rows, SENTENCES),
+    }
+
+
+def _tell(on_share: Callable[[float], Any], n_in_all: int, n_before: int, n_in_call: int, share: float) -> None:
+    on_share((n_before + share * n_in_call) / n_in_all)
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """What the model made of a document: its rows of the sentences table, or a fault."""
+
+    n_sentences: int
+    rows: list[dict[str, Any]]
+    fault: str
+
+
+def _calls(documents: Sequence[Document], suspects: Sequence[Sequence[str]]) -> Iterator[list[Document]]:
+    """The documents of each call of the model: each group of suspects by itself, then the others in large groups."""
+    by_id = {d.doc_id: d for d in documents}
+    for group in suspects:
+        if call := [by_id.pop(doc_id) for doc_id in group if doc_id in by_id]:
+            yield call
+    call, n_characters = [], 0
+    for document in by_id.values():
+        call.append(document)
+        n_characters += len(document.text)
+        if n_characters >= _CHARACTERS_A_CALL:
+            yield call
+            call, n_characters = [], 0
+    if call:
+        yield call
+
+
+def _write_mark(path: Path, call: Sequence[Document], n_done: int, timeout_s: float) -> None:
+    """Names the documents that the model is given now, and the seconds that it may take; whole or not at all."""
+    n_characters = sum(len(d.text) for d in call)
+    limit_s = timeout_s * max(1.0, n_characters / _CHARACTERS_A_TIMEOUT)
+    path.parent.mkdir(exist_ok=True)
+    partial = path.with_suffix(".partial")
+    content = {"documents": [d.doc_id for d in call], "n_done": n_done, "limit_s": limit_s}
+    partial.write_text(json.dumps(content), encoding="utf-8")
+    os.replace(partial, path)
+
+
+def _predict(
+    call: Sequence[Document], predictor: Any, floors: Floors, on_share: Callable[[float], Any]
+) -> dict[str, _Result]:
+    """The results of a call's documents. If the model fails, each half is tried alone, down to the document."""
+    from kgmill.extractor.api import to_characters
+    from kgmill.extractor.text.split import split_text
+
+    try:
+        split = [(d.doc_id, split_text(d.text)) for d in call]
+        words = [sentence.words for _, sentences in split for sentence in sentences]
+        found = iter(predictor.predict(words, floors, on_share) if words else [])
+    except (RuntimeError, ValueError, IndexError, MemoryError) as error:
+        if len(call) == 1:
+            return {call[0].doc_id: _Result(0, [], _fault(error))}
+        half = len(call) // 2
+        first, second = (_predict(part, predictor, floors, on_share) for part in (call[:half], call[half:]))
+        return first | second
+    return {
+        doc_id: _Result(
+            len(sentences),
+            [
+                sentence_row(doc_id, i, sentence, to_characters(sentence, next(found)))
+                for i, sentence in enumerate(sentences)
+            ],
+            "",
+        )
+        for doc_id, sentences in split
+    }
+
+
+def _fault(error: Exception) -> str:
+    """The reject's reason and detail; torch has a name for want of memory on GPUs, and a sentence on CPUs."""
+    text = f"{type(error).__name__}: {error}"
+    is_memory = isinstance(error, MemoryError) or "OutOfMemoryError" in text or "can't allocate memory" in text
+    return f"{'out_of_memory' if is_memory else 'model_failed'}: {' '.join(text.split())}"[:300]
+
+
+def sentence_row(doc_id: str, number: int, sentence: Any, candidates: Candidates) -> dict[str, Any]:
+    """A row of the sentences table: arrays become flat lists. The candidates' spans are in characters."""
+    return {
+        "doc_id": doc_id,
+        "sentence": number,
+        "begin": sentence.begin,
+        "end": sentence.end,
+        "spans": candidates.spans.ravel(),
+        "entity_margin": candidates.entity_margin,
+        "type_logits": candidates.type_logits.ravel(),
+        "pairs": candidates.pairs.ravel(),
+        "pair_margin": candidates.pair_margin,
+        "relation_logits": candidates.relation_logits.ravel(),
+    }
+
+
+def sentence_candidates(table: pa.Table, n_types: tuple[int, int]) -> Iterable[tuple[dict[str, Any], Candidates]]:
+    """The rows of a sentences table, each with its candidates; `n_types` are the model's entity and relation types."""
+    n_entity, n_relation = n_types
+    lists = [_lists(table[name]) for name in _LIST_COLUMNS]
+    rows = table.drop_columns(_LIST_COLUMNS).to_pylist()
+    for row, spans, entity, entity_type, pairs, pair, relation in zip(rows, *lists, strict=True):
+        yield (
+            row,
+            Candidates(
+                spans.reshape(-1, 2),
+                entity,
+                entity_type.reshape(-1, n_entity),
+                pairs.reshape(-1, 2),
+                pair,
+                relation.reshape(-1, n_relation),
+            ),
+        )
+
+
+_LIST_COLUMNS = [field.name for field in SENTENCES if pa.types.is_list(field.type)]
+
+
+def _lists(column: pa.ChunkedArray) -> list[np.ndarray]:
+    """The lists of a column as views of one array."""
+    lists = column.combine_chunks()
+    values, bounds = lists.values.to_numpy(), lists.offsets.to_numpy()
+    return [values[begin:end] for begin, end in pairwise(bounds.tolist())]
+
+
+@lru_cache(maxsize=1)
+def load_predictor(settings: PredictorSettings) -> Any:
+    """The model, ready to predict; kept until the work of a job is over."""
+    from kgmill.extractor.predict import open_predictor
+
+    return open_predictor(
+        Path(settings.folder),
+        settings.device,
+        settings.precision,
+        settings.n_threads,
+        is_compiled=settings.is_compiled,
+    )
