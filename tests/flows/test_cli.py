@@ -115,6 +115,7 @@ def poisoned(tmp_path):
     return tmp_path / "here"
 
 
+@pytest.mark.slow  # test_packaging imports beside such folders; this one builds
 def test_build_works_beside_folders_of_the_packages_names(poisoned, source, first, tiny_model):
     """Neither the command nor its child imports what lies in the current directory; the bytes are the same."""
     command = [KGMILL, "build", source, "--out", "kg", "--model", tiny_model, "--no-prefect", "--workers", "2"]

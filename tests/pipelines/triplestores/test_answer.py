@@ -75,7 +75,7 @@ def test_time_limit_is_above_zero(build, timeout_s):
 def test_signals_end_a_query(build, number, code):
     """Ctrl-C and SIGTERM end the command within a second, with one line, and the child with it."""
     command = [sys.executable, "-m", "kgmill.flows.cli", "query", build, ENDLESS]
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, preexec_fn=hear_signals) as process:
         child = wait_for_child(process.pid)
         time.sleep(0.5)
         began = time.monotonic()
@@ -84,6 +84,11 @@ def test_signals_end_a_query(build, number, code):
     assert (process.returncode, len(errors.splitlines())) == (code, 1)
     assert time.monotonic() - began < 1
     assert not Path(f"/proc/{child}").exists()
+
+
+def hear_signals():
+    """What a shell runs in the background is born deaf to Ctrl-C, and so would be what tests start there."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_child_dies_with_its_parent(build):
