@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-import tomllib
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
-from kgmill.flows.progress import Progress
+from kgmill.flows.prefect_environment import import_prefect, prefect_is_configured
+from kgmill.flows.terminal import note, progress
 from kgmill.schemas.config import BuildConfig
 from kgmill.schemas.errors import ConfigError, OutputError, SourceError, TooManyRejectsError, UsageError
-from kgmill.schemas.ontology import first_fault
 from kgmill.schemas.paths import local_path
 from kgmill.schemas.text import decode_utf8, printable_lines
 
@@ -67,10 +62,8 @@ def _opened(options: Namespace, config: BuildConfig, **how: Any) -> Iterator[Run
     from kgmill.pipelines.build import Listener, hold
 
     context = _check(options, config)
-    with Progress("documents") as progress:
-        listener = Listener(progress.update, progress.note)
-        with hold(context, listener=listener, **how) as run:
-            yield run
+    with progress("documents") as shown, hold(context, listener=Listener(shown.update, note), **how) as run:
+        yield run
 
 
 def _build_with_prefect(options: Namespace, config: BuildConfig) -> None:
@@ -79,7 +72,7 @@ def _build_with_prefect(options: Namespace, config: BuildConfig) -> None:
     _check(options, config)
     with Store(Path(options.out).resolve()).lock():
         pass  # a folder that is held is refused in a second and one line, before Prefect starts
-    _import_prefect()
+    import_prefect()
     if not prefect_is_configured():
         print("starting Prefect's temporary server; this takes 10 to 20 seconds", file=sys.stderr)
     from kgmill.flows.build import build_knowledge_graph
@@ -105,8 +98,8 @@ def plan(options: Namespace) -> None:
     from kgmill.pipelines.plan import make_plan
 
     context = _check(options, _config(options))
-    with Progress("documents") as progress:
-        made = make_plan(context, Listener(progress.update, progress.note))
+    with progress("documents") as shown:
+        made = make_plan(context, Listener(shown.update, note))
     from kgmill.flows.summary import format_plan
 
     print(json.dumps(made, indent=1) if options.json else format_plan(made))
@@ -168,7 +161,7 @@ def schedule(options: Namespace) -> None:
 
     config = named(_config(options), local_path(options.out))
     _check(options, config)
-    _import_prefect()
+    import_prefect()
     from kgmill.flows.deployments import check_schedule, serve
 
     when = check_schedule(options.cron, options.every)
@@ -224,47 +217,15 @@ def load(options: Namespace) -> None:
     from kgmill.pipelines.triplestores.load import Wishes
     from kgmill.pipelines.triplestores.load import load as load_store
 
-    with Progress("quads") as progress:
+    with progress("quads") as shown:
         report = load_store(
             local_path(options.dir),
             options.endpoint,
             options.profile,
             wishes=Wishes(options.prune, options.adopt, options.yes, options.facts),
-            on_progress=lambda done, total: progress.update("load", done / total if total else 1.0, total),
+            on_progress=lambda done, total: shown.update("load", done / total if total else 1.0, total),
         )
     print(format_load(report))
-
-
-def prefect_is_configured() -> bool:
-    """Whether a Prefect API is named in the environment or in Prefect's active profile; Prefect isn't imported."""
-    if os.environ.get("PREFECT_API_URL"):
-        return True
-    home = Path(os.environ.get("PREFECT_HOME", "~/.prefect")).expanduser()
-    try:
-        profiles = tomllib.loads((home / "profiles.toml").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    active = os.environ.get("PREFECT_PROFILE") or profiles.get("active", "")
-    return bool(profiles.get("profiles", {}).get(active, {}).get("PREFECT_API_URL"))
-
-
-def _import_prefect() -> None:
-    """No telemetry, time for the temporary server, and no module of the current directory before the real ones.
-
-    Raises:
-        ConfigError: one of Prefect's settings is wrong, in the environment or its profile.
-    """
-    for name, value in (
-        ("PREFECT_SERVER_ANALYTICS_ENABLED", "false"),
-        ("DO_NOT_TRACK", "1"),
-        ("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "180"),
-        ("PYTHONSAFEPATH", "1"),
-    ):
-        os.environ.setdefault(name, value)
-    try:
-        import_module("prefect.main")
-    except ValidationError as error:
-        raise ConfigError(f"Prefect's settings: {first_fault(error)}") from None
 
 
 def _config(options: Namespace, before: dict[str, Any] | None = None) -> BuildConfig:

@@ -18,7 +18,7 @@ from kgmill.extractor.modelfolder import (
     find_model,
     model_fingerprint,
 )
-from kgmill.flows.progress import Progress
+from kgmill.flows.terminal import progress
 from kgmill.schemas.config import TrainConfig
 from kgmill.schemas.errors import ConfigError, DataError, RecordError
 from kgmill.schemas.text import printable, printable_json, printable_lines
@@ -43,10 +43,10 @@ def train(options: Namespace) -> None:
             scores = f"  dev NER {ner:.1f}  strict RE {re:.1f}"
         print(f"epoch {report.epoch}  loss {report.loss:.4f}  {report.seconds:.0f} s{scores}", flush=True)
 
-    with Progress("steps") as progress:
+    with progress("steps") as shown:
         run(
             config,
-            on_step=lambda done, total, loss: progress.update("train", done / total, total, f"loss {loss:.3f}"),
+            on_step=lambda done, total, loss: shown.update("train", done / total, total, f"loss {loss:.3f}"),
             on_epoch=show,
             on_note=_note,
         )

@@ -1,20 +1,14 @@
-"""Progress for people and programs: a bar on a terminal, JSON lines elsewhere. On standard error."""
+"""How far a stage is, how fast it goes and how long it will take, for whoever shows it."""
 
 from __future__ import annotations
 
-import shutil
-import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from typing import Any
 
-from tqdm import tqdm
+from kgmill.schemas.text import printable
 
-from kgmill.schemas.text import printable, printable_json
-
-_SECONDS_A_LINE = 10.0
 _LITTLE = 0.01
 
 
@@ -49,18 +43,23 @@ class Status:
 
 
 class Progress:
-    """Shows stage after stage.
+    """Tells of stage after stage.
 
     Args:
         unit: what is counted, such as `documents`.
-        log: takes a status at the begin and the end of a stage, and one in ten seconds between; None for a bar on a
-            terminal, or JSON lines where standard error is none.
+        log: takes a status at the begin and the end of a stage, and between them one in `every_s` seconds.
+        on_end: called when a stage has ended.
     """
 
-    def __init__(self, unit: str, log: Callable[[Status], Any] | None = None) -> None:
-        self._unit = unit
-        self._log = log or (None if sys.stderr.isatty() else _print_json)
-        self._bar: tqdm | None = None
+    def __init__(
+        self,
+        unit: str,
+        log: Callable[[Status], Any],
+        *,
+        every_s: float = 10.0,
+        on_end: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._unit, self._log, self._every_s, self._on_end = unit, log, every_s, on_end
         self._stage, self._logged = "", 0.0
         self._began = self._origin = (0.0, 0.0)  # time and share: of the stage's begin, and where its speed counts from
         self._share = 0.0
@@ -72,7 +71,7 @@ class Progress:
         self.close()
 
     def update(self, stage: str, share: float, total: int | None, note: str = "") -> None:
-        """Shows that a share of the stage is done, of so many units in all, None until they are known.
+        """Tells that a share of the stage is done, of so many units in all, None until they are known.
 
         What was done at the first call for a stage was done before, and counts for no speed. Nor does, as long as the
         stage lasts, the time of its first percent, if that came in smaller steps: it may be that of loading a model.
@@ -85,22 +84,14 @@ class Progress:
         elif self._share < share <= self._began[1] + _LITTLE:
             self._origin = now, share
         self._share = share
-        if self._log is None:
-            self._draw(self._status(now, share, total, note))
-        elif is_new or share >= 1 or now - self._logged >= _SECONDS_A_LINE:
+        if is_new or share >= 1 or now - self._logged >= self._every_s:
             self._logged = now
             self._log(self._status(now, share, total, note))
 
-    def note(self, line: str) -> None:
-        """Prints a line, above the bar if there is one."""
-        tqdm.write(printable(line), file=sys.stderr)
-
     def close(self) -> None:
-        """Ends the current bar, and the stage."""
+        """Ends the current stage."""
         self._stage = ""
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
+        self._on_end()
 
     def _status(self, now: float, share: float, total: int | None, note: str) -> Status:
         done = None if total is None else int(share * total + 1e-6)
@@ -110,25 +101,3 @@ class Progress:
         per_second = gained * total / seconds if total is not None and is_told else None
         left = seconds / gained * (1 - share) if is_told else None
         return Status(self._stage, self._unit, done, total, share, now - self._began[0], per_second, left, note)
-
-    def _draw(self, status: Status) -> None:
-        elapsed, left = (
-            tqdm.format_interval(s) if s is not None else "?" for s in (status.seconds, status.seconds_left)
-        )
-        counted = f" {status.done}/{status.total} {status.unit}" if status.total is not None else ""
-        speed = f", {status.per_second:.1f} {status.unit}/s" if status.per_second is not None else ""
-        text = printable(f"{counted} [{elapsed}<{left}{speed}] {status.note}").rstrip()
-        text = text.replace("{", "{{").replace("}", "}}")
-        form = f"{status.stage}: {{percentage:3.0f}}%|{{bar}}|{text}"
-        columns = shutil.get_terminal_size().columns  # never 0, where tqdm draws nothing
-        if self._bar is None:
-            self._bar = tqdm(total=1.0, bar_format=form, ncols=columns, nrows=2, leave=True)
-        self._bar.n, self._bar.bar_format, self._bar.ncols = status.share, form, columns
-        self._bar.refresh()
-
-
-def _print_json(status: Status) -> None:
-    content: dict[str, Any] = {"time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
-    for key, value in asdict(status).items():
-        content[key] = round(value, 4 if key in ("share", "per_second") else 1) if isinstance(value, float) else value
-    print(printable_json(content), file=sys.stderr, flush=True)  # noqa: T201

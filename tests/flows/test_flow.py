@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kgmill.flows.graph_commands import prefect_is_configured
+from kgmill.flows.prefect_environment import prefect_is_configured
 from kgmill.pipelines.output.parts import Store
 
 KGMILL = str(Path(sys.executable).with_name("kgmill"))

@@ -8,6 +8,8 @@ from functools import partial
 import pytest
 
 from kgmill.flows.progress import Progress
+from kgmill.flows.terminal import note
+from kgmill.flows.terminal import progress as on_stderr
 from kgmill.pipelines.engine.progress import Extent, Meter, Teller
 
 
@@ -32,7 +34,7 @@ def run(progress, clock, steps, total, stage="extract"):
 
 def test_json_lines_where_there_is_no_terminal(capsys, clock):
     """A line when a stage begins, one when it ends, and between them one in ten seconds with an estimate."""
-    with Progress("documents") as progress:
+    with on_stderr("documents") as progress:
         run(progress, clock, [(0, 0.0), (0.125, 5.0), (0.25, 6.0), (0.375, 1.0), (1, 4.0)], 800)
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert all(len(line.pop("time")) == 20 for line in lines)
@@ -46,7 +48,7 @@ def test_json_lines_where_there_is_no_terminal(capsys, clock):
 
 def test_total_may_not_be_known_yet(capsys, clock):
     """While nobody knows how many documents there are, the share and the time left are told alone."""
-    with Progress("documents") as progress:
+    with on_stderr("documents") as progress:
         run(progress, clock, [(0, 0.0), (0.5, 10.0)], None)
     line = json.loads(capsys.readouterr().err.splitlines()[1])
     assert (line["done"], line["total"], line["per_second"]) == (None, None, None)
@@ -55,7 +57,7 @@ def test_total_may_not_be_known_yet(capsys, clock):
 
 def test_what_was_done_before_counts_for_no_speed(capsys, clock):
     """A training that goes on at half, and a load that finds half unchanged, estimate by what they do now."""
-    with Progress("steps") as progress:
+    with on_stderr("steps") as progress:
         run(progress, clock, [(0.5, 0.0), (0.75, 10.0)], 100, "train")
     line = json.loads(capsys.readouterr().err.splitlines()[1])
     assert (line["done"], line["per_second"], line["seconds_left"]) == (75, 2.5, 10.0)
@@ -63,7 +65,7 @@ def test_what_was_done_before_counts_for_no_speed(capsys, clock):
 
 def test_start_up_counts_for_no_speed(capsys, clock):
     """Empty units are done at once, loading a model takes 20 s, then it goes at 1 % a second; in the end all counts."""
-    with Progress("documents") as progress:
+    with on_stderr("documents") as progress:
         run(progress, clock, [(0, 0.0), (0.0001, 1.0), (0.01, 19.0), (0.11, 10.0), (0.26, 15.0), (1, 75.0)], 100)
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert [(line["seconds"], line["per_second"], line["seconds_left"]) for line in lines] == [
@@ -77,7 +79,7 @@ def test_start_up_counts_for_no_speed(capsys, clock):
 
 def test_first_percent_in_one_step_counts(capsys, clock):
     """Where the first unit is a quarter of the work, the mean is all there is."""
-    with Progress("documents") as progress:
+    with on_stderr("documents") as progress:
         run(progress, clock, [(0, 0.0), (0, 30.0), (0.25, 30.0), (0.25, 20.0)], 100)
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert [line["seconds_left"] for line in lines] == [None, None, 180.0, 240.0]
@@ -99,11 +101,11 @@ def test_bar_on_a_terminal(monkeypatch):
     """A bar a stage, with what was done, the speed and the time left; a note stands on a line of its own."""
     screen = Terminal()
     monkeypatch.setattr(sys, "stderr", screen)
-    with Progress("documents") as progress:
+    with on_stderr("documents") as progress:
         progress.update("ingest", 0.0, None)
         progress.update("ingest", 1.0, 10)
         progress.update("extract", 0.0, 10)
-        progress.note("the worker died")
+        note("the worker died")
         progress.update("extract", 0.5, 10)
     shown = screen.getvalue()
     assert "{" not in shown
@@ -115,13 +117,13 @@ def test_bar_on_a_terminal(monkeypatch):
 
 def test_notes_move_no_terminal(monkeypatch, capsys, clock):
     """A note, and what a bar or a line says of the work, may hold names of files; json.dumps leaves 8-bit controls."""
-    with Progress("documents") as progress:
-        progress.note("a\x1b[2J.txt: gone\n")
+    with on_stderr("documents") as progress:
+        note("a\x1b[2J.txt: gone\n")
         progress.update("extract", 0.0, 10, "b\x9b")
     assert capsys.readouterr().err.splitlines()[0] == "a\\x1b[2J.txt: gone\\n"
     screen = Terminal()
     monkeypatch.setattr(sys, "stderr", screen)
-    with Progress("documents") as progress:
+    with on_stderr("documents") as progress:
         progress.update("extract", 0.0, 10, "b\x9b\x07")
     assert "b\\x9b\\x07" in screen.getvalue()
     logged = []
@@ -131,7 +133,7 @@ def test_notes_move_no_terminal(monkeypatch, capsys, clock):
 
 def test_first_estimate_leaves_the_models_loading_out(tmp_path, clock, capsys):
     """A corpus of one unit and ten batches of two seconds: after 30 s of loading, the first estimate is of the work."""
-    with Progress("documents") as progress:
+    with on_stderr("documents") as progress:
         meter = Meter(tmp_path, Extent({"00-0000": 5000.0}, n_documents=50), partial(progress.update, "extract"))
         for _ in range(30):  # the worker starts, the model is loaded
             meter.poll()
