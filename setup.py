@@ -54,6 +54,7 @@ setup(
         "tqdm>=4.66,<5",
         "trafilatura>=2,<3",
         "transformers>=5,<6",
+        "typer>=0.29,<0.40",
         "zstandard>=0.23,<1",
     ],
     extras_require={

@@ -11,7 +11,8 @@ import pytest
 from kgmill.extractor.data.annotated import check_types, read_annotated
 from kgmill.extractor.neural.checkpoint import encoder_source
 from kgmill.flows import cli
-from kgmill.flows.cli import parser
+from kgmill.flows.commands import find
+from kgmill.flows.parser import parse
 from kgmill.schemas.config import TrainConfig
 from kgmill.schemas.ontology import load_ontology
 
@@ -28,8 +29,9 @@ def test_readme_has_commands():
 @pytest.mark.parametrize("command", COMMANDS)
 def test_readme_command_is_understood(command):
     """The parser takes each command of the README."""
-    options = parser().parse_args(shlex.split(command))
-    assert command.split()[0] == options.command
+    name, *arguments = shlex.split(command)
+    call = parse(find(name), arguments, ())
+    assert call.func.__name__ == name
 
 
 @pytest.mark.parametrize("target", re.findall(r"^    make (\w[\w-]*)", README, re.MULTILINE))

@@ -1,0 +1,75 @@
+"""Corpus to graph: ingest, extract, decode, aggregate, export."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Option
+
+from kgmill.flows.one_stage import GOES_ON, opened
+from kgmill.flows.options import BuildOptions, Out, Sources, one_of
+from kgmill.flows.prefect_environment import import_prefect, prefect_is_configured
+from kgmill.schemas.errors import TooManyRejectsError
+from kgmill.schemas.paths import local_path
+
+if TYPE_CHECKING:
+    from kgmill.schemas.config import BuildConfig
+
+__all__ = ["GOES_ON", "build"]
+
+
+def build(
+    sources: Sources,
+    out: Out,
+    options: BuildOptions,
+    *,
+    prefect: Annotated[bool, Option("--prefect", help="run as a Prefect flow")] = False,
+    no_prefect: Annotated[bool, Option("--no-prefect", help="run without Prefect")] = False,
+) -> None:
+    """`kgmill build`."""
+    one_of({"--prefect": prefect, "--no-prefect": no_prefect})
+    config, folder = options.config(), local_path(out)
+    use_prefect = prefect or (not no_prefect and prefect_is_configured())
+    too_many = None
+    try:
+        (_build_with_prefect if use_prefect else _build_directly)(sources, out, options, config)
+    except TooManyRejectsError as error:
+        too_many = error  # the build is done all the same, so its summary comes first
+    from kgmill.flows.summary import format_summary
+    from kgmill.pipelines.output.ledger import last_run
+
+    print(format_summary(folder, last_run(folder)))
+    if too_many:
+        raise too_many
+
+
+def _build_directly(sources: list[str], out: str, options: BuildOptions, config: BuildConfig) -> None:
+    from kgmill.pipelines.build import finish, run_stage
+    from kgmill.pipelines.checks import check_rejects
+    from kgmill.pipelines.stages.stage import NAMES
+
+    with opened(options.check(sources, out, config)) as run:
+        for stage in NAMES:
+            run_stage(run, stage)
+        report = finish(run)
+    check_rejects(report["documents"]["read"], report["rejects"], config.max_reject_ratio, Path(out))
+
+
+def _build_with_prefect(sources: list[str], out: str, options: BuildOptions, config: BuildConfig) -> None:
+    from kgmill.pipelines.output.parts import Store
+
+    options.check(sources, out, config)
+    with Store(Path(out).resolve()).lock():
+        pass  # a folder that is held is refused in a second and one line, before Prefect starts
+    import_prefect()
+    if not prefect_is_configured():
+        print("starting Prefect's temporary server; this takes 10 to 20 seconds", file=sys.stderr)
+    from kgmill.flows.build import build_knowledge_graph
+    from kgmill.flows.deployments import check_server
+
+    if prefect_is_configured():
+        check_server()
+    how = options.how | {"beam_options": list(options.beam_options)}
+    build_knowledge_graph(sources, out, config.model_dump(mode="json"), **how)

@@ -1,0 +1,26 @@
+"""Annotated data from one format to the other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from typer import Argument, Option
+
+from kgmill.flows.notes import note_unused
+from kgmill.schemas.text import printable
+
+
+def convert(
+    source: Annotated[str, Argument(metavar="SOURCE")],
+    target: Annotated[str, Argument(metavar="TARGET")],
+    *,
+    source_format: Annotated[Literal["spert", "dygie"], Option("--from")],
+    target_format: Annotated[Literal["spert", "dygie"], Option("--to")],
+) -> None:
+    """`kgmill convert`."""
+    from kgmill.extractor.data.convert import convert as run
+
+    n_sentences, lost = run(Path(source), source_format, Path(target), target_format)
+    note_unused(lost)
+    print(printable(f"{n_sentences} sentences written to {target}"))

@@ -1,0 +1,57 @@
+"""Score a model on annotated sentences."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Option
+
+from kgmill.extractor.modelfolder import find_model
+from kgmill.flows.notes import note, note_seen, note_unused
+from kgmill.flows.options import DataFile, DataFormat, Json, MinConfidence, ModelOptions
+from kgmill.schemas.text import printable_lines
+
+if TYPE_CHECKING:
+    from kgmill.extractor.data.annotated import AnnotatedSentence
+    from kgmill.extractor.data.unused import Unused
+
+
+def evaluate(
+    model: ModelOptions,
+    *,
+    data: DataFile,
+    form: DataFormat = "spert",
+    min_confidence: MinConfidence = 0.4,
+    sizes: Annotated[bool, Option("--sizes", help="also by entity length and relation distance")] = False,
+    as_json: Json = False,
+) -> None:
+    """`kgmill evaluate`."""
+    folder = find_model(model.model)
+    from kgmill.extractor.data.annotated import check_types, read_annotated
+    from kgmill.extractor.predict import open_predictor
+    from kgmill.extractor.training.evaluate import evaluate as run
+    from kgmill.extractor.training.evaluate import format_report, format_sizes, not_found, predict_sentences
+    from kgmill.extractor.training.metrics import score_by_size
+
+    sentences = read_annotated([data], form)
+    predictor = open_predictor(folder, model.device, model.precision)
+    check_types(sentences, predictor.ontology, data)
+    note_seen(folder, sentences)
+    if lost := not_found(predictor, sentences):
+        _note_missed(lost, sentences)
+    report = run(predictor, predictor.ontology, sentences, min_confidence)
+    print(json.dumps(report, indent=1) if as_json else printable_lines(format_report(report)))
+    if sizes and not as_json:
+        predicted = predict_sentences(predictor, predictor.ontology, sentences, min_confidence)
+        print(printable_lines(format_sizes(score_by_size(sentences, predicted, predictor.ontology.symmetric))))
+
+
+def _note_missed(lost: Sequence[Unused], sentences: Sequence[AnnotatedSentence]) -> None:
+    note_unused(lost)
+    counts = []
+    for task, plural in (("entity", "entities"), ("relation", "relations")):
+        n_gold = sum(len(getattr(s, plural)) + sum(one.task == task for one in s.unused) for s in sentences)
+        counts.append(f"{sum(one.task == task for one in lost)} of {n_gold} {plural}")
+    note(f"{' and '.join(counts)} can't be found; they count as missed")

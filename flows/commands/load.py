@@ -1,0 +1,50 @@
+"""Load a finished graph into a triple store; repeatable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from typer import Option
+
+from kgmill.flows.options import Dir
+from kgmill.pipelines.triplestores.profiles import DEFAULT_PROFILE, PROFILES
+from kgmill.schemas.paths import local_path
+
+GOES_ON = "; the next load goes on from what the store holds"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadOptions:
+    """What a load may do."""
+
+    profile: Annotated[str, Option("--profile", metavar="NAME", help=f"the kind of store: {', '.join(PROFILES)}")] = (
+        DEFAULT_PROFILE
+    )
+    facts: Annotated[Literal["graph", "default"], Option("--facts", help="where entities and facts go")] = "graph"
+    prune: Annotated[bool, Option("--prune", help="remove what others put under this dataset's name")] = False
+    adopt: Annotated[bool, Option("--adopt", help="take over what this folder loaded by kgmill 0.1.0")] = False
+    yes: Annotated[bool, Option("--yes", help="go on though over 20 % of the documents would leave")] = False
+
+
+def load(
+    folder: Dir,
+    options: LoadOptions,
+    *,
+    endpoint: Annotated[str, Option("--endpoint", metavar="URL")],
+) -> None:
+    """`kgmill load`."""
+    from kgmill.flows.load_summary import format_load
+    from kgmill.flows.terminal import progress
+    from kgmill.pipelines.triplestores.load import Wishes
+    from kgmill.pipelines.triplestores.load import load as load_store
+
+    with progress("quads") as shown:
+        report = load_store(
+            local_path(folder),
+            endpoint,
+            options.profile,
+            wishes=Wishes(options.prune, options.adopt, options.yes, options.facts),
+            on_progress=lambda done, total: shown.update("load", done / total if total else 1.0, total),
+        )
+    print(format_load(report))

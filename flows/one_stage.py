@@ -1,0 +1,72 @@
+"""One stage of a build, on what the stages before it left, and the run of a build in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kgmill.flows.options import BuildOptions, Out, Sources
+
+if TYPE_CHECKING:
+    from kgmill.pipelines.build import Run
+    from kgmill.pipelines.context import RunContext
+    from kgmill.schemas.config import BuildConfig
+
+GOES_ON = "; the next run goes on from the last committed work unit"
+
+
+def one_stage(stage: str, sources: Sources, out: Out, options: BuildOptions) -> None:
+    """`kgmill STAGE`."""
+    run_alone(stage, sources, out, options, options.config())
+
+
+@contextmanager
+def opened(context: RunContext, **how: Any) -> Iterator[Run]:
+    """The run of a context, with its progress on standard error."""
+    from kgmill.flows.terminal import note, progress
+    from kgmill.pipelines.build import Listener, hold
+
+    with progress("documents") as shown, hold(context, listener=Listener(shown.update, note), **how) as run:
+        yield run
+
+
+def run_alone(stage: str, sources: list[str], out: str, options: BuildOptions, config: BuildConfig) -> None:
+    """Runs a stage and prints what it did."""
+    from kgmill.pipelines.build import finish, run_stage
+    from kgmill.pipelines.checks import check_finished
+    from kgmill.pipelines.output.parts import Store
+    from kgmill.pipelines.stages.stage import NAMES
+    from kgmill.schemas.paths import local_path
+
+    before = NAMES[: NAMES.index(stage)]
+    check_finished(Store(local_path(out).resolve()), before)
+    with opened(options.check(sources, out, config), stages=(stage,)) as run:
+        report = run_stage(run, stage)
+        ledger = _count_rejects(run, (*before, stage))
+        if stage == NAMES[-1]:
+            finish(run)  # run.json has to promise the bytes of the new graph
+    print(f"{stage}: {report.n_done} work units made, {report.n_reused} reused, {report.seconds:.1f} s")
+    if ledger:
+        from kgmill.flows.summary import ledger_lines
+        from kgmill.pipelines.checks import check_rejects
+
+        documents, rejects, passed_over = ledger
+        print("\n".join(ledger_lines(documents, rejects, passed_over)))
+        check_rejects(documents["read"], rejects, config.max_reject_ratio, Path(out))
+
+
+def _count_rejects(run: Run, stages: tuple[str, ...]) -> tuple[dict[str, int], dict[str, int], dict[str, int]] | None:
+    """Publishes the rejects up to the last of some stages; counts documents, rejects and what was left out.
+
+    None where that one rejects nothing.
+    """
+    from kgmill.pipelines.output.origins import known_others
+    from kgmill.pipelines.output.rejects import left_out, publish_rejects
+    from kgmill.pipelines.stages.stage import stage_named
+
+    if not stage_named(stages[-1]).rejects:
+        return None
+    documents, rejects = publish_rejects(run.store, [name for name in stages if stage_named(name).rejects])
+    return documents, rejects, left_out(run.store, known_others(run.store))

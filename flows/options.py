@@ -1,0 +1,129 @@
+"""Options that several commands share: types that typer reads, and values that hold what belongs together."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from typer import Argument, BadParameter, Option
+
+from kgmill.schemas.errors import UsageError
+
+if TYPE_CHECKING:
+    from kgmill.pipelines.context import RunContext
+    from kgmill.schemas.config import BuildConfig
+
+Precision = Literal["fp32", "bf16", "fp16", "int8"]
+
+
+def folder(text: str) -> str:
+    """A folder's name, which is not empty."""
+    if not text.strip():
+        raise BadParameter("wanted a folder, got an empty name; . is this one")
+    return text
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split(","))
+
+
+Sources = Annotated[list[str], Argument(metavar="SOURCE", help="a file, folder, quoted pattern or URL")]
+Out = Annotated[str, Option("--out", metavar="DIR", parser=folder)]
+Dir = Annotated[str, Argument(metavar="DIR")]
+DataFile = Annotated[str, Option("--data", metavar="FILE")]
+DataFormat = Annotated[Literal["spert", "dygie"], Option("--format")]
+MinConfidence = Annotated[float, Option("--min-confidence", metavar="P")]
+Json = Annotated[bool, Option("--json", help="print it as JSON")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelOptions:
+    """Which model, and where it computes."""
+
+    model: Annotated[str, Option("--model", metavar="NAME|PATH")] = "default"
+    device: Annotated[str, Option("--device", metavar="auto|cpu|cuda[:N]")] = "auto"
+    precision: Annotated[Precision, Option("--precision")] = "fp32"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildOptions:
+    """How to build. A field with a key's name is that key of the configuration, where it is given.
+
+    Attributes:
+        beam_options: what stands after `--`.
+    """
+
+    file: Annotated[str | None, Option("--config", metavar="F.toml", help="everything below as keys; flags win")] = None
+    model: Annotated[
+        str | None, Option("--model", metavar="NAME|PATH", help="a shipped model or a model folder (default: default)")
+    ] = None
+    ontology: Annotated[str | None, Option("--ontology", metavar="F.toml", help="default: the model's")] = None
+    device: Annotated[str | None, Option("--device", metavar="auto|cpu|cuda[:N]")] = None
+    precision: Annotated[Precision | None, Option("--precision")] = None
+    mode: Annotated[
+        Literal["snapshot", "append"] | None,
+        Option("--mode", help="what is not in SOURCE any more leaves, or stays"),
+    ] = None
+    yes: Annotated[bool, Option("--yes", help="go on though over 20 % of the documents would leave")] = False
+    min_confidence: Annotated[float | None, Option("--min-confidence", metavar="P")] = None
+    base_iri: Annotated[str | None, Option("--base-iri", metavar="IRI")] = None
+    dataset: Annotated[str | None, Option("--dataset", metavar="NAME")] = None
+    formats: Annotated[
+        object | None, Option("--formats", metavar="nq,graphml,json", parser=_names, help="files of DIR/graph")
+    ] = None
+    max_reject_ratio: Annotated[float | None, Option("--max-reject-ratio", metavar="R")] = None
+    retry_rejects: Annotated[
+        bool | None, Option("--retry-rejects", help="try documents again that the model broke on")
+    ] = None
+    any_language: Annotated[
+        bool | None, Option("--any-language", help="read documents too that aren't in the model's language")
+    ] = None
+    runner: Annotated[str, Option("--runner", metavar="NAME", help="Beam runner; its options follow after --")] = (
+        "FnApiRunner"
+    )
+    workers: Annotated[
+        int, Option("--workers", metavar="N", show_default=False, help="CPU threads that predict (default: all)")
+    ] = 0
+    beam_options: tuple[str, ...] = ()
+
+    def config(self, before: dict[str, Any] | None = None) -> BuildConfig:
+        """The configuration that a file and flags say; `before` stands under both."""
+        from kgmill.schemas.config import BuildConfig
+
+        given = {name: value for name, value in asdict(self).items() if name in BuildConfig.model_fields}
+        return BuildConfig.load(Path(self.file) if self.file else None, given, before)
+
+    @property
+    def how(self) -> dict[str, Any]:
+        """How a run goes, as `check_build` and the flow take it; it decides nothing of what comes out."""
+        return {
+            "n_workers": self.workers,
+            "runner": self.runner,
+            "beam_options": self.beam_options,
+            "yes": self.yes,
+        }
+
+    def check(self, sources: list[str], out: str, config: BuildConfig) -> RunContext:
+        """Asks all that can be wrong with a build, before anything is touched and before Prefect starts."""
+        from kgmill.pipelines.checks import check_build
+        from kgmill.schemas.paths import local_path
+
+        return check_build(tuple(sources), local_path(out), config, **self.how)
+
+
+def one_of(options: dict[str, object], *, is_needed: bool = False) -> None:
+    """Refuses options that exclude one another.
+
+    Args:
+        options: what each was given, by its name; None or False where it wasn't.
+        is_needed: one of them has to be given.
+
+    Raises:
+        UsageError: several were given, or none that is needed.
+    """
+    given = [name for name, value in options.items() if value is not None and value is not False]
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)} exclude one another")
+    if is_needed and not given:
+        raise UsageError(f"wanted {' or '.join(options)}")
