@@ -19,7 +19,9 @@ CALIBRATION = "calibration.json"
 TRAINING_DATA = "training_data.toml"
 REQUIRED = (WEIGHTS, "config.json", "ontology.toml", "tokenizer_config.json")
 MODEL_TYPE = "kgmill-two-phase"
+MODEL_FORMAT = 2  # 1, without a number, is that of 0.1: phase_one may be missing, and so be that of training.toml
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+FORMAT_KEY, _ANEW = "kgmill_format", "train it anew"
 _CODE = re.compile(r"[a-z]{2,3}")
 SHIPPED = Path(__file__).resolve().parent / "models"
 IN_REPOSITORY = tuple(Path(__file__).resolve().parent.parent / "models" / name for name in ("sci",))
@@ -108,6 +110,7 @@ def check_model_folder(folder: Path) -> None:
         raise CheckpointError(
             f"{folder}: holds a {kind!r} model, not {MODEL_TYPE!r}; a plain encoder must be trained first"
         )
+    _check_format(folder, config)
     ontology = load_ontology(folder / "ontology.toml")
     for key, named in (("entity_types", ontology.entity_names), ("relation_types", ontology.relation_names)):
         if config.get(key) != list(named):
@@ -116,6 +119,24 @@ def check_model_folder(folder: Path) -> None:
                 "a model keeps the types that it was trained on"
             )
     _check_weights(folder / WEIGHTS)
+
+
+def _check_format(folder: Path, config: dict[str, Any]) -> None:
+    """Checks that this version reads a model of the format that its configuration says.
+
+    Raises:
+        CheckpointError: it is a later one, the number is none, or something that the format has is missing.
+    """
+    number, path = config.get(FORMAT_KEY, 1), folder / "config.json"
+    if type(number) is not int or number < 1:
+        raise CheckpointError(f"{path}: {FORMAT_KEY} is {number!r}; wanted a number from 1 to {MODEL_FORMAT}: {_ANEW}")
+    if number > MODEL_FORMAT:
+        raise CheckpointError(
+            f"{path}: is of format {number}, this kgmill reads formats up to {MODEL_FORMAT}; "
+            f"use the kgmill that made it or a later one, or {_ANEW}"
+        )
+    if number > 1 and "phase_one" not in config:
+        raise CheckpointError(f"{path}: phase_one is missing, which a model of format {number} says; {_ANEW}")
 
 
 def model_languages(folder: Path) -> tuple[str, ...]:

@@ -36,11 +36,13 @@ def run_alone(stage: str, sources: list[str], out: str, options: BuildOptions, c
     """Runs a stage and prints what it did."""
     from kgmill.pipelines.build import finish, run_stage
     from kgmill.pipelines.checks import check_finished
+    from kgmill.pipelines.output.format import check_readable
     from kgmill.pipelines.output.parts import Store
     from kgmill.pipelines.stages.stage import NAMES
     from kgmill.schemas.paths import local_path
 
     before = NAMES[: NAMES.index(stage)]
+    check_readable(local_path(out).resolve())
     check_finished(Store(local_path(out).resolve()), before)
     with opened(options.check(sources, out, config), stages=(stage,)) as run:
         report = run_stage(run, stage)

@@ -19,6 +19,7 @@ from kgmill.pipelines.engine.local import run_request
 from kgmill.pipelines.engine.request import Request
 from kgmill.pipelines.engine.runners import LOCAL
 from kgmill.pipelines.engine.worker import Worker
+from kgmill.pipelines.output import format as output_format
 from kgmill.pipelines.output.ledger import last_run, now, write_run
 from kgmill.pipelines.output.origins import known_others
 from kgmill.pipelines.output.parts import Store, remove
@@ -182,6 +183,7 @@ def finish(run: Run) -> dict[str, Any]:
     documents |= {name: counts.get("ingest", {}).get(name, 0) for name in ("added", "changed", "removed")}
     report = _report(run, "done", documents, reasons)
     write_run(run.store, report)
+    output_format.settle(run.store.root)
     return report
 
 
@@ -262,7 +264,7 @@ def hold(
         with store.lock():
             _HELD[context.out] = run
             try:
-                for line in verify(store):
+                for line in filter(None, (output_format.begin(store.root), *verify(store))):
                     listener.on_note(line)
                 yield run
             except UsageError:

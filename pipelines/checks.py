@@ -18,6 +18,7 @@ from kgmill.pipelines.context import RunContext
 from kgmill.pipelines.engine.runners import LOCAL, check_runner
 from kgmill.pipelines.graph.formats import known_formats
 from kgmill.pipelines.graph.vocabulary import Namespace
+from kgmill.pipelines.output.format import check_format
 from kgmill.pipelines.output.ledger import last_run, now
 from kgmill.pipelines.output.parts import Store
 from kgmill.pipelines.sources.find import SourceFile, find_files, fixed_part
@@ -52,6 +53,7 @@ def check_build(
     device = _check_device(config, runner)
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out}: is a file; --out wants a folder")
+    check_format(out)
     if sources:  # a later stage alone reads none
         check_places(sources, out)
         check_nothing_lost(find_files(sources, config.source), out)

@@ -17,7 +17,7 @@ from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTo
 from transformers.utils import logging as transformers_logging
 
 from kgmill.extractor.calibration import Calibration, load_calibration
-from kgmill.extractor.modelfolder import check_model_folder, phase_one
+from kgmill.extractor.modelfolder import FORMAT_KEY, MODEL_FORMAT, check_model_folder, phase_one
 from kgmill.extractor.neural.devices import check_device
 from kgmill.extractor.neural.two_phase import TwoPhaseConfig, TwoPhaseModel
 from kgmill.schemas.errors import CheckpointError, KgmillError
@@ -155,7 +155,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path, ontology_text: str, dt
     checkpoint.tokenizer.save_pretrained(folder)
     (folder / "ontology.toml").write_text(ontology_text, encoding="utf-8")
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    config["dtype"] = str(dtype).removeprefix("torch.")
+    config |= {"dtype": str(dtype).removeprefix("torch."), FORMAT_KEY: MODEL_FORMAT}
     (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 

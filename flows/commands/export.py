@@ -39,10 +39,12 @@ def _config_of(out: str, options: BuildOptions) -> BuildConfig:
     """The configuration of a folder's last run, with what the flags say on top.
 
     Raises:
-        OutputError: no build of this version finished there.
+        OutputError: no build of this format finished there.
     """
+    from kgmill.pipelines.output.format import check_readable
     from kgmill.pipelines.output.ledger import last_run
 
+    check_readable(local_path(out).resolve())
     before = last_run(local_path(out)).get("config")
     if before is None:
         raise OutputError(f"{out}: holds no build of this version; run kgmill build first, or say --out DIR")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from kgmill.pipelines.output.format import check_format
 from kgmill.pipelines.output.parts import LIVE, Part, Store, part_name, remove
 from kgmill.schemas.errors import OutputError
 from kgmill.schemas.units import Unit
@@ -81,11 +82,12 @@ def collect(store: Store, keep_runs: int | None = None, *, dry_run: bool = False
     the files of DIR/runs and the changes of those runs. Whatever has another name than kgmill gives is left alone.
 
     Raises:
-        OutputError: no build ever ran in the folder.
+        OutputError: no build ever ran in the folder, or one of a later kgmill.
         LockError: a build runs in it.
     """
     if not (store.root / ".lock").is_file():
         raise OutputError(f"{store.root}: no output folder of kgmill; name the DIR of a build's --out")
+    check_format(store.root)
     with store.lock(clear=False):
         found = {kind: sorted(paths) for kind, paths in _leftovers(store, keep_runs).items()}
         freed = {kind: (len(paths), sum(map(_n_bytes, paths))) for kind, paths in found.items()}

@@ -22,6 +22,7 @@ from typing import BinaryIO, TypeAlias
 import pyoxigraph as ox
 
 from kgmill.pipelines.graph.vocabulary import KGMILL
+from kgmill.pipelines.output.format import check_readable
 from kgmill.pipelines.triplestores.dump import prefix_of, split_quad
 from kgmill.schemas.errors import CorruptPartError, OutputError, UsageError
 from kgmill.schemas.text import printable, printable_lines
@@ -77,8 +78,9 @@ def finished_graph(folder: Path) -> tuple[Path, str]:
     """The path of a finished build's graph, and the sha256 of its uncompressed bytes.
 
     Raises:
-        UsageError: the folder holds no finished build.
+        UsageError: the folder holds no finished build, or a graph of another format.
     """
+    check_readable(folder)
     path = folder / "graph" / "graph.nq.gz"
     try:
         sha256 = json.loads((folder / "run.json").read_bytes())["graph"]["sha256"]

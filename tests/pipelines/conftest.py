@@ -6,6 +6,7 @@ from kgmill.pipelines.build import Run, finish, run_stage
 from kgmill.pipelines.checks import check_build
 from kgmill.pipelines.engine.request import Request, read_receipts
 from kgmill.pipelines.engine.worker import Worker, run_job
+from kgmill.pipelines.output.format import begin
 from kgmill.pipelines.output.parts import Store, remove
 from kgmill.pipelines.stages.stage import NAMES
 from kgmill.schemas.config import BuildConfig
@@ -54,6 +55,7 @@ def build_here(tiny_model):
         store = Store(out)
         context = check_build(sources, out, config, n_workers=1, yes=yes, started=started)
         with store.lock():
+            begin(store.root)
             here = Run(context, store, WorkerInThisProcess())
             for stage in NAMES:
                 run_stage(here, stage)

@@ -1,0 +1,98 @@
+"""The number of an output folder's format, in DIR/format.json: asked before all else, and written before all else.
+
+    {"format": 2, "kgmill": "0.2.0"}                        all that is in DIR is of format 2
+    {"format": 2, "kgmill": "0.2.0", "rebuilt_from": 1}     a build is rebuilding an older folder, or died of it: its
+                                                            parts are told apart by their names, its graph is the old
+
+Folders of 0.1 have no number and are of format 1. The number is raised when something of an older folder would be
+misread: a name in DIR, a key of its JSON files, a column, a graph that is to be asked in another way. What a stage
+makes of its input has a `VERSION` of its own, which is in the names of parts.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from kgmill import __version__
+from kgmill.pipelines.output.parts import write_json
+from kgmill.schemas.errors import OutputError
+
+FORMAT = 2
+FORMAT_FILE = "format.json"
+_FIRST = 1  # of folders without a number
+
+
+def check_format(root: Path) -> None:
+    """Makes sure that this version may build in a folder, or tidy it; touches nothing.
+
+    Raises:
+        OutputError: it is of a later format, or its number is damaged.
+    """
+    _numbers(root)
+
+
+def check_readable(root: Path) -> None:
+    """Makes sure that all that a folder holds is of this version's format; touches nothing.
+
+    Raises:
+        OutputError: it isn't, or its number is damaged.
+    """
+    number, older = _numbers(root)
+    if number and (older or number) < FORMAT:
+        raise OutputError(
+            f"{root}: holds a graph of format {older or number}, this kgmill reads format {FORMAT}; "
+            f"run kgmill build SOURCE... --out {root}, which rebuilds it"
+        )
+
+
+def begin(root: Path) -> str:
+    """Gives the folder its number; returns a line to tell where an older one is to be rebuilt.
+
+    Only the holder of the lock may, and only before it writes anything else.
+    """
+    number, older = _numbers(root)
+    if number == FORMAT:
+        return ""
+    before = older or number
+    _write(root, before)
+    return f"{root}: of format {before}, is rebuilt in format {FORMAT}" if before else ""
+
+
+def settle(root: Path) -> None:
+    """Says that all is of this format now."""
+    if _numbers(root)[1]:
+        _write(root, 0)
+
+
+def _write(root: Path, rebuilt_from: int) -> None:
+    older = {"rebuilt_from": rebuilt_from} if rebuilt_from else {}
+    write_json(root / FORMAT_FILE, {"format": FORMAT, "kgmill": __version__, **older})
+
+
+def _numbers(root: Path) -> tuple[int, int]:
+    """The folder's number, 0 where no build ever was, and the one that it is being rebuilt from, 0 for none."""
+    path = root / FORMAT_FILE
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        number, older = content["format"], content.get("rebuilt_from", 0)
+    except (FileNotFoundError, NotADirectoryError):
+        return (_FIRST if (root / "parts").is_dir() else 0), 0
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        raise _damaged(path) from None
+    if type(number) is not int or type(older) is not int or number < 1:
+        raise _damaged(path)
+    if number > FORMAT:
+        raise OutputError(
+            f"{root}: is of format {number} (kgmill {content.get('kgmill', 'unknown')}), this kgmill reads formats up "
+            f"to {FORMAT}; use that kgmill or a later one, or another folder"
+        )
+    return number, older
+
+
+def _damaged(path: Path) -> OutputError:
+    return OutputError(
+        f'{path}: damaged; wanted {{"format": {FORMAT}}}, or a smaller number. If no later kgmill wrote here, remove '
+        f"the file and run kgmill build, which rebuilds the folder as one of format {_FIRST}"
+    )
