@@ -129,9 +129,7 @@ class Extractor:
         relations: list[ExtractedRelation],
     ) -> None:
         calibration = self.predictor.calibration
-        chosen, pairs = decode(
-            calibration.apply(candidates), self.predictor.ontology, min_confidence, calibration.thresholds
-        )
+        chosen, pairs = decode(calibration.apply(candidates), self.predictor.ontology, min_confidence, calibration.cuts)
         here = [ExtractedMention(m.start, m.end, text[m.start : m.end], m.type, m.confidence) for m in chosen]
         mentions.extend(here)
         relations.extend(ExtractedRelation(here[p.head], here[p.tail], p.type, p.confidence) for p in pairs)

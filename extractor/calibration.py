@@ -72,6 +72,7 @@ class Calibration:
 
     Attributes:
         thresholds: per entity or relation type the least confidence of what is kept, in place of `min_confidence`.
+        masked: relations that were found too badly to be told; `--ontology all` brings them back.
     """
 
     entity: Scale = field(default_factory=Scale)
@@ -79,6 +80,7 @@ class Calibration:
     relation: Scale = field(default_factory=Scale)
     relation_type: Scale = field(default_factory=Scale)
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    masked: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> Self:
@@ -87,11 +89,18 @@ class Calibration:
         Raises:
             ValueError, TypeError: it is none.
         """
-        scales = {name: _scale(name, value) for name, value in data.items() if name != "thresholds"}
-        thresholds = dict(data.get("thresholds", {}))
+        scales = {name: _scale(name, value) for name, value in data.items() if name not in ("thresholds", "masked")}
+        thresholds, masked = dict(data.get("thresholds", {})), tuple(data.get("masked", ()))
         if not all(0 <= threshold <= 1 for threshold in thresholds.values()):
             raise ValueError(f"thresholds {thresholds} are not between 0 and 1")
-        return cls(**scales, thresholds=thresholds)
+        if isinstance(data.get("masked"), str) or not all(isinstance(name, str) for name in masked):
+            raise TypeError(f"masked {masked} are not names of relations")
+        return cls(**scales, thresholds=thresholds, masked=masked)
+
+    @property
+    def cuts(self) -> dict[str, float]:
+        """The least confidence of each type that has one of its own: its threshold; of a masked one, none is enough."""
+        return {**self.thresholds, **dict.fromkeys(self.masked, math.inf)}
 
     def apply(self, candidates: Candidates) -> Scored:
         """The candidates with probabilities; their order by probability within one output is that of their logits."""

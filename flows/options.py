@@ -32,6 +32,10 @@ Sources = Annotated[list[str], Argument(metavar="SOURCE", help="a file, folder, 
 Out = Annotated[str, Option("--out", metavar="DIR", parser=folder)]
 Dir = Annotated[str, Argument(metavar="DIR")]
 DataFile = Annotated[str, Option("--data", metavar="FILE")]
+DataOrSets = Annotated[str | None, Option("--data", metavar="FILE")]
+DevSets = Annotated[
+    str | None, Option("--config", metavar="F.toml", help="instead of a file: a training's [[dev]] sets")
+]
 DataFormat = Annotated[Literal["spert", "dygie"], Option("--format")]
 MinConfidence = Annotated[float, Option("--min-confidence", metavar="P")]
 Json = Annotated[bool, Option("--json", help="print it as JSON")]
@@ -58,7 +62,9 @@ class BuildOptions:
     model: Annotated[
         str | None, Option("--model", metavar="NAME|PATH", help="a shipped model or a model folder (default: default)")
     ] = None
-    ontology: Annotated[str | None, Option("--ontology", metavar="F.toml", help="default: the model's")] = None
+    ontology: Annotated[
+        str | None, Option("--ontology", metavar="F.toml|all", help="default: the model's without masked relations")
+    ] = None
     device: Annotated[str | None, Option("--device", metavar="auto|cpu|cuda[:N]")] = None
     precision: Annotated[Precision | None, Option("--precision")] = None
     mode: Annotated[

@@ -6,7 +6,7 @@ import glob
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from kgmill.schemas.config import BuildConfig, dataset_name, default_base
 from kgmill.schemas.errors import ConfigError, OntologyError, OutputError, TooManyRejectsError
 from kgmill.schemas.ontology import Ontology, load_ontology
 
+EVERYTHING = "all"  # as an ontology: the model's own, with the relations that its calibration masks
 _NO_FAULTS = ("duplicate", "near_duplicate", "language")  # rejects that say nothing about the quality of the sources
 
 
@@ -60,9 +61,12 @@ def check_build(
     folder = find_model(config.model)
     model, languages = model_fingerprint(folder), model_languages(folder)
     check_languages(languages)
-    calibration = asdict(load_calibration(folder))
-    ontology = load_ontology(Path(config.ontology) if config.ontology else folder / "ontology.toml")
-    if config.ontology:
+    calibration = load_calibration(folder)
+    if config.ontology == EVERYTHING:
+        calibration = replace(calibration, masked=())
+    own = config.ontology in ("", EVERYTHING)
+    ontology = load_ontology(folder / "ontology.toml" if own else Path(config.ontology))
+    if not own:
         _check_ontology(ontology, folder)
     whole = named(config, out)
     Namespace(whole.base_iri, whole.dataset, ontology)
@@ -73,7 +77,7 @@ def check_build(
         model_folder=str(folder),
         model=model,
         languages=languages,
-        calibration=calibration,
+        calibration=asdict(calibration),
         ontology=ontology,
         device=device,
         runner=runner,

@@ -123,7 +123,8 @@ class BuildConfig(_Config):
 
     Attributes:
         model: `default`, a model folder, or a hub id.
-        ontology: an ontology file; empty: the model's own.
+        ontology: an ontology file; empty: the model's own; `all`: that, with the relations that the model finds too
+            badly for its calibration to let them through.
         compile: compile the encoder with torch before a build's first batch; meant for GPUs and large corpora.
         candidate_floor: calibrated probability of phase one under which extract forgets a span or a pair; thresholds
             lower than this lower it, which needs a new extraction.
@@ -251,6 +252,8 @@ class SetConfig(_Config):
         learn: what is learnt: which spans are mentions, their types, which pairs are related, and how.
         weight: how often a sentence is seen in an epoch; of 0.4 each epoch draws other two fifths.
         cap: the most sentences an epoch; 0: no such limit.
+        calibrates: of a `[[dev]]` set: `kgmill calibrate --config` fits to it, and judges on the others; where no set
+            says so, all are fitted to.
     """
 
     files: tuple[str, ...] = Field(min_length=1)
@@ -267,6 +270,7 @@ class SetConfig(_Config):
     learn: tuple[Literal["spans", "types", "pairs", "relations"], ...] = ("spans", "types", "pairs", "relations")
     weight: float = Field(1.0, gt=0)
     cap: int = Field(0, ge=0)
+    calibrates: bool = False
 
     @field_validator("files", mode="before")
     @classmethod

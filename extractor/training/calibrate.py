@@ -1,24 +1,28 @@
 """Fits a calibration to annotated sentences that the model was not trained on, and says what it is worth.
 
 What is said is cross-fitted: documents are dealt into folds (a sentence without a document is one), and each fold is
-read with scales that were fitted to the others. The stored scales are fitted to all.
+read with scales that were fitted to the others. The stored scales are fitted to all. Of sentences that are not
+annotated completely, nothing is fitted to what they may say nothing of: spans and pairs that the model doesn't take,
+with 0.9 of its probability, for types that are marked.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from kgmill.extractor.calibration import CANDIDATE_FLOOR, Calibration
+from kgmill.extractor.calibration import CANDIDATE_FLOOR, Calibration, Scale
 from kgmill.extractor.candidates import Candidates, Floors, Scored
-from kgmill.extractor.data.annotated import AnnotatedSentence
+from kgmill.extractor.data.annotated import AnnotatedSentence, gold_alone
 from kgmill.extractor.decode import decode
 from kgmill.extractor.predict import Predictor
 from kgmill.extractor.training.fitting import check_binary, check_types, fit_binary, fit_types
+from kgmill.extractor.training.metrics import as_gold, complete_types, is_known
 from kgmill.extractor.training.outcomes import TASKS, Outcomes, outcomes, threshold_for_precision
+from kgmill.extractor.training.sets import document
 from kgmill.schemas.errors import DataError
 from kgmill.schemas.ontology import Ontology
 
@@ -26,6 +30,8 @@ N_FOLDS = 5
 MIN_CONFIDENCE = 0.4  # the threshold that users get
 _FIRST_FLOOR = -6.0
 _DEEPER = 2.0
+_TOLD = 0.9
+_LEAST_FOUND = 5  # so many of a relation have to be found before it is masked
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +41,17 @@ class CalibrationReport:
     Attributes:
         before, after: what is found at each of two thresholds, the candidate floor and the one that users get.
         promises: with a wanted precision, the threshold of each type that was found, None where none can be promised.
+        judged: what is found, at the threshold that users get, in sets that nothing was fitted to, by their names.
+        precision: of each relation that was found there or, cross-fitted, in what was fitted to: how many, and the
+            share that is right.
     """
 
     calibration: Calibration
     before: dict[float, dict[str, Outcomes]]
     after: dict[float, dict[str, Outcomes]]
     promises: dict[str, float | None]
+    judged: dict[str, dict[str, Outcomes]] = field(default_factory=dict)
+    precision: dict[str, tuple[int, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +67,15 @@ def calibrate_model(
     sentences: Sequence[AnnotatedSentence],
     wanted_precision: float = 0.0,
     min_confidence: float = MIN_CONFIDENCE,
+    *,
+    least_precision: float = 0.0,
+    judged: Mapping[str, Sequence[AnnotatedSentence]] | None = None,
 ) -> CalibrationReport:
     """Scores sentences and fits to them; where the fit asks for candidates below those that were kept, again.
+
+    Args:
+        judged: other sets, which the report is on too.
+        least_precision: relations that were right less often than that, in all sets together, are masked.
 
     Raises:
         DataError: there is nothing to fit to.
@@ -68,8 +86,39 @@ def calibrate_model(
         candidates = predictor.predict(words, Floors(floor, -np.inf))
         report = calibrate(candidates, sentences, predictor.ontology, wanted_precision, min_confidence)
         if (needed := report.calibration.floors(min_confidence).entity) >= floor:
-            return report
+            break
         floor = needed - _DEEPER
+    floors = report.calibration.floors(min_confidence)
+    sets = {
+        name: (predictor.predict([sentence.words for sentence in others], floors), others)
+        for name, others in (judged or {}).items()
+    }
+    return judge(report, sets, predictor.ontology, least_precision, min_confidence)
+
+
+def judge(
+    report: CalibrationReport,
+    sets: Mapping[str, tuple[Sequence[Candidates], Sequence[AnnotatedSentence]]],
+    ontology: Ontology,
+    least_precision: float = 0.0,
+    min_confidence: float = MIN_CONFIDENCE,
+) -> CalibrationReport:
+    """The report with what the calibration comes to in other sets, and with relations masked that are too imprecise."""
+    calibration = report.calibration
+    found = {
+        name: outcomes([calibration.apply(one) for one in candidates], sentences, ontology, min_confidence)
+        for name, (candidates, sentences) in sets.items()
+    }
+    precision = _precision([report.after[min_confidence], *found.values()])
+    masked = tuple(name for name, (n, right) in precision.items() if n >= _LEAST_FOUND and right < least_precision)
+    return replace(report, calibration=replace(calibration, masked=masked), judged=found, precision=precision)
+
+
+def _precision(found: Sequence[Mapping[str, Outcomes]]) -> dict[str, tuple[int, float]]:
+    """How many were found of each relation, and the share that is right."""
+    types = np.concatenate([one["relations"].types for one in found])
+    is_right = np.concatenate([one["relations"].is_right for one in found])
+    return {str(name): (int((types == name).sum()), float(is_right[types == name].mean())) for name in np.unique(types)}
 
 
 def calibrate(
@@ -160,7 +209,7 @@ def promise(found: dict[str, Outcomes], wanted: float, lowest: float) -> dict[st
 def _folds(sentences: Sequence[AnnotatedSentence]) -> list[list[int]]:
     groups: dict[object, list[int]] = defaultdict(list)
     for i, sentence in enumerate(sentences):
-        groups[sentence.key or i].append(i)
+        groups[document(sentence) or sentence.key or i].append(i)
     if len(groups) < 2:
         raise DataError(f"{len(sentences)} sentences of one document; a calibration needs at least two documents")
     dealt = list(groups.values())
@@ -174,11 +223,16 @@ def _span_instances(
     spans: list[tuple[float, bool]] = []
     types: list[tuple[np.ndarray, int]] = []
     for found, sentence in zip(candidates, sentences, strict=True):
-        gold = {(e.start, e.end): column[e.type] for e in sentence.entities}
+        known = gold_alone(sentence)
+        complete, _ = complete_types(known)
+        gold = {(e.start, e.end): e for e in known.entities}
+        is_told = _is_told(found.type_logits, ontology.entity_names, complete)
         for i, (start, end) in enumerate(found.spans.tolist()):
-            spans.append((found.entity_margin[i], (start, end) in gold))
-            if (start, end) in gold:
-                types.append((found.type_logits[i], gold[start, end]))
+            entity = gold.get((start, end))
+            if is_told[i]:
+                spans.append((found.entity_margin[i], entity is not None))
+            if entity and not entity.types:
+                types.append((found.type_logits[i], column[entity.type]))
     return _instances(spans, (), bool), _instances(types, (len(column),), int)
 
 
@@ -196,13 +250,23 @@ def _pair_instances(
         mentions, _ = decode(calibration.apply(found), ontology, min_confidence)
         typed = {(m.start, m.end): (m.start, m.end, m.type) for m in mentions}
         mention_of = [typed.get((start, end)) for start, end in found.spans.tolist()]
-        related = _related(sentence, ontology)
+        known = as_gold(sentence, mentions)
+        _, complete = complete_types(known)
+        related = _related(known, ontology)
+        is_told = _is_told(found.relation_logits, ontology.relation_names, complete)
         for i, (head, tail) in enumerate(found.pairs.tolist()):
             if mention_of[head] and mention_of[tail]:
                 columns = related.get((mention_of[head], mention_of[tail]), [])
-                pairs.append((found.pair_margin[i], bool(columns)))
+                if is_told[i]:
+                    pairs.append((found.pair_margin[i], bool(columns)))
                 types.extend((found.relation_logits[i], column) for column in columns)
     return _instances(pairs, (), bool), _instances(types, (n_types,), int)
+
+
+def _is_told(logits_NC: np.ndarray, names: Sequence[str], complete: Collection[str] | None) -> list[bool]:
+    """Whether a sentence says of each span or pair if it is one: its type is, most likely, one that is marked."""
+    known_C = np.array([is_known(name, complete) for name in names], bool)
+    return (Scale().type_probabilities(logits_NC)[:, known_C].sum(axis=1) >= _TOLD).tolist()
 
 
 def _related(sentence: AnnotatedSentence, ontology: Ontology) -> dict[object, list[int]]:

@@ -59,7 +59,7 @@ def predict_sentences(
         words = [sentence.words for sentence in sentences[begin : begin + _BATCH]]
         found = predictor.predict(words, floors)
         scored = map(calibration.apply, found)
-        predicted.extend(decode(c, ontology, min_confidence, calibration.thresholds) for c in scored)
+        predicted.extend(decode(c, ontology, min_confidence, calibration.cuts) for c in scored)
     return predicted
 
 

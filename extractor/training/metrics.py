@@ -45,7 +45,7 @@ def score(
     }
     for annotated, (mentions, relations) in zip(gold, predicted, strict=True):
         sentence = as_gold(annotated, mentions)
-        types, relation_types = _complete(sentence)
+        types, relation_types = complete_types(sentence)
         typed = _typed(sentence.entities)
         found = _counted(_typed(mentions), typed, types)
         spans, found_spans = ({(_ANY, *item[1:]) for item in items} for items in (typed, found))
@@ -94,7 +94,7 @@ def n_not_counted(gold: Sequence[AnnotatedSentence], predicted: Sequence[Predict
         return {}
     for annotated, (mentions, relations) in zip(gold, predicted, strict=True):
         sentence = as_gold(annotated, mentions)
-        types, relation_types = _complete(sentence)
+        types, relation_types = complete_types(sentence)
         found, found_pairs = _typed(mentions), _pairs(mentions, relations, ())
         pairs = _pairs(sentence.entities, sentence.relations, ())
         counts["entities"] += len(found - _counted(found, _typed(sentence.entities), types))
@@ -113,7 +113,7 @@ def score_by_size(
     relations: list[tuple[set, set]] = []
     for annotated, (mentions, pairs) in zip(gold, predicted, strict=True):
         sentence = as_gold(annotated, mentions)
-        types, relation_types = _complete(sentence)
+        types, relation_types = complete_types(sentence)
         spans = _by_length(sentence.entities)
         entities.append((spans, _counted(_by_length(mentions), spans, types, at=1)))
         related = _by_distance(sentence.entities, sentence.relations, symmetric)
@@ -176,9 +176,14 @@ def _pairs(spans: Sequence[Any], relations: Sequence[Any], symmetric: Collection
     return items
 
 
-def _complete(sentence: AnnotatedSentence) -> tuple[Collection[str] | None, Collection[str] | None]:
+def complete_types(sentence: AnnotatedSentence) -> tuple[Collection[str] | None, Collection[str] | None]:
     """The entity types and the relations that a sentence marks completely; None: all."""
     return (sentence.partial.types, sentence.partial.relations) if sentence.partial else (None, None)
+
+
+def is_known(name: str, complete: Collection[str] | None) -> bool:
+    """Whether what a sentence does not mark of a type is absent from it, and so wrong where it is predicted."""
+    return complete is None or name in complete
 
 
 def _typed(spans: Sequence[Any]) -> set[tuple[Hashable, ...]]:
@@ -189,7 +194,7 @@ def _counted(
     found: set[tuple[Hashable, ...]], gold: set[tuple[Hashable, ...]], complete: Collection[str] | None, at: int = 0
 ) -> set[tuple[Hashable, ...]]:
     """What counts of the predicted items: what is right, and what is of a complete type, which stands `at` a place."""
-    return found if complete is None else {item for item in found if item in gold or item[at] in complete}
+    return found if complete is None else {item for item in found if item in gold or is_known(str(item[at]), complete)}
 
 
 def _missed(sentence: AnnotatedSentence, task: str) -> set[tuple[Hashable, ...]]:

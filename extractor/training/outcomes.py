@@ -12,7 +12,7 @@ import numpy as np
 from kgmill.extractor.candidates import Scored
 from kgmill.extractor.data.annotated import AnnotatedSentence
 from kgmill.extractor.decode import decode
-from kgmill.extractor.training.metrics import turned
+from kgmill.extractor.training.metrics import as_gold, complete_types, is_known, turned
 from kgmill.schemas.ontology import Ontology
 
 TASKS = ("mentions", "relations")
@@ -55,17 +55,25 @@ class Outcomes:
 def outcomes(
     scored: Sequence[Scored], sentences: Sequence[AnnotatedSentence], ontology: Ontology, min_confidence: float
 ) -> dict[str, Outcomes]:
-    """Decoded mentions and relations, each with whether it is strictly right; symmetric relations in either order."""
+    """Decoded mentions and relations, each with whether it is strictly right; symmetric relations in either order.
+
+    Of a sentence that is not annotated completely, what it says nothing of is left out.
+    """
     rows: dict[str, list[tuple[float, bool, str]]] = {name: [] for name in TASKS}
     for found, sentence in zip(scored, sentences, strict=True):
         mentions, relations = decode(found, ontology, min_confidence)
-        gold = {(e.start, e.end, e.type) for e in sentence.entities}
-        related = {relation_key(sentence.entities, r, ontology) for r in sentence.relations}
-        rows["mentions"].extend((m.confidence, (m.start, m.end, m.type) in gold, m.type) for m in mentions)
-        rows["relations"].extend(
-            (r.confidence, relation_key(mentions, r, ontology) in related, ontology.distinct_name(r.type))
-            for r in relations
-        )
+        annotated = as_gold(sentence, mentions)
+        types, relation_types = complete_types(annotated)
+        gold = {(e.start, e.end, e.type) for e in annotated.entities}
+        related = {relation_key(annotated.entities, r, ontology) for r in annotated.relations}
+        for m in mentions:
+            is_right = (m.start, m.end, m.type) in gold
+            if is_right or is_known(m.type, types):
+                rows["mentions"].append((m.confidence, is_right, m.type))
+        for r in relations:
+            is_right = relation_key(mentions, r, ontology) in related
+            if is_right or is_known(r.type, relation_types):
+                rows["relations"].append((r.confidence, is_right, ontology.distinct_name(r.type)))
     return {
         name: Outcomes(
             np.array([c for c, _, _ in found], np.float64),

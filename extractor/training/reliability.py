@@ -22,7 +22,15 @@ def format_calibration(report: CalibrationReport, wanted_precision: float = 0.0)
         for threshold, before in report.before.items():
             for when, found in (("as the model says", before), ("calibrated", report.after[threshold])):
                 lines.append(f"{f'{task} at {threshold:g} and above, {when}':54}{_numbers(found[task])}")
+        for name, found in report.judged.items():
+            lines.append(f"{f'{task}, calibrated, not fitted to: {name}':54}{_numbers(found[task])}")
     lines.extend(_promises(report, wanted_precision))
+    if report.precision:
+        lines.append(f"{'relation, at the threshold of users':54}{'items':>7}{'right':>8}")
+        by_precision = sorted(report.precision.items(), key=lambda item: (-item[1][1], item[0]))
+        for name, (n, right) in by_precision:
+            masked = "  masked" if name in report.calibration.masked else ""
+            lines.append(f"  {name:52}{n:>7}{100 * right:>7.1f}%{masked}")
     return "\n".join(lines)
 
 

@@ -91,6 +91,19 @@ def read_sets(configs: Iterable[SetConfig], labels: Labels) -> list[AnnotatedSen
     return [with_policy(sentence, one.config) for one in sets for sentence in one.sentences]
 
 
+def read_dev_sets(config: str) -> list[tuple[SetConfig, list[AnnotatedSentence]]]:
+    """The sets that a training's configuration names under `dev`, each with its sentences.
+
+    Raises:
+        ConfigError: it names none.
+        DataError: a file is not of its form.
+    """
+    training = TrainConfig.load(Path(config), {})
+    if not training.dev_sets:
+        raise ConfigError(f"{config}: names no set under `dev`")
+    return [(one, read_sets([one], training.labels)) for one in training.dev_sets]
+
+
 def prepare(
     sets: Sequence[TrainingSet],
     config: TrainConfig,

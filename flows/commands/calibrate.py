@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ from typer import Option
 
 from kgmill.extractor.modelfolder import CALIBRATION, WEIGHTS, calibration_folder, copy_model, find_model
 from kgmill.flows.notes import note_seen, note_unused
-from kgmill.flows.options import DataFile, DataFormat, ModelOptions
+from kgmill.flows.options import DataFormat, DataOrSets, DevSets, ModelOptions, one_of
 from kgmill.schemas.text import printable_lines
 
 
@@ -24,11 +25,23 @@ class CalibrateOptions:
     wanted_precision: Annotated[
         float, Option("--wanted-precision", metavar="P", show_default=False, help="choose a threshold a type")
     ] = 0.0
+    mask_below: Annotated[
+        float,
+        Option("--mask-below", metavar="P", show_default=False, help="mask relations that are less precise than this"),
+    ] = 0.0
     svg: Annotated[str, Option("--svg", metavar="FILE", help="write a reliability diagram")] = ""
 
 
-def calibrate(model: ModelOptions, options: CalibrateOptions, *, data: DataFile, form: DataFormat = "spert") -> None:
+def calibrate(
+    model: ModelOptions,
+    options: CalibrateOptions,
+    *,
+    data: DataOrSets = None,
+    config: DevSets = None,
+    form: DataFormat = "spert",
+) -> None:
     """`kgmill calibrate`: slopes and biases, and thresholds where a precision is wanted, into calibration.json."""
+    one_of({"--data": data, "--config": config}, is_needed=True)
     folder = find_model(model.model)
     into = calibration_folder(model.model, folder, options.into)
     from kgmill.extractor.data.annotated import check_types, read_annotated
@@ -36,13 +49,18 @@ def calibrate(model: ModelOptions, options: CalibrateOptions, *, data: DataFile,
     from kgmill.extractor.training.calibrate import calibrate_model as run
     from kgmill.extractor.training.evaluate import not_found
     from kgmill.extractor.training.reliability import format_calibration, reliability_svg
+    from kgmill.extractor.training.sets import read_dev_sets
 
-    sentences = read_annotated([data], form)
+    sets = read_dev_sets(config) if config else []
+    fitted_to = [found for one, found in sets if one.calibrates] or [found for _, found in sets]
+    judged = {one.title: found for one, found in sets if not any(found is other for other in fitted_to)}
+    sentences = read_annotated([data], form) if data else list(chain.from_iterable(fitted_to))
     predictor = open_predictor(folder, model.device, model.precision)
-    check_types(sentences, predictor.ontology, data)
-    note_seen(folder, sentences)
+    everything = [*sentences, *chain.from_iterable(judged.values())]
+    check_types(everything, predictor.ontology, data or str(config))
+    note_seen(folder, everything)
     note_unused(not_found(predictor, sentences))
-    report = run(predictor, sentences, options.wanted_precision)
+    report = run(predictor, sentences, options.wanted_precision, least_precision=options.mask_below, judged=judged)
     if not (into / WEIGHTS).is_file():
         copy_model(folder, into)
     report.calibration.save(into)

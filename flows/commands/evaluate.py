@@ -10,7 +10,7 @@ from typer import Option
 
 from kgmill.extractor.modelfolder import find_model
 from kgmill.flows.notes import note, note_seen, note_unused
-from kgmill.flows.options import DataFile, DataFormat, Json, MinConfidence, ModelOptions
+from kgmill.flows.options import DataFormat, DataOrSets, DevSets, Json, MinConfidence, ModelOptions, one_of
 from kgmill.schemas.text import printable_lines
 
 if TYPE_CHECKING:
@@ -21,31 +21,43 @@ if TYPE_CHECKING:
 def evaluate(
     model: ModelOptions,
     *,
-    data: DataFile,
+    data: DataOrSets = None,
+    config: DevSets = None,
     form: DataFormat = "spert",
     min_confidence: MinConfidence = 0.4,
     sizes: Annotated[bool, Option("--sizes", help="also by entity length and relation distance")] = False,
     as_json: Json = False,
 ) -> None:
     """`kgmill evaluate`."""
+    one_of({"--data": data, "--config": config}, is_needed=True)
     folder = find_model(model.model)
     from kgmill.extractor.data.annotated import check_types, read_annotated
     from kgmill.extractor.predict import open_predictor
     from kgmill.extractor.training.evaluate import evaluate as run
     from kgmill.extractor.training.evaluate import format_report, format_sizes, not_found, predict_sentences
     from kgmill.extractor.training.metrics import score_by_size
+    from kgmill.extractor.training.sets import read_dev_sets
 
-    sentences = read_annotated([data], form)
+    if config:
+        sets = [(one.title, sentences) for one, sentences in read_dev_sets(config)]
+    else:
+        sets = [(str(data), read_annotated([str(data)], form))]
     predictor = open_predictor(folder, model.device, model.precision)
-    check_types(sentences, predictor.ontology, data)
-    note_seen(folder, sentences)
-    if lost := not_found(predictor, sentences):
-        _note_missed(lost, sentences)
-    report = run(predictor, predictor.ontology, sentences, min_confidence)
-    print(json.dumps(report, indent=1) if as_json else printable_lines(format_report(report)))
-    if sizes and not as_json:
-        predicted = predict_sentences(predictor, predictor.ontology, sentences, min_confidence)
-        print(printable_lines(format_sizes(score_by_size(sentences, predicted, predictor.ontology.symmetric))))
+    reports = {}
+    for name, sentences in sets:
+        check_types(sentences, predictor.ontology, name)
+        note_seen(folder, sentences)
+        if lost := not_found(predictor, sentences):
+            _note_missed(lost, sentences)
+        report = reports[name] = run(predictor, predictor.ontology, sentences, min_confidence)
+        if as_json:
+            continue
+        print(printable_lines((f"{name}\n" if config else "") + format_report(report)), flush=True)
+        if sizes:
+            predicted = predict_sentences(predictor, predictor.ontology, sentences, min_confidence)
+            print(printable_lines(format_sizes(score_by_size(sentences, predicted, predictor.ontology.symmetric))))
+    if as_json:
+        print(json.dumps(reports if config else report, indent=1))
 
 
 def _note_missed(lost: Sequence[Unused], sentences: Sequence[AnnotatedSentence]) -> None:

@@ -121,7 +121,7 @@ class Decoder:
                 self.calibration.apply(candidates),
                 self.ontology,
                 self.min_confidence,
-                self.calibration.thresholds,
+                self.calibration.cuts,
             )
             mentions.extend(found[0])
             relations.extend(found[1])

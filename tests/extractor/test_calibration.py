@@ -126,6 +126,7 @@ def test_temperatures_of_old_files(tmp_path, phase_one, slope):
     "text",
     [
         *("{", "[]", '{"entity": 0}', '{"entity": "x"}', '{"colour": 1}', '{"entity": NaN}'),
+        *('{"masked": "Kill"}', '{"masked": [1]}', '{"masked": 1}'),
         *('{"thresholds": [0.5]}', '{"thresholds": {"Kill": "high"}}', '{"thresholds": {"Kill": 1.5}}'),
         *('{"entity": {"slope": 0}}', '{"entity": {"slope": -1, "bias": 0}}', '{"entity": {"slope": 1, "bias": NaN}}'),
         '{"entity": {"slope": 1, "offset": 0}}',

@@ -405,3 +405,19 @@ def test_runs_of_one_second_are_all_kept(kgmill, source, copy, monkeypatch):
     names = {path.name for path in (copy / "runs").glob("2026-01-0*")}
     assert names >= {"2026-01-01T000000Z.json", "2026-01-02T000000Z.json", "2026-01-02T000000Z-2.json"}
     assert len(list((copy / "runs").iterdir())) == 4
+
+
+def test_masked_relation_comes_back_with_the_whole_ontology(kgmill, source, tiny_model, tmp_path):
+    """What the model's calibration masks is in no graph, until all is asked for; that meets the model with nothing."""
+    model = shutil.copytree(tiny_model, tmp_path / "model")
+    calibration = json.loads((model / "calibration.json").read_text()) if (model / "calibration.json").exists() else {}
+    (model / "calibration.json").write_text(json.dumps(calibration | {"masked": ["Live_In"]}))
+    command = ("build", source, "--out", tmp_path / "out", "--model", model)
+
+    assert kgmill(*command).code == 0
+    masked = facts(tmp_path / "out")
+    assert kgmill(*command, "--ontology", "all").code == 0
+
+    assert facts(tmp_path / "out") - masked == {("Bob Stone", "Live_In", "London")}
+    assert len(masked) == 2
+    assert run_json(tmp_path / "out")["model_calls"]["sentences"] == 0

@@ -170,8 +170,8 @@ def test_damaged_number_is_refused(kgmill, kept, command, content):
     path.write_text(content)
     before = tree(kept / "out")
     done = kgmill(*(READERS | WRITERS)[command](kept))
-    line = f'kgmill: {path}: damaged; wanted {{"format": 2}}, or a smaller number. If no later kgmill wrote here, remove '
-    line += "the file and run kgmill build, which rebuilds the folder as one of format 1"
+    line = f'kgmill: {path}: damaged; wanted {{"format": 2}}, or a smaller number. If no later kgmill wrote here, '
+    line += "remove the file and run kgmill build, which rebuilds the folder as one of format 1"
     assert (done.code, done.errors) == (2, [line])
     assert tree(kept / "out") == before
 

@@ -375,3 +375,27 @@ def test_evaluate_says_what_is_not_counted(run, tiny_model, tiny_sentences, tmp_
     done = run("evaluate", "--model", tiny_model, "--data", tmp_path / "part.json", "--device", "cpu")
 
     assert "not counted: 14 entities and 9 relations of types that their sentences do not mark completely" in done.out
+
+
+def test_sets_of_a_training_are_scored_one_by_one(run, tiny_model, tiny_sentences, tmp_path):
+    """With a training's configuration each of its dev sets has scores of its own, under the ontology's labels."""
+    (tmp_path / "t.toml").write_text(
+        f'train = "{tiny_sentences}"\n'
+        f'[[dev]]\nname = "whole"\nfiles = "{tiny_sentences}"\n'
+        f'[[dev]]\nname = "people"\nfiles = "{tiny_sentences}"\nlabels = {{ Org = "", Loc = "" }}\ntypes = ["Peop"]\n'
+    )
+    done = run("evaluate", "--model", tiny_model, "--config", tmp_path / "t.toml", "--json")
+    found = json.loads(done.out)
+    assert [sorted(found[name]["entities"]["strict"]["by_type"]) for name in found] == [
+        ["Loc", "Org", "Peop"],
+        ["Peop"],
+    ]
+    assert found["people"]["not_counted"]["entities"] > 0
+
+    shown = run("evaluate", "--model", tiny_model, "--config", tmp_path / "t.toml").out.splitlines()
+    assert [line for line in shown if line in ("whole", "people")] == ["whole", "people"]
+    assert run("evaluate", "--model", tiny_model).errors == ["kgmill: wanted --data or --config"]
+    (tmp_path / "t.toml").write_text(f'train = "{tiny_sentences}"\n')
+    assert run("evaluate", "--model", tiny_model, "--config", tmp_path / "t.toml").errors == [
+        f"kgmill: {tmp_path / 't.toml'}: names no set under `dev`"
+    ]

@@ -10,7 +10,8 @@ import pytest
 from kgmill.extractor.calibration import Calibration
 from kgmill.extractor.candidates import EVERYTHING, Candidates
 from kgmill.extractor.data.annotated import AnnotatedSentence, EntitySpan, RelationPair, read_spert
-from kgmill.extractor.training.calibrate import calibrate, calibrate_model
+from kgmill.extractor.data.partial import Partial
+from kgmill.extractor.training.calibrate import calibrate, calibrate_model, judge
 from kgmill.extractor.training.outcomes import outcomes
 from kgmill.extractor.training.reliability import format_calibration, reliability_svg
 from kgmill.flows import cli
@@ -123,6 +124,52 @@ def test_table_says_what_is_promised(report):
     assert lines[-2].startswith("A promise takes at least 20 items whose precision is as wanted with 95 % certainty.")
 
 
+def test_what_is_not_annotated_is_fitted_to_by_nobody():
+    """Without one type and one relation, and their mentions unmarked, the scales are those of the full annotation."""
+    candidates, sentences = made_up(1500)
+    whole = calibrate(candidates, sentences, ONTOLOGY)
+    halved = [_without_org_and_near(sentence) for sentence in sentences]
+    silent = [replace(sentence, partial=None) for sentence in halved]
+
+    partly = calibrate(candidates, halved, ONTOLOGY)
+
+    assert calibrate(candidates, silent, ONTOLOGY).calibration.entity.bias < -1.0  # as if they were wrong
+    assert partly.calibration.entity.bias == pytest.approx(whole.calibration.entity.bias, abs=0.2)
+    assert partly.calibration.relation.slope == pytest.approx(whole.calibration.relation.slope, abs=0.03)
+    for task in ("mentions", "relations"):
+        found = partly.after[0.4][task]
+        assert found.claimed == pytest.approx(found.right, abs=0.06), task
+
+
+def _without_org_and_near(sentence):
+    """A sentence that marks Peop, and Knows with both of its ends, alone, and says so."""
+    knows = [r for r in sentence.relations if r.type == "Knows"]
+    ends = {end for r in knows for end in (r.head, r.tail)}
+    kept = [i for i, entity in enumerate(sentence.entities) if entity.type == "Peop" or i in ends]
+    number = {i: n for n, i in enumerate(kept)}
+    relations = tuple(replace(r, head=number[r.head], tail=number[r.tail]) for r in knows)
+    entities = tuple(sentence.entities[i] for i in kept)
+    return replace(sentence, entities=entities, relations=relations, partial=Partial(("Peop",), ("Knows",)))
+
+
+def test_sets_are_judged_and_what_is_imprecise_is_masked(report):
+    """What nothing was fitted to is in the table under its name; a relation that is mostly wrong is masked."""
+    candidates, sentences = made_up(200, seed=3)
+    wrong = [replace(s, relations=tuple(r for r in s.relations if r.type != "Near")) for s in sentences]
+
+    judged = judge(report, {"other": (candidates, wrong)}, ONTOLOGY, least_precision=0.4)
+
+    right = {name: share for name, (_, share) in judged.precision.items()}
+    assert right["Near"] < 0.4 < right["Knows"]
+    assert judged.calibration == replace(report.calibration, masked=("Near",))
+    lines = format_calibration(judged).splitlines()
+    assert [line[:48].strip() for line in lines if "not fitted to" in line] == [
+        "mentions, calibrated, not fitted to: other",
+        "relations, calibrated, not fitted to: other",
+    ]
+    assert [line.split()[0] for line in lines if line.endswith("%  masked")] == ["Near"]
+
+
 def test_folds_are_of_documents():
     """Sentences of one document are never on both sides; a single document can't be cross-fitted."""
     candidates, sentences = made_up(60)
@@ -175,5 +222,5 @@ def test_calibration_is_json(report, tmp_path):
 
     stored = json.loads((tmp_path / "calibration.json").read_text())
 
-    assert sorted(stored) == ["entity", "entity_type", "relation", "relation_type", "thresholds"]
+    assert sorted(stored) == ["entity", "entity_type", "masked", "relation", "relation_type", "thresholds"]
     assert stored["entity_type"]["bias"] == 0.0
