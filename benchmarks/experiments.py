@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from kgmill.extractor.training.train import EpochReport, train
-from kgmill.schemas.config import TrainConfig
 from kgmill.schemas.identity import fingerprint
+from kgmill.schemas.training import TrainConfig
 
 DEFAULT_QUEUE = Path(__file__).with_name("experiments.toml")
 ROWS = Path("docs/experiments.jsonl")

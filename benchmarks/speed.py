@@ -28,7 +28,7 @@ from kgmill.extractor.neural.encoding import Batch, collate
 from kgmill.extractor.predict import Predictor, open_predictor
 from kgmill.extractor.text.split import split_text
 from kgmill.extractor.training.train import TrainingRun, read_data
-from kgmill.schemas.config import TrainConfig
+from kgmill.schemas.training import TrainConfig
 
 FLOORS = Calibration().floors(0.4)
 PRECISIONS = ("fp32", "bf16", "int8")

@@ -111,7 +111,7 @@ def tiny_sentences(tmp_path_factory):
 def tiny_model(tmp_path_factory, tiny_encoder, tiny_ontology, tiny_sentences):
     """A model folder, really trained on the eight sentences until it knows them by heart."""
     from kgmill.extractor.training.train import train
-    from kgmill.schemas.config import TrainConfig
+    from kgmill.schemas.training import TrainConfig
 
     folder = tmp_path_factory.mktemp("model") / "tiny"
     settings = {

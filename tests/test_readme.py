@@ -13,8 +13,8 @@ from kgmill.extractor.neural.checkpoint import encoder_source
 from kgmill.flows import cli
 from kgmill.flows.commands import find
 from kgmill.flows.parser import parse
-from kgmill.schemas.config import TrainConfig
 from kgmill.schemas.ontology import load_ontology
+from kgmill.schemas.training import TrainConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -8,9 +8,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from kgmill.schemas.config import TrainConfig
 from kgmill.schemas.errors import ConfigError
 from kgmill.schemas.text import decode_utf8
+from kgmill.schemas.training import TrainConfig
 
 
 def write_card(

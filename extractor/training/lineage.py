@@ -20,10 +20,10 @@ import torch
 from kgmill.extractor.data.annotated import AnnotatedSentence, read_annotated
 from kgmill.extractor.modelfolder import TRAINING_DATA
 from kgmill.extractor.neural.checkpoint import Checkpoint
-from kgmill.schemas.config import TrainConfig
 from kgmill.schemas.errors import CheckpointError, DataError, OutputError
 from kgmill.schemas.identity import digest, fingerprint
 from kgmill.schemas.text import decode_utf8
+from kgmill.schemas.training import TrainConfig
 
 _A_LINE = 12  # hashes on a line of the file
 

@@ -15,9 +15,9 @@ from kgmill.extractor.data.partial import TASKS, Partial
 from kgmill.extractor.neural.encoding import Window
 from kgmill.extractor.training.lineage import is_among, text_hash
 from kgmill.extractor.training.sampling import count_pairs, may_join
-from kgmill.schemas.config import Labels, SetConfig, TrainConfig
 from kgmill.schemas.errors import ConfigError, DataError
 from kgmill.schemas.ontology import Ontology
+from kgmill.schemas.training import Labels, SetConfig, TrainConfig
 
 COMPLETED = "completed"  # the tag of a sentence that a model completed, and what says so of an entity
 _OF_LABEL = "of label "

@@ -37,10 +37,10 @@ from kgmill.extractor.training.lineage import n_shared, read_excluded, training_
 from kgmill.extractor.training.loss import joint_loss
 from kgmill.extractor.training.sampling import sample
 from kgmill.extractor.training.sets import TrainingSet, describe, draw, prepare, read_sets, read_trained
-from kgmill.schemas.config import TrainConfig
 from kgmill.schemas.errors import ConfigError, OntologyError, OutputError
 from kgmill.schemas.ontology import Ontology, format_ontology, load_ontology
 from kgmill.schemas.text import decode_utf8
+from kgmill.schemas.training import TrainConfig
 
 logger = logging.getLogger(__name__)
 DECODE_CONFIDENCE = 0.4

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from kgmill.flows.notes import note
-from kgmill.schemas.config import TrainConfig
 from kgmill.schemas.text import printable
+from kgmill.schemas.training import TrainConfig
 
 if TYPE_CHECKING:
     from kgmill.extractor.training.train import EpochReport

@@ -26,7 +26,7 @@ def predictor(tiny_model):
 @pytest.fixture
 def training(tmp_path, tiny_encoder, tiny_sentences, tiny_ontology):
     """Makes the configuration of a short training on the eight sentences."""
-    from kgmill.schemas.config import TrainConfig
+    from kgmill.schemas.training import TrainConfig
 
     def configuration(**changes):
         settings = {

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from kgmill.schemas.config import BuildConfig, SourceConfig, TrainConfig, dataset_name, default_base, is_default_base
+from kgmill.schemas.config import BuildConfig, SourceConfig, dataset_name, default_base, is_default_base
 from kgmill.schemas.errors import ConfigError
+from kgmill.schemas.training import TrainConfig
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 TRAINING = 'encoder = "e"\ntrain = "t.json"\nontology = "o.toml"\nout = "m"\n'

@@ -11,9 +11,9 @@ from kgmill.extractor.data.partial import Partial
 from kgmill.extractor.training.lineage import sentence_hash, text_hash, write_hashes
 from kgmill.extractor.training.sets import allowed_alone, draw, read_set, rename, with_policy
 from kgmill.extractor.training.train import EpochReport, TrainingRun, read_data, train
-from kgmill.schemas.config import SetConfig, TrainConfig
 from kgmill.schemas.errors import ConfigError, DataError
 from kgmill.schemas.ontology import parse_ontology
+from kgmill.schemas.training import SetConfig, TrainConfig
 
 WORDS = ("Bob", "Stone", "of", "Initech", "moved", "to", "Rome", ".")
 ENTITIES = (EntitySpan(0, 2, "PER"), EntitySpan(3, 4, "ORG"), EntitySpan(6, 7, "MISC"))

@@ -20,8 +20,8 @@ from kgmill.extractor.training.train import (
     read_data,
     train,
 )
-from kgmill.schemas.config import TrainConfig
 from kgmill.schemas.errors import CheckpointError, ConfigError, DataError, OntologyError, OutputError
+from kgmill.schemas.training import TrainConfig
 
 RESUMABLE = {"epochs": 4, "dropout": 0.1, "ema_decay": 0.9}
 

@@ -9,9 +9,9 @@ from safetensors.torch import load_file, save_file
 from kgmill.extractor.data.annotated import AnnotatedSentence, EntitySpan, RelationPair, infer_ontology, read_annotated
 from kgmill.extractor.training.lineage import n_seen
 from kgmill.extractor.training.train import train
-from kgmill.schemas.config import TrainConfig
 from kgmill.schemas.errors import CheckpointError, DataError, OutputError
 from kgmill.schemas.ontology import load_ontology
+from kgmill.schemas.training import TrainConfig
 
 
 def test_types_and_pairs_of_the_data(tiny_sentences):
