@@ -29,10 +29,9 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 Sources = Annotated[list[str], Argument(metavar="SOURCE", help="a file, folder, quoted pattern or URL")]
-Out = Annotated[str, Option("--out", metavar="DIR", parser=folder)]
-Dir = Annotated[str, Argument(metavar="DIR")]
-DataFile = Annotated[str, Option("--data", metavar="FILE")]
-DataOrSets = Annotated[str | None, Option("--data", metavar="FILE")]
+Out = Annotated[str, Option("--out", metavar="DIR", parser=folder, help="the output folder")]
+Dir = Annotated[str, Argument(metavar="DIR", help="the output folder of a build")]
+DataFile = Annotated[str | None, Option("--data", metavar="FILE", help="annotated sentences")]
 DevSets = Annotated[
     str | None, Option("--config", metavar="F.toml", help="instead of a file: a training's [[dev]] sets")
 ]

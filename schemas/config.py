@@ -52,6 +52,7 @@ class FieldMap(Config):
     """The fields of a record (a JSON object, a CSV or Parquet row) that a document is made of; empty: no such field.
 
     Attributes:
+        id, text, title, date: the key or column of each, or a path with dots between keys.
         metadata: the fields that are kept as metadata; `*`: all that are not named above.
     """
 
@@ -71,6 +72,7 @@ class SourceConfig(Config):
     """How sources are read.
 
     Attributes:
+        fields: the fields of a record.
         as_text: suffixes of files that are texts, such as `.log`; an empty one: files without; `*`: any unknown kind.
         id_prefix: what comes before a record's own id, where that is unique only within a file. `file`: the file's
             name; `source`: the same, and each file's name begins with the folder of its source.
@@ -127,6 +129,8 @@ class BuildConfig(Config):
         model: `default`, a model folder, or a hub id.
         ontology: an ontology file; empty: the model's own; `all`: that, with the relations that the model finds too
             badly for its calibration to let them through.
+        device: where the model computes: `auto` (a GPU where torch sees one), `cpu`, `cuda` or `cuda:N`.
+        precision: what it computes in; `int8` on CPUs alone.
         compile: compile the encoder with torch before a build's first batch; meant for GPUs and large corpora.
         candidate_floor: calibrated probability of phase one under which extract forgets a span or a pair; thresholds
             lower than this lower it, which needs a new extraction.
@@ -135,6 +139,7 @@ class BuildConfig(Config):
             folder was built with before, or a URN of the dataset, which claims no host.
         dataset: the dataset's name; all named graphs lie under it. Empty: what the output folder was built with before,
             or its name.
+        formats: the files of DIR/graph, besides ontology.ttl.
         max_reject_ratio: rejected documents, but for duplicates, over documents read, above which the exit code is 3.
         mode: `snapshot`: what is not in the sources any more leaves the graph; `append`: it stays.
         near_duplicates: similarity, 0.5 to 0.98, from which on a document is a near-duplicate of another one and goes;

@@ -19,6 +19,7 @@ class SetConfig(Config):
     Attributes:
         files: annotated files; several are read one after another.
         name: what notes call it; empty: the first file's name.
+        format: SpERT's JSON or DyGIE's JSONL.
         only: of the sentences those whose record has, under each key, one of the values: `{fold = ["1", "2"]}`.
         documents: of the documents (what comes before the last `#` of `orig_id`) those from the first number on, up to
             the second, in the order of the files; empty: all.
@@ -100,10 +101,18 @@ class TrainConfig(Config):
         labels: what a label of any set is in the ontology; see SetConfig.
         exclude: sentences that are not trained on: annotated files (.json, .jsonl), or lists of hashes as a model
             folder's training_data.toml is one.
+        format: of the files: SpERT's JSON or DyGIE's JSONL.
         ontology: the ontology file; empty: the types and pairs that the training data shows.
         out: the model folder to write.
+        seed: of the first weights, the order of sentences, the negatives and dropout.
+        epochs: how often the data is gone over.
         batch_size: sentences a step.
-        learning_rate: peak rate of the encoder; `head_learning_rate` of everything else.
+        learning_rate: peak rate of the encoder.
+        head_learning_rate: peak rate of everything else.
+        weight_decay: AdamW's, of weights, not of biases and norms.
+        warmup_ratio: the share of the steps in which the rate rises to its peak; then it falls to 0.
+        max_grad_norm: gradients are scaled down to this norm.
+        dropout: of the heads.
         layer_decay: the rate's factor from one encoder layer to the one below; 1 for none.
         ema_decay: decay a step of the averaged weights that are kept in the end; 0 for none.
         negative_spans, negative_pairs: most sampled negatives a sentence (SpERT's rule).
@@ -122,7 +131,9 @@ class TrainConfig(Config):
         languages: what the training data are in, as ISO 639 codes; `auto`: what a detector takes them for. A build
             passes over documents in others.
         max_length: longest input in word pieces; longer sentences are cut into overlapping windows.
+        dev_every: epochs between scores of dev; 0: only in the end.
         card: a Markdown file whose text ends the model card: the data's terms, limits; empty: none.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
         precision: `bf16` computes matrix products in bfloat16 (autocast); weights and their averages stay fp32.
         threads: CPU threads; 0 leaves torch's choice. Losses repeat exactly for one number of threads.
     """

@@ -11,7 +11,7 @@ from typer import Option
 
 from kgmill.extractor.modelfolder import CALIBRATION, WEIGHTS, calibration_folder, copy_model, find_model
 from kgmill.flows.notes import note_seen, note_unused
-from kgmill.flows.options import DataFormat, DataOrSets, DevSets, ModelOptions, one_of
+from kgmill.flows.options import DataFile, DataFormat, DevSets, ModelOptions, one_of
 from kgmill.schemas.text import printable_lines
 
 
@@ -36,7 +36,7 @@ def calibrate(
     model: ModelOptions,
     options: CalibrateOptions,
     *,
-    data: DataOrSets = None,
+    data: DataFile = None,
     config: DevSets = None,
     form: DataFormat = "spert",
 ) -> None:

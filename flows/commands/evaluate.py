@@ -10,7 +10,7 @@ from typer import Option
 
 from kgmill.extractor.modelfolder import find_model
 from kgmill.flows.notes import note, note_seen, note_unused
-from kgmill.flows.options import DataFormat, DataOrSets, DevSets, Json, MinConfidence, ModelOptions, one_of
+from kgmill.flows.options import DataFile, DataFormat, DevSets, Json, MinConfidence, ModelOptions, one_of
 from kgmill.schemas.text import printable_lines
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def evaluate(
     model: ModelOptions,
     *,
-    data: DataOrSets = None,
+    data: DataFile = None,
     config: DevSets = None,
     form: DataFormat = "spert",
     min_confidence: MinConfidence = 0.4,

@@ -1,0 +1,133 @@
+"""Writes docs/reference/ from the code: `python docs/make_reference.py`. A test holds the files to it.
+
+What a key is for stands in the docstring of its class, what an option is for beside it; nothing is said twice.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic_core import PydanticUndefined
+
+from kgmill.flows.commands import find, lines
+from kgmill.flows.parser import typer_command
+from kgmill.schemas.config import BuildConfig, Config, FieldMap, ReadBy, SourceConfig
+from kgmill.schemas.training import SetConfig, TrainConfig
+
+FOLDER = Path(__file__).with_name("reference")
+_MADE = "<!-- made by docs/make_reference.py -->\n"
+_TABLES = {
+    "A build: `kgmill build --config F.toml`": BuildConfig,
+    "`[source]` of a build": SourceConfig,
+    "`[source.fields]` of a build": FieldMap,
+    "A training: `kgmill train F.toml`": TrainConfig,
+    "`[[train]]` and `[[dev]]` of a training": SetConfig,
+}
+
+
+def configuration() -> str:
+    """All keys of the configuration files."""
+    parts = ["# Configuration\n", _MADE, "Unknown keys and values out of range are refused. Flags win over keys.\n"]
+    for title, kind in _TABLES.items():
+        parts += [f"## {title}\n", "\n".join(_keys(kind)) + "\n"]
+    return "\n".join(parts)
+
+
+def _keys(kind: type[Config]) -> Iterator[str]:
+    told = attributes(kind)
+    stages = kind is BuildConfig
+    yield "| key | default | values | read by | is |" if stages else "| key | default | values | is |"
+    yield "|---|---|---|---|---|" if stages else "|---|---|---|---|"
+    for name, field in kind.model_fields.items():
+        reads = next((mark.stages for mark in field.metadata if isinstance(mark, ReadBy)), ())
+        read_by = [", ".join(reads) or "the run itself"] if stages else []
+        cells = [f"`{name}`", _default(field), _values(field), *read_by, told[name]]
+        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def attributes(kind: type[Config]) -> dict[str, str]:
+    """What the docstring of a class says of each of its fields."""
+    section = inspect.getdoc(kind).partition("Attributes:")[2]  # type: ignore[union-attr]  # each has one
+    found: dict[str, str] = {}
+    for names, text in re.findall(r"^    (\w[\w, ]*): (.*(?:\n     .*)*)", section, re.MULTILINE):
+        for name in names.split(", "):
+            found[name] = " ".join(text.split())
+    if missing := [name for name in kind.model_fields if name not in found]:
+        raise SystemExit(f"{kind.__name__}: says nothing of {', '.join(missing)}")
+    return found
+
+
+def _default(field: Any) -> str:
+    if field.default is PydanticUndefined and field.default_factory is None:
+        return "needed"
+    value = field.get_default(call_default_factory=True)
+    if isinstance(value, Config):
+        return "a table"
+    return f"`{_toml(value)}`"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{}"
+    return json.dumps(value) if value is not None else "none"
+
+
+def _values(field: Any) -> str:
+    choices = [json.dumps(one) for one in get_args(field.annotation) if isinstance(one, str)]
+    if choices:
+        return ", ".join(f"`{one}`" for one in choices)
+    marks = {"gt": "over", "ge": "from", "lt": "under", "le": "up to"}
+    found = [
+        f"{word} {getattr(mark, key):g}" for mark in field.metadata for key, word in marks.items() if hasattr(mark, key)
+    ]
+    return " ".join(found)
+
+
+def commands() -> str:
+    """All commands with their arguments and options."""
+    told = "What follows after `--` is for Beam's runner, in the commands that have `--runner`."
+    parts = ["# Commands\n", _MADE, f"`kgmill COMMAND --help` says the same. {told}\n"]
+    for name in lines():
+        command = find(name)
+        assert command  # noqa: S101 - it was listed
+        rows = [_parameter(one) for one in typer_command(command).params]
+        parts += [
+            f"## kgmill {name}\n",
+            f"{command.line}\n",
+            "| | default | is |\n|---|---|---|\n" + "\n".join(rows) + "\n",
+        ]
+    return "\n".join(parts)
+
+
+def _parameter(one: Any) -> str:
+    if one.param_type_name == "argument":
+        name = f"{one.metavar}..." if one.nargs == -1 else str(one.metavar)
+    else:
+        kind = "|".join(get_args(one.type_descriptor.annotation)) if not one.metavar else one.metavar
+        name = f"{one.opts[0]} {'' if one.is_flag else kind}".strip()
+    told = one.help or (attributes(SetConfig) | attributes(BuildConfig)).get(str(one.name), "")
+    cells = (f"`{name}`", "needed" if one.required else _said(one), told)
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _said(one: Any) -> str:
+    value = one.default
+    return "" if value in (None, False, "", 0) or callable(value) else f"`{value}`"
+
+
+def main() -> None:
+    """Writes the files."""
+    FOLDER.mkdir(exist_ok=True)
+    for name, text in PAGES.items():
+        (FOLDER / name).write_text(text(), encoding="utf-8")
+
+
+PAGES = {"configuration.md": configuration, "commands.md": commands}
+
+if __name__ == "__main__":
+    main()
