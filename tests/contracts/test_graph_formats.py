@@ -16,7 +16,7 @@ from kgmill.schemas.ontology import parse_ontology
 from kgmill.schemas.records import Entity, Evidence, Fact
 
 FORMATS = graph_formats()
-OPERATIONS = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "builds.md"
 HOSTILE = "</data>&\"'\\ \x00\x0b\r\n\t\x7f\x85\u2028\ufffe\ud800😀<urn:x> . "
 ONTOLOGY = {
     "entities": {"Peop": {"label": HOSTILE.replace("\ud800", "")}, "When": {"literal": "date"}},
@@ -93,8 +93,8 @@ def test_fields_are_whole(name):
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_handbook_names_the_format(name):
-    """The table of graph files in docs/operations.md has each format, with its file."""
-    table = OPERATIONS.read_text(encoding="utf-8").partition("| format | file |")[2].partition("\n\n")[0]
+    """The table of graph files in docs/builds.md has each format, with its file."""
+    table = PAGE.read_text(encoding="utf-8").partition("| format | file |")[2].partition("\n\n")[0]
     assert f"| `{name}` | `{FORMATS[name].file}`" in table
 
 

@@ -10,7 +10,7 @@ from kgmill.flows import cli
 from kgmill.pipelines.triplestores.client import open_server
 from kgmill.pipelines.triplestores.profiles import DEFAULT_PROFILE, PROFILES
 
-OPERATIONS = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "stores.md"
 
 
 @pytest.mark.parametrize("name", PROFILES)
@@ -41,8 +41,8 @@ def test_default_is_one_of_them():
 
 
 def test_help_and_handbook_name_all(capsys):
-    """`kgmill load --help` and the table in docs/operations.md have a kind of store as soon as the table has."""
+    """`kgmill load --help` and the table in docs/stores.md have a kind of store as soon as the table has."""
     assert cli.run(["load", "--help"]) == 0
     assert ", ".join(PROFILES) in " ".join(capsys.readouterr().out.split())
-    table = OPERATIONS.read_text(encoding="utf-8").partition("| profile | endpoint |")[2].partition("\n\n")[0]
+    table = PAGE.read_text(encoding="utf-8").partition("| profile | endpoint |")[2].partition("\n\n")[0]
     assert sorted(re.findall(r"^\| ([a-z0-9-]+) \|", table, re.MULTILINE)) == sorted(PROFILES)

@@ -13,7 +13,7 @@ from kgmill.pipelines.sources.streams import Stream
 from kgmill.schemas.config import SourceConfig
 from kgmill.schemas.records import Reject
 
-OPERATIONS = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "sources.md"
 BROKEN = b'\x00\x01\xff\xfe<{"\n' * 40
 FORMATS = source_formats()
 
@@ -60,6 +60,6 @@ def test_format_is_found_by_the_name_of_a_file(tmp_path, suffix):
 
 @pytest.mark.parametrize("suffix", suffixes())
 def test_handbook_names_the_suffix(suffix):
-    """The table of sources in docs/operations.md has each suffix that is read."""
-    table = OPERATIONS.read_text(encoding="utf-8").partition("| suffix | a document is |")[2].partition("\n\n")[0]
+    """The table of sources in docs/sources.md has each suffix that is read."""
+    table = PAGE.read_text(encoding="utf-8").partition("| suffix | a document is |")[2].partition("\n\n")[0]
     assert f"`{suffix}`" in table
