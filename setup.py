@@ -62,10 +62,12 @@ setup(
         "dev": [
             "hypothesis>=6.120",
             "import-linter>=2.3",
+            "moto[server]>=5.2,<6",
             "mypy>=1.15",
             "oxigraph>=0.5,<0.6",
             "pytest>=8.3",
             "ruff>=0.12",
+            "s3fs",
         ],
     },
     entry_points={"console_scripts": ["kgmill = kgmill.flows.cli:main"]},

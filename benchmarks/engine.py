@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from kgmill.extractor.text.split import split_text
-from kgmill.pipelines.output.parts import remove
+from kgmill.pipelines.storage.files import remove
 from kgmill.schemas.identity import digest
 
 AG_NEWS = Path("../shared/data/corpora/agnews.jsonl")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from prefect import flow, task
@@ -18,10 +17,10 @@ from kgmill.pipelines.build import Listener, finish, held, hold
 from kgmill.pipelines.build import run_stage as run_stage_of
 from kgmill.pipelines.checks import check_build, check_rejects
 from kgmill.pipelines.context import RunContext
+from kgmill.pipelines.output.parts import Store
 from kgmill.pipelines.stages.stage import NAMES
 from kgmill.schemas.config import BuildConfig
 from kgmill.schemas.errors import KgmillError
-from kgmill.schemas.paths import local_path
 from kgmill.schemas.text import printable, printable_markdown
 
 
@@ -94,7 +93,7 @@ def build_knowledge_graph(
     checked = BuildConfig.load(None, config or {})
     context = check_build(
         tuple(sources),
-        local_path(out),
+        out,
         checked,
         n_workers=n_workers,
         runner=runner,
@@ -105,12 +104,12 @@ def build_knowledge_graph(
         for stage in NAMES:
             run_stage(context.model_dump(mode="json"), stage)
         report = finish(run)
-    _leave_artifacts(Path(out), report)
-    check_rejects(report["documents"]["read"], report["rejects"], checked.max_reject_ratio, Path(out))
+    _leave_artifacts(Store(out), report)
+    check_rejects(report["documents"]["read"], report["rejects"], checked.max_reject_ratio, out)
     return report
 
 
-def _leave_artifacts(out: Path, report: dict[str, Any]) -> None:
-    description = f"Ledger of {printable_markdown(str(out))}"
+def _leave_artifacts(store: Store, report: dict[str, Any]) -> None:
+    description = f"Ledger of {printable_markdown(store.where)}"
     create_table_artifact(key="ledger", table=ledger_rows(report), description=description)
-    create_markdown_artifact(key="best-facts", markdown=facts_markdown(best_facts(out, 20)), description="Best facts")
+    create_markdown_artifact(key="best-facts", markdown=facts_markdown(best_facts(store, 20)), description="Best facts")

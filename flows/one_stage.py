@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kgmill.flows.options import BuildOptions, Out, Sources
@@ -39,11 +38,11 @@ def run_alone(stage: str, sources: list[str], out: str, options: BuildOptions, c
     from kgmill.pipelines.output.format import check_readable
     from kgmill.pipelines.output.parts import Store
     from kgmill.pipelines.stages.stage import NAMES
-    from kgmill.schemas.paths import local_path
 
     before = NAMES[: NAMES.index(stage)]
-    check_readable(local_path(out).resolve())
-    check_finished(Store(local_path(out).resolve()), before)
+    store = Store(out)
+    check_readable(store)
+    check_finished(store, before)
     with opened(options.check(sources, out, config), stages=(stage,)) as run:
         report = run_stage(run, stage)
         ledger = _count_rejects(run, (*before, stage))
@@ -56,7 +55,7 @@ def run_alone(stage: str, sources: list[str], out: str, options: BuildOptions, c
 
         documents, rejects, passed_over = ledger
         print("\n".join(ledger_lines(documents, rejects, passed_over)))
-        check_rejects(documents["read"], rejects, config.max_reject_ratio, Path(out))
+        check_rejects(documents["read"], rejects, config.max_reject_ratio, store.where)
 
 
 def _count_rejects(run: Run, stages: tuple[str, ...]) -> tuple[dict[str, int], dict[str, int], dict[str, int]] | None:

@@ -112,9 +112,8 @@ class BuildOptions:
     def check(self, sources: list[str], out: str, config: BuildConfig) -> RunContext:
         """Asks all that can be wrong with a build, before anything is touched and before Prefect starts."""
         from kgmill.pipelines.checks import check_build
-        from kgmill.schemas.paths import local_path
 
-        return check_build(tuple(sources), local_path(out), config, **self.how)
+        return check_build(tuple(sources), out, config, **self.how)
 
 
 def one_of(options: dict[str, object], *, is_needed: bool = False) -> None:

@@ -7,12 +7,12 @@ import textwrap
 from collections import defaultdict
 from dataclasses import dataclass
 from itertools import zip_longest
-from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
+from kgmill.pipelines.output import layout
+from kgmill.pipelines.output.parts import Store
 from kgmill.schemas.tables import conform
 from kgmill.schemas.text import printable, printable_markdown
 
@@ -30,22 +30,22 @@ class BestFact:
     sentence: str
 
 
-def best_facts(folder: Path, n: int) -> list[BestFact]:
+def best_facts(store: Store, n: int) -> list[BestFact]:
     """The `n` best facts of a build: most documents, then most evidence, then surest; each relation in turn."""
     order = [("n_documents", "descending"), ("n_evidence", "descending"), ("confidence", "descending")]
     ranked: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for fact in _table(folder, "facts").sort_by([*order, ("fact_id", "ascending")]).to_pylist():
+    for fact in _table(store, "facts").sort_by([*order, ("fact_id", "ascending")]).to_pylist():
         ranked[fact["relation"]].append(fact)
     turns = zip_longest(*(ranked[relation] for relation in sorted(ranked)))
     chosen = [fact for turn in turns for fact in turn if fact][:n]
     if not chosen:
         return []
-    evidence = _table(folder, "evidence", pc.field("fact_id").isin([f["fact_id"] for f in chosen])).to_pylist()
+    evidence = _table(store, "evidence", pc.field("fact_id").isin([f["fact_id"] for f in chosen])).to_pylist()
     surest = {e["fact_id"]: e for e in sorted(evidence, key=lambda e: (e["confidence"], e["statement_id"]))}
     ids = {f["head"] for f in chosen} | {f["tail"] for f in chosen if not f["datatype"]}
-    entities = _table(folder, "entities", pc.field("entity_id").isin(sorted(ids)))
+    entities = _table(store, "entities", pc.field("entity_id").isin(sorted(ids)))
     labels = dict(zip(entities["entity_id"].to_pylist(), entities["label"].to_pylist(), strict=True))
-    documents = _table(folder, "documents", pc.field("doc_id").isin(sorted({e["doc_id"] for e in surest.values()})))
+    documents = _table(store, "documents", pc.field("doc_id").isin(sorted({e["doc_id"] for e in surest.values()})))
     texts = dict(zip(documents["doc_id"].to_pylist(), documents["text"].to_pylist(), strict=True))
     found = []
     for fact in chosen:
@@ -56,8 +56,9 @@ def best_facts(folder: Path, n: int) -> list[BestFact]:
     return found
 
 
-def _table(folder: Path, name: str, chosen: Any = None) -> Any:
-    return conform(name, ds.dataset(folder / "tables" / name, format="parquet").to_table(filter=chosen))
+def _table(store: Store, name: str, chosen: Any = None) -> Any:
+    tables = store.storage.dataset(f"{layout.TABLES}/{name}")
+    return conform(name, tables.to_table(filter=chosen))
 
 
 def ledger_rows(report: dict[str, Any]) -> list[dict[str, Any]]:
@@ -91,8 +92,9 @@ def facts_markdown(facts: list[BestFact]) -> str:
     return "\n".join(lines) or "No facts."
 
 
-def format_summary(folder: Path, report: dict[str, Any], n_facts: int = 12) -> str:
+def format_summary(store: Store, report: dict[str, Any], n_facts: int = 12) -> str:
     """The ledger, a line a stage, and a table of the best facts with their sentences, for a terminal."""
+    graph = printable(store.storage.place(layout.GRAPH))
     d, g, stages = report["documents"], report["graph"], report["stages"]
     met = report["model_calls"]["sentences"]
     peak = max(s["peak_rss_mb"] for s in stages.values())
@@ -100,9 +102,9 @@ def format_summary(folder: Path, report: dict[str, Any], n_facts: int = 12) -> s
     lines = [
         *ledger_lines(d, report["rejects"], report["left_out"]),
         f"{met} sentences met the model; {seconds}; peak memory {peak:.0f} MB",
-        f"{g['entities']} entities, {g['facts']} facts, {g['quads']} quads in {printable(str(folder / 'graph'))}",
+        f"{g['entities']} entities, {g['facts']} facts, {g['quads']} quads in {graph}",
     ]
-    facts = best_facts(folder, n_facts)
+    facts = best_facts(store, n_facts)
     if facts:
         lines += ["", *_fact_table(facts)]
     return "\n".join(lines)

@@ -22,12 +22,13 @@ from kgmill.pipelines.engine.worker import Worker
 from kgmill.pipelines.output import format as output_format
 from kgmill.pipelines.output.ledger import last_run, now, write_run
 from kgmill.pipelines.output.origins import known_others
-from kgmill.pipelines.output.parts import Store, remove
+from kgmill.pipelines.output.parts import Store
 from kgmill.pipelines.output.rejects import left_out, publish_rejects
 from kgmill.pipelines.output.upkeep import verify
 from kgmill.pipelines.stages.extract import Settings as ExtractSettings
 from kgmill.pipelines.stages.graph import live_counts
 from kgmill.pipelines.stages.stage import NAMES, Outcome, Todo, missing, stage_named
+from kgmill.pipelines.storage.files import remove
 from kgmill.schemas.errors import DISK_HINTS, DiskError, UsageError, WorkerError
 
 MODEL = "model"  # what progress calls the rehearsal in which the model is opened
@@ -183,7 +184,7 @@ def finish(run: Run) -> dict[str, Any]:
     documents |= {name: counts.get("ingest", {}).get(name, 0) for name in ("added", "changed", "removed")}
     report = _report(run, "done", documents, reasons)
     write_run(run.store, report)
-    output_format.settle(run.store.root)
+    output_format.settle(run.store)
     return report
 
 
@@ -194,7 +195,7 @@ def fail(run: Run, error: BaseException) -> None:
     """
     report = _report(run, "failed", {}, {})
     if "export" not in run.reports:
-        report["graph"] = last_run(run.store.root).get("graph", report["graph"])
+        report["graph"] = last_run(run.store).get("graph", report["graph"])
         report["graph_before"] = report["graph"]["sha256"]  # this run changed nothing
     report["error"] = str(error) or type(error).__name__
     with suppress(OSError):
@@ -256,7 +257,7 @@ def hold(
         LockError: another build holds the output.
         DiskError: a file of the output could not be written.
     """
-    store = Store(context.root)
+    store = Store(context.out)
     with Worker(memory_mb=context.config.worker_memory_mb) as worker:
         run = Run(context, store, worker, listener)
         if "extract" in stages:
@@ -264,7 +265,7 @@ def hold(
         with store.lock():
             _HELD[context.out] = run
             try:
-                for line in filter(None, (output_format.begin(store.root), *verify(store))):
+                for line in filter(None, (output_format.begin(store), *verify(store))):
                     listener.on_note(line)
                 yield run
             except UsageError:
@@ -273,7 +274,7 @@ def hold(
                 with suppress(OSError):
                     store.clear()  # room for run.json on a full disk
                 if isinstance(error, OSError) and error.errno in DISK_HINTS:
-                    error = DiskError.of(error, store.root)
+                    error = DiskError.of(error, store.where)
                 fail(run, error)
                 raise error from None
             finally:

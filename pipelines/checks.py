@@ -33,7 +33,7 @@ _NO_FAULTS = ("duplicate", "near_duplicate", "language")  # rejects that say not
 
 def check_build(
     sources: tuple[str, ...],
-    out: Path,
+    out: str | Path,
     config: BuildConfig,
     *,
     runner: str = LOCAL,
@@ -52,12 +52,12 @@ def check_build(
     check_runner(runner, beam_options)
     check_formats(config.formats)
     device = _check_device(config, runner)
-    if out.exists() and not out.is_dir():
-        raise OutputError(f"{out}: is a file; --out wants a folder")
-    check_format(out)
+    store = Store(out)
+    store.storage.check()
+    check_format(store)
     if sources:  # a later stage alone reads none
-        check_places(sources, out)
-        check_nothing_lost(find_files(sources, config.source), out)
+        check_places(sources, store.where)
+        check_nothing_lost(find_files(sources, config.source), store.where)
     folder = find_model(config.model)
     model, languages = model_fingerprint(folder), model_languages(folder)
     check_languages(languages)
@@ -68,16 +68,16 @@ def check_build(
     ontology = load_ontology(folder / "ontology.toml" if own else Path(config.ontology))
     if not own:
         _check_ontology(ontology, folder)
-    whole = named(config, out)
+    whole = named(config, store)
     Namespace(whole.base_iri, whole.dataset, ontology)
     return RunContext(
         sources=sources,
-        out=str(out.resolve()),
+        out=store.where,
         config=whole,
         model_folder=str(folder),
         model=model,
         languages=languages,
-        calibration=asdict(calibration),
+        calibration={name: value for name, value in asdict(calibration).items() if name != "masked" or value},
         ontology=ontology,
         device=device,
         runner=runner,
@@ -99,31 +99,34 @@ def check_formats(names: Sequence[str]) -> None:
         raise ConfigError(f"formats: unknown formats {unknown}; known are {', '.join(known)}")
 
 
-def named(config: BuildConfig, out: Path) -> BuildConfig:
+def named(config: BuildConfig, store: Store) -> BuildConfig:
     """The configuration with a dataset and a base IRI: given ones, those that the folder was built with, or its own.
 
     A folder keeps its names, so that moving it, or leaving `--base-iri` out the next time, renames nothing in a store.
     """
-    before = last_run(out).get("config", {})
+    before = last_run(store).get("config", {})
     kept = str(before.get("dataset", ""))
-    dataset = config.dataset or kept or dataset_name(out.resolve().name)
+    dataset = config.dataset or kept or dataset_name(store.storage.name)
     base = config.base_iri or str(before.get("base_iri", ""))
     if not base or (not config.base_iri and base == default_base(kept)):
         base = default_base(dataset)
     return config.model_copy(update={"dataset": dataset, "base_iri": base})
 
 
-def check_places(sources: Sequence[str], out: Path) -> None:
+def check_places(sources: Sequence[str], out: str) -> None:
     """Makes sure that no source is the output folder or lies in it, also by links; touches nothing.
 
     Raises:
         OutputError: one is, or does.
     """
-    wanted = out.resolve()
     for source in sources:
         protocol, path = split_url(source)
-        if protocol or not path.strip():
+        if protocol and f"{source.rstrip('/')}/".startswith(f"{out}/"):
+            lies = "is the source {0} itself" if source.rstrip("/") == out else "the source {0} lies inside"
+            raise OutputError(f"{out}: {lies.format(source)}; give --out a folder of its own")
+        if protocol or split_url(out)[0] or not path.strip():
             continue
+        wanted = Path(out)
         is_pattern = glob.has_magic(path) and not Path(path).exists()
         place = Path(fixed_part(path) if is_pattern else path).resolve()
         if place == wanted:
@@ -132,13 +135,13 @@ def check_places(sources: Sequence[str], out: Path) -> None:
             raise OutputError(f"{out}: the source {source} lies inside; give --out a folder of its own")
 
 
-def check_nothing_lost(files: Sequence[SourceFile], out: Path) -> None:
+def check_nothing_lost(files: Sequence[SourceFile], out: str) -> None:
     """Makes sure that the output folder, which is no source from its first build on, has no document before that.
 
     Raises:
         OutputError: it has.
     """
-    lost = next((file.path for file in files if file.path.startswith(f"{out.resolve()}/")), None)
+    lost = next((file.path for file in files if file.path.startswith(f"{out}/")), None)
     if lost:
         raise OutputError(f"{out}: holds documents, such as {lost}, that no build would see again; give a new folder")
 
@@ -151,10 +154,10 @@ def check_finished(store: Store, stages: Sequence[str]) -> None:
     """
     for stage in stages:
         if not (listed := store.listed(stage)) or len(store.live(stage)) < len(listed):
-            raise OutputError(f"{store.root}: no finished {stage} here; run kgmill {stage} first")
+            raise OutputError(f"{store.where}: no finished {stage} here; run kgmill {stage} first")
 
 
-def check_rejects(n_read: int, reasons: Mapping[str, int], max_ratio: float, out: Path) -> None:
+def check_rejects(n_read: int, reasons: Mapping[str, int], max_ratio: float, out: str) -> None:
     """Fails a build that is done if more of its documents were rejected than the configuration allows.
 
     Raises:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -21,7 +20,7 @@ class RunContext(BaseModel):
     """A run: what it reads, where it writes, by which settings. Frozen, and JSON for another process.
 
     Attributes:
-        out: the output folder, whole.
+        out: the output: a whole path, or a URL.
         config: with the dataset and base IRI that the folder has.
         model_folder, model: where the model is, and its fingerprint.
         languages: that the model reads.
@@ -48,11 +47,6 @@ class RunContext(BaseModel):
     n_workers: int = 0
     yes: bool = False
     started: str = ""
-
-    @property
-    def root(self) -> Path:
-        """The output folder."""
-        return Path(self.out)
 
     @property
     def read_languages(self) -> tuple[str, ...]:

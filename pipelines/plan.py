@@ -55,7 +55,7 @@ def make_plan(context: RunContext, listener: Listener = Listener()) -> dict[str,
     Raises:
         UsageError: what a build would refuse.
     """
-    store = Store(context.root)
+    store = Store(context.out)
     with _ingested(context, store, listener) as ingested:
         return _plan(context, store, ingested)
 
@@ -76,13 +76,13 @@ def _plan(context: RunContext, store: Store, ingested: Ingested) -> dict[str, An
     left_out = Counter(count_others(sources, context.config.source))
     for part in ingested.parts:
         left_out.update(part.counts.get("left_out", {}))
-    runs = [run for run in all_runs(store.root) if run.get("status") == "done"]
+    runs = [run for run in all_runs(store) if run.get("status") == "done"]
     return {
         "documents": documents,
         "rejects": dict(sorted(rejects.items())),
         "left_out": dict(sorted(left_out.items())),
         "stages": stages,
-        "changed_settings": _changed_settings(context, store.root),
+        "changed_settings": _changed_settings(context, store),
         "stops": _stop(documents["removed"], len(live), context.yes),
         **_estimate(stages, runs, context.device),
     }
@@ -97,7 +97,7 @@ def _ingested(context: RunContext, store: Store, listener: Listener) -> Iterator
         return
     with TemporaryDirectory(prefix="kgmill-") as folder, Worker() as worker:
         spare = _spare(store, Path(folder))
-        request = Request("ingest", str(spare.root), str(spare.scratch()), tuple(todo.tasks), todo.settings)
+        request = Request("ingest", spare.where, str(spare.scratch()), tuple(todo.tasks), todo.settings)
         tell = partial(listener.on_progress, "ingest")
         receipts, _ = run_request(worker, request, todo.extent, tell, listener.on_note)
         parts = [spare.need("ingest", receipt.unit, receipt.fingerprint) for receipt in receipts.values()]
@@ -105,13 +105,20 @@ def _ingested(context: RunContext, store: Store, listener: Listener) -> Iterator
 
 
 def _spare(store: Store, folder: Path) -> Store:
-    """An output folder to throw away, in which the live documents are to be read, by links."""
+    """An output folder to throw away, in which the live documents are to be read: by links, or copied from afar."""
     spare = Store(folder / "out")
     spare.create()
+    home = store.storage.folder()
     for part in store.live("ingest"):
-        link = spare.root / "parts" / "ingest" / part.name
+        if home is None:
+            content = spare.scratch()
+            for name in part.files:
+                (content / name).write_bytes(part.read_bytes(name))
+            spare.commit(part.stage, part.unit, part.fingerprint, content, part.counts)
+            continue
+        link = folder / "out" / part.place
         link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(part.path, target_is_directory=True)
+        link.symlink_to(home / part.place, target_is_directory=True)
     return spare
 
 
@@ -175,9 +182,9 @@ def _stage(name: str, n_run: int, n_reused: int) -> dict[str, Any]:
     return {"run": n_run, "reuse": n_reused, "of": _ROWS_OF.get(name, "units")}
 
 
-def _changed_settings(context: RunContext, root: Path) -> list[str] | None:
+def _changed_settings(context: RunContext, store: Store) -> list[str] | None:
     """Which settings are not those of the last run; none where there was none."""
-    last = next(iter(all_runs(root)), {}).get("fingerprints")
+    last = next(iter(all_runs(store)), {}).get("fingerprints")
     if last is None:
         return None
     return sorted(name for name, value in context.fingerprints.items() if name != "run" and last.get(name) != value)

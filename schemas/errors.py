@@ -12,6 +12,7 @@ KgmillError                 the run stops with one line; exit code 1
 |-- LockError               somebody else is building the same output
 |-- CorruptPartError        a committed file no longer matches its checksum
 |-- DiskError               the output's disk is full, read-only or failing
+|-- StorageError            the storage of an output refused or didn't answer
 |-- StoreError              a triple store refused or didn't answer
 |-- ServerError             a Prefect server refused or didn't answer
 |-- TimeLimitError          what was asked took longer than it may
@@ -96,6 +97,10 @@ DISK_HINTS = {
     errno.EFBIG: "; allow larger files (ulimit -f) and build again: it goes on from the last committed work unit",
     errno.EROFS: "; make it writable and build again: it goes on from the last committed work unit",
 }
+
+
+class StorageError(KgmillError):
+    """The storage that an output lies in refused, or didn't answer."""
 
 
 class StoreError(KgmillError):

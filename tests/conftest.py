@@ -150,3 +150,25 @@ def _annotated(text, *relations):
             entities[-1]["end"] = len(tokens)
     pairs = [{"type": name, "head": head, "tail": tail} for name, head, tail in relations]
     return {"tokens": tokens, "entities": entities, "relations": pairs}
+
+
+@pytest.fixture(scope="session")
+def s3():
+    """A bucket of a real S3 server on this machine; skipped where its packages are not installed."""
+    pytest.importorskip("s3fs")
+    server = pytest.importorskip("moto.server").ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {
+            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+            "AWS_ACCESS_KEY_ID": "kgmill",
+            "AWS_SECRET_ACCESS_KEY": "kgmill",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }.items():
+            patch.setenv(name, value)
+        import s3fs
+
+        s3fs.S3FileSystem(skip_instance_cache=True).mkdir("bucket")
+        yield "s3://bucket"
+    server.stop()

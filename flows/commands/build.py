@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
@@ -12,7 +11,6 @@ from kgmill.flows.one_stage import GOES_ON, opened
 from kgmill.flows.options import BuildOptions, Out, Sources, one_of
 from kgmill.flows.prefect_environment import import_prefect, prefect_is_configured
 from kgmill.schemas.errors import TooManyRejectsError
-from kgmill.schemas.paths import local_path
 
 if TYPE_CHECKING:
     from kgmill.schemas.config import BuildConfig
@@ -30,7 +28,9 @@ def build(
 ) -> None:
     """`kgmill build`."""
     one_of({"--prefect": prefect, "--no-prefect": no_prefect})
-    config, folder = options.config(), local_path(out)
+    from kgmill.pipelines.output.parts import Store
+
+    config, store = options.config(), Store(out)
     use_prefect = prefect or (not no_prefect and prefect_is_configured())
     too_many = None
     try:
@@ -40,7 +40,7 @@ def build(
     from kgmill.flows.summary import format_summary
     from kgmill.pipelines.output.ledger import last_run
 
-    print(format_summary(folder, last_run(folder)))
+    print(format_summary(store, last_run(store)))
     if too_many:
         raise too_many
 
@@ -54,14 +54,14 @@ def _build_directly(sources: list[str], out: str, options: BuildOptions, config:
         for stage in NAMES:
             run_stage(run, stage)
         report = finish(run)
-    check_rejects(report["documents"]["read"], report["rejects"], config.max_reject_ratio, Path(out))
+    check_rejects(report["documents"]["read"], report["rejects"], config.max_reject_ratio, out)
 
 
 def _build_with_prefect(sources: list[str], out: str, options: BuildOptions, config: BuildConfig) -> None:
     from kgmill.pipelines.output.parts import Store
 
     options.check(sources, out, config)
-    with Store(Path(out).resolve()).lock():
+    with Store(out).lock():
         pass  # a folder that is held is refused in a second and one line, before Prefect starts
     import_prefect()
     if not prefect_is_configured():

@@ -9,7 +9,6 @@ from typer import Argument, Option
 from kgmill.flows.one_stage import GOES_ON, run_alone
 from kgmill.flows.options import BuildOptions, folder
 from kgmill.schemas.errors import OutputError, UsageError
-from kgmill.schemas.paths import local_path
 
 if TYPE_CHECKING:
     from kgmill.schemas.config import BuildConfig
@@ -43,9 +42,11 @@ def _config_of(out: str, options: BuildOptions) -> BuildConfig:
     """
     from kgmill.pipelines.output.format import check_readable
     from kgmill.pipelines.output.ledger import last_run
+    from kgmill.pipelines.output.parts import Store
 
-    check_readable(local_path(out).resolve())
-    before = last_run(local_path(out)).get("config")
+    store = Store(out)
+    check_readable(store)
+    before = last_run(store).get("config")
     if before is None:
         raise OutputError(f"{out}: holds no build of this version; run kgmill build first, or say --out DIR")
     names = ("base_iri", "dataset")  # those that aren't given anew are found again, and fit one another

@@ -7,7 +7,6 @@ from typing import Annotated
 from typer import BadParameter, Option
 
 from kgmill.flows.options import Dir
-from kgmill.schemas.paths import local_path
 
 
 def _count(text: str) -> int:
@@ -29,7 +28,7 @@ def gc(
     from kgmill.pipelines.output.parts import Store
     from kgmill.pipelines.output.upkeep import collect
 
-    freed = collect(Store(local_path(folder).resolve()), keep_runs, dry_run=dry_run)
+    freed = collect(Store(folder), keep_runs, dry_run=dry_run)
     total = [sum(column) for column in zip(*freed.values(), strict=True)]
     title = "would be removed" if dry_run else "removed"
     print(f"{title:<26}{'number':>8}{'bytes':>16}")

@@ -9,7 +9,6 @@ from typer import Option
 
 from kgmill.flows.options import Dir
 from kgmill.pipelines.triplestores.profiles import DEFAULT_PROFILE, PROFILES
-from kgmill.schemas.paths import local_path
 
 GOES_ON = "; the next load goes on from what the store holds"
 
@@ -36,12 +35,15 @@ def load(
     """`kgmill load`."""
     from kgmill.flows.load_summary import format_load
     from kgmill.flows.terminal import progress
+    from kgmill.pipelines.output import layout
+    from kgmill.pipelines.output.near import nearby
     from kgmill.pipelines.triplestores.load import Wishes
     from kgmill.pipelines.triplestores.load import load as load_store
 
-    with progress("quads") as shown:
+    wanted = (layout.RUNS, layout.CHANGES, layout.LOAD)
+    with progress("quads") as shown, nearby(folder, wanted, back=layout.LOAD) as near:
         report = load_store(
-            local_path(folder),
+            near,
             endpoint,
             options.profile,
             wishes=Wishes(options.prune, options.adopt, options.yes, options.facts),

@@ -10,7 +10,6 @@ from typer import Argument, Option
 
 from kgmill.flows.options import Dir
 from kgmill.schemas.errors import SourceError
-from kgmill.schemas.paths import local_path
 from kgmill.schemas.text import decode_utf8, printable_lines
 
 
@@ -24,9 +23,12 @@ def query(
     ] = None,
 ) -> None:
     """`kgmill query`."""
+    from kgmill.pipelines.output.near import nearby
     from kgmill.pipelines.triplestores.answer import answer
 
-    text = answer(local_path(folder), _from_file(sparql[1:]) if sparql.startswith("@") else sparql, form, timeout)
+    asked = _from_file(sparql[1:]) if sparql.startswith("@") else sparql
+    with nearby(folder) as near:
+        text = answer(near, asked, form, timeout)
     if sys.stdout.isatty():  # CSV has no escapes: programs get the values as they are, terminals don't
         text = printable_lines(text.replace("\r\n", "\n"))
     print(text)

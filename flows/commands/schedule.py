@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 from typer import Option
@@ -10,7 +9,6 @@ from typer import Option
 from kgmill.flows.options import BuildOptions, Out, Sources, one_of
 from kgmill.flows.prefect_environment import import_prefect, prefect_is_configured
 from kgmill.schemas.errors import ConfigError
-from kgmill.schemas.paths import local_path
 
 
 def schedule(
@@ -24,9 +22,10 @@ def schedule(
     """`kgmill schedule`: serves the build until it is stopped."""
     one_of({"--cron": cron, "--every": every}, is_needed=True)
     from kgmill.pipelines.checks import named
+    from kgmill.pipelines.output.parts import Store
     from kgmill.pipelines.sources.find import absolute
 
-    config = named(options.config(), local_path(out))
+    config = named(options.config(), Store(out))
     options.check(sources, out, config)
     import_prefect()
     from kgmill.flows.deployments import check_schedule, serve
@@ -39,7 +38,7 @@ def schedule(
         )
     parameters = {
         "sources": [absolute(source) for source in sources],
-        "out": str(Path(out).resolve()),
+        "out": Store(out).where,
         "config": config.model_dump(mode="json"),
         **options.how,
         "beam_options": list(options.beam_options),

@@ -18,7 +18,8 @@ from typing import Any, Generic, TypeVar
 from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 
-from kgmill.pipelines.output.parts import Store, write_json
+from kgmill.pipelines.output.parts import Store
+from kgmill.pipelines.storage.files import write_json
 
 PartName = tuple[str, str]  # unit and fingerprint
 TaskT = TypeVar("TaskT")
@@ -31,7 +32,7 @@ class Request(Generic[TaskT, SettingsT]):
 
     Attributes:
         job: name of the job's module.
-        root: the output folder.
+        root: the output.
         scratch: folder for receipts and spills; removed by the driver.
         tasks: what is to be done.
         settings: what all tasks share.
@@ -55,8 +56,8 @@ class Request(Generic[TaskT, SettingsT]):
 
     @property
     def store(self) -> Store:
-        """The store of the output folder."""
-        return Store(Path(self.root))
+        """The store of the output."""
+        return Store(self.root)
 
     @property
     def scratch_path(self) -> Path:

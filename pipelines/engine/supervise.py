@@ -18,7 +18,7 @@ from typing import Any
 
 from kgmill.pipelines.engine.request import Request, read_receipts
 from kgmill.pipelines.engine.worker import Worker
-from kgmill.pipelines.output.parts import remove
+from kgmill.pipelines.storage.files import remove
 from kgmill.schemas.errors import WorkerError
 
 WAYS = 8

@@ -12,86 +12,87 @@ makes of its input has a `VERSION` of its own, which is in the names of parts.
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 from kgmill import __version__
-from kgmill.pipelines.output.parts import write_json
+from kgmill.pipelines.output import layout
+from kgmill.pipelines.output.parts import Store
+from kgmill.pipelines.storage.files import to_json
 from kgmill.schemas.errors import OutputError
 
 FORMAT = 2
-FORMAT_FILE = "format.json"
 _FIRST = 1  # of folders without a number
 
 
-def check_format(root: Path) -> None:
+def check_format(store: Store) -> None:
     """Makes sure that this version may build in a folder, or tidy it; touches nothing.
 
     Raises:
         OutputError: it is of a later format, or its number is damaged.
     """
-    _numbers(root)
+    _numbers(store)
 
 
-def check_readable(root: Path) -> None:
+def check_readable(store: Store) -> None:
     """Makes sure that all that a folder holds is of this version's format; touches nothing.
 
     Raises:
         OutputError: it isn't, or its number is damaged.
     """
-    number, older = _numbers(root)
+    number, older = _numbers(store)
     if number and (older or number) < FORMAT:
         raise OutputError(
-            f"{root}: holds a graph of format {older or number}, this kgmill reads format {FORMAT}; "
-            f"run kgmill build SOURCE... --out {root}, which rebuilds it"
+            f"{store.where}: holds a graph of format {older or number}, this kgmill reads format {FORMAT}; "
+            f"run kgmill build SOURCE... --out {store.where}, which rebuilds it"
         )
 
 
-def begin(root: Path) -> str:
+def begin(store: Store) -> str:
     """Gives the folder its number; returns a line to tell where an older one is to be rebuilt.
 
     Only the holder of the lock may, and only before it writes anything else.
     """
-    number, older = _numbers(root)
+    number, older = _numbers(store)
     if number == FORMAT:
         return ""
     before = older or number
-    _write(root, before)
-    return f"{root}: of format {before}, is rebuilt in format {FORMAT}" if before else ""
+    _write(store, before)
+    return f"{store.where}: of format {before}, is rebuilt in format {FORMAT}" if before else ""
 
 
-def settle(root: Path) -> None:
+def settle(store: Store) -> None:
     """Says that all is of this format now."""
-    if _numbers(root)[1]:
-        _write(root, 0)
+    if _numbers(store)[1]:
+        _write(store, 0)
 
 
-def _write(root: Path, rebuilt_from: int) -> None:
+def _write(store: Store, rebuilt_from: int) -> None:
     older = {"rebuilt_from": rebuilt_from} if rebuilt_from else {}
-    write_json(root / FORMAT_FILE, {"format": FORMAT, "kgmill": __version__, **older})
+    content = {"format": FORMAT, "kgmill": __version__, **older}
+    store.storage.write(layout.FORMAT, to_json(content))
 
 
-def _numbers(root: Path) -> tuple[int, int]:
+def _numbers(store: Store) -> tuple[int, int]:
     """The folder's number, 0 where no build ever was, and the one that it is being rebuilt from, 0 for none."""
-    path = root / FORMAT_FILE
+    path = store.storage.place(layout.FORMAT)
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        content: dict[str, Any] = json.loads(store.storage.read(layout.FORMAT))
         number, older = content["format"], content.get("rebuilt_from", 0)
     except (FileNotFoundError, NotADirectoryError):
-        return (_FIRST if (root / "parts").is_dir() else 0), 0
+        return (_FIRST if store.storage.children(layout.PARTS) else 0), 0
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         raise _damaged(path) from None
     if type(number) is not int or type(older) is not int or number < 1:
         raise _damaged(path)
     if number > FORMAT:
         raise OutputError(
-            f"{root}: is of format {number} (kgmill {content.get('kgmill', 'unknown')}), this kgmill reads formats up "
-            f"to {FORMAT}; use that kgmill or a later one, or another folder"
+            f"{store.where}: is of format {number} (kgmill {content.get('kgmill', 'unknown')}), this kgmill reads "
+            f"formats up to {FORMAT}; use that kgmill or a later one, or another folder"
         )
     return number, older
 
 
-def _damaged(path: Path) -> OutputError:
+def _damaged(path: str) -> OutputError:
     return OutputError(
         f'{path}: damaged; wanted {{"format": {FORMAT}}}, or a smaller number. If no later kgmill wrote here, remove '
         f"the file and run kgmill build, which rebuilds the folder as one of format {_FIRST}"

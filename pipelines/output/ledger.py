@@ -3,45 +3,45 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import chain, count
-from pathlib import Path
 from typing import Any
 
-from kgmill.pipelines.output.parts import Store, write_json
+from kgmill.pipelines.output import layout
+from kgmill.pipelines.output.parts import Store
+from kgmill.pipelines.storage.files import to_json
 
 
 def write_run(store: Store, report: dict[str, Any]) -> None:
     """Replaces run.json; the one before goes to DIR/runs, under its start and, where that is taken, a number."""
-    path, runs = store.root / "run.json", store.root / "runs"
-    fresh = store.scratch() / "run.json"
-    write_json(fresh, report)
-    if path.is_file():
-        name = run_name(str(last_run(store.root).get("started", "unknown")).replace("/", ""))
-        runs.mkdir(exist_ok=True)
-        taken = {kept.name for kept in runs.iterdir()}
+    storage = store.storage
+    if storage.has(layout.RUN):
+        before = storage.read(layout.RUN)
+        name = run_name(str(last_run(store).get("started", "unknown")).replace("/", ""))
+        taken = set(storage.children(layout.RUNS))
         names = chain([f"{name}.json"], (f"{name}-{n}.json" for n in count(2)))
-        os.replace(path, runs / next(name for name in names if name not in taken))
-    os.replace(fresh, path)
-    fresh.parent.rmdir()
+        target = next(n for n in names if n not in taken or storage.read(f"{layout.RUNS}/{n}") == before)
+        if target not in taken:  # a run that died between both steps has put it there
+            storage.write(f"{layout.RUNS}/{target}", before)
+    storage.write(layout.RUN, to_json(report))
 
 
-def last_run(root: Path) -> dict[str, Any]:
+def last_run(store: Store) -> dict[str, Any]:
     """What run.json says; nothing where there is none that is whole."""
     try:
-        return dict(json.loads((root / "run.json").read_text(encoding="utf-8")))
+        return dict(json.loads(store.storage.read(layout.RUN)))
     except (OSError, ValueError, TypeError):
         return {}
 
 
-def all_runs(root: Path) -> Iterator[dict[str, Any]]:
+def all_runs(store: Store) -> Iterator[dict[str, Any]]:
     """The ledgers of the last run and of those before, latest first."""
-    for path in (root / "run.json", *sorted((root / "runs").glob("*.json"), reverse=True)):
+    before = sorted((name for name in store.storage.children(layout.RUNS) if name.endswith(".json")), reverse=True)
+    for name in (layout.RUN, *(f"{layout.RUNS}/{name}" for name in before)):
         with suppress(OSError, ValueError):
-            yield json.loads(path.read_text(encoding="utf-8"))
+            yield json.loads(store.storage.read(name))
 
 
 def now() -> str:

@@ -27,7 +27,7 @@ def publish_rejects(store: Store, stages: Sequence[str]) -> tuple[dict[str, int]
     n_broken = sum(part.counts["rejected"] for part in parts) - n_refused
     documents = {"read": n_stored + n_refused, "kept": n_stored - n_broken, "rejected": n_refused + n_broken}
     if documents["rejected"] != rejects.num_rows:
-        raise KgmillError(f"{store.root}: {documents} doesn't balance with {rejects.num_rows} rejects")
+        raise KgmillError(f"{store.where}: {documents} doesn't balance with {rejects.num_rows} rejects")
     key = fingerprint([part.fingerprint for part in parts])
     ledger = store.commit("rejects", "all", key, {"rejects": rejects}, {})
     store.publish("rejects", [ledger], ["rejects"])

@@ -5,74 +5,96 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
+from kgmill.pipelines.output import layout
 from kgmill.pipelines.output.format import check_format
-from kgmill.pipelines.output.parts import LIVE, Part, Store, part_name, remove
+from kgmill.pipelines.output.parts import Part, Store
+from kgmill.pipelines.storage.files import remove
 from kgmill.schemas.errors import OutputError
 from kgmill.schemas.units import Unit
 
-_PART_NAME = re.compile(r"^[^.]+\.[0-9a-f]{16}$")
 _RUN_NAME = re.compile(r"^(\d{4}-\d\d-\d\dT\d{6}Z)(?:-(\d+))?(?=\.)")
+WORK = "work in progress"
 
 
 def verify(store: Store) -> list[str]:
-    """Reads every committed byte; removes what is not what was committed. Returns a line for each thing found wrong.
+    """Looks at all that is committed; removes what is not what was committed. Returns a line for each fault found.
 
-    A removed part is made again by the stages that need it. The tables under DIR/tables and the files of DIR/graph are
-    hard links to the parts' files, or are written anew by every build. It reads about 1 GB a second and core. Only the
-    holder of the lock may call it.
+    On a disk every byte is read, about 1 GB a second and core. Elsewhere names and sizes are held against the
+    manifests, and bytes whenever they are read. A removed part is made again by the stages that need it. The tables
+    under DIR/tables and the files of DIR/graph are hard links to the parts' files, or are written anew by every build.
+    Only the holder of the lock may call it.
     """
     lines = []
-    for folder in sorted(path for path in (store.root / "parts").glob("*") if path.is_dir()):
-        stage = folder.name
-        parts = {part.path: part for part in store.committed(stage)}
-        broken = [path for path in _part_folders(folder) if path not in parts]
-        lines += [f"{path}: has no manifest that is whole; removed, to be made again" for path in broken]
+    for stage in store.stages():
+        parts = {place: part for place in store.places(stage) if (part := store.open(place))}
+        broken = [place for place in store.places(stage) if place not in parts]
+        storage = store.storage
+        lines += [f"{storage.place(p)}: has no manifest that is whole; removed, to be made again" for p in broken]
+        found = () if storage.is_near else storage.entries(f"{layout.PARTS}/{stage}")
+        sizes = {entry.name: entry.n_bytes for entry in found}
+        look = _fault if storage.is_near else partial(_fault_of_size, sizes=sizes)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            faults = list(zip(parts, pool.map(_fault, parts.values()), strict=True))
+            faults = list(zip(parts, pool.map(look, parts.values()), strict=True))
         lines += [f"{fault}; its part was removed, to be made again" for _, fault in faults if fault]
-        broken += [path for path, fault in faults if fault]
-        for path in broken:
-            remove(path)
-        if (folder / LIVE).exists() and store.listed(stage) is None:
+        broken += [place for place, fault in faults if fault]
+        for place in broken:
+            store.discard(place)
+        if storage.has(layout.live_list(stage)) and store.listed(stage) is None:
             lines.append(_mend_list(store, stage))
     return lines
 
 
-def _part_folders(folder: Path) -> list[Path]:
-    return [path for path in sorted(folder.iterdir()) if _PART_NAME.match(path.name) and path.is_dir()]
-
-
 def _fault(part: Part) -> str:
-    """What is wrong with a part's files; empty if nothing is."""
-    if part.name != part.path.name:
-        return f"{part.path}: holds the part {part.name}"
+    """What is wrong with a part's files, whose bytes are read; empty if nothing is."""
+    if fault := _misplaced(part):
+        return fault
     for name, promised in part.files.items():
-        path = part.path / name
+        place = part.storage.place(part.file(name))
         try:
-            if path.stat().st_size != promised["bytes"]:
-                return f"{path}: {path.stat().st_size} bytes, not the {promised['bytes']} that were committed"
-            with path.open("rb") as file:
+            data = Path(place)
+            if data.stat().st_size != promised["bytes"]:
+                return f"{place}: {data.stat().st_size} bytes, not the {promised['bytes']} that were committed"
+            with data.open("rb") as file:
                 if hashlib.file_digest(file, "sha256").hexdigest() != promised["sha256"]:
-                    return f"{path}: not the bytes that were committed"
+                    return f"{place}: not the bytes that were committed"
         except OSError as error:
-            return f"{path}: {error.strerror}"
+            return f"{place}: {error.strerror}"
     return ""
+
+
+def _fault_of_size(part: Part, sizes: Mapping[str, int]) -> str:
+    """What is wrong with a part's files as a listing shows them; empty if nothing is."""
+    if fault := _misplaced(part):
+        return fault
+    for name, promised in part.files.items():
+        place = part.storage.place(part.file(name))
+        if part.file(name) not in sizes:
+            return f"{place}: No such file or directory"
+        if (n_bytes := sizes[part.file(name)]) != promised["bytes"]:
+            return f"{place}: {n_bytes} bytes, not the {promised['bytes']} that were committed"
+    return ""
+
+
+def _misplaced(part: Part) -> str:
+    is_its_own = part.place.endswith(f"/{part.name}")
+    return "" if is_its_own else f"{part.storage.place(part.place)}: holds the part {part.name}"
 
 
 def _mend_list(store: Store, stage: str) -> str:
     """Writes live.json anew if the committed parts can only be the live ones: one a unit, all of one cutting."""
-    path = store.root / "parts" / stage / LIVE
+    place = store.storage.place(layout.live_list(stage))
     parts = store.committed(stage)
     units = [part.unit for part in parts]
     if len(set(units)) < len(units) or len({Unit.parse(unit).bits for unit in units if unit[0].isdigit()}) > 1:
-        path.unlink()
-        return f"{path}: damaged; removed, as it can't be told which parts were live"
+        store.storage.remove(layout.live_list(stage))
+        return f"{place}: damaged; removed, as it can't be told which parts were live"
     store.list_live(stage, parts, "")
-    return f"{path}: damaged; written anew from the {len(parts)} parts beside it"
+    return f"{place}: damaged; written anew from the {len(parts)} parts beside it"
 
 
 def collect(store: Store, keep_runs: int | None = None, *, dry_run: bool = False) -> dict[str, tuple[int, int]]:
@@ -85,48 +107,71 @@ def collect(store: Store, keep_runs: int | None = None, *, dry_run: bool = False
         OutputError: no build ever ran in the folder, or one of a later kgmill.
         LockError: a build runs in it.
     """
-    if not (store.root / ".lock").is_file():
-        raise OutputError(f"{store.root}: no output folder of kgmill; name the DIR of a build's --out")
-    check_format(store.root)
+    storage = store.storage
+    if not storage.was_held():
+        raise OutputError(f"{store.where}: no output folder of kgmill; name the DIR of a build's --out")
+    check_format(store)
     with store.lock(clear=False):
-        found = {kind: sorted(paths) for kind, paths in _leftovers(store, keep_runs).items()}
-        freed = {kind: (len(paths), sum(map(_n_bytes, paths))) for kind, paths in found.items()}
+        unfinished = sorted(store.tmp.iterdir())
+        found = {kind: sorted(names) for kind, names in _leftovers(store, keep_runs).items()}
+        freed = {WORK: (len(unfinished), sum(map(_n_bytes, unfinished)))}
+        for kind, names in found.items():
+            n_bytes = sum(entry.n_freed for name in names for entry in storage.entries(name))
+            n_names, n_before = freed.get(kind, (0, 0))
+            freed[kind] = (n_names + len(names), n_before + n_bytes)
         if not dry_run:
-            for path in (path for paths in found.values() for path in paths):
+            for path in unfinished:
                 remove(path)
+            for name in (name for names in found.values() for name in names):
+                storage.remove(name)
     return freed
 
 
-def _leftovers(store: Store, keep_runs: int | None) -> dict[str, list[Path]]:
+def _leftovers(store: Store, keep_runs: int | None) -> dict[str, list[str]]:
+    storage = store.storage
     live: set[str] = set()
-    stale: list[Path] = []
-    for folder in (path for path in (store.root / "parts").glob("*") if path.is_dir()):
-        names = {part_name(unit, key) for unit, key in store.listed(folder.name) or []}
-        stale += [path for path in _part_folders(folder) if path.name not in names]
+    stale: list[str] = []
+    strays: list[str] = []
+    for stage in store.stages():
+        names = {layout.part_name(unit, key) for unit, key in store.listed(stage) or []}
+        stale += [place for place in store.places(stage) if place.rpartition("/")[2] not in names]
+        if not storage.is_near:
+            strays += _strays(store, stage)
         live |= names
-    tables = (store.root / "tables").glob("*/*.parquet")
-    runs, changes = (_old_runs(store.root / name, keep_runs) for name in ("runs", "changes"))
+    tables = [
+        f"{layout.TABLES}/{table}/{name}"
+        for table in storage.children(layout.TABLES)
+        for name in storage.children(f"{layout.TABLES}/{table}")
+        if name.endswith(".parquet") and layout.is_part_name(stem := name.removesuffix(".parquet")) and stem not in live
+    ]
     return {
-        "work in progress": list(store.tmp.iterdir()),
+        WORK: [name for name in strays if not name.startswith(tuple(f"{place}/" for place in stale))],
         "parts that are not live": stale,
-        "tables that are not live": [path for path in tables if _PART_NAME.match(path.stem) and path.stem not in live],
-        "old runs": runs,
-        "changes of old runs": changes,
+        "tables that are not live": tables,
+        "old runs": _old_runs(store, layout.RUNS, keep_runs),
+        "changes of old runs": _old_runs(store, layout.CHANGES, keep_runs),
     }
 
 
-def _old_runs(folder: Path, keep: int | None) -> list[Path]:
+def _strays(store: Store, stage: str) -> list[str]:
+    """What dead processes put beside the files of whole parts, where files come one by one."""
+    named = {part.file(name) for part in store.committed(stage) for name in part.files}
+    files = (entry.name for entry in store.storage.entries(f"{layout.PARTS}/{stage}"))
+    return [name for name in files if name.count("/") > 2 and name not in named and not name.endswith(layout.MANIFEST)]
+
+
+def _old_runs(store: Store, folder: str, keep: int | None) -> list[str]:
     """The files of all runs but the newest `keep`; a run's files share the run's name, which is when it started."""
-    if keep is None or not folder.is_dir():
+    if keep is None:
         return []
-    files = [(match, path) for path in folder.iterdir() if (match := _RUN_NAME.match(path.name))]
+    files = [(match, name) for name in store.storage.children(folder) if (match := _RUN_NAME.match(name))]
     runs = sorted({(match[1], int(match[2] or 1)) for match, _ in files})
     old = set(runs[: max(0, len(runs) - keep)])
-    return [path for match, path in files if (match[1], int(match[2] or 1)) in old]
+    return [f"{folder}/{name}" for match, name in files if (match[1], int(match[2] or 1)) in old]
 
 
 def _n_bytes(path: Path) -> int:
     """Bytes that go with a file or tree; a file that has another name elsewhere stays on the disk."""
-    files: Iterator[Path] = path.rglob("*") if path.is_dir() else iter([path])
+    files = path.rglob("*") if path.is_dir() else iter([path])
     found = (file.lstat() for file in files if not file.is_dir())
     return sum(status.st_size for status in found if status.st_nlink == 1)

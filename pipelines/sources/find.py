@@ -74,7 +74,7 @@ class Found:
 def find(
     sources: Sequence[str],
     config: SourceConfig | None = None,
-    out: Path | None = None,
+    out: str = "",
     known: Mapping[str, str] | None = None,
 ) -> Found:
     """The files of the sources, and what is passed over.
@@ -85,7 +85,7 @@ def find(
     Args:
         sources: at least one.
         config: what is read.
-        out: the output folder, which is no source either.
+        out: the output, a whole path or a URL, which is no source either.
         known: names that earlier runs gave, with the origins of the files.
 
     Raises:
@@ -99,7 +99,7 @@ def find(
         if not source.strip():
             raise SourceError(f"{source!r}: no source; give a file, folder, pattern or URL, or . for this folder")
         protocol, path = split_url(source)
-        search = _Search(source if protocol else path, number, config, others, str(out.resolve()) if out else "")
+        search = _Search(source if protocol else path, number, config, others, out.rstrip("/"))
         found = _find_remote(search) if protocol else _find_local(search)
         met.extend(sorted(found, key=lambda file: (file.below.split("/"), file.path)))
     if not met:
@@ -112,7 +112,7 @@ def find(
     )
 
 
-def find_files(sources: Sequence[str], config: SourceConfig | None = None, out: Path | None = None) -> list[SourceFile]:
+def find_files(sources: Sequence[str], config: SourceConfig | None = None, out: str = "") -> list[SourceFile]:
     """The files alone; see `find`."""
     return find(sources, config, out).files
 
@@ -335,11 +335,17 @@ def _find_remote(search: _Search) -> list[Met]:
         base = str(PurePosixPath(root).parent)
     hidden_too = is_file or (is_pattern and _wants_hidden(root, base))
     files = []
+    locks = (str(entry["name"]).partition("/.lock/") for entry in entries)
+    outputs = {f"{folder}/" for folder, lock, _ in locks if lock}  # of builds
     for entry in entries:
         path = str(entry["name"])
+        if path.startswith(tuple(outputs)):
+            continue
         below = PurePosixPath(path).name if is_file else path.strip("/")[len(base.strip("/")) :].lstrip("/")
         if search.is_wanted(below, path, hidden_too=hidden_too):
             where = fs.unstrip_protocol(path)
+            if search.out and where.startswith(f"{search.out}/"):
+                continue
             size = int(entry.get("size") or 0)
             files.append(Met(search.number, fs.unstrip_protocol(base), below, where, size, stamp(entry)))
     if not files and (is_pattern or is_file):

@@ -27,7 +27,7 @@ from kgmill.pipelines.engine.progress import Teller
 from kgmill.pipelines.engine.request import PartName, Receipt, Request
 from kgmill.pipelines.engine.shapes import WorkFn, regroup, scattered
 from kgmill.pipelines.engine.spills import read_spills, spill
-from kgmill.pipelines.output.parts import Part, write_json
+from kgmill.pipelines.output.parts import Part
 from kgmill.pipelines.sources.claims import Claim, Claims
 from kgmill.pipelines.sources.duplicates import (
     KEYS,
@@ -38,6 +38,7 @@ from kgmill.pipelines.sources.duplicates import (
     worst,
 )
 from kgmill.pipelines.sources.find import SourceFile, read_records
+from kgmill.pipelines.storage.files import write_json
 from kgmill.schemas.config import SourceConfig
 from kgmill.schemas.identity import fingerprint, order_key
 from kgmill.schemas.records import Document, Reject

@@ -122,7 +122,7 @@ def missing(context: RunContext, store: Store, parts: Parts) -> Todo:
         publish = partial(_publish, context, store, found, kept, digests)
         return Todo(live, (), None, Extent({}), publish)
     if config.mode == "append" and not store.is_whole("ingest"):
-        raise KgmillError(f"{store.root}: some documents of earlier runs are gone; build without --mode append")
+        raise KgmillError(f"{store.where}: some documents of earlier runs are gone; build without --mode append")
     tasks, settings = plan(found.files, live, config)
     return Todo((), tasks, settings, extent(tasks, settings), partial(_publish, context, store, found, kept, {}))
 
@@ -135,7 +135,7 @@ def kept_origins(context: RunContext, store: Store) -> dict[str, Origin]:
 def find_sources(context: RunContext, kept: Mapping[str, Origin]) -> Found:
     """What the sources have; a file that was read before keeps the name that is in `kept`."""
     names = {name: origin.path for name, origin in kept.items()}
-    return find(context.sources, context.config.source, context.root, names)
+    return find(context.sources, context.config.source, context.out, names)
 
 
 def _publish(

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self
 
+from kgmill.pipelines.output import layout
 from kgmill.pipelines.output.ledger import all_runs, run_name
+from kgmill.pipelines.output.parts import Store
 from kgmill.pipelines.triplestores.dump import refusing_damage, split_quad
 from kgmill.pipelines.triplestores.sparql_update import subject_of
 
@@ -87,7 +89,7 @@ def recorded_runs(folder: Path, before: str, after: str) -> list[str] | None:
     """
     steps: list[str] = []
     state = after
-    for run in all_runs(folder):
+    for run in all_runs(Store(folder)):
         if state == before:
             break
         found, left = run.get("graph_before"), (run.get("graph") or {}).get("sha256")
@@ -107,7 +109,7 @@ def recorded_changes(folder: Path, runs: Sequence[str], graph: str, n_lines: int
         CorruptPartError: their files are damaged.
     """
     name = graph.encode()
-    with Buckets(n_lines, folder / "load") as buckets:
+    with Buckets(n_lines, folder / layout.LOAD) as buckets:
         for mark, path in _files(folder, runs):
             with refusing_damage(str(path)), gzip.open(path) as lines:
                 for line in lines:
@@ -122,5 +124,5 @@ def recorded_changes(folder: Path, runs: Sequence[str], graph: str, n_lines: int
 
 def _files(folder: Path, runs: Iterable[str]) -> Iterator[tuple[bytes, Path]]:
     for run in runs:
-        yield _REMOVE, folder / "changes" / f"{run}.removed.nq.gz"
-        yield _ADD, folder / "changes" / f"{run}.added.nq.gz"
+        yield _REMOVE, folder / layout.CHANGES / f"{run}.removed.nq.gz"
+        yield _ADD, folder / layout.CHANGES / f"{run}.added.nq.gz"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
+from kgmill.pipelines.output import layout
 from kgmill.pipelines.triplestores.claim import LOADING, Claim, Meta, dataset_counts, meta_graph
 from kgmill.pipelines.triplestores.client import GraphStore
 from kgmill.pipelines.triplestores.difference import Difference, compare, recorded_changes, recorded_runs
@@ -268,7 +269,7 @@ class LoadJob:
 
     @property
     def _scratch(self) -> Path:
-        return self.folder / "load"
+        return self.folder / layout.LOAD
 
     def _tell(self, counts: Iterable[int]) -> None:
         self._n_done += sum(counts)

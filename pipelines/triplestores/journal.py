@@ -14,6 +14,7 @@ import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
+from kgmill.pipelines.output import layout
 from kgmill.schemas.errors import OutputError
 
 logger = logging.getLogger(__name__)
@@ -22,7 +23,7 @@ logger = logging.getLogger(__name__)
 def read_owner(folder: Path) -> str:
     """The id of an output folder; empty where none was made yet."""
     try:
-        return (folder / "load" / "owner").read_text(encoding="ascii").strip()
+        return (folder / layout.LOAD / "owner").read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError):
         return ""
 
@@ -35,7 +36,7 @@ def make_owner(folder: Path) -> str:
     """
     if owner := read_owner(folder):
         return owner
-    _write(folder / "load" / "owner", f"{secrets.token_hex(16)}\n", "owner id")
+    _write(folder / layout.LOAD / "owner", f"{secrets.token_hex(16)}\n", "owner id")
     return read_owner(folder)
 
 
@@ -52,7 +53,7 @@ class Journal:
     """
 
     def __init__(self, folder: Path, base: str) -> None:
-        self._path = folder / "load" / f"{hashlib.sha256(base.encode()).hexdigest()[:16]}.json"
+        self._path = folder / layout.LOAD / f"{hashlib.sha256(base.encode()).hexdigest()[:16]}.json"
         self.digests, self.states = _read(self._path)
 
     def known(self) -> set[str]:

@@ -22,7 +22,9 @@ from typing import BinaryIO, TypeAlias
 import pyoxigraph as ox
 
 from kgmill.pipelines.graph.vocabulary import KGMILL
+from kgmill.pipelines.output import layout
 from kgmill.pipelines.output.format import check_readable
+from kgmill.pipelines.output.parts import Store
 from kgmill.pipelines.triplestores.dump import prefix_of, split_quad
 from kgmill.schemas.errors import CorruptPartError, OutputError, UsageError
 from kgmill.schemas.text import printable, printable_lines
@@ -80,10 +82,10 @@ def finished_graph(folder: Path) -> tuple[Path, str]:
     Raises:
         UsageError: the folder holds no finished build, or a graph of another format.
     """
-    check_readable(folder)
-    path = folder / "graph" / "graph.nq.gz"
+    check_readable(Store(folder))
+    path = folder / layout.GRAPH / layout.NQUADS
     try:
-        sha256 = json.loads((folder / "run.json").read_bytes())["graph"]["sha256"]
+        sha256 = json.loads((folder / layout.RUN).read_bytes())["graph"]["sha256"]
     except (OSError, ValueError, KeyError, TypeError):
         sha256 = None
     if not (isinstance(sha256, str) and _SHA256.fullmatch(sha256) and path.is_file()):
@@ -111,7 +113,7 @@ def query(folder: Path, sparql: str) -> Result:
     sparql = sparql.removeprefix("\ufeff")
     _check_query(sparql)
     is_union = not _FROM.search(_NOT_KEYWORDS.sub(" ", sparql))
-    store = _open_store(folder / "store", path, sha256)
+    store = _open_store(folder / layout.QUERIED, path, sha256)
     try:
         return store.query(sparql, prefixes=PREFIXES | _prefixes(path), use_default_graph_as_union=is_union)
     except SyntaxError as error:
@@ -123,7 +125,7 @@ def query(folder: Path, sparql: str) -> Result:
 def prepare(folder: Path) -> None:
     """Makes the store of a finished build's graph, if it isn't there; raises what `query` does."""
     path, sha256 = finished_graph(folder)
-    _open_store(folder / "store", path, sha256)
+    _open_store(folder / layout.QUERIED, path, sha256)
 
 
 def _prefixes(graph: Path) -> dict[str, str]:

@@ -14,7 +14,8 @@ import pytest
 
 from kgmill.extractor.calibration import Calibration, Scale, load_calibration
 from kgmill.extractor.modelfolder import MODEL_FORMAT, model_fingerprint, phase_one
-from kgmill.pipelines.output.format import FORMAT, FORMAT_FILE
+from kgmill.pipelines.output.format import FORMAT
+from kgmill.pipelines.output.layout import FORMAT as FORMAT_FILE
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -7,7 +7,7 @@ import zipfile
 import pyarrow.dataset as ds
 import pytest
 
-from kgmill.pipelines.output.parts import remove
+from kgmill.pipelines.storage.files import remove
 
 OSLO, PARIS = "Ada Byron worked for Acme Corp in Paris . It was cold .", "Bob Stone lives in London ."
 

@@ -4,6 +4,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from kgmill.flows.summary import BestFact, best_facts, facts_markdown, format_plan, format_summary, ledger_rows
+from kgmill.pipelines.output.parts import Store
 from kgmill.schemas.records import Document, Entity, Evidence, Fact
 from kgmill.schemas.tables import to_table
 
@@ -52,7 +53,7 @@ def folder(tmp_path):
 
 def test_best_facts_take_relations_in_turn(folder):
     """The best fact of each relation, then the second best; each with its surest sentence, spaces made one."""
-    assert best_facts(folder, 12) == [
+    assert best_facts(Store(folder), 12) == [
         BestFact("Ada", "Live_In", "London", 0.8, 2, "d1", "Ada lives in London."),
         BestFact("Ada", "Work_For", "Acme", 0.6, 1, "d1", "Ada works for Acme."),
         BestFact("Bob", "Live_In", "Rome", 0.9, 1, "d1", "Bob lives in Rome."),
@@ -61,7 +62,7 @@ def test_best_facts_take_relations_in_turn(folder):
 
 def test_best_facts_are_as_many_as_asked_for(folder):
     """At most n."""
-    assert [fact.tail for fact in best_facts(folder, 2)] == ["London", "Acme"]
+    assert [fact.tail for fact in best_facts(Store(folder), 2)] == ["London", "Acme"]
 
 
 def test_best_fact_shows_its_value(tmp_path):
@@ -72,13 +73,13 @@ def test_best_fact_shows_its_value(tmp_path):
         "facts": [Fact("f1", "ada", "Born_On", "", 0.8, 1, 1, "1815", "http://www.w3.org/2001/XMLSchema#gYear")],
         "evidence": [evidence("f1", "s1", 0, 21, 0.8)],
     }
-    [fact] = best_facts(write_tables(tmp_path, tables), 12)
+    [fact] = best_facts(Store(write_tables(tmp_path, tables)), 12)
     assert (fact.head, fact.relation, fact.tail) == ("Ada", "Born_On", "1815")
 
 
 def test_summary_is_for_a_terminal(folder):
     """The ledger, a line of the stages, the graph's size, and a table of facts."""
-    lines = format_summary(folder, REPORT, 1).splitlines()
+    lines = format_summary(Store(folder), REPORT, 1).splitlines()
     assert lines == [
         "3 documents read = 2 kept + 1 rejected; 1 reused",
         "  rejected: 1 empty",
@@ -95,7 +96,7 @@ def test_summary_is_for_a_terminal(folder):
 def test_summary_of_other_languages(folder):
     """How many documents were passed over, in which languages, and the way to have them read."""
     left_out = {"bytes_replaced": 2, "language.de": 1, "language.fr": 3}
-    lines = format_summary(folder, REPORT | {"left_out": left_out, "rejects": {"language": 4}}, 1).splitlines()
+    lines = format_summary(Store(folder), REPORT | {"left_out": left_out, "rejects": {"language": 4}}, 1).splitlines()
     assert lines[1:4] == [
         "  rejected: 4 language",
         "  left out or replaced: 2 bytes_replaced",
@@ -106,7 +107,7 @@ def test_summary_of_other_languages(folder):
 def test_summary_where_all_is_in_other_languages(folder):
     """A build that read nothing says so."""
     report = REPORT | {"documents": REPORT["documents"] | {"kept": 0}, "left_out": {"language.de": 3}}
-    assert format_summary(folder, report, 1).splitlines()[2] == (
+    assert format_summary(Store(folder), report, 1).splitlines()[2] == (
         "  nothing was read: no document is in the model's language (de 3); --any-language reads them"
     )
 
@@ -143,7 +144,7 @@ def hostile(tmp_path):
 def test_summary_shows_no_control_of_the_corpus(hostile):
     """A fact is two lines, whatever its labels, sentence and id hold; so are rules that name a file's suffix."""
     report = REPORT | {"rejects": {"bad\x07": 1}, "left_out": {"other_files.\x1b[2J": 2}}
-    lines = format_summary(hostile, report, 1).splitlines()
+    lines = format_summary(Store(hostile), report, 1).splitlines()
     assert lines[1:3] == ["  rejected: 1 bad\\x07", "  left out or replaced: 2 other_files.\\x1b[2J"]
     assert lines[4] == f"4 entities, 3 facts, 60 quads in {hostile.parent}/o\\x1b[1m/graph"
     assert lines[-2:] == [
@@ -162,7 +163,7 @@ def test_plan_shows_no_control_of_the_corpus():
 
 def test_artifact_has_no_markup_of_the_corpus(hostile):
     """In Prefect's page a fact is a line, and its text neither HTML nor Markdown."""
-    assert facts_markdown(best_facts(hostile, 20)) == (
+    assert facts_markdown(best_facts(Store(hostile), 20)) == (
         r"- **Ola\\x1b\[31m Berg - Work\_For - Nord\\x1b\]0;mine\\x07 AG\\u202e** (0.50): "
         r"&lt;b&gt;Ola\\x1b\[31m Berg&lt;/b&gt; of \*Nord\*\."
     )

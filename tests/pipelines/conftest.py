@@ -7,8 +7,9 @@ from kgmill.pipelines.checks import check_build
 from kgmill.pipelines.engine.request import Request, read_receipts
 from kgmill.pipelines.engine.worker import Worker, run_job
 from kgmill.pipelines.output.format import begin
-from kgmill.pipelines.output.parts import Store, remove
+from kgmill.pipelines.output.parts import Store
 from kgmill.pipelines.stages.stage import NAMES
+from kgmill.pipelines.storage.files import remove
 from kgmill.schemas.config import BuildConfig
 
 
@@ -33,7 +34,7 @@ def run():
 
     def run(store, job, tasks, settings, **others):
         scratch = store.scratch()
-        run_job(Request(job, str(store.root), str(scratch), tuple(tasks), settings, **others).save())
+        run_job(Request(job, str(store.storage.root), str(scratch), tuple(tasks), settings, **others).save())
         receipts = read_receipts(scratch)
         remove(scratch)
         return receipts
@@ -55,7 +56,7 @@ def build_here(tiny_model):
         store = Store(out)
         context = check_build(sources, out, config, n_workers=1, yes=yes, started=started)
         with store.lock():
-            begin(store.root)
+            begin(store)
             here = Run(context, store, WorkerInThisProcess())
             for stage in NAMES:
                 run_stage(here, stage)

@@ -13,10 +13,11 @@ from kgmill.pipelines.build import Run, finish, hold, run_stage
 from kgmill.pipelines.checks import check_build, resolve_device
 from kgmill.pipelines.context import RunContext
 from kgmill.pipelines.engine.worker import Worker
-from kgmill.pipelines.output.parts import Store, remove
+from kgmill.pipelines.output.parts import Store
 from kgmill.pipelines.sources import opening
 from kgmill.pipelines.stages import ingest
 from kgmill.pipelines.stages.stage import NAMES, missing
+from kgmill.pipelines.storage.files import remove
 from kgmill.schemas.config import BuildConfig
 from kgmill.schemas.errors import (
     CheckpointError,
@@ -265,7 +266,7 @@ def test_missing_receipt_stops_the_stage(source, settings, tmp_path):
     chosen = config(settings)
     store = Store(tmp_path / "out")
     store.create()
-    run = Run(check_build((str(source),), store.root, chosen), store, LazyWorker())
+    run = Run(check_build((str(source),), store.storage.root, chosen), store, LazyWorker())
     with pytest.raises(KgmillError, match=r"^ingest: 0 of 1 work units were committed; build again$"):
         run_stage(run, "ingest")
 

@@ -8,8 +8,9 @@ import pyarrow.dataset as ds
 import pyoxigraph
 import pytest
 
-from kgmill.pipelines.output.parts import Store, remove
+from kgmill.pipelines.output.parts import Store
 from kgmill.pipelines.stages.changes import ADDED, REMOVED, UPDATE
+from kgmill.pipelines.storage.files import remove
 
 SENTENCES = (
     "Ada Byron worked for Acme Corp in Paris .",
@@ -134,7 +135,7 @@ def run_names(out):
 def quads_of_parts(out):
     """The quads of the graph that is live, though DIR/graph may not show it yet."""
     [part] = [part for part in Store(out).live("graph") if part.unit == "format-nq"]
-    return {line for line in gzip.decompress((part.path / "graph.nq.gz").read_bytes()).split(b"\n") if line}
+    return {line for line in gzip.decompress(part.read_bytes("graph.nq.gz")).split(b"\n") if line}
 
 
 @pytest.mark.parametrize("edit", [False, True])

@@ -114,7 +114,7 @@ def die(*units):
 @pytest.fixture
 def request_of_three(store):
     tasks = tuple(decode.Task(unit, "", "", "") for unit in "abc")
-    return Request("decode", str(store.root), str(store.scratch()), tasks, decode.Settings({}, 0.5))
+    return Request("decode", str(store.storage.root), str(store.scratch()), tasks, decode.Settings({}, 0.5))
 
 
 def test_job_goes_on_where_it_was(request_of_three):
@@ -138,7 +138,7 @@ def test_extract_is_told_what_is_known(store):
     """The request of a new worker names the suspects that the dead one left."""
 
     def crash(request):
-        (store.root / "mark").write_text("")
+        (store.storage.root / "mark").write_text("")
         calls = store.tmp / request.scratch.rpartition("/")[2] / "calls"
         _write_mark(calls / "a.json", [document("d0"), document("d1")], 0, 1.0)
         raise WorkerError("killed")
@@ -146,6 +146,6 @@ def test_extract_is_told_what_is_known(store):
     jobs = Jobs(crash, lambda request: None)
     settings = extract.Settings(PredictorSettings("", "cpu", "fp32"), Floors(0.0, 0.0), "")
     tasks = (extract.Task("a", "", ""),)
-    request = Request("extract", str(store.root), str(store.scratch()), tasks, settings)
+    request = Request("extract", str(store.storage.root), str(store.scratch()), tasks, settings)
     supervise(jobs, request, lambda: None, lambda line: None)
     assert [(request.suspects, request.faults) for request in jobs.requests] == [((), {}), ((("d0",), ("d1",)), {})]

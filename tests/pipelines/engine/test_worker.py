@@ -30,7 +30,7 @@ worker.run(Path(sys.argv[1]), lambda elapsed_s: print(worker._child.pid, flush=T
 def ingest_request(store, path):
     """A job that reads one text file."""
     tasks, settings = ingest.plan([SourceFile(str(path), "a.txt", 3)], store.live("ingest"), BuildConfig())
-    return Request("ingest", str(store.root), str(store.scratch()), tuple(tasks), settings).save()
+    return Request("ingest", str(store.storage.root), str(store.scratch()), tuple(tasks), settings).save()
 
 
 @pytest.fixture
@@ -89,12 +89,12 @@ def test_error_of_a_job_keeps_its_kind(store, text, capfd):
     tables = {"documents": to_table("documents", []), "rejects": to_table("rejects", [])}
     part = store.commit("ingest", "00-0000", "aa" * 32, tables, {"kept": 0, "rejected": 0})
     store.publish("ingest", [part], [])
-    (part.path / "documents.parquet").write_bytes(b"damaged")
+    ((part.storage.root / part.place) / "documents.parquet").write_bytes(b"damaged")
     with Worker() as worker:
         with pytest.raises(CorruptPartError) as caught:
             worker.run(ingest_request(store, text))
         assert worker._child.poll() is None
-    path = f"{part.path}/documents.parquet"
+    path = f"{(part.storage.root / part.place)}/documents.parquet"
     assert str(caught.value) == f"{path}: not the bytes that were committed; build again, and it is made again"
     assert capfd.readouterr() == ("", "")
 
@@ -103,7 +103,7 @@ def test_any_other_error_is_one_line(worker, store):
     """What the project has no kind for arrives as one line that names the fault."""
     tasks = (decode.Task("00-0000", "", "", ""),)
     settings = decode.Settings({"entities": {"Peop": {}}}, 0.5, {"temper": {"slope": 1.0, "bias": 0.0}})
-    request = Request("decode", str(store.root), str(store.scratch()), tasks, settings)
+    request = Request("decode", str(store.storage.root), str(store.scratch()), tasks, settings)
     with pytest.raises(KgmillError, match="temper") as caught:
         worker.run(request.save())
     assert (type(caught.value), str(caught.value).count("\n")) == (KgmillError, 0)

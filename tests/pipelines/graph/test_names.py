@@ -6,6 +6,7 @@ import json
 import pytest
 
 from kgmill.pipelines.checks import named
+from kgmill.pipelines.output.parts import Store
 from kgmill.schemas.config import BuildConfig
 
 
@@ -22,7 +23,7 @@ def folder(tmp_path):
 
 
 def names(out, **given):
-    config = named(BuildConfig.load(None, given), out)
+    config = named(BuildConfig.load(None, given), Store(out))
     return config.dataset, config.base_iri
 
 

@@ -11,7 +11,9 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
 
-from kgmill.pipelines.output.parts import Store, part_name, remove
+from kgmill.pipelines.output.layout import part_name
+from kgmill.pipelines.output.parts import Store
+from kgmill.pipelines.storage.files import remove
 from kgmill.schemas.errors import CorruptPartError, LockError, OutputError
 
 KEY = "0123456789abcdef" * 4
@@ -32,14 +34,17 @@ def numbers(*values):
 
 def rows_by_glob(store, table="numbers"):
     """What DuckDB, Spark and pyarrow would read."""
-    return sorted(ds.dataset(store.root / "tables" / table, format="parquet").to_table()["n"].to_pylist())
+    return sorted(ds.dataset(store.storage.root / "tables" / table, format="parquet").to_table()["n"].to_pylist())
 
 
 @pytest.fixture
 def holder(store):
     """A process that holds the store's folder."""
     process = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(store.root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HOLDER, store.where],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout.readline() == "held\n"
     yield process
@@ -75,12 +80,12 @@ def test_interrupted_commit_leaves_nothing_visible(store):
     content = {**numbers(1), "broken": "not a table"}
     with pytest.raises(AttributeError):
         store.commit("ingest", "00-0000", KEY, content, {})
-    assert (store.find("ingest", "00-0000", KEY), (store.root / "parts").exists()) == (None, False)
+    assert (store.find("ingest", "00-0000", KEY), (store.storage.root / "parts").exists()) == (None, False)
 
 
 def test_part_without_manifest_is_replaced(store):
     """What a crash of the file system left in a part's place gives way to the part."""
-    leftover = store.root / "parts" / "ingest" / part_name("00-0000", KEY)
+    leftover = store.storage.root / "parts" / "ingest" / part_name("00-0000", KEY)
     leftover.mkdir(parents=True)
     (leftover / "numbers.parquet").write_bytes(b"half")
     store.commit("ingest", "00-0000", KEY, numbers(1), {})
@@ -101,7 +106,7 @@ def test_second_commit_of_a_fingerprint_keeps_the_first(store):
 def test_damaged_byte_is_a_corrupt_part(store):
     """A part whose bytes were altered is refused, with the file's name and the way out."""
     part = store.commit("ingest", "00-0000", KEY, numbers(1, 2, 3), {})
-    path = part.path / "numbers.parquet"
+    path = store.storage.root / part.file("numbers.parquet")
     data = bytearray(path.read_bytes())
     data[10] ^= 1
     path.write_bytes(data)
@@ -113,7 +118,7 @@ def test_damaged_byte_is_a_corrupt_part(store):
 def test_missing_file_is_a_corrupt_part(store):
     """A part that lost a file is refused, with the file's name."""
     part = store.commit("ingest", "00-0000", KEY, numbers(1), {})
-    (part.path / "numbers.parquet").unlink()
+    (store.storage.root / part.file("numbers.parquet")).unlink()
     with pytest.raises(CorruptPartError, match=r"numbers\.parquet: No such file or directory; build again, "):
         part.read("numbers")
 
@@ -136,7 +141,7 @@ def test_publish_removes_stale_parts(store):
     store.publish("s", [new], ["numbers"])
     assert (
         rows_by_glob(store),
-        sorted(path.name for path in (store.root / "parts" / "s").iterdir()),
+        sorted(path.name for path in (store.storage.root / "parts" / "s").iterdir()),
     ) == ([2, 3], ["00-0000.fedcba9876543210", "live.json"])
 
 
@@ -155,19 +160,20 @@ def test_nothing_is_live_at_first(store):
 
 def test_published_files_replace_the_folder(store):
     """DIR/graph holds the published part's files and nothing else."""
-    (store.root / "graph").mkdir()
-    (store.root / "graph" / "old.nq").write_text("old")
+    (store.storage.root / "graph").mkdir()
+    (store.storage.root / "graph" / "old.nq").write_text("old")
     folder = store.scratch()
     (folder / "new.nq").write_text("new")
     store.publish_files("graph", [store.commit("graph", "all", KEY, folder, {})])
-    assert {path.name: path.read_text() for path in (store.root / "graph").iterdir()} == {"new.nq": "new"}
+    assert {path.name: path.read_text() for path in (store.storage.root / "graph").iterdir()} == {"new.nq": "new"}
 
 
 def test_tables_are_hard_links(store):
     """A table's file costs no second copy of its part."""
     part = store.commit("s", "00-0000", KEY, numbers(1), {})
     store.publish("s", [part], ["numbers"])
-    assert (part.path / "numbers.parquet").samefile(store.root / "tables" / "numbers" / f"{part.name}.parquet")
+    shown = store.storage.root / "tables" / "numbers" / f"{part.name}.parquet"
+    assert shown.samefile(store.storage.root / part.file("numbers.parquet"))
 
 
 def test_tables_are_copies_where_links_cannot_be(store, monkeypatch):
@@ -179,8 +185,11 @@ def test_tables_are_copies_where_links_cannot_be(store, monkeypatch):
     monkeypatch.setattr(os, "link", refuse)
     part = store.commit("s", "00-0000", KEY, numbers(1, 2), {})
     store.publish("s", [part], ["numbers"])
-    table = store.root / "tables" / "numbers" / f"{part.name}.parquet"
-    assert (rows_by_glob(store), table.samefile(part.path / "numbers.parquet")) == ([1, 2], False)
+    table = store.storage.root / "tables" / "numbers" / f"{part.name}.parquet"
+    assert (rows_by_glob(store), table.samefile(store.storage.root / part.file("numbers.parquet"))) == (
+        [1, 2],
+        False,
+    )
 
 
 # The folder and its lock
@@ -191,7 +200,7 @@ def test_second_holder_is_told_the_first_ones_pid(store, holder):
     with pytest.raises(LockError) as caught, store.lock():
         pytest.fail("the lock was given twice")
     who = rf"pid {holder.pid} on {re.escape(socket.gethostname())} since \d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
-    line = rf"{re.escape(str(store.root))}: another build \({who}\) is running here; wait for it"
+    line = rf"{re.escape(str(store.storage.root))}: another build \({who}\) is running here; wait for it"
     assert re.fullmatch(line, str(caught.value))
 
 
@@ -200,7 +209,7 @@ def test_lock_ends_with_its_holder(store, holder):
     holder.send_signal(signal.SIGKILL)
     holder.wait()
     with store.lock():
-        assert (store.root / ".lock").read_text().startswith(f"{os.getpid()} on ")
+        assert (store.storage.root / ".lock").read_text().startswith(f"{os.getpid()} on ")
 
 
 def test_lock_removes_leftovers(store):
@@ -242,7 +251,7 @@ def test_key_of_the_live_parts(store):
     parts = [store.commit("s", f"01-000{n}", KEY, numbers(n), {}) for n in range(2)]
     store.publish("s", parts, [], "made from this")
     assert (store.live_key("s"), store.is_whole("s")) == ("made from this", True)
-    remove(parts[0].path)
+    remove(parts[0].storage.root / parts[0].place)
     assert (len(store.live("s")), store.is_whole("s")) == (1, False)
 
 
@@ -253,8 +262,8 @@ def test_released_files_join_those_that_are_there(store):
         (folder / "added.gz").write_text(run)
         part = store.commit("changes", "all", KEY, folder, {})
         store.release(part, "changes", run)
-        assert not part.path.exists()
-    assert {p.name: p.read_text() for p in (store.root / "changes").iterdir()} == {
+        assert not (part.storage.root / part.place).exists()
+    assert {p.name: p.read_text() for p in (store.storage.root / "changes").iterdir()} == {
         "r1.added.gz": "r1",
         "r2.added.gz": "r2",
     }

@@ -61,34 +61,41 @@ def truncate(path):
 )
 def test_damaged_part_is_named_and_removed(store, parts, damage, name, said):
     """A part that was altered, cut short or lost a file goes, with a line; the others stay."""
+    folder = store.storage.root / parts[0].place
     if (damage, name) == (truncate, "manifest.json"):
-        os.truncate(parts[0].path / name, 40)  # without its last byte, a line feed, it is still whole
+        os.truncate(folder / name, 40)  # without its last byte, a line feed, it is still whole
     else:
-        damage(parts[0].path / name)
+        damage(folder / name)
     [line] = verify(store)
-    assert line.startswith(str(parts[0].path))
+    assert line.startswith(str(folder))
     assert said in line
-    assert (units(store), parts[0].path.exists(), len(store.listed("s"))) == (["01-0001"], False, 2)
+    assert (units(store), folder.exists(), len(store.listed("s"))) == (
+        ["01-0001"],
+        False,
+        2,
+    )
 
 
 def test_altered_count_is_damage(store, parts):
     """A manifest that is good JSON with another number in it is not believed."""
-    path = parts[0].path / "manifest.json"
+    folder = store.storage.root / parts[0].place
+    path = folder / "manifest.json"
     path.write_text(path.read_text().replace('"kept": 2', '"kept": 3'))
     assert len(verify(store)) == 1
 
 
 def test_part_in_another_parts_place_is_damage(store, parts):
     """A folder that was copied or renamed by hand is not what its name says."""
-    moved = parts[0].path.with_name("01-0000.aaaaaaaaaaaaaaaa")
-    parts[0].path.rename(moved)
+    folder = store.storage.root / parts[0].place
+    moved = folder.with_name("01-0000.aaaaaaaaaaaaaaaa")
+    folder.rename(moved)
     assert verify(store) == [f"{moved}: holds the part {parts[0].name}; its part was removed, to be made again"]
 
 
 @pytest.mark.parametrize("content", ["", "[[", "{}}", "[1, 2]", "null"])
 def test_damaged_list_is_written_anew(store, parts, content):
     """When live.json can't be read, the parts beside it were the live ones, if there is one a unit."""
-    path = store.root / "parts" / "s" / "live.json"
+    path = store.storage.root / "parts" / "s" / "live.json"
     path.write_text(content)
     assert verify(store) == [f"{path}: damaged; written anew from the 2 parts beside it"]
     assert units(store) == ["01-0000", "01-0001"]
@@ -98,7 +105,7 @@ def test_damaged_list_is_written_anew(store, parts, content):
 def test_damaged_list_of_doubtful_parts_goes(store, parts, unit, key):
     """Two parts of a unit, or of two cuttings, can't both be live: then no list is better than a wrong one."""
     commit(store, unit, key)
-    path = store.root / "parts" / "s" / "live.json"
+    path = store.storage.root / "parts" / "s" / "live.json"
     path.write_text("")
     assert verify(store) == [f"{path}: damaged; removed, as it can't be told which parts were live"]
     assert (store.live("s"), len(store.committed("s"))) == ([], 3)
@@ -113,12 +120,12 @@ def leftovers(store, parts):
     with store.lock():
         (store.scratch() / "half").write_text("1234")
     commit(store, "01-0001", OTHER_KEY)
-    (store.root / "tables" / "numbers" / "01-0001.fedcba9876543210.parquet").write_text("12")
-    (store.root / "tables" / "numbers" / "own.parquet").write_text("mine")
+    (store.storage.root / "tables" / "numbers" / "01-0001.fedcba9876543210.parquet").write_text("12")
+    (store.storage.root / "tables" / "numbers" / "own.parquet").write_text("mine")
     for folder, ending in (("runs", ".json"), ("changes", ".added.nq.gz")):
-        (store.root / folder).mkdir()
+        (store.storage.root / folder).mkdir()
         for name in ("2026-01-01T000000Z", "2026-01-01T000000Z-2", "2025-01-01T000000Z", "mine"):
-            (store.root / folder / f"{name}{ending}").write_text("123")
+            (store.storage.root / folder / f"{name}{ending}").write_text("123")
     return store
 
 
@@ -133,7 +140,7 @@ def test_leftovers_go(leftovers):
     assert (freed["work in progress"], freed["tables that are not live"]) == ((1, 4), (1, 2))
     assert numbers(collect(leftovers)) == {}
     assert units(leftovers) == ["01-0000", "01-0001"]
-    assert sorted(path.name for path in (leftovers.root / "tables" / "numbers").iterdir()) == [
+    assert sorted(path.name for path in (leftovers.storage.root / "tables" / "numbers").iterdir()) == [
         "01-0000.0123456789abcdef.parquet",
         "01-0001.0123456789abcdef.parquet",
         "own.parquet",
@@ -151,15 +158,15 @@ def test_leftovers_go(leftovers):
 def test_newest_runs_are_kept(leftovers, keep, kept):
     """Of runs and their changes the newest N stay, in the order of their names; unknown names stay too."""
     collect(leftovers, keep)
-    assert {path.name.removesuffix(".json") for path in (leftovers.root / "runs").iterdir()} == kept
-    assert {path.name.partition(".")[0] for path in (leftovers.root / "changes").iterdir()} == kept
+    assert {path.name.removesuffix(".json") for path in (leftovers.storage.root / "runs").iterdir()} == kept
+    assert {path.name.partition(".")[0] for path in (leftovers.storage.root / "changes").iterdir()} == kept
 
 
 def test_dry_run_removes_nothing(leftovers):
     """A dry run says the same and does nothing."""
-    before = sorted(leftovers.root.rglob("*"))
+    before = sorted(leftovers.storage.root.rglob("*"))
     freed = collect(leftovers, 1, dry_run=True)
-    assert sorted(leftovers.root.rglob("*")) == before
+    assert sorted(leftovers.storage.root.rglob("*")) == before
     assert collect(leftovers, 1) == freed
 
 
@@ -173,5 +180,5 @@ def test_foreign_folder_is_refused(tmp_path):
 def test_folder_of_a_running_build_is_refused(leftovers):
     """What a running build is at is no leftover."""
     with leftovers.lock(clear=False), pytest.raises(LockError):
-        collect(Store(leftovers.root))
-    assert json.loads((leftovers.root / "parts" / "s" / "live.json").read_text())
+        collect(Store(leftovers.storage.root))
+    assert json.loads((leftovers.storage.root / "parts" / "s" / "live.json").read_text())

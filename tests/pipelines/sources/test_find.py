@@ -269,8 +269,8 @@ def test_output_folder_inside_a_source_is_no_source(tmp_path, store):
     """What a build wrote, its tables above all, is not read by the next one."""
     (tmp_path / "a.txt").write_text("Ada")
     with store.lock():
-        (store.root / "parts").mkdir()
-    (store.root / "report.html").write_text("<p>x</p>")
+        (store.storage.root / "parts").mkdir()
+    (store.storage.root / "report.html").write_text("<p>x</p>")
     assert [file.name for file in find_files([str(tmp_path)])] == ["a.txt"]
 
 
@@ -279,14 +279,14 @@ def test_output_folder_is_found_by_no_pattern(tmp_path, store):
     (tmp_path / "a.txt").write_text("Ada")
     with store.lock():
         pass
-    (store.root / "tables").mkdir()
-    (store.root / "tables" / "b.txt").write_text("x")
+    (store.storage.root / "tables").mkdir()
+    (store.storage.root / "tables" / "b.txt").write_text("x")
     for pattern in ("*", "**/*.txt"):
         assert [file.name for file in find_files([f"{tmp_path}/{pattern}"])] == ["a.txt"]
     with pytest.raises(SourceError, match="no file of a known kind matches"):
         find_files([f"{tmp_path}/*/tables/*.txt"])
     with pytest.raises(SourceError, match="is an output of kgmill; give the folder that its documents came from"):
-        find_files([str(store.root)])
+        find_files([str(store.storage.root)])
 
 
 def test_folder_that_cannot_be_listed_is_refused(tmp_path, monkeypatch):

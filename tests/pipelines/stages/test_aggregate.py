@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgmill.pipelines.output.parts import Part, Store, remove
+from kgmill.pipelines.output.parts import Part, Store
 from kgmill.pipelines.stages import aggregate, combine
+from kgmill.pipelines.storage.files import remove
 from kgmill.schemas.identity import entity_id, fact_id, fingerprint, statement_id
 from kgmill.schemas.records import Entity, Evidence, Fact, Mention, Relation
 from kgmill.schemas.tables import from_table, to_table
@@ -199,13 +200,13 @@ def test_partition_reads_its_own_slices_alone(run, store, aggregate_parts):
     whole, _, _ = aggregate_parts(units_of({f"d{n}": n for n in range(12)}), n_bits=4)
     combined = [
         store.need("combine", manifest["unit"], manifest["fingerprint"])
-        for manifest in (json.loads(path.read_text()) for path in sorted(store.root.glob("parts/combine/*/man*")))
+        for manifest in (json.loads(path.read_text()) for path in sorted(store.tmp.parent.glob("parts/combine/*/man*")))
     ]
-    _, tasks = aggregate.plan(Store(store.root / "nowhere"), combined, 4)
-    for path in store.root.glob("parts/combine/*/*.parquet"):
+    _, tasks = aggregate.plan(Store(store.storage.root / "nowhere"), combined, 4)
+    for path in store.storage.root.glob("parts/combine/*/*.parquet"):
         if not path.stem.endswith(f"-{tasks[5].number:02x}"):
             path.unlink()
-    remove(store.root / "parts" / "aggregate")
+    remove(store.storage.root / "parts" / "aggregate")
     settings = aggregate.Settings(tuple((part.unit, part.fingerprint) for part in combined))
     assert list(run(store, "aggregate", [tasks[5]], settings)) == [whole[5].unit]
     assert store.need("aggregate", whole[5].unit, tasks[5].fingerprint).files == whole[5].files
@@ -218,7 +219,7 @@ def test_history_changes_nothing(store, aggregate_parts):
     edited, _, _ = aggregate_parts(units_of(documents | {"d3": 90}), n_bits=2)
     undone, groups, partitions = aggregate_parts(units_of(documents), n_bits=2)
     assert (undone, groups, partitions) == (first, [], [])
-    remove(store.root / "parts")
+    remove(store.storage.root / "parts")
     again, _, _ = aggregate_parts(units_of(documents | {"d3": 90}), n_bits=2)
     assert [part.files for part in again] == [part.files for part in edited]
     assert [part.files for part in again] != [part.files for part in first]
@@ -239,7 +240,7 @@ def test_groups_are_no_more_than_units_or_partitions(store, n_bits):
 @pytest.mark.parametrize(("n_mentions", "n_bits"), [(100_000, 0), (100_001, 1), (1_600_000, 4), (10**9, 8)])
 def test_partitions_grow_with_the_mentions(n_mentions, n_bits):
     """A partition holds about 100,000 mentions, until there are 256 of them."""
-    part = Part("decode", "00-0000", "", None, {}, {"mentions.parquet": {"rows": n_mentions}})
+    part = Part("decode", "00-0000", "", "", {}, {"mentions.parquet": {"rows": n_mentions}}, None)
     assert combine.partition_bits([part]) == n_bits
 
 

@@ -13,8 +13,8 @@ import rdflib
 
 from kgmill.pipelines.engine.progress import Teller
 from kgmill.pipelines.graph.formats import GraphFormat
-from kgmill.pipelines.output.parts import remove
 from kgmill.pipelines.stages import export, graph
+from kgmill.pipelines.storage.files import remove
 from kgmill.schemas.errors import CorruptPartError
 from kgmill.schemas.identity import fact_id, statement_id
 from kgmill.schemas.ontology import parse_ontology
@@ -283,11 +283,11 @@ def test_words_of_the_ontology_are_in_its_own_graph_alone(run_export, store, par
 def test_damaged_member_is_refused(run_export, store, damage):
     """A member that is cut or altered comes into no graph, though only the other members are made anew."""
     run_export()
-    [path] = (store.root / "parts" / "export").glob("kg-*/quads.nq.gz")
+    [path] = (store.storage.root / "parts" / "export").glob("kg-*/quads.nq.gz")
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(CorruptPartError, match="not the bytes that were committed"):
         run_export(run_key="4b0c")
-    assert len(list((store.root / "parts" / "graph").glob("format-nq.*"))) == 1
+    assert len(list((store.storage.root / "parts" / "graph").glob("format-nq.*"))) == 1
 
 
 def test_each_format_is_reused_alone(run_export, run, store, parts, run_members):
@@ -340,7 +340,7 @@ def test_equal_input_makes_equal_files(run_export, store):
     """A second export, of new members from the same parts, has the same bytes in every file."""
     first = run_export()
     for job in ("export", "graph"):
-        remove(store.root / "parts" / job)
+        remove(store.storage.root / "parts" / job)
     second = run_export()
     assert {name: file["sha256"] for name, file in first.files.items()} == {
         name: file["sha256"] for name, file in second.files.items()

@@ -297,5 +297,5 @@ def test_rejects_alone_are_spilled_too(store, tmp_path):
     path = tmp_path / "bad.jsonl"
     path.write_text("[]\n" * 9_000)
     [task], settings = ingest.plan(find_files([str(path)]), [], BuildConfig())
-    spills = list(documents.scatter(task, Request("ingest", str(store.root), str(tmp_path), (), settings)))
+    spills = list(documents.scatter(task, Request("ingest", str(store.storage.root), str(tmp_path), (), settings)))
     assert len({name.partition("#")[0] for _, name in spills}) == 2

@@ -1,0 +1,1 @@
+"""Kinds of storage: what is in this folder is where an output can lie."""
