@@ -29,7 +29,7 @@ from kgmill.pipelines.stages.extract import Settings as ExtractSettings
 from kgmill.pipelines.stages.graph import live_counts
 from kgmill.pipelines.stages.stage import NAMES, Outcome, Todo, missing, stage_named
 from kgmill.pipelines.storage.files import remove
-from kgmill.schemas.errors import DISK_HINTS, DiskError, UsageError, WorkerError
+from kgmill.schemas.errors import DISK_HINTS, DiskError, LockError, StorageError, UsageError, WorkerError
 
 MODEL = "model"  # what progress calls the rehearsal in which the model is opened
 Progress = Callable[[str, float, int | None], None]
@@ -191,14 +191,14 @@ def finish(run: Run) -> dict[str, Any]:
 def fail(run: Run, error: BaseException) -> None:
     """Says in run.json that the run failed, and why; `graph` stays true of what is in DIR/graph.
 
-    Where it can't be written, as on a full disk, the run.json before stays.
+    Where it can't be written, as on a full disk or without the lease, the run.json before stays.
     """
     report = _report(run, "failed", {}, {})
     if "export" not in run.reports:
         report["graph"] = last_run(run.store).get("graph", report["graph"])
         report["graph_before"] = report["graph"]["sha256"]  # this run changed nothing
     report["error"] = str(error) or type(error).__name__
-    with suppress(OSError):
+    with suppress(OSError, StorageError, LockError):
         write_run(run.store, report)
 
 

@@ -18,6 +18,7 @@ from kgmill.pipelines.sources import opening
 from kgmill.pipelines.stages import ingest
 from kgmill.pipelines.stages.stage import NAMES, missing
 from kgmill.pipelines.storage.files import remove
+from kgmill.pipelines.storage.kinds.objects import Objects
 from kgmill.schemas.config import BuildConfig
 from kgmill.schemas.errors import (
     CheckpointError,
@@ -26,6 +27,7 @@ from kgmill.schemas.errors import (
     OntologyError,
     OutputError,
     SourceError,
+    StorageError,
     WorkerError,
 )
 
@@ -247,6 +249,21 @@ def test_first_failed_run_promises_no_graph(source, settings, tmp_path):
         raise WorkerError("the worker was killed")
     report = json.loads((tmp_path / "out" / "run.json").read_text())
     assert report["graph"] == {"entities": 0, "facts": 0, "quads": 0, "sha256": ""}
+
+
+def test_storage_that_fails_is_what_is_said(source, settings, monkeypatch):
+    """Where run.json can't be written either, the first error is the one that people see."""
+    context = check_build((str(source),), "memory://failing/out", config(settings))
+    with pytest.raises(StorageError, match=r"^the first$"), hold(context, stages=("ingest",)):
+        fail_storage(monkeypatch)
+
+
+def fail_storage(monkeypatch):
+    def write(self, name, data):
+        raise StorageError("the second")
+
+    monkeypatch.setattr(Objects, "write", write)
+    raise StorageError("the first")
 
 
 def test_stage_needs_the_stage_before(source, settings, tmp_path):
