@@ -23,7 +23,7 @@ demo: setup
 	$(BIN)/kgmill query demo @examples/new-jersey.rq
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test-all: setup
 	$(BIN)/python -m pytest -m 'not faults and not servers'

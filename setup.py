@@ -66,6 +66,7 @@ setup(
             "mypy>=1.15",
             "oxigraph>=0.5,<0.6",
             "pytest>=8.3",
+            "pytest-xdist>=3.8",
             "ruff>=0.12",
             "s3fs",
         ],
