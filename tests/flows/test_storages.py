@@ -23,11 +23,11 @@ def kgmill(*arguments):
 def bucket(s3, source, tiny_model, tmp_path_factory):
     """A bucket with the corpus under in/ and a build of it under out/; and the output folder of a local build."""
     storage = open_storage(f"{s3}/flows/in")
-    for path in source.iterdir():
-        storage.write(path.name, path.read_bytes())
+    for path in (path for path in source.rglob("*") if path.is_file()):
+        storage.write(path.relative_to(source).as_posix(), path.read_bytes())
     local = tmp_path_factory.mktemp("local") / "out"
     for out in (f"{s3}/flows/out", local):
-        code, _, errors = kgmill("build", f"{s3}/flows/in/*", "--out", out, "--model", tiny_model, *NAMES)
+        code, _, errors = kgmill("build", f"{s3}/flows/in", "--out", out, "--model", tiny_model, *NAMES)
         assert (code, errors) == (0, [])
     return f"{s3}/flows", local
 
@@ -44,7 +44,7 @@ def test_bytes_are_those_of_a_local_build(bucket):
 def test_second_build_and_plan_have_nothing_to_do(bucket, tiny_model):
     """The output on objects is reused as one on a disk is."""
     where, _ = bucket
-    code, out, errors = kgmill("build", f"{where}/in/*", "--out", f"{where}/out", "--model", tiny_model)
+    code, out, errors = kgmill("build", f"{where}/in", "--out", f"{where}/out", "--model", tiny_model)
     assert (code, errors, out.splitlines()[1].split(";")[0]) == (0, [], "0 sentences met the model")
     code, out, errors = kgmill("plan", f"{where}/in", "--out", f"{where}/out", "--model", tiny_model, "--json")
     assert (code, errors) == (0, [])
