@@ -18,11 +18,12 @@ from kgmill.pipelines.context import RunContext
 from kgmill.pipelines.engine.runners import LOCAL, check_runner
 from kgmill.pipelines.graph.formats import known_formats
 from kgmill.pipelines.graph.vocabulary import Namespace
+from kgmill.pipelines.output import layout
 from kgmill.pipelines.output.format import check_format
 from kgmill.pipelines.output.ledger import last_run, now
 from kgmill.pipelines.output.parts import Store
 from kgmill.pipelines.sources.find import SourceFile, find_files, fixed_part
-from kgmill.pipelines.sources.opening import split_url
+from kgmill.pipelines.urls import file_system, split_url
 from kgmill.schemas.config import BuildConfig, dataset_name, default_base
 from kgmill.schemas.errors import ConfigError, OntologyError, OutputError, TooManyRejectsError
 from kgmill.schemas.ontology import Ontology, load_ontology
@@ -121,10 +122,15 @@ def check_places(sources: Sequence[str], out: str) -> None:
     """
     for source in sources:
         protocol, path = split_url(source)
-        if protocol and f"{source.rstrip('/')}/".startswith(f"{out}/"):
-            lies = "is the source {0} itself" if source.rstrip("/") == out else "the source {0} lies inside"
-            raise OutputError(f"{out}: {lies.format(source)}; give --out a folder of its own")
-        if protocol or split_url(out)[0] or not path.strip():
+        is_far = bool(split_url(out)[0])
+        if protocol and is_far:
+            fs, where = file_system(source)
+            found = str(fs.unstrip_protocol(where.rstrip("/")))
+            if found == out:
+                raise OutputError(f"{out}: is the source {source} itself; give --out a folder of its own")
+            if found.startswith(f"{out}/"):
+                raise OutputError(f"{out}: the source {source} lies inside; give --out a folder of its own")
+        if protocol or is_far or not path.strip():
             continue
         wanted = Path(out)
         is_pattern = glob.has_magic(path) and not Path(path).exists()
@@ -167,7 +173,7 @@ def check_rejects(n_read: int, reasons: Mapping[str, int], max_ratio: float, out
     if n_faults > max_ratio * n_read:
         raise TooManyRejectsError(
             f"{n_faults} of {n_read} documents were rejected, more than --max-reject-ratio {max_ratio}; "
-            f"see {out}/tables/rejects"
+            f"see {out}/{layout.TABLES}/rejects"
         )
 
 

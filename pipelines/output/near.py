@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kgmill.pipelines.output import layout
 from kgmill.pipelines.output.parts import Store
-from kgmill.pipelines.storage.files import write_whole
+from kgmill.pipelines.storage.files import remove, write_whole
 from kgmill.schemas.errors import UsageError
 
 _ALWAYS = (layout.FORMAT, f"{layout.GRAPH}/{layout.NQUADS}")
@@ -33,14 +33,16 @@ def nearby(output: str, names: Sequence[str] = (), back: str = "") -> Iterator[P
     if (folder := storage.folder()) is not None:
         yield folder
         return
+    store.create()
     copy = store.tmp.with_name(f"{store.tmp.name}.near")
     if not storage.has(layout.RUN):
         raise UsageError(f"{output}: no finished build here; run kgmill build SOURCE... --out {output} first")
     run = storage.read(layout.RUN)
     is_kept = (copy / layout.RUN).is_file() and (copy / layout.RUN).read_bytes() == run
     for name in (*names, *(() if is_kept else _ALWAYS)):
+        remove(copy / name)  # what is there no more
         for entry in storage.entries(name):
-            write_whole(copy / entry.name, storage.read(entry.name))
+            storage.fetch(entry.name, copy / entry.name)
     write_whole(copy / layout.RUN, run)
     try:
         yield copy

@@ -21,8 +21,9 @@ from typing import Any
 
 from kgmill.pipelines.sources.containers import ARCHIVE, KNOWN, is_hidden, kind_of, passed_over, rule_of, unpack
 from kgmill.pipelines.sources.naming import Met, named
-from kgmill.pipelines.sources.opening import file_system, line, local_info, open_file, open_hashed, split_url, stamp
+from kgmill.pipelines.sources.opening import local_info, open_file, open_hashed, stamp
 from kgmill.pipelines.sources.read import read
+from kgmill.pipelines.urls import file_system, line, split_url
 from kgmill.schemas.config import SourceConfig
 from kgmill.schemas.errors import SourceError
 from kgmill.schemas.records import Document, Reject

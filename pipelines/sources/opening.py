@@ -5,58 +5,21 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
-from urllib.parse import unquote
 
+from kgmill.pipelines.urls import file_system, line, split_url
 from kgmill.schemas.errors import SourceError
 from kgmill.schemas.identity import fingerprint
 
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 _BUFFER_BYTES = 1 << 18
 # Under which names file systems have what changes with a file.
 _VERSIONS = (
     *("ETag", "etag", "md5Hash", "md5", "content_md5", "Content-MD5", "Digest", "sha256"),
     *("LastModified", "Last-Modified", "last_modified", "updated", "modified", "mtime", "created"),
 )
-
-
-def split_url(source: str) -> tuple[str, str]:
-    """The protocol and the path of a source; the protocol is empty for what is a path here, `file://` URLs too.
-
-    Raises:
-        SourceError: a `file://` URL of another machine.
-    """
-    match = _URL.fullmatch(source)
-    if match is None:
-        return "", source
-    protocol, path = match[1].lower(), match[2]
-    if protocol not in ("file", "local"):
-        return protocol, path
-    path = path.removeprefix("localhost")
-    if not path.startswith("/"):
-        raise SourceError(f"{source}: wanted file:/// and an absolute path")
-    return "", unquote(path)
-
-
-def file_system(url: str) -> tuple[Any, str]:
-    """The file system of a URL, and the path in it.
-
-    Raises:
-        SourceError: fsspec doesn't know the protocol, or its package is not installed.
-    """
-    from fsspec.core import url_to_fs
-
-    try:
-        fs, path = url_to_fs(url)
-    except ImportError as error:
-        raise SourceError(f"{url}: {error}, beside kgmill") from None
-    except Exception as error:  # an unknown protocol, or a complaint of the file system's own
-        raise SourceError(f"{url}: {line(error)}") from None
-    return fs, str(path)
 
 
 def stamp(info: Mapping[str, Any]) -> str:
@@ -170,8 +133,3 @@ class _Guarded(io.RawIOBase):
             return call(*args)
         except Exception as error:  # as above
             raise SourceError(f"{self._path}: {getattr(error, 'strerror', None) or line(error)}") from None
-
-
-def line(error: Exception) -> str:
-    """What an error says, in one line."""
-    return " ".join(f"{error}".split())[:300] or type(error).__name__

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from kgmill.pipelines.engine.request import PartName, Receipt, Request
 from kgmill.pipelines.graph.difference import difference, update_blocks
+from kgmill.pipelines.output import layout
 from kgmill.pipelines.output.ledger import run_name
 from kgmill.pipelines.output.parts import Part, Store
 from kgmill.pipelines.stages.export import MEMBER, in_chain
@@ -140,7 +141,7 @@ def missing(context: RunContext, store: Store, parts: Parts) -> Todo:
         elif outcome.receipts:
             changed = {name: int(outcome.receipts[UNIT].counts[name]) for name in changed}
         store.publish("graph", graph, [], key)
-        store.publish_files("graph", parts["graph"])
+        store.publish_files(layout.GRAPH, parts["graph"])
         _release(store, key)
         store.publish("changes", [], [])
         store.publish("export", parts["export"], [])
@@ -152,7 +153,7 @@ def missing(context: RunContext, store: Store, parts: Parts) -> Todo:
 
 def _release(store: Store, key: str) -> None:
     if change := store.find("changes", UNIT, key):
-        store.release(change, "changes", change.counts["run"])
+        store.release(change, layout.CHANGES, change.counts["run"])
 
 
 @contextmanager

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 
 from kgmill.pipelines.registry import things_of
 from kgmill.pipelines.storage.base import Storage, StorageKind
+from kgmill.pipelines.urls import split_url
 from kgmill.schemas.errors import OutputError
-
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
 
 @cache
@@ -26,8 +24,7 @@ def open_storage(output: str) -> Storage:
     """
     if not output.strip():
         raise OutputError("the name of the output is empty; give a folder, or a URL")
-    found = _URL.match(output)
-    protocol = found[1].lower() if found else ""
+    protocol, path = split_url(output, OutputError)
     kinds = storage_kinds().values()
     kind = next((kind for kind in kinds if protocol in kind.protocols), None)
-    return (kind or next(kind for kind in kinds if not kind.protocols)).open(output)
+    return kind.open(path) if kind else next(kind for kind in kinds if not kind.protocols).open(output)

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pyarrow.dataset as ds
 
+from kgmill.pipelines.storage.files import write_whole
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -88,6 +90,14 @@ class Storage(ABC):
             OSError: it is not there, or can't be read.
         """
 
+    def fetch(self, name: str, path: Path) -> None:
+        """Makes a file of this machine of a file, whole or not at all.
+
+        Raises:
+            OSError: it is not there, or can't be read or written.
+        """
+        write_whole(path, self.read(name))
+
     @abstractmethod
     def write(self, name: str, data: bytes) -> None:
         """Makes a file, or replaces it: a reader sees the old bytes or the new ones, also after a crash."""
@@ -142,7 +152,7 @@ class StorageKind:
 
     Attributes:
         protocols: what stands before `://`, an empty one for paths; none: whatever no other kind has.
-        open: the storage of an output's name; touches nothing.
+        open: the storage of a path behind one of them, or, of the kind that has none, of a whole URL; touches nothing.
     """
 
     protocols: tuple[str, ...]

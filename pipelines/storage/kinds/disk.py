@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 import pyarrow.dataset as ds
 
@@ -142,13 +141,8 @@ def _unwritable(root: Path, error: OSError) -> OutputError:
     return OutputError(f"{root}: {error.strerror}; --out wants a folder that can be written")
 
 
-def _open(output: str) -> Disk:
-    if output.lower().startswith("file://"):
-        parts = urlsplit(output)
-        if parts.netloc not in ("", "localhost"):
-            raise OutputError(f"{output}: a folder of another machine; wanted file:/// and an absolute path")
-        output = unquote(parts.path)
-    return Disk(Path(output).resolve())
+def _open(path: str) -> Disk:
+    return Disk(Path(path).resolve())
 
 
-STORAGE = StorageKind(("", "file", "local"), _open)
+STORAGE = StorageKind(("",), _open)

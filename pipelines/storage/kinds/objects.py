@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import stat
 import tempfile
 import time
 import uuid
@@ -27,6 +28,7 @@ import pyarrow.dataset as ds
 
 from kgmill.pipelines.storage.base import Entry, Storage, StorageKind
 from kgmill.pipelines.storage.files import remove, to_json
+from kgmill.pipelines.urls import file_system, line
 from kgmill.schemas.errors import KgmillError, LockError, OutputError, StorageError
 
 LOCK = ".lock"
@@ -63,15 +65,21 @@ class Objects(Storage):
     is_near = False
 
     def __init__(self, url: str, lease_s: float = LEASE_S) -> None:
-        self.where = url.rstrip("/")
+        fs, path = file_system(url, OutputError, use_listings_cache=False)
+        self._fs, self._root = fs, path.rstrip("/")
+        self.where = str(fs.unstrip_protocol(self._root))  # as sources are named too
         self.name = self.where.rpartition("/")[2]
-        self.tmp = Path(tempfile.gettempdir()) / f"kgmill-{sha256(self.where.encode()).hexdigest()[:16]}"
+        self.tmp = Path(tempfile.gettempdir()) / f"kgmill-{os.getuid()}" / sha256(self.where.encode()).hexdigest()[:16]
         self.lease_s = lease_s
-        self._fs, self._root = _file_system(self.where)
         self._lease: Lease | None = None
 
     def prepare(self) -> None:
-        self.tmp.mkdir(parents=True, exist_ok=True)
+        ours = self.tmp.parent
+        ours.mkdir(mode=0o700, exist_ok=True)
+        status = ours.lstat()
+        if status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) & 0o077 or not stat.S_ISDIR(status.st_mode):
+            raise OutputError(f"{ours}: is not this user's alone; remove it, or set TMPDIR to another folder")
+        self.tmp.mkdir(exist_ok=True)
 
     @contextmanager
     def hold(self) -> Iterator[None]:
@@ -96,6 +104,13 @@ class Objects(Storage):
     def read(self, name: str) -> bytes:
         with self._asked(name):
             return bytes(self._fs.cat_file(self._path(name)))
+
+    def fetch(self, name: str, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.name}.partial")
+        with self._asked(name):
+            self._fs.get_file(self._path(name), str(partial))
+        partial.replace(path)
 
     def write(self, name: str, data: bytes) -> None:
         self._check_lease()
@@ -183,8 +198,7 @@ class Objects(Storage):
         except (FileNotFoundError, FileExistsError):
             raise
         except Exception as error:
-            lines = " ".join(str(error).split()) or type(error).__name__
-            raise StorageError(f"{self.place(name)}: {lines}") from None
+            raise StorageError(f"{self.place(name)}: {line(error)}") from None
 
     # The lease
 
@@ -253,18 +267,6 @@ class Objects(Storage):
 
 def _tag(info: Mapping[str, Any]) -> object:
     return next((info[name] for name in _TAGS if info.get(name)), None)
-
-
-def _file_system(url: str) -> tuple[Any, str]:
-    from fsspec.core import url_to_fs
-
-    try:
-        fs, path = url_to_fs(url, use_listings_cache=False)
-    except ImportError as error:
-        raise OutputError(f"{url}: {error}, beside kgmill") from None
-    except Exception as error:  # each file system has errors of its own
-        raise OutputError(f"{url}: {' '.join(str(error).split())}") from None
-    return fs, str(path).rstrip("/")
 
 
 STORAGE = StorageKind((), Objects)

@@ -2,16 +2,11 @@
 
 import doctest
 import gzip
-import importlib.util
 import io
 import os
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
-import fsspec
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from kgmill.pipelines.sources import claims, fields, naming
@@ -73,15 +68,7 @@ def test_source_that_cannot_be_read_is_refused(tmp_path, source, message):
 # What is passed over
 
 
-def corpus(folder, *names):
-    """A folder with files of those names."""
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text("x")
-    return str(folder)
-
-
-def test_what_systems_and_editors_leave_is_no_document(tmp_path):
+def test_what_systems_and_editors_leave_is_no_document(tmp_path, corpus):
     """Hidden files, those of hidden folders, locks and backups are passed over and counted."""
     leftovers = ("._a.txt", ".git/b.txt", ".git/x/c.md", "x/.DS_Store", "x/~$d.txt", "e.txt~", "__MACOSX/f.txt")
     found = find([corpus(tmp_path, "a.txt", *leftovers)])
@@ -90,7 +77,7 @@ def test_what_systems_and_editors_leave_is_no_document(tmp_path):
     assert (again.files, again.others) == (found.files, found.others)
 
 
-def test_files_of_other_kinds_are_counted_by_suffix(tmp_path):
+def test_files_of_other_kinds_are_counted_by_suffix(tmp_path, corpus):
     """Each kind that is not read is counted, whatever its case; names that tell no kind are summed."""
     others = ("b.PDF", "x/c.pdf", "d.tar.gz", "README", "mail.17", "e.\x1b[1m", "f.bak", "dump.gz")
     found = find([corpus(tmp_path, "a.txt", *others)])
@@ -107,7 +94,7 @@ def test_files_of_other_kinds_are_counted_by_suffix(tmp_path):
     assert {"files.broken_link": 1, "files.special": 1}.items() <= find([str(tmp_path)]).others.items()
 
 
-def test_rare_suffixes_are_summed(tmp_path):
+def test_rare_suffixes_are_summed(tmp_path, corpus):
     """The ledger has a line for each of the 20 commonest suffixes, however many there are."""
     names = ["a.txt", *(f"{n}.s{n:02}" for n in range(30)), *(f"more{n}.s{n:02}" for n in range(5, 25))]
     counts = count_others(find([corpus(tmp_path, *names)]), SourceConfig())
@@ -138,7 +125,7 @@ def test_members_that_are_not_read_are_counted(tmp_path):
         (["*"], ["49960", "a.log", "b.log.gz", "c.md", "d.17"]),
     ],
 )
-def test_other_kinds_are_taken_as_text(tmp_path, as_text, expected):
+def test_other_kinds_are_taken_as_text(tmp_path, as_text, expected, corpus):
     """A setting names the suffixes of files that are texts: none at all, one, or any that is not known."""
     corpus(tmp_path, "49960", "a.log", "c.md", "d.17", ".bashrc")
     (tmp_path / "b.log.gz").write_bytes(gzip.compress(b"Ada"))
@@ -164,7 +151,7 @@ def test_known_kind_is_taken_as_text(tmp_path):
         ("c.pdf", ".bz2"),
     ],
 )
-def test_way_to_take_files_as_text_is_named(tmp_path, source, cure):
+def test_way_to_take_files_as_text_is_named(tmp_path, source, cure, corpus):
     """Where nothing of a known kind is found the message says what there is, and which setting reads it."""
     corpus(tmp_path, "49960", "49961", "c.pdf")
     with pytest.raises(SourceError) as caught:
@@ -172,60 +159,12 @@ def test_way_to_take_files_as_text_is_named(tmp_path, source, cure):
     assert cure in str(caught.value)
 
 
-def test_hidden_file_that_is_named_is_read(tmp_path):
+def test_hidden_file_that_is_named_is_read(tmp_path, corpus):
     """What a source or a pattern names itself is wanted."""
     corpus(tmp_path, ".a.txt", ".x/b.txt", "~$c.txt", "d.txt")
     assert [file.name for file in find_files([str(tmp_path / ".a.txt"), str(tmp_path / ".x")])] == [".a.txt", "b.txt"]
     assert [file.name for file in find_files([f"{tmp_path}/*.txt"])] == ["d.txt"]
     assert [file.name for file in find_files([f"{tmp_path}/.*/*.txt"])] == [".x/b.txt"]
-
-
-# Names
-
-
-def names(*sources, **settings):
-    return [file.name for file in find_files([str(source) for source in sources], SourceConfig(**settings))]
-
-
-def test_names_are_unique_over_sources(tmp_path):
-    """A file whose name an earlier source has gets the folder of its source in front, and more where that is taken."""
-    corpus(tmp_path, "a/news/report.txt", "b/news/report.txt", "b/news/other.txt", "c/report.txt", "d/news/report.txt")
-    folders = [tmp_path / name for name in ("a/news", "b/news", "c", "d/news")]
-    wanted = ["report.txt", "other.txt", "news/report.txt", "c/report.txt", "d/news/report.txt"]
-    assert names(*folders) == wanted
-    assert [names(*folders[:n]) for n in (1, 2)] == [wanted[:1], wanted[:3]]
-
-
-def test_files_of_a_shell_pattern_have_names_of_their_own(tmp_path):
-    """Files that are given one by one are told apart by their folders."""
-    corpus(tmp_path, "a/text.txt", "b/text.txt", "b/x/text.txt")
-    paths = [tmp_path / name for name in ("a/text.txt", "b/text.txt", "b/x/text.txt")]
-    assert names(*paths) == ["text.txt", "b/text.txt", "x/text.txt"]
-
-
-def test_file_of_two_sources_is_read_once(tmp_path):
-    """What a folder has and a second source names again is one file."""
-    corpus(tmp_path, "a/b.txt", "a/x/c.txt")
-    (tmp_path / "again").symlink_to("a")
-    assert names(tmp_path / "a/x", tmp_path / "a", tmp_path / "again", f"{tmp_path}/a/*.txt") == ["c.txt", "b.txt"]
-
-
-def test_names_begin_at_the_folder_by_a_setting(tmp_path):
-    """With the source's folder in front a name depends on no other source."""
-    corpus(tmp_path, "2023/report.txt", "2024/report.txt")
-    folders = [tmp_path / "2024", tmp_path / "2023"]
-    assert names(*folders, id_prefix="source") == ["2024/report.txt", "2023/report.txt"]
-    assert names(folders[1], id_prefix="source") == ["2023/report.txt"]
-
-
-def test_known_names_stay(tmp_path):
-    """A file that an earlier run named keeps that name; a new one gets none that another file had."""
-    corpus(tmp_path, "mon/news.txt", "tue/news.txt")
-    known = find([str(tmp_path / "mon")]).origins
-    assert known == {"news.txt": f"{tmp_path}/mon/news.txt"}
-    found = find([str(tmp_path / "tue"), str(tmp_path / "mon")], known=known)
-    assert [file.name for file in found.files] == ["tue/news.txt", "news.txt"]
-    assert [file.name for file in find([str(tmp_path)], known=known).files] == ["news.txt", "tue/news.txt"]
 
 
 # What is refused
@@ -316,134 +255,6 @@ def test_files_are_grouped_by_size(sizes, expected):
     """Groups keep the order and hold about as many bytes as wanted; a larger file is alone, an empty one no fault."""
     groups = group_files([SourceFile("a", "a", size) for size in sizes], 10)
     assert [[file.n_bytes for file in group] for group in groups] == expected
-
-
-# Patterns and URLs
-
-
-def tree(folder):
-    """A folder with files of three kinds in three places."""
-    for name in ("2023/a.txt", "2024/b.txt", "2024/jan/c.jsonl", "2024/jan/d.doc", "e.csv"):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text('{"text": "x"}')
-    return folder
-
-
-@pytest.mark.parametrize(
-    ("pattern", "expected"),
-    [
-        ("*.csv", ["e.csv"]),
-        ("*/*.txt", ["2023/a.txt", "2024/b.txt"]),
-        ("2024/*", ["b.txt", "jan/c.jsonl"]),
-        ("2024/**/*.jsonl", ["jan/c.jsonl"]),
-        ("**", ["2023/a.txt", "2024/b.txt", "2024/jan/c.jsonl", "e.csv"]),
-        ("202[34]/?.txt", ["2023/a.txt", "2024/b.txt"]),
-    ],
-)
-@pytest.mark.parametrize("prefix", ["", "file://"])
-def test_pattern_is_a_source(tmp_path, pattern, expected, prefix):
-    """Files are named by their path below the part of a pattern that has no wildcard; folders are searched whole."""
-    found = find_files([f"{prefix}{tree(tmp_path)}/{pattern}"])
-    assert [(file.name, file.path.startswith("/")) for file in found] == [(name, True) for name in expected]
-
-
-def test_file_whose_name_looks_like_a_pattern(tmp_path):
-    """What is there under its own name is no pattern."""
-    (tmp_path / "a[1].txt").write_text("x")
-    assert [file.name for file in find_files([str(tmp_path / "a[1].txt")])] == ["a[1].txt"]
-
-
-def test_pattern_without_a_match_is_refused(tmp_path):
-    """A pattern that finds nothing says so, also beside sources that are there."""
-    with pytest.raises(SourceError, match=r"\*\.txt: no file of a known kind matches; known: \.csv, "):
-        find_files([str(tree(tmp_path)), f"{tmp_path}/*.txt"])
-
-
-def test_file_url_is_a_path(tmp_path):
-    """A file:// URL names a file or folder of this machine; %20 is a space."""
-    (tmp_path / "a b.txt").write_text("Ada")
-    [file] = find_files([f"file://{tmp_path}/a%20b.txt"])
-    assert replace(file, stamp="") == SourceFile(str(tmp_path / "a b.txt"), "a b.txt", 3)
-    assert find_files([f"file://localhost{tmp_path}"]) == [file]
-    with pytest.raises(SourceError, match=r"file://host/x: wanted file:/// and an absolute path"):
-        find_files(["file://host/x"])
-
-
-@pytest.fixture
-def memory():
-    """A file system in memory, as any other that fsspec knows."""
-    fs = fsspec.filesystem("memory")
-    fs.store.clear()
-    for name, data in {
-        "/corpus/b.txt": b"Bob",
-        "/corpus/x/a.jsonl.gz": gzip.compress(b'{"text": "Ada"}\n'),
-        "/corpus/x/p.png": b"x",
-    }.items():
-        fs.pipe(name, data)
-    table = io.BytesIO()
-    pq.write_table(pa.table({"text": ["Cy"]}), table)
-    fs.pipe("/corpus/c.parquet", table.getvalue())
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as made:
-        made.writestr("d.txt", "Dee")
-    fs.pipe("/corpus/z.zip", archive.getvalue())
-    yield fs
-    fs.store.clear()
-
-
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        (
-            "memory://corpus",
-            [("b.txt", "Bob"), ("c.parquet:1", "Cy"), ("x/a.jsonl.gz:1", "Ada"), ("z.zip!d.txt", "Dee")],
-        ),
-        ("memory://corpus/", None),
-        ("memory://corpus/b.txt", [("b.txt", "Bob")]),
-        ("memory://corpus/*.txt", [("b.txt", "Bob")]),
-        ("memory://corpus/**/*.gz", [("x/a.jsonl.gz:1", "Ada")]),
-        ("memory://corpus/*", None),
-    ],
-)
-def test_url_is_a_source(memory, url, expected):
-    """Files, folders and patterns of any file system of fsspec's are found and read, named below their source."""
-    expected = expected or [("b.txt", "Bob"), ("c.parquet:1", "Cy"), ("x/a.jsonl.gz:1", "Ada"), ("z.zip!d.txt", "Dee")]
-    found = find_files([url])
-    assert [(r.source, r.text) for file in found for r in read_records(file)] == expected
-    assert all(file.path.startswith("memory://") and file.n_bytes for file in found)
-
-
-@pytest.mark.parametrize(
-    ("url", "message"),
-    [
-        ("memory://missing", "memory://missing: no such file or folder"),
-        ("memory://corpus/x/p.png", "memory://corpus/x/p.png: no file of a known kind; known: .csv, "),
-        ("memory://corpus/*.md", "memory://corpus/*.md: no file of a known kind; known: .csv, "),
-        ("nosuch://x", "nosuch://x: Protocol not known: nosuch"),
-        ("simplecache::memory://corpus", "simplecache::memory://corpus: "),
-    ],
-)
-def test_url_that_cannot_be_read_is_refused(memory, url, message):
-    """A missing file, an unknown protocol and a chain of them are one clear line."""
-    with pytest.raises(SourceError) as caught:
-        find_files([url])
-    assert str(caught.value).startswith(message)
-
-
-def test_missing_package_for_a_protocol_is_named():
-    """A file system whose package is not installed says what to install."""
-    if importlib.util.find_spec("s3fs"):
-        pytest.skip("s3fs is installed")
-    with pytest.raises(SourceError, match=r"^s3://bucket/a\.txt: Install s3fs to access S3, beside kgmill$"):
-        find_files(["s3://bucket/a.txt"])
-
-
-def test_remote_failure_is_no_fault_of_the_record(memory):
-    """A file that can't be read any more stops the run, whatever its format and whoever reads it."""
-    for file in find_files(["memory://corpus"]):
-        memory.store.clear()
-        with pytest.raises(SourceError, match=f"^{file.path}: "):
-            list(read_records(file))
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.jsonl.gz", "a.zip", "a.parquet"])
