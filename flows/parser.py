@@ -31,7 +31,8 @@ def parse(command: Command, arguments: Sequence[str], beam_options: Sequence[str
         _check_values(parser, arguments)
         call = parser.main(list(arguments), prog_name=f"kgmill {command.name}", standalone_mode=False)
     except TyperException as error:
-        message = printable(" ".join(error.format_message().split()).removesuffix("."))
+        said = " ".join(error.format_message().split()).replace("Value error, ", "")  # pydantic's words
+        message = printable(said.removesuffix("."))
         help_is = f"see kgmill {command.name} --help"
         raise UsageError(f"{command.name}: {message[:1].lower()}{message[1:]}; {help_is}") from None
     return call if callable(call) else None

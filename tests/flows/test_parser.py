@@ -55,7 +55,7 @@ def test_options_of_a_build_come_as_one_value():
         ("build a --out --yes", "option '--out' requires an argument"),
         (
             "evaluate --data a --format b",
-            "invalid value for '--format': Value error, 'b' is not one of 'spert', 'dygie'",
+            "invalid value for '--format': 'b' is not one of 'spert', 'dygie'",
         ),
         ("gc d --keep-runs -1", "invalid value for '--keep-runs': '-1' is no number of runs"),
         (
