@@ -7,7 +7,6 @@ between and one has no text), and the configuration and calibration of the model
 import hashlib
 import json
 import shutil
-import tarfile
 from pathlib import Path
 
 import pytest
@@ -23,8 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def kept(tmp_path):
     """What 0.1.0 left: its output folder, its source, and the model with weights and tokenizer."""
-    with tarfile.open(ROOT / "tests" / "data" / "0.1.0.tar.gz") as tar:
-        tar.extractall(tmp_path / "kept", filter="data")
+    shutil.unpack_archive(ROOT / "tests" / "data" / "0.1.0.tar.gz", tmp_path / "kept")
     for path in (ROOT / "benchmarks" / "tiny_model").iterdir():
         if path.name != "config.json":
             shutil.copy(path, tmp_path / "kept" / "model")
