@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
+
+Key = TypeVar("Key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +41,17 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """Candidates with calibrated probabilities, float64, in the same shapes: what decoding chooses from."""
+    """Candidates with calibrated probabilities: what decoding chooses from.
+
+    Attributes:
+        spans, pairs: those of the candidates.
+        mention_prob: float64 [N, E], that the span is an entity of the type.
+        relation_prob: float64 [M, R], that the pair holds the relation.
+    """
 
     spans: np.ndarray
-    entity_prob: np.ndarray
-    type_prob: np.ndarray
+    mention_prob: np.ndarray
     pairs: np.ndarray
-    pair_prob: np.ndarray
     relation_prob: np.ndarray
 
 
@@ -108,10 +115,10 @@ def _margin(start: int, end: int, first: int, size: int, n_words: int) -> int:
     return min(left, right)
 
 
-def _offer(best: dict, key: tuple, offer: tuple[int, int, int]) -> None:
+def _offer(best: dict[Key, tuple[int, int, int]], key: Key, offer: tuple[int, int, int]) -> None:
     if key not in best or offer[:2] > best[key][:2]:
         best[key] = offer
 
 
-def _pick(blank: np.ndarray, rows: list) -> np.ndarray:
+def _pick(blank: np.ndarray, rows: Sequence[np.ndarray]) -> np.ndarray:
     return np.stack(rows).astype(np.float32) if rows else blank

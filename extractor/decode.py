@@ -1,7 +1,6 @@
 """From scored candidates to mentions and relations: thresholds, ontology masks, the overlap rule. No model is needed.
 
-Confidence of a mention = P(entity) x P(type | entity); of a relation = P(relation) x P(type | relation): phase one
-times phase two, each as calibrated.
+The confidence of a mention and of a relation is what the calibration made of both phases (`Calibration.apply`).
 """
 
 from __future__ import annotations
@@ -70,8 +69,7 @@ def _choose_spans(
 ) -> list[tuple[int, int, int, int, float]]:
     if not len(candidates.spans):
         return []
-    column = candidates.type_prob.argmax(axis=1)
-    confidence = candidates.entity_prob * candidates.type_prob.max(axis=1)
+    column, confidence = candidates.mention_prob.argmax(axis=1), candidates.mention_prob.max(axis=1)
     rows = np.flatnonzero(confidence >= least_E[column])
     start, end = candidates.spans[:, 0], candidates.spans[:, 1]
     order = rows[np.lexsort((end[rows], start[rows], -confidence[rows]))]
@@ -93,7 +91,7 @@ def _choose_relations(
     if not ontology.relations or not mention_of:
         return []
     best: dict[tuple[int, int, int], tuple[float, int, int]] = {}
-    confident = candidates.pair_prob[:, None] * candidates.relation_prob
+    confident = candidates.relation_prob
     is_mention = np.zeros(len(candidates.spans), bool)
     is_mention[list(mention_of)] = True
     is_sure = (confident >= least_R).any(axis=1) & is_mention[candidates.pairs].all(axis=1)

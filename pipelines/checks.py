@@ -6,7 +6,7 @@ import glob
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -78,7 +78,7 @@ def check_build(
         model_folder=str(folder),
         model=model,
         languages=languages,
-        calibration={name: value for name, value in asdict(calibration).items() if name != "masked" or value},
+        calibration=calibration.as_dict(),
         ontology=ontology,
         device=device,
         runner=runner,

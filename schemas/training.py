@@ -21,8 +21,8 @@ class SetConfig(Config):
         name: what notes call it; empty: the first file's name.
         format: SpERT's JSON or DyGIE's JSONL.
         only: of the sentences those whose record has, under each key, one of the values: `{fold = ["1", "2"]}`.
-        documents: of the documents (what comes before the last `#` of `orig_id`) those from the first number on, up to
-            the second, in the order of the files; empty: all.
+        documents: of the documents (what comes before the last `#` of `orig_id`; a sentence that names none is one)
+            those from the first number on, up to the second, in the order of the files; empty: all.
         labels: what a label of the set is in the ontology, before the configuration's `labels`: a name; `-` and a
             relation's name, where head and tail change places; several entity types, of which it is one; or nothing
             (an empty string), where the label and what it marks are left out.

@@ -14,14 +14,27 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from kgmill.extractor.calibration import CANDIDATE_FLOOR, Calibration, Scale
+from kgmill.extractor.calibration import (
+    CANDIDATE_FLOOR,
+    Calibration,
+    Confidence,
+    Scale,
+    mention_features,
+    relation_features,
+)
 from kgmill.extractor.candidates import Candidates, Floors, Scored
 from kgmill.extractor.data.annotated import AnnotatedSentence, gold_alone
 from kgmill.extractor.decode import decode
 from kgmill.extractor.predict import Predictor
-from kgmill.extractor.training.fitting import check_binary, check_types, fit_binary, fit_types
+from kgmill.extractor.training.fitting import check_binary, check_types, fit_binary, fit_confidence, fit_types
 from kgmill.extractor.training.metrics import as_gold, complete_types, is_known
-from kgmill.extractor.training.outcomes import TASKS, Outcomes, outcomes, threshold_for_precision
+from kgmill.extractor.training.outcomes import (
+    TASKS,
+    Outcomes,
+    judge_sentence,
+    outcomes,
+    threshold_for_precision,
+)
 from kgmill.extractor.training.sets import document
 from kgmill.schemas.errors import DataError
 from kgmill.schemas.ontology import Ontology
@@ -31,6 +44,7 @@ MIN_CONFIDENCE = 0.4  # the threshold that users get
 _FIRST_FLOOR = -6.0
 _DEEPER = 2.0
 _TOLD = 0.9
+_DOUBTFUL = 0.05  # phase one times phase two: what is likelier is what a confidence is fitted to
 _LEAST_FOUND = 5  # so many of a relation have to be found before it is masked
 
 
@@ -40,6 +54,7 @@ class CalibrationReport:
 
     Attributes:
         before, after: what is found at each of two thresholds, the candidate floor and the one that users get.
+        crossed: what is found, cross-fitted, at the threshold that users get, in each set that was fitted to.
         promises: with a wanted precision, the threshold of each type that was found, None where none can be promised.
         judged: what is found, at the threshold that users get, in sets that nothing was fitted to, by their names.
         precision: of each relation that was found there or, cross-fitted, in what was fitted to: how many, and the
@@ -50,6 +65,7 @@ class CalibrationReport:
     before: dict[float, dict[str, Outcomes]]
     after: dict[float, dict[str, Outcomes]]
     promises: dict[str, float | None]
+    crossed: dict[str, dict[str, Outcomes]] = field(default_factory=dict)
     judged: dict[str, dict[str, Outcomes]] = field(default_factory=dict)
     precision: dict[str, tuple[int, float]] = field(default_factory=dict)
 
@@ -62,6 +78,15 @@ class _Instances:
     labels: np.ndarray
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A decoded item: what its confidence is made of, its type's column, and whether it is right."""
+
+    features: tuple[float, ...]
+    column: int
+    is_right: bool
+
+
 def calibrate_model(
     predictor: Predictor,
     sentences: Sequence[AnnotatedSentence],
@@ -69,11 +94,13 @@ def calibrate_model(
     min_confidence: float = MIN_CONFIDENCE,
     *,
     least_precision: float = 0.0,
+    sets: Sequence[str] = (),
     judged: Mapping[str, Sequence[AnnotatedSentence]] | None = None,
 ) -> CalibrationReport:
     """Scores sentences and fits to them; where the fit asks for candidates below those that were kept, again.
 
     Args:
+        sets: the name of each sentence's set, for the report.
         judged: other sets, which the report is on too.
         least_precision: relations that were right less often than that, in all sets together, are masked.
 
@@ -84,16 +111,16 @@ def calibrate_model(
     floor = _FIRST_FLOOR
     while True:
         candidates = predictor.predict(words, Floors(floor, -np.inf))
-        report = calibrate(candidates, sentences, predictor.ontology, wanted_precision, min_confidence)
+        report = calibrate(candidates, sentences, predictor.ontology, wanted_precision, min_confidence, sets)
         if (needed := report.calibration.floors(min_confidence).entity) >= floor:
             break
         floor = needed - _DEEPER
     floors = report.calibration.floors(min_confidence)
-    sets = {
-        name: (predictor.predict([sentence.words for sentence in others], floors), others)
-        for name, others in (judged or {}).items()
+    others = {
+        name: (predictor.predict([sentence.words for sentence in found], floors), found)
+        for name, found in (judged or {}).items()
     }
-    return judge(report, sets, predictor.ontology, least_precision, min_confidence)
+    return judge(report, others, predictor.ontology, least_precision, min_confidence)
 
 
 def judge(
@@ -127,8 +154,9 @@ def calibrate(
     ontology: Ontology,
     wanted_precision: float = 0.0,
     min_confidence: float = MIN_CONFIDENCE,
+    sets: Sequence[str] = (),
 ) -> CalibrationReport:
-    """Fits scales, and with `wanted_precision` a threshold a type, to candidates of annotated sentences.
+    """Fits scales, confidences, and with `wanted_precision` a threshold a type, to candidates of annotated sentences.
 
     Raises:
         DataError: too few, or sentences that the model knows by heart: no scale is likeliest.
@@ -142,7 +170,12 @@ def calibrate(
     )
     promises = promise(after[min_confidence], wanted_precision, min_confidence) if wanted_precision else {}
     kept = {name: threshold for name, threshold in promises.items() if threshold is not None}
-    return CalibrationReport(replace(calibration, thresholds=kept), before, after, promises)
+    by_set = {name: [i for i, one in enumerate(sets) if one == name] for name in dict.fromkeys(sets)}
+    found = {
+        name: outcomes([crossed[i] for i in rows], [sentences[i] for i in rows], ontology, min_confidence)
+        for name, rows in by_set.items()
+    }
+    return CalibrationReport(replace(calibration, thresholds=kept), before, after, promises, found)
 
 
 def _cross_fitted(
@@ -169,7 +202,7 @@ def fit(
     *,
     is_checked: bool = True,
 ) -> Calibration:
-    """The four scales: of spans; then, among the mentions that these give at the threshold, of pairs.
+    """Four scales and two confidences: of spans; then, among the mentions that these give at the threshold, of pairs.
 
     A pair is right where it strictly holds a relation, in either order where that is symmetric: spans and types of both
     ends too. So a pair's probability answers for the mentions that the user sees.
@@ -184,17 +217,82 @@ def fit(
     calibration = Calibration(
         fit_binary("entity", spans.scores, spans.labels), fit_types("entity type", types.scores, types.labels)
     )
+    confidence = _mention_confidence(candidates, sentences, ontology, calibration)
+    calibration = replace(calibration, mention_confidence=confidence)
     if not ontology.relations:
         return calibration
     pairs, types = _pair_instances(candidates, sentences, ontology, calibration, min_confidence)
     if is_checked:
         check_binary("relation", pairs.scores, pairs.labels)
         check_types("relation type", types.scores, types.labels)
-    return replace(
+    calibration = replace(
         calibration,
         relation=fit_binary("relation", pairs.scores, pairs.labels),
         relation_type=fit_types("relation type", types.scores, types.labels),
     )
+    confidence = _relation_confidence(candidates, sentences, ontology, calibration, min_confidence)
+    return replace(calibration, relation_confidence=confidence)
+
+
+def _mention_confidence(
+    candidates: Sequence[Candidates],
+    sentences: Sequence[AnnotatedSentence],
+    ontology: Ontology,
+    calibration: Calibration,
+) -> Confidence | None:
+    """What phase one and phase two together are worth, of each entity type."""
+    column = {name: i for i, name in enumerate(ontology.entity_names)}
+    rows: list[_Found] = []
+    for found, sentence in zip(candidates, sentences, strict=True):
+        scored = calibration.apply(found)
+        row = {(start, end): i for i, (start, end) in enumerate(found.spans.tolist())}
+        mentions, _ = decode(scored, ontology, _DOUBTFUL)
+        features = mention_features(scored.mention_prob)
+        for m, is_right, is_told in judge_sentence(sentence, mentions, (), ontology)[0]:
+            if is_told:
+                rows.append(_Found(_at(features, row[m.start, m.end], column[m.type]), column[m.type], is_right))
+    return _confidence(rows, len(column))
+
+
+def _relation_confidence(
+    candidates: Sequence[Candidates],
+    sentences: Sequence[AnnotatedSentence],
+    ontology: Ontology,
+    calibration: Calibration,
+    min_confidence: float,
+) -> Confidence | None:
+    """What both phases and both mentions together are worth, of each relation between mentions that are told."""
+    column = {name: i for i, name in enumerate(ontology.relation_names)}
+    of_mentions = dict.fromkeys(ontology.entity_names, min_confidence)
+    rows: list[_Found] = []
+    for found, sentence in zip(candidates, sentences, strict=True):
+        scored = calibration.apply(found)
+        mentions, relations = decode(scored, ontology, _DOUBTFUL, of_mentions)
+        row = {(start, end): i for i, (start, end) in enumerate(found.spans.tolist())}
+        at = [row[m.start, m.end] for m in mentions]
+        pair = {(head, tail): i for i, (head, tail) in enumerate(found.pairs.tolist())}
+        features = relation_features(scored.relation_prob, found.pairs, scored.mention_prob)
+        for r, is_right, is_told in judge_sentence(sentence, mentions, relations, ontology)[1]:
+            if not is_told:
+                continue
+            ends = [(at[r.head], at[r.tail])]
+            ends += [ends[0][::-1]] if ontology.relations[r.type].symmetric else []
+            i = max((pair[e] for e in ends if e in pair), key=lambda i: scored.relation_prob[i, column[r.type]])
+            rows.append(_Found(_at(features, i, column[r.type]), column[r.type], is_right))
+    return _confidence(rows, len(column))
+
+
+def _at(features: Sequence[np.ndarray], row: int, column: int) -> tuple[float, ...]:
+    """The features of one item, from arrays of a column each or a column a type."""
+    return tuple(float(one[row, min(column, one.shape[1] - 1)]) for one in features)
+
+
+def _confidence(rows: Sequence[_Found], n_types: int) -> Confidence | None:
+    if not rows:
+        return None
+    features = np.array([row.features for row in rows]).T
+    types = np.array([row.column for row in rows])
+    return fit_confidence(list(features), types, np.array([row.is_right for row in rows]), n_types)
 
 
 def promise(found: dict[str, Outcomes], wanted: float, lowest: float) -> dict[str, float | None]:
@@ -266,7 +364,8 @@ def _pair_instances(
 def _is_told(logits_NC: np.ndarray, names: Sequence[str], complete: Collection[str] | None) -> list[bool]:
     """Whether a sentence says of each span or pair if it is one: its type is, most likely, one that is marked."""
     known_C = np.array([is_known(name, complete) for name in names], bool)
-    return (Scale().type_probabilities(logits_NC)[:, known_C].sum(axis=1) >= _TOLD).tolist()
+    told_N = Scale().type_probabilities(logits_NC)[:, known_C].sum(axis=1)
+    return [told >= _TOLD for told in told_N.tolist()]
 
 
 def _related(sentence: AnnotatedSentence, ontology: Ontology) -> dict[object, list[int]]:

@@ -79,7 +79,7 @@ def _likeliest_types(gold: AnnotatedSentence, candidates: Scored, ontology: Onto
         i = row.get((entity.start, entity.end))
         if not entity.types or i is None:
             return entity
-        return replace(entity, type=max(entity.types, key=lambda name: candidates.type_prob[i, column[name]]))
+        return replace(entity, type=max(entity.types, key=lambda name: candidates.mention_prob[i, column[name]]))
 
     return tuple(map(settle, gold.entities))
 
@@ -93,8 +93,7 @@ def _add_entities(
     gold: AnnotatedSentence, partial: Partial, candidates: Scored, ontology: Ontology, thresholds: Thresholds
 ) -> tuple[list[EntitySpan], set[tuple[int, int]]]:
     """The added entities, and the doubtful spans."""
-    confident_NE = candidates.entity_prob[:, None] * candidates.type_prob
-    confident_NE = confident_NE * _is_open(ontology.entity_names, partial.types)
+    confident_NE = candidates.mention_prob * _is_open(ontology.entity_names, partial.types)
     best_N, column_N = confident_NE.max(axis=1), confident_NE.argmax(axis=1)
     spans = [(int(a), int(b)) for a, b in candidates.spans]
     marked = {(e.start, e.end) for e in gold.entities}
@@ -163,7 +162,7 @@ def _score_pairs(
         if min(rows[head], rows[tail]) < 0:
             unseen.add((head, tail))
         elif (i := found.get((rows[head], rows[tail]))) is not None:
-            scores[head, tail] = candidates.pair_prob[i] * candidates.relation_prob[i] * allowed_R
+            scores[head, tail] = candidates.relation_prob[i] * allowed_R
     return scores, unseen
 
 

@@ -3,17 +3,24 @@
 A margin's scale is a logistic regression (Platt scaling), fitted by Newton's method; a head of types has a slope alone.
 The prior pulls the slope towards 0, where every probability is the base rate, with the weight of a hundredth of an
 instance. Data under which no slope is likeliest, as it were infinite, are no data to fit to: an error says so.
+
+A confidence is a logistic regression too, of several log-odds and of the type. Its weights are kept from being negative
+(a feature whose weight would be is left out), and a type's bias is drawn to that of all types with the weight of a few
+instances, so that a rare type is read as the common ones are.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from kgmill.extractor.calibration import Scale
+from kgmill.extractor.calibration import Confidence, Scale
 from kgmill.schemas.errors import DataError
 
 LEAST_INSTANCES = 10
 _PRIOR = 0.01
+_PRIOR_OF_A_TYPE = 1.0  # a standard normal: within 0.27 and 0.73 where the common confidence is 0.5
 _FLATTEST = 0.01  # change of the log-odds over one standard deviation of the margins
 _BOUNDS = (1e-4, 1e3)
 _CURE = "calibrate on more sentences that the model was not trained on"
@@ -58,10 +65,37 @@ def fit_binary(name: str, margin_N: np.ndarray, is_true_N: np.ndarray) -> Scale:
     x_N = margin_N.astype(np.float64)
     mean, deviation = float(x_N.mean()), float(x_N.std()) or 1.0
     design_N2 = np.stack(((x_N - mean) / deviation, np.ones(len(x_N))), axis=1)
-    weight, bias = _newton(design_N2, is_true_N.astype(np.float64))
+    weight, bias = _newton(design_N2, is_true_N.astype(np.float64), np.full(2, _PRIOR))
     if weight < _FLATTEST:
         raise DataError(f"{name}: a candidate with a higher score is not likelier to be right; {_CURE}, or train anew")
     return Scale(_rounded(weight / deviation), _rounded(bias - weight * mean / deviation))
+
+
+def fit_confidence(
+    features: Sequence[np.ndarray], type_N: np.ndarray, is_right_N: np.ndarray, n_types: int
+) -> Confidence | None:
+    """The likeliest confidence of found items, from their features, [N] each, and types; None where there is none."""
+    n_right = int(is_right_N.sum())
+    if min(n_right, len(is_right_N) - n_right) < LEAST_INSTANCES:
+        return None
+    kept = list(range(len(features)))
+    type_NT = np.eye(n_types)[type_N]
+    while True:
+        design_NK = np.column_stack([*(features[k] for k in kept), np.ones(len(type_N)), type_NT])
+        prior_K = np.array([_PRIOR] * (len(kept) + 1) + [_PRIOR_OF_A_TYPE] * n_types)
+        fitted_K = _newton(design_NK, is_right_N.astype(np.float64), prior_K)
+        n = len(kept)
+        lowest = int(fitted_K[:n].argmin())
+        if fitted_K[lowest] >= 0:
+            break
+        del kept[lowest]
+        if not kept:
+            return None
+    weights = dict(zip(kept, fitted_K[:n].tolist(), strict=True))
+    biases = fitted_K[n] + fitted_K[n + 1 :]
+    return Confidence(
+        tuple(_rounded(weights.get(k, 0.0)) for k in range(len(features))), tuple(map(_rounded, biases.tolist()))
+    )
 
 
 def fit_types(name: str, logits_NC: np.ndarray, column_N: np.ndarray) -> Scale:
@@ -91,25 +125,25 @@ def fit_types(name: str, logits_NC: np.ndarray, column_N: np.ndarray) -> Scale:
     return Scale(_rounded(high))
 
 
-def _newton(design_N2: np.ndarray, target_N: np.ndarray) -> np.ndarray:
-    """The weights of the likeliest logistic regression, [2]; a step that overshoots is halved."""
-    weights_2 = np.zeros(2)
+def _newton(design_NK: np.ndarray, target_N: np.ndarray, prior_K: np.ndarray) -> np.ndarray:
+    """The weights of the likeliest logistic regression, [K]; a step that overshoots is halved."""
+    weights_K = np.zeros(len(prior_K))
 
-    def loss(at_2: np.ndarray) -> float:
-        z_N = design_N2 @ at_2
-        return float((np.logaddexp(0.0, z_N) - target_N * z_N).sum() + _PRIOR / 2 * at_2 @ at_2)
+    def loss(at_K: np.ndarray) -> float:
+        z_N = design_NK @ at_K
+        return float((np.logaddexp(0.0, z_N) - target_N * z_N).sum() + (prior_K / 2 * at_K) @ at_K)
 
     for _ in range(100):
-        p_N = 1 / (1 + np.exp(-design_N2 @ weights_2))
-        gradient_2 = design_N2.T @ (p_N - target_N) + _PRIOR * weights_2
-        curvature_22 = (design_N2 * (p_N * (1 - p_N))[:, None]).T @ design_N2 + _PRIOR * np.eye(2)
-        step_2 = np.linalg.solve(curvature_22, gradient_2)
-        while loss(weights_2 - step_2) > loss(weights_2) and np.abs(step_2).max() > 1e-12:
-            step_2 /= 2
-        weights_2 = weights_2 - step_2
-        if np.abs(step_2).max() < 1e-9:
+        p_N = np.exp(-np.logaddexp(0.0, -design_NK @ weights_K))
+        gradient_K = design_NK.T @ (p_N - target_N) + prior_K * weights_K
+        curvature_KK = (design_NK * (p_N * (1 - p_N))[:, None]).T @ design_NK + np.diag(prior_K)
+        step_K = np.linalg.solve(curvature_KK, gradient_K)
+        while loss(weights_K - step_K) > loss(weights_K) and np.abs(step_K).max() > 1e-12:
+            step_K /= 2
+        weights_K = weights_K - step_K
+        if np.abs(step_K).max() < 1e-9:
             break
-    return weights_2
+    return weights_K
 
 
 def _rounded(value: float) -> float:

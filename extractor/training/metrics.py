@@ -11,7 +11,7 @@ is right, and else not at all. An entity of which the data says no single type i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Hashable, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from kgmill.extractor.data.annotated import AnnotatedSentence, gold_alone
 from kgmill.extractor.decode import DecodedMention, DecodedRelation
 
 Prediction = tuple[Sequence[DecodedMention], Sequence[DecodedRelation]]
+Items = set[tuple[Any, ...]]  # each begins with its type
 _ANY = "Entity"
 LENGTHS = ((1, 2), (3, 4), (5, 6), (7, 8), (9, 10))
 DISTANCES = ((0, 0), (1, 3), (4, 6), (7, 9))
@@ -40,7 +41,7 @@ def score(
     `symmetric` names the relation types that have no direction. What was annotated, but no sentence can hold
     (`AnnotatedSentence.unused`), is gold that is missed.
     """
-    items: dict[str, list[tuple[set, set]]] = {
+    items: dict[str, list[tuple[Items, Items]]] = {
         name: [] for name in ("entities strict", "entities boundaries", "relations strict", "relations boundaries")
     }
     for annotated, (mentions, relations) in zip(gold, predicted, strict=True):
@@ -109,8 +110,8 @@ def score_by_size(
 
     Source: section 4.4, Fig. 3 and 4 (the paper's intervals, and one for longer entities).
     """
-    entities: list[tuple[set, set]] = []
-    relations: list[tuple[set, set]] = []
+    entities: list[tuple[Items, Items]] = []
+    relations: list[tuple[Items, Items]] = []
     for annotated, (mentions, pairs) in zip(gold, predicted, strict=True):
         sentence = as_gold(annotated, mentions)
         types, relation_types = complete_types(sentence)
@@ -129,14 +130,12 @@ def _interval(value: int, intervals: Sequence[tuple[int, int]]) -> str:
     return f">{intervals[-1][1]}"
 
 
-def _by_length(spans: Sequence[Any]) -> set[tuple[Hashable, ...]]:
+def _by_length(spans: Sequence[Any]) -> Items:
     return {(_interval(s.end - s.start, LENGTHS), s.type, s.start, s.end) for s in spans}
 
 
-def _by_distance(
-    spans: Sequence[Any], relations: Sequence[Any], symmetric: Collection[str]
-) -> set[tuple[Hashable, ...]]:
-    items: set[tuple[Hashable, ...]] = set()
+def _by_distance(spans: Sequence[Any], relations: Sequence[Any], symmetric: Collection[str]) -> Items:
+    items: Items = set()
     for r in relations:
         head, tail = turned(spans, r, symmetric)
         words = max(0, max(head.start, tail.start) - min(head.end, tail.end))
@@ -145,7 +144,7 @@ def _by_distance(
     return items
 
 
-def prf(sets: Iterable[tuple[set, set]]) -> dict[str, Any]:
+def prf(sets: Iterable[tuple[Items, Items]]) -> dict[str, Any]:
     """Micro scores, with macro scores and scores by type, of (gold, predicted) sets whose items begin with a type.
 
     >>> prf([({("Loc", 0, 1), ("Loc", 2, 3)}, {("Loc", 0, 1)})])["recall"]
@@ -168,8 +167,8 @@ def prf(sets: Iterable[tuple[set, set]]) -> dict[str, Any]:
     return {**micro, "support": n_gold.total(), "macro": macro, "by_type": by_type}
 
 
-def _pairs(spans: Sequence[Any], relations: Sequence[Any], symmetric: Collection[str]) -> set[tuple[Hashable, ...]]:
-    items: set[tuple[Hashable, ...]] = set()
+def _pairs(spans: Sequence[Any], relations: Sequence[Any], symmetric: Collection[str]) -> Items:
+    items: Items = set()
     for r in relations:
         head, tail = turned(spans, r, symmetric)
         items.add((r.type, head.start, head.end, tail.start, tail.end, head.type, tail.type))
@@ -186,23 +185,21 @@ def is_known(name: str, complete: Collection[str] | None) -> bool:
     return complete is None or name in complete
 
 
-def _typed(spans: Sequence[Any]) -> set[tuple[Hashable, ...]]:
+def _typed(spans: Sequence[Any]) -> Items:
     return {(span.type, span.start, span.end) for span in spans}
 
 
-def _counted(
-    found: set[tuple[Hashable, ...]], gold: set[tuple[Hashable, ...]], complete: Collection[str] | None, at: int = 0
-) -> set[tuple[Hashable, ...]]:
+def _counted(found: Items, gold: Items, complete: Collection[str] | None, at: int = 0) -> Items:
     """What counts of the predicted items: what is right, and what is of a complete type, which stands `at` a place."""
     return found if complete is None else {item for item in found if item in gold or is_known(str(item[at]), complete)}
 
 
-def _missed(sentence: AnnotatedSentence, task: str) -> set[tuple[Hashable, ...]]:
+def _missed(sentence: AnnotatedSentence, task: str) -> Items:
     """What no prediction can find, each an item that begins with its type."""
     return {(one.type, "unused", i) for i, one in enumerate(sentence.unused) if one.task == task}
 
 
-def _untyped(pairs: set[tuple[Hashable, ...]]) -> set[tuple[Hashable, ...]]:
+def _untyped(pairs: Items) -> Items:
     """The pairs without the types of their ends."""
     return {pair[:5] for pair in pairs}
 

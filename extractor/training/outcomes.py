@@ -11,11 +11,12 @@ import numpy as np
 
 from kgmill.extractor.candidates import Scored
 from kgmill.extractor.data.annotated import AnnotatedSentence
-from kgmill.extractor.decode import decode
+from kgmill.extractor.decode import DecodedMention, DecodedRelation, decode
 from kgmill.extractor.training.metrics import as_gold, complete_types, is_known, turned
 from kgmill.schemas.ontology import Ontology
 
 TASKS = ("mentions", "relations")
+SURE = 0.9
 LEAST_SUPPORT = 20
 _DOUBT = 0.05  # how often a promised precision may be too high
 _CUTS = tuple(round(0.05 * i, 2) for i in range(1, 20))
@@ -38,6 +39,11 @@ class Outcomes:
         return expected_calibration_error(self.confidence, self.is_right)
 
     @property
+    def sure(self) -> Outcomes:
+        """Those that are claimed with 0.9 and more."""
+        return self.take(self.confidence >= SURE)
+
+    @property
     def claimed(self) -> float:
         """The mean confidence."""
         return float(self.confidence.mean()) if len(self) else 0.0
@@ -57,23 +63,19 @@ def outcomes(
 ) -> dict[str, Outcomes]:
     """Decoded mentions and relations, each with whether it is strictly right; symmetric relations in either order.
 
-    Of a sentence that is not annotated completely, what it says nothing of is left out.
+    Of a sentence that is not annotated completely, all of a type that it does not mark is left out, right or not: to
+    count what is right of it alone would flatter.
     """
     rows: dict[str, list[tuple[float, bool, str]]] = {name: [] for name in TASKS}
     for found, sentence in zip(scored, sentences, strict=True):
         mentions, relations = decode(found, ontology, min_confidence)
-        annotated = as_gold(sentence, mentions)
-        types, relation_types = complete_types(annotated)
-        gold = {(e.start, e.end, e.type) for e in annotated.entities}
-        related = {relation_key(annotated.entities, r, ontology) for r in annotated.relations}
-        for m in mentions:
-            is_right = (m.start, m.end, m.type) in gold
-            if is_right or is_known(m.type, types):
-                rows["mentions"].append((m.confidence, is_right, m.type))
-        for r in relations:
-            is_right = relation_key(mentions, r, ontology) in related
-            if is_right or is_known(r.type, relation_types):
-                rows["relations"].append((r.confidence, is_right, ontology.distinct_name(r.type)))
+        judged, judged_relations = judge_sentence(sentence, mentions, relations, ontology)
+        rows["mentions"].extend((m.confidence, is_right, m.type) for m, is_right, is_told in judged if is_told)
+        rows["relations"].extend(
+            (r.confidence, is_right, ontology.distinct_name(r.type))
+            for r, is_right, is_told in judged_relations
+            if is_told
+        )
     return {
         name: Outcomes(
             np.array([c for c, _, _ in found], np.float64),
@@ -82,6 +84,25 @@ def outcomes(
         )
         for name, found in rows.items()
     }
+
+
+def judge_sentence(
+    sentence: AnnotatedSentence,
+    mentions: Sequence[DecodedMention],
+    relations: Sequence[DecodedRelation],
+    ontology: Ontology,
+) -> tuple[list[tuple[DecodedMention, bool, bool]], list[tuple[DecodedRelation, bool, bool]]]:
+    """What was decoded from a sentence, each with whether it is right, and whether the sentence marks its type."""
+    annotated = as_gold(sentence, mentions)
+    types, relation_types = complete_types(annotated)
+    gold = {(e.start, e.end, e.type) for e in annotated.entities}
+    related = {relation_key(annotated.entities, r, ontology) for r in annotated.relations}
+    is_entity = [(m.start, m.end, m.type) in gold for m in mentions]
+    is_related = [relation_key(mentions, r, ontology) in related for r in relations]
+    return (
+        [(m, ok, is_known(m.type, types)) for m, ok in zip(mentions, is_entity, strict=True)],
+        [(r, ok, is_known(r.type, relation_types)) for r, ok in zip(relations, is_related, strict=True)],
+    )
 
 
 def relation_key(spans: Sequence[Any], relation: Any, ontology: Ontology) -> tuple[Any, ...]:

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from kgmill.extractor.calibration import CANDIDATE_FLOOR, HEADS
+from kgmill.extractor.calibration import CANDIDATE_FLOOR, CONFIDENCES, HEADS
 from kgmill.extractor.training.calibrate import CalibrationReport
-from kgmill.extractor.training.outcomes import LEAST_SUPPORT, TASKS, Outcomes
+from kgmill.extractor.training.outcomes import LEAST_SUPPORT, SURE, TASKS, Outcomes
+
+_FEATURES = ("both phases", "head", "tail")
 
 
 def format_calibration(report: CalibrationReport, wanted_precision: float = 0.0) -> str:
@@ -17,11 +19,19 @@ def format_calibration(report: CalibrationReport, wanted_precision: float = 0.0)
     for name in HEADS:
         scale = getattr(report.calibration, name)
         lines.append(f"{name.replace('_', ' ')}: slope {scale.slope:g}, bias {scale.bias:g}")
-    lines.append(f"{'what was found, cross-fitted':54}{'items':>7}{'claimed':>9}{'right':>8}{'error':>8}")
+    for name in CONFIDENCES:
+        if confidence := getattr(report.calibration, name):
+            weights = ", ".join(f"{w:g} {said}" for w, said in zip(confidence.weights, _FEATURES, strict=False))
+            least, most = min(confidence.biases), max(confidence.biases)
+            lines.append(f"{name.replace('_', ' ')}: {weights}; biases of types {least:g} to {most:g}")
+    columns = f"{'items':>7}{'claimed':>9}{'right':>8}{'error':>8}{f'{SURE:g} up':>8}{'right':>8}"
+    lines.append(f"{'what was found, cross-fitted':54}{columns}")
     for task in TASKS:
         for threshold, before in report.before.items():
             for when, found in (("as the model says", before), ("calibrated", report.after[threshold])):
                 lines.append(f"{f'{task} at {threshold:g} and above, {when}':54}{_numbers(found[task])}")
+        for name, found in report.crossed.items():
+            lines.append(f"{f'{task}, calibrated: {name}':54}{_numbers(found[task])}")
         for name, found in report.judged.items():
             lines.append(f"{f'{task}, calibrated, not fitted to: {name}':54}{_numbers(found[task])}")
     lines.extend(_promises(report, wanted_precision))
@@ -35,7 +45,8 @@ def format_calibration(report: CalibrationReport, wanted_precision: float = 0.0)
 
 
 def _numbers(found: Outcomes) -> str:
-    return f"{len(found):>7}{100 * found.claimed:>8.1f}%{100 * found.right:>7.1f}%{100 * found.ece:>7.1f}%"
+    numbers = f"{len(found):>7}{100 * found.claimed:>8.1f}%{100 * found.right:>7.1f}%{100 * found.ece:>7.1f}%"
+    return f"{numbers}{len(found.sure):>8}{100 * found.sure.right:>7.1f}%"
 
 
 def _promises(report: CalibrationReport, wanted: float) -> Iterator[str]:

@@ -137,12 +137,14 @@ def prepare(
 
 
 def _choose(sentences: list[AnnotatedSentence], config: SetConfig) -> list[AnnotatedSentence]:
-    chosen = [s for s in sentences if all(dict(s.tags).get(key) in values for key, values in config.only.items())]
-    if not config.documents:
-        return chosen
-    first, end = config.documents
-    numbers = {name: i for i, name in enumerate(dict.fromkeys(map(document, sentences)))}
-    return [s for s in chosen if first <= numbers[document(s)] < end]
+    names = [document(sentence) or str(i) for i, sentence in enumerate(sentences)]
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    first, end = config.documents or (0, len(numbers))
+    return [
+        sentence
+        for sentence, name in zip(sentences, names, strict=True)
+        if first <= numbers[name] < end and all(dict(sentence.tags).get(k) in v for k, v in config.only.items())
+    ]
 
 
 def document(sentence: AnnotatedSentence) -> str:

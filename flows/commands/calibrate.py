@@ -55,12 +55,18 @@ def calibrate(
     fitted_to = [found for one, found in sets if one.calibrates] or [found for _, found in sets]
     judged = {one.title: found for one, found in sets if not any(found is other for other in fitted_to)}
     sentences = read_annotated([data], form) if data else list(chain.from_iterable(fitted_to))
+    names = [one.title for one, found in sets if any(found is other for other in fitted_to) for _ in found]
     predictor = open_predictor(folder, model.device, model.precision)
     everything = [*sentences, *chain.from_iterable(judged.values())]
     check_types(everything, predictor.ontology, data or str(config))
     note_seen(folder, everything)
     note_unused(not_found(predictor, sentences))
-    report = run(predictor, sentences, options.wanted_precision, least_precision=options.mask_below, judged=judged)
+    report = run(
+        *(predictor, sentences, options.wanted_precision),
+        least_precision=options.mask_below,
+        sets=names,
+        judged=judged,
+    )
     if not (into / WEIGHTS).is_file():
         copy_model(folder, into)
     report.calibration.save(into)

@@ -10,12 +10,14 @@ import pytest
 import torch
 
 from kgmill.extractor import Extractor, calibration
-from kgmill.extractor.calibration import Calibration, Scale, load_calibration
+from kgmill.extractor.calibration import Calibration, Confidence, Scale, load_calibration
 from kgmill.extractor.candidates import EVERYTHING, Floors
 from kgmill.extractor.data.annotated import AnnotatedSentence
+from kgmill.extractor.decode import decode
 from kgmill.extractor.predict import open_predictor
 from kgmill.extractor.training.evaluate import predict_sentences
 from kgmill.schemas.errors import CheckpointError
+from kgmill.schemas.ontology import load_ontology
 
 SENTENCES = (
     "Ada Byron worked for Acme Corp in Paris . Bob Stone lives in London . Carl May killed Dora Lane in Rome .",
@@ -61,10 +63,65 @@ def test_each_output_has_its_own_scale(predictor, sentences):
 
     plain, hot = Calibration().apply(found), Calibration(relation=Scale(0.3, -1.0)).apply(found)
 
-    assert np.array_equal(hot.entity_prob, plain.entity_prob)
-    assert np.array_equal(hot.type_prob, plain.type_prob)
-    assert not np.allclose(hot.pair_prob, plain.pair_prob, atol=1e-3)
+    assert np.array_equal(hot.mention_prob, plain.mention_prob)
+    assert not np.allclose(hot.relation_prob, plain.relation_prob, atol=1e-3)
     assert plain.spans is found.spans
+
+
+def test_confidence_knows_types_and_ends(predictor, sentences):
+    """A type's bias moves that type alone; a doubtful end makes a relation doubtful; no confidence is past the cap."""
+    (found,) = predictor.predict(sentences[:1], EVERYTHING)
+    n_types, n_relations = found.type_logits.shape[1], found.relation_logits.shape[1]
+    mentions = Confidence((1.0,), (0.0,) * n_types)
+    plain = Calibration(mention_confidence=mentions, relation_confidence=Confidence((1, 1, 1), (0.0,) * n_relations))
+    doubtful = replace(plain, mention_confidence=replace(mentions, biases=(-1.0,) * n_types))
+    second = replace(plain, relation_confidence=Confidence((1, 1, 1), (0.0, -1.0, *(0.0,) * (n_relations - 2))))
+
+    before, unsure, lower = (one.apply(found) for one in (plain, doubtful, second))
+
+    assert (unsure.mention_prob < before.mention_prob).any()
+    assert (unsure.relation_prob <= before.relation_prob).all()
+    assert (unsure.relation_prob < before.relation_prob).any()
+    others = [column for column in range(n_relations) if column != 1]
+    assert np.array_equal(lower.relation_prob[:, others], before.relation_prob[:, others])
+    assert (lower.relation_prob[:, 1] < before.relation_prob[:, 1]).any()
+    odds = before.relation_prob / (1 - before.relation_prob)
+    assert (odds <= np.exp(found.pair_margin + 2.0)[:, None] * (1 + 1e-6)).all()
+
+
+def test_what_a_confidence_may_keep_is_above_the_floors(predictor, sentences):
+    """With floors that a confidence asks for, nothing is lost that is found without floors."""
+    kinds = (len(predictor.ontology.entities), len(predictor.ontology.relations))
+    confidences = [Confidence((0.5,) * n, (1.0,) * n_types) for n, n_types in zip((1, 3), kinds, strict=True)]
+    fitted = Calibration(Scale(0.8, -2.0), mention_confidence=confidences[0], relation_confidence=confidences[1])
+
+    for threshold in (0.4, 0.02):
+        found, everything = (
+            [decode(fitted.apply(c), predictor.ontology, threshold) for c in predictor.predict(sentences, floors)]
+            for floors in (fitted.floors(threshold), EVERYTHING)
+        )
+        assert found == everything
+        assert any(relations for _, relations in found)
+
+
+def test_confidence_is_stored(tiny_model, tmp_path):
+    """It comes back as it was; one of other types, or with a negative weight, is refused."""
+    folder = shutil.copytree(tiny_model, tmp_path / "model")
+    ontology = load_ontology(folder / "ontology.toml")
+    biases = tuple(0.1 * i for i in range(len(ontology.relations)))
+    fitted = Calibration(relation_confidence=Confidence((1.0, 0.0, 0.5), biases))
+
+    fitted.save(folder)
+
+    assert load_calibration(folder) == fitted
+    for wrong, said in (
+        (Confidence((1.0, 0.0, 0.5), (*biases, 0.0)), "biases, the model"),
+        (Confidence((1.0, -0.5, 0.5), biases), "3 that are not negative are wanted"),
+        (Confidence((1.0, 0.5), biases), "3 that are not negative are wanted"),
+    ):
+        Calibration(relation_confidence=wrong).save(folder)
+        with pytest.raises(CheckpointError, match=said):
+            load_calibration(folder)
 
 
 def test_floors_are_margins_of_the_candidate_floor():

@@ -25,11 +25,9 @@ def candidates(spans, pairs=()):
     """Candidates of (start, end, P(entity), types) and (head, tail, P(relation), relations)."""
     return Scored(
         np.array([s[:2] for s in spans], np.int32).reshape(-1, 2),
-        np.array([s[2] for s in spans], np.float64),
-        np.array([s[3] for s in spans], np.float64).reshape(-1, 2),
+        np.array([s[2] * np.array(s[3]) for s in spans], np.float64).reshape(-1, 2),
         np.array([p[:2] for p in pairs], np.int32).reshape(-1, 2),
-        np.array([p[2] for p in pairs], np.float64),
-        np.array([p[3] for p in pairs], np.float64).reshape(-1, 3),
+        np.array([p[2] * np.array(p[3]) for p in pairs], np.float64).reshape(-1, 3),
     )
 
 
@@ -41,8 +39,8 @@ def relations(pairs, spans=TWO_PEOPLE, min_confidence=0.5):
     return decode(candidates(spans, pairs), ONTOLOGY, min_confidence)[1]
 
 
-def test_confidence_is_the_product_of_both_phases():
-    """A mention's confidence is P(entity) times P(type | entity), of its likeliest type."""
+def test_confidence_is_that_of_the_likeliest_type():
+    """A mention's confidence is the greatest of its types'."""
     mentions, _ = decode(candidates([(0, 2, 0.75, (0.25, 0.75))]), ONTOLOGY, 0.5)
 
     assert mentions == [DecodedMention(0, 2, "Loc", 0.5625)]
@@ -77,11 +75,9 @@ def test_threshold_of_a_relation_that_shares_its_name():
     )
     found = Scored(
         np.array([(0, 1), (2, 3)], np.int32),
-        np.array([0.75, 0.75], np.float32),
-        np.array([PEOP, LOC], np.float32),
+        0.75 * np.array([PEOP, LOC], np.float32),
         np.array([(0, 1)], np.int32),
-        np.array([0.5], np.float32),
-        np.ones((1, 1), np.float32),
+        np.full((1, 1), 0.5, np.float32),
     )
 
     kept, lost = (decode(found, ontology, 0.4, {"Award": 0.7, "Award_relation": least}) for least in (0.5, 0.6))

@@ -12,6 +12,7 @@ import pytest
 import torch
 import torch._dynamo.utils
 
+from kgmill.extractor.calibration import Scale
 from kgmill.extractor.candidates import EVERYTHING, Floors
 from kgmill.extractor.decode import decode
 from kgmill.extractor.neural.checkpoint import Checkpoint
@@ -197,11 +198,11 @@ def test_candidates_are_sorted_and_above_the_floor(predictor, sentences):
 
 
 def test_probabilities_of_types_sum_to_one(predictor, sentences):
-    """Phase two is a softmax over types."""
-    found = [predictor.calibration.apply(c) for c in predictor.predict(sentences, LOW)]
-
-    assert np.allclose(np.concatenate([c.type_prob for c in found]).sum(axis=1), 1)
-    assert np.allclose(np.concatenate([c.relation_prob for c in found]).sum(axis=1), 1)
+    """Phase two is a softmax over types: all types together are as probable as phase one."""
+    for candidates in predictor.predict(sentences, LOW):
+        found = predictor.calibration.apply(candidates)
+        assert np.allclose(found.mention_prob.sum(axis=1), Scale().probability(candidates.entity_margin))
+        assert np.allclose(found.relation_prob.sum(axis=1), Scale().probability(candidates.pair_margin))
 
 
 def test_long_sentence(predictor, sentences):

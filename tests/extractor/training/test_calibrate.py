@@ -170,6 +170,31 @@ def test_sets_are_judged_and_what_is_imprecise_is_masked(report):
     assert [line.split()[0] for line in lines if line.endswith("%  masked")] == ["Near"]
 
 
+def test_each_relation_is_as_sure_as_it_is_found():
+    """Of two relations whose scores are alike, one is mostly annotated wrongly: each claims what it is right."""
+    candidates, sentences = made_up(900)
+    rng = np.random.default_rng(5)
+    wrong = [
+        replace(s, relations=tuple(r for r in s.relations if r.type != "Knows" or rng.random() < 0.3))
+        for s in sentences
+    ]
+
+    found = calibrate(candidates, wrong, ONTOLOGY).after[0.1]["relations"]
+
+    for name in ("Knows", "Near"):
+        one = found.take(found.types == name)
+        assert len(one) > 50
+        assert one.claimed == pytest.approx(one.right, abs=0.06), name
+
+
+def test_relations_between_doubtful_mentions_are_doubtful(report):
+    """The confidence of a relation falls with that of each end, and never with a higher score."""
+    fitted = report.calibration.relation_confidence
+
+    assert min(fitted.weights) >= 0
+    assert min(fitted.weights[1:]) > 0.05
+
+
 def test_folds_are_of_documents():
     """Sentences of one document are never on both sides; a single document can't be cross-fitted."""
     candidates, sentences = made_up(60)
@@ -217,10 +242,11 @@ def test_reliability_diagram(report):
 
 
 def test_calibration_is_json(report, tmp_path):
-    """What is stored holds a slope and a bias a head, and the thresholds that were promised."""
+    """What is stored holds a slope and a bias a head, the confidences, and the thresholds that were promised."""
     report.calibration.save(tmp_path)
 
     stored = json.loads((tmp_path / "calibration.json").read_text())
 
-    assert sorted(stored) == ["entity", "entity_type", "masked", "relation", "relation_type", "thresholds"]
+    heads = ["entity", "entity_type", "mention_confidence", "relation", "relation_confidence", "relation_type"]
+    assert sorted(stored) == [*heads, "thresholds"]
     assert stored["entity_type"]["bias"] == 0.0

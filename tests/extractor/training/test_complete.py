@@ -31,11 +31,9 @@ def candidates(spans, pairs=()):
     """Scored ones of (start, end, P(entity), types) and (head, tail, P(related), relations)."""
     return Scored(
         np.array([s[:2] for s in spans], np.int32).reshape(-1, 2),
-        np.array([s[2] for s in spans], np.float64),
-        np.array([s[3] for s in spans], np.float64).reshape(-1, 2),
+        np.array([s[2] * np.array(s[3]) for s in spans], np.float64).reshape(-1, 2),
         np.array([p[:2] for p in pairs], np.int32).reshape(-1, 2),
-        np.array([p[2] for p in pairs], np.float64),
-        np.array([p[3] for p in pairs], np.float64).reshape(-1, 2),
+        np.array([p[2] * np.array(p[3]) for p in pairs], np.float64).reshape(-1, 2),
     )
 
 

@@ -78,10 +78,8 @@ def test_symmetric_relations_are_right_in_either_order():
     sentence = AnnotatedSentence(("A", "and", "B"), people, (RelationPair(1, 0, "Sibling"), RelationPair(1, 0, "Kill")))
     scored = Scored(
         np.array([(0, 1), (2, 3)]),
-        np.array([0.9, 0.9]),
-        np.ones((2, 1)),
+        np.full((2, 1), 0.9),
         np.array([(0, 1)]),
-        np.array([1.0]),
         np.array([[0.5, 0.5]]),
     )
 
