@@ -7,7 +7,7 @@ TORCH_INDEX ?=
 INDEX_OPTION := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX),)
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test test-all test-faults lint bench bench-engine clean
+.PHONY: setup demo test test-all test-servers test-faults coverage lint bench bench-engine clean
 
 setup: $(STAMP)
 
@@ -33,6 +33,9 @@ test-servers: setup
 
 test-faults: setup
 	$(BIN)/python -m pytest -m faults tests/faults
+
+coverage: setup
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --cov --cov-report term:skip-covered
 
 lint: setup
 	$(BIN)/ruff check .

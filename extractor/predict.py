@@ -270,7 +270,8 @@ def _pairs_in_rows(row_K: np.ndarray) -> np.ndarray:
     first_K = (np.cumsum(counts) - counts)[row_K]
     within = np.arange(len(head)) - np.repeat(np.cumsum(size_K) - size_K, size_K)
     tail = np.repeat(first_K, size_K) + within
-    return np.stack((head, tail), axis=1)[head != tail]
+    pairs: np.ndarray = np.stack((head, tail), axis=1)[head != tail]
+    return pairs
 
 
 def _pad(rows: np.ndarray, size: int) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kgmill.pipelines.triplestores.load import LoadReport
+from kgmill.pipelines.triplestores.job import LoadReport
 
 _QUERY = """\
 PREFIX rdfs: <http://www.w3.org/2000/01/rdf-schema#>

@@ -6,7 +6,7 @@ import shutil
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
 
 from tqdm import tqdm
 
@@ -31,7 +31,7 @@ class Bar:
     """The bar of the current stage."""
 
     def __init__(self) -> None:
-        self._bar: tqdm | None = None
+        self._bar: tqdm[NoReturn] | None = None
 
     def draw(self, status: Status) -> None:
         """Draws how far the stage is."""

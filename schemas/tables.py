@@ -32,6 +32,11 @@ def arrow_schema(record: type) -> pa.Schema:
 SCHEMAS: dict[str, pa.Schema] = {name: arrow_schema(record) for name, record in TABLES.items()}
 
 
+def values(column: pa.Array[Any] | pa.ChunkedArray[Any]) -> list[Any]:
+    """The values of a column, as Python has them."""
+    return column.to_pylist()
+
+
 def to_table(name: str, records: Iterable[Any]) -> pa.Table:
     """The Arrow table `name` that holds the records, in order."""
     rows = list(records)

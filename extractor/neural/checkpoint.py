@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
@@ -83,7 +84,7 @@ def load_checkpoint(folder: Path, device: torch.device, dtype: torch.dtype = tor
 
 
 @_quiet_transformers()
-def new_checkpoint(encoder: str, ontology: Ontology, options: dict) -> Checkpoint:
+def new_checkpoint(encoder: str, ontology: Ontology, options: dict[str, Any]) -> Checkpoint:
     """An untrained model around a pretrained encoder; `options` are fields of TwoPhaseConfig.
 
     Raises:

@@ -31,9 +31,9 @@ class TwoPhaseConfig(PreTrainedConfig):
 
     model_type = "kgmill-two-phase"
 
-    encoder: dict | None = None
-    entity_types: list | None = None
-    relation_types: list | None = None
+    encoder: dict[str, Any] | None = None
+    entity_types: list[str] | None = None
+    relation_types: list[str] | None = None
     max_span_width: int = 10
     max_distance: int = 10
     role_maps: bool = True
@@ -46,7 +46,7 @@ class TwoPhaseConfig(PreTrainedConfig):
     word_shape: bool = False
     max_length: int = 256
     dropout: float = 0.1
-    languages: list | None = None  # that its training data are in; none: not known
+    languages: list[str] | None = None  # that its training data are in; none: not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +300,7 @@ class TwoPhaseModel(PreTrainedModel):
         return torch.cat((type_NC[:, :1], torch.logsumexp(types, dim=1, keepdim=True)), dim=1), types
 
     def _embed(self, batch: Batch) -> Tensor:
-        embedded_BTD = self.encoder.get_input_embeddings()(batch.pieces_BT)
+        embedded_BTD: Tensor = self.encoder.get_input_embeddings()(batch.pieces_BT)
         return embedded_BTD if self.shape_embedding is None else embedded_BTD + self.shape_embedding(batch.shapes_BT)
 
     def _pool_span(self, encoded: Encoded, spans: Spans) -> Tensor:

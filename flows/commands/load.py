@@ -37,7 +37,7 @@ def load(
     from kgmill.flows.terminal import progress
     from kgmill.pipelines.output import layout
     from kgmill.pipelines.output.near import nearby
-    from kgmill.pipelines.triplestores.load import Wishes
+    from kgmill.pipelines.triplestores.claim import Wishes
     from kgmill.pipelines.triplestores.load import load as load_store
 
     wanted = (layout.RUNS, layout.CHANGES, layout.LOAD)

@@ -29,6 +29,8 @@ def _is_no_news(record: logging.LogRecord) -> bool:
 
 with _untouched_root():
     import apache_beam as beam
+    from apache_beam.metrics.metric import Metrics
     from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+    from apache_beam.pvalue import PCollection
 
-__all__ = ["PipelineOptions", "StandardOptions", "beam"]
+__all__ = ["Metrics", "PCollection", "PipelineOptions", "StandardOptions", "beam"]

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
-from kgmill.pipelines.engine.beam import beam
+from kgmill.pipelines.engine.beam import Metrics, PCollection, beam
 from kgmill.pipelines.engine.request import Request, job_module, write_receipt
 
 METRICS = ("documents", "sentences", "rejects")
@@ -27,7 +27,7 @@ class WorkFn(beam.DoFn):
         """Opens what the work needs."""
         self._open = ExitStack()
         self._do = self._open.enter_context(job_module(self.request.job).work(self.request))
-        self._counters = {name: beam.metrics.Metrics.counter("kgmill", name) for name in METRICS}
+        self._counters = {name: Metrics.counter("kgmill", name) for name in METRICS}
 
     def process(self, task: Any, after: Any = None) -> Iterator[str]:
         """Does the work on one element; `after` may be a side input that has to be there before."""
@@ -51,29 +51,33 @@ def build(pipeline: beam.Pipeline, request: Request[Any, Any]) -> None:
         own(pipeline, request)
 
 
-def each_task(pipeline: beam.Pipeline, request: Request[Any, Any]) -> beam.PCollection:
+def each_task(pipeline: beam.Pipeline, request: Request[Any, Any]) -> PCollection[Any]:
     """The units that are done: create the tasks, spread them over the workers, do each."""
-    return (
+    done: PCollection[Any] = (
         pipeline
         | "Tasks" >> beam.Create(list(request.tasks))
         | "Spread" >> beam.Reshuffle()
         | "Do" >> beam.ParDo(WorkFn(request))
     )
+    return done
 
 
 def scattered(
     pipeline: beam.Pipeline, tasks: Iterable[Any], scatter: Callable[[Any], Iterator[tuple[str, str]]]
-) -> beam.PCollection:
+) -> PCollection[Any]:
     """The first half of a regrouping: `scatter` spills a task's rows and yields (unit, path); only paths cross."""
-    return (
+    spills: PCollection[Any] = (
         pipeline
         | "Tasks" >> beam.Create(list(tasks))
         | "Spread" >> beam.Reshuffle()
         | "Scatter" >> beam.FlatMap(scatter)
     )
+    return spills
 
 
-def regroup(name: str, spills: beam.PCollection, units: Iterable[str]) -> beam.PCollection:
+def regroup(name: str, spills: PCollection[Any], units: Iterable[str]) -> PCollection[Any]:
     """The second half: (unit, its paths), for all units; an empty path stands in each."""
     empty = spills.pipeline | name >> beam.Create([(unit, "") for unit in units])
-    return (spills, empty) | f"{name} together" >> beam.Flatten() | f"{name} grouped" >> beam.GroupByKey()
+    together = (spills, empty) | f"{name} together" >> beam.Flatten()
+    grouped: PCollection[Any] = together | f"{name} grouped" >> beam.GroupByKey()
+    return grouped

@@ -15,7 +15,7 @@ def spill(rows: pa.Table, units: Sequence[str], path: Path) -> Iterator[tuple[st
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     order = sorted(range(rows.num_rows), key=units.__getitem__)
-    with pa.ipc.new_file(path, rows.schema) as file:
+    with pa.ipc.new_file(str(path), rows.schema) as file:
         for number, (unit, mine) in enumerate(groupby(order, key=units.__getitem__)):
             file.write_batch(rows.take(list(mine)).combine_chunks().to_batches()[0])
             yield unit, f"{path}#{number}"
@@ -27,6 +27,6 @@ def read_spills(schema: pa.Schema, spills: Iterable[str], suffix: str = "") -> p
     for name in sorted(spills):
         path, _, number = name.rpartition("#")
         if path and path.endswith(suffix):
-            with pa.OSFile(path) as file:
+            with pa.OSFile(path, "rb") as file:
                 batches.append(pa.ipc.open_file(file).get_batch(int(number)))
     return pa.Table.from_batches(batches, schema)

@@ -27,7 +27,7 @@ MAX_FAULTY = 3  # documents in a row, without a call of the model that went well
 
 
 def supervise(
-    worker: Worker, request: Request, on_poll: Callable[[], None], on_note: Callable[[str], None]
+    worker: Worker, request: Request[Any, Any], on_poll: Callable[[], None], on_note: Callable[[str], None]
 ) -> dict[str, Any]:
     """Runs a job to its end, in as many workers as it takes; returns the last one's reply.
 

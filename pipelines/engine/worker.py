@@ -79,7 +79,7 @@ class Worker:
         if line is None:
             raise self._death(child)
         self._is_busy = False
-        reply = json.loads(line)
+        reply: dict[str, Any] = json.loads(line)
         if "error" in reply:
             raise getattr(errors, reply["kind"], KgmillError)(reply["error"])
         return reply
@@ -185,7 +185,7 @@ def run_job(request_file: Path) -> dict[str, Any]:
         job_module(request.job).rehearse(request)
         return {"seconds": round(time.perf_counter() - started, 3), "peak_rss_mb": _peak_rss_mb()}
     if request.runner == LOCAL:
-        from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+        from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 
         pipeline = beam.Pipeline(FnApiRunner(), PipelineOptions(list(request.beam_options)))
     else:

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from kgmill.pipelines.output.parts import Part, Store
 from kgmill.schemas.identity import fingerprint
+from kgmill.schemas.tables import values
 
 _STAGE, _UNIT, _TABLE = "origins", "all", "origins"
 
@@ -36,7 +37,7 @@ def known_origins(store: Store) -> dict[str, Origin]:
     if part is not None:
         rows = part.read(_TABLE).to_pylist()
         return {row["name"]: Origin(row["origin"], row.get("stamp", ""), row.get("sha256", "")) for row in rows}
-    sources = {s for part in store.live("ingest") for s in part.read("documents", ["source"])["source"].to_pylist()}
+    sources = {s for part in store.live("ingest") for s in values(part.read("documents", ["source"])["source"])}
     names = {source.partition("!")[0] for source in sources} | {source.rpartition(":")[0] for source in sources}
     return dict.fromkeys(filter(None, sources | names), Origin(""))
 

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from kgmill.pipelines.output.parts import Part, Store
 from kgmill.schemas.errors import KgmillError
 from kgmill.schemas.identity import fingerprint
+from kgmill.schemas.tables import values
 
 
 def publish_rejects(store: Store, stages: Sequence[str]) -> tuple[dict[str, int], dict[str, int]]:
@@ -50,5 +51,5 @@ def reasons_of(parts: Sequence[Part]) -> dict[str, int]:
 
 
 def _reasons(rejects: pa.Table) -> dict[str, int]:
-    counted = pc.value_counts(rejects["reason"].combine_chunks()).to_pylist()
+    counted = values(pc.value_counts(rejects["reason"].combine_chunks()))
     return {row["values"]: row["counts"] for row in sorted(counted, key=lambda row: row["values"])}

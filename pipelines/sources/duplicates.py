@@ -22,6 +22,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from kgmill.schemas.tables import values
+
 N_PERMUTATIONS = 128
 _SEED = 1
 _SHINGLE_WORDS = 3
@@ -93,14 +95,16 @@ def signature(text: str) -> bytes:
     shingles = {" ".join(words[i : i + _SHINGLE_WORDS]).encode() for i in range(n_shingles)}
     sketch = MinHash(N_PERMUTATIONS, permutations=_permutations(), scheme="affine32")
     sketch.update_batch(shingles)
-    return sketch.hashvalues.astype("<u4").tobytes()
+    signed: bytes = sketch.hashvalues.astype("<u4").tobytes()
+    return signed
 
 
 @lru_cache(maxsize=1)
 def _permutations() -> np.ndarray:
     from datasketch import MinHash
 
-    return MinHash(N_PERMUTATIONS, seed=_SEED, scheme="affine32").permutations
+    numbers: np.ndarray = MinHash(N_PERMUTATIONS, seed=_SEED, scheme="affine32").permutations
+    return numbers
 
 
 def band_keys(signed: bytes, threshold: float) -> list[str]:
@@ -132,7 +136,7 @@ def find_losers(rows: pa.Table, threshold: float) -> Iterator[Loser]:
         begin, end = end, end + sum(1 for _ in same)
         if end - begin == 1:
             continue
-        mine, signed = ids.slice(begin, end - begin).to_pylist(), signatures.slice(begin, end - begin).to_pylist()
+        mine, signed = (values(column.slice(begin, end - begin)) for column in (ids, signatures))
         if signed[0]:
             yield from _near(mine, signed, threshold)
         else:

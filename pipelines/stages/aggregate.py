@@ -28,16 +28,20 @@ if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
 
 VERSION = 3
+_OF_ENTITIES: list[tuple[str, pa.DataType]] = [
+    ("entity_id", pa.string()),
+    ("type", pa.string()),
+    ("n_documents", pa.int64()),
+    ("confidence", pa.float64()),
+]
+_OF_SURFACES: list[tuple[str, pa.DataType]] = [
+    ("entity_id", pa.string()),
+    ("text", pa.string()),
+    ("n_mentions", pa.int64()),
+]
 _COMBINED = {
-    "entities": pa.schema(
-        [
-            ("entity_id", pa.string()),
-            ("type", pa.string()),
-            ("n_documents", pa.int64()),
-            ("confidence", pa.float64()),
-        ]
-    ),
-    "surfaces": pa.schema([("entity_id", pa.string()), ("text", pa.string()), ("n_mentions", pa.int64())]),
+    "entities": pa.schema(_OF_ENTITIES),
+    "surfaces": pa.schema(_OF_SURFACES),
     "relations": SCHEMAS["relations"],
 }
 
@@ -157,10 +161,10 @@ def _table(name: str, columns: dict[str, Any]) -> pa.Table:
 
 
 def _in_bucket_order(table: pa.Table, key: str) -> pa.Table:
-    return table.take(pa.array(np.argsort(buckets(table[key]), kind="stable")))
+    return table.take(np.argsort(buckets(table[key]), kind="stable"))
 
 
-def _starts(column: pa.ChunkedArray) -> np.ndarray:
+def _starts(column: pa.ChunkedArray[Any]) -> np.ndarray:
     """The rows at which a value differs from the one before."""
     values = column.combine_chunks()
     if not len(values):

@@ -25,28 +25,26 @@ from kgmill.schemas.records import Document
 _CHARACTERS_A_CALL = 1 << 18
 _CHARACTERS_A_TIMEOUT = 100_000
 _FLOATS, _INTS = pa.list_(pa.float32()), pa.list_(pa.int32())
-SENTENCES = pa.schema(
-    [
-        pa.field("doc_id", pa.string(), nullable=False),
-        pa.field("sentence", pa.int64(), nullable=False),
-        pa.field("begin", pa.int64(), nullable=False),
-        pa.field("end", pa.int64(), nullable=False),
-        pa.field("spans", _INTS, nullable=False),
-        pa.field("entity_margin", _FLOATS, nullable=False),
-        pa.field("type_logits", _FLOATS, nullable=False),
-        pa.field("pairs", _INTS, nullable=False),
-        pa.field("pair_margin", _FLOATS, nullable=False),
-        pa.field("relation_logits", _FLOATS, nullable=False),
-    ]
-)
-DOCUMENTS = pa.schema(
-    [
-        pa.field("doc_id", pa.string(), nullable=False),
-        pa.field("sha256", pa.string(), nullable=False),
-        pa.field("n_sentences", pa.int64(), nullable=False),
-        pa.field("fault", pa.string(), nullable=False),  # why it is rejected, as `reason: detail`; empty if it isn't
-    ]
-)
+_OF_SENTENCES: list[pa.Field[Any]] = [
+    pa.field("doc_id", pa.string(), nullable=False),
+    pa.field("sentence", pa.int64(), nullable=False),
+    pa.field("begin", pa.int64(), nullable=False),
+    pa.field("end", pa.int64(), nullable=False),
+    pa.field("spans", _INTS, nullable=False),
+    pa.field("entity_margin", _FLOATS, nullable=False),
+    pa.field("type_logits", _FLOATS, nullable=False),
+    pa.field("pairs", _INTS, nullable=False),
+    pa.field("pair_margin", _FLOATS, nullable=False),
+    pa.field("relation_logits", _FLOATS, nullable=False),
+]
+SENTENCES = pa.schema(_OF_SENTENCES)
+_OF_DOCUMENTS: list[pa.Field[Any]] = [
+    pa.field("doc_id", pa.string(), nullable=False),
+    pa.field("sha256", pa.string(), nullable=False),
+    pa.field("n_sentences", pa.int64(), nullable=False),
+    pa.field("fault", pa.string(), nullable=False),  # why it is rejected, as `reason: detail`; empty if it isn't
+]
+DOCUMENTS = pa.schema(_OF_DOCUMENTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,11 +230,11 @@ def sentence_candidates(table: pa.Table, n_types: tuple[int, int]) -> Iterable[t
 _LIST_COLUMNS = [field.name for field in SENTENCES if pa.types.is_list(field.type)]
 
 
-def _lists(column: pa.ChunkedArray) -> list[np.ndarray]:
+def _lists(column: pa.ChunkedArray[Any]) -> list[np.ndarray]:
     """The lists of a column as views of one array."""
-    lists = column.combine_chunks()
-    values, bounds = lists.values.to_numpy(), lists.offsets.to_numpy()
-    return [values[begin:end] for begin, end in pairwise(bounds.tolist())]
+    lists: Any = column.combine_chunks()
+    numbers, bounds = lists.values.to_numpy(), lists.offsets.to_numpy()
+    return [numbers[begin:end] for begin, end in pairwise(bounds.tolist())]
 
 
 @lru_cache(maxsize=1)

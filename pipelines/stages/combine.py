@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,7 +22,7 @@ from kgmill.pipelines.output.parts import Part, Store
 from kgmill.pipelines.stages.stage import Parts, Todo, partitions_extent, publisher
 from kgmill.schemas.identity import bucket, fingerprint
 from kgmill.schemas.names import label_of
-from kgmill.schemas.tables import conform
+from kgmill.schemas.tables import conform, values
 from kgmill.schemas.units import Unit
 
 if TYPE_CHECKING:
@@ -113,12 +113,12 @@ def combine_mentions(mentions: pa.Table) -> tuple[pa.Table, pa.Table]:
     Forms are folded as labels are, so that those that look alike are counted together. Mentions of values name no
     entity.
     """
-    mentions = mentions.filter(pc.not_equal(mentions["entity_id"], ""))
+    mentions = mentions.filter(pc.not_equal(mentions["entity_id"], pa.scalar("")))
     entities = mentions.group_by("entity_id").aggregate(
         [("type", "min"), ("doc_id", "count_distinct"), ("confidence", "max")]
     )
     forms = mentions.group_by(["entity_id", "text"]).aggregate([("doc_id", "count")])
-    labels = pa.array([label_of(text) for text in forms["text"].to_pylist()], pa.string())
+    labels = pa.array([label_of(text) for text in values(forms["text"])], pa.string())
     forms = forms.set_column(forms.schema.get_field_index("text"), "text", labels)
     surfaces = forms.group_by(["entity_id", "text"]).aggregate([("doc_id_count", "sum")])
     return (
@@ -133,15 +133,16 @@ def cut(table: pa.Table, key: str, n_bits: int) -> Iterator[tuple[int, pa.Table]
     """The rows of each partition that has any, in their order."""
     number_N = buckets(table[key]) >> (8 - n_bits)
     order_N = np.argsort(number_N, kind="stable")
-    table, number_N = table.take(pa.array(order_N)), number_N[order_N]
+    table, number_N = table.take(order_N), number_N[order_N]
     numbers, begins = np.unique(number_N, return_index=True)
     bounds = pairwise([*begins.tolist(), len(number_N)])
     for number, (begin, end) in zip(numbers, bounds, strict=True):
         yield int(number), table.slice(begin, end - begin).combine_chunks()
 
 
-def buckets(identifiers: pa.ChunkedArray) -> np.ndarray:
+def buckets(identifiers: pa.ChunkedArray[Any]) -> np.ndarray:
     """The bucket of each identifier; one that is repeated is hashed once."""
-    encoded = identifiers.combine_chunks().dictionary_encode()
-    known = np.array([bucket(identifier) for identifier in encoded.dictionary.to_pylist()], np.int64)
-    return known[encoded.indices.to_numpy()]
+    encoded: Any = identifiers.combine_chunks().dictionary_encode()
+    known = np.array([bucket(identifier) for identifier in values(encoded.dictionary)], np.int64)
+    found: np.ndarray = known[encoded.indices.to_numpy()]
+    return found

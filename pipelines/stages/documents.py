@@ -42,7 +42,7 @@ from kgmill.pipelines.storage.files import write_json
 from kgmill.schemas.config import SourceConfig
 from kgmill.schemas.identity import fingerprint, order_key
 from kgmill.schemas.records import Document, Reject
-from kgmill.schemas.tables import SCHEMAS, from_table, to_table
+from kgmill.schemas.tables import SCHEMAS, from_table, to_table, values
 from kgmill.schemas.units import Unit
 
 if TYPE_CHECKING:
@@ -169,8 +169,8 @@ def stage(element: tuple[str, Iterable[str]], request: Request[Task, Settings]) 
         pq.write_table(table, partial_file)
         os.replace(partial_file, folder / f"{unit}.{name}.parquet")
     texts = (text.as_py() for text in documents["text"])
-    keys = key_rows(documents["doc_id"].to_pylist(), documents["sha256"].to_pylist(), texts, settings.near_duplicates)
-    partitions = [str(Unit.of_key(key, settings.n_key_bits)) for key in keys["key"].to_pylist()]
+    keys = key_rows(values(documents["doc_id"]), values(documents["sha256"]), texts, settings.near_duplicates)
+    partitions = [str(Unit.of_key(key, settings.n_key_bits)) for key in values(keys["key"])]
     yield from spill(keys, partitions, folder / f"{uuid.uuid4().hex}.keys")
     teller.tell(0.5)
 
@@ -264,7 +264,7 @@ def changes(before: Sequence[Part], unit: Unit, new: Mapping[str, str]) -> dict[
     """How many of a unit's documents, given as ids with their texts' hashes, are new, changed, or gone since before."""
     old: dict[str, str] = {}
     for part in before:
-        ids, hashes = (c.to_pylist() for c in part.read("documents", ["doc_id", "sha256"]).columns)
+        ids, hashes = (values(c) for c in part.read("documents", ["doc_id", "sha256"]).columns)
         old.update((i, h) for i, h in zip(ids, hashes, strict=True) if Unit.of(i, unit.bits) == unit)
     return {
         "added": sum(i not in old for i in new),

@@ -35,7 +35,7 @@ from kgmill.pipelines.stages.stage import Parts, Todo, partitions_extent
 from kgmill.schemas.identity import bucket, fingerprint
 from kgmill.schemas.ontology import Ontology
 from kgmill.schemas.records import Document, Entity, Evidence, Fact, Mention, Relation
-from kgmill.schemas.tables import from_table
+from kgmill.schemas.tables import from_table, values
 
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
@@ -218,8 +218,8 @@ def _meta_lines(store: Store, settings: Settings, ns: Namespace) -> Iterator[str
     facts: Counter[str] = Counter()
     for unit, key in settings.aggregated:
         part = store.need("aggregate", unit, key)
-        entities.update(part.read("entities", ["type"])["type"].to_pylist())
-        facts.update(part.read("facts", ["relation"])["relation"].to_pylist())
+        entities.update(values(part.read("entities", ["type"])["type"]))
+        facts.update(values(part.read("facts", ["relation"])["relation"]))
     n_triples = sum(store.need("export", unit, key).counts["quads"] for unit, key in settings.members)
     yield from meta_quads(ns, n_triples, settings.n_documents, entities, facts)
 

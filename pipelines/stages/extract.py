@@ -33,7 +33,7 @@ from kgmill.pipelines.stages import candidates
 from kgmill.pipelines.stages.stage import Outcome, Parts, Todo, documents_extent
 from kgmill.schemas.identity import fingerprint
 from kgmill.schemas.records import Document, Reject
-from kgmill.schemas.tables import from_table, to_table
+from kgmill.schemas.tables import from_table, to_table, values
 from kgmill.schemas.units import Unit
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ def reuse(
         ]
         chosen = met.filter(pa.array(same, pa.bool_()))
         ids = chosen["doc_id"]
-        kept.update(ids.to_pylist())
+        kept.update(values(ids))
         sentences = part.read("sentences")
         sentences = sentences.filter(pc.is_in(sentences["doc_id"], ids.combine_chunks()))
         tables["documents"] = pa.concat_tables([tables["documents"], chosen])
@@ -237,7 +237,8 @@ def _in_order(tables: dict[str, pa.Table], documents: Sequence[Document]) -> dic
     ids = pa.array([d.doc_id for d in documents], pa.string())
     ordered = {}
     for name, table in tables.items():
-        rank = pc.index_in(table["doc_id"], ids).combine_chunks()
+        ranks: Any = pc.index_in(table["doc_id"], ids)  # of chunks, as the column is
+        rank = ranks.combine_chunks()
         number = table["sentence"].combine_chunks() if name == "sentences" else pa.nulls(len(table), pa.int64())
         keys = pa.table({"rank": rank, "number": number})
         ordered[name] = table.take(pc.sort_indices(keys, [("rank", "ascending"), ("number", "ascending")]))

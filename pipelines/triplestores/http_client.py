@@ -93,7 +93,7 @@ class Connection:
 
 
 def _backoff_s(n_tries: int) -> float:
-    return _FIRST_DELAY_S * 2 ** (n_tries - 1) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
+    return _FIRST_DELAY_S * 2.0 ** (n_tries - 1) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
 
 
 def _retry_after_s(response: httpx.Response, default_s: float) -> float:

@@ -110,7 +110,7 @@ def _text_as_bytes(batch: pa.RecordBatch, text: str) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, schema=pa.schema(types))
 
 
-def _in_microseconds(column: pa.Array) -> pa.Array:
+def _in_microseconds(column: pa.Array[Any]) -> pa.Array[Any]:
     try:
         return column.cast(pa.timestamp("us", column.type.tz))
     except pa.ArrowInvalid:
