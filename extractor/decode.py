@@ -50,14 +50,23 @@ def decode(
     """
     own = thresholds or {}
     chosen = _choose_spans(candidates, ontology, _least(ontology.entity_names, min_confidence, own))
-    mentions = [
-        DecodedMention(int(start), int(end), ontology.entity_names[column], confidence)
-        for _, start, end, column, confidence in chosen
-    ]
+    mentions = _mentions(chosen, ontology)
     mention_of = {row: i for i, (row, *_) in enumerate(chosen)}
     columns = {row: column for row, _, _, column, _ in chosen}
     least = _least([ontology.distinct_name(name) for name in ontology.relation_names], min_confidence, own)
     return mentions, _choose_relations(candidates, ontology, least, mention_of, columns)
+
+
+def decode_mentions(candidates: Scored, ontology: Ontology, min_confidence: float) -> list[DecodedMention]:
+    """The mentions of a sentence alone, as `decode` gives them."""
+    return _mentions(_choose_spans(candidates, ontology, _least(ontology.entity_names, min_confidence, {})), ontology)
+
+
+def _mentions(chosen: Sequence[tuple[int, int, int, int, float]], ontology: Ontology) -> list[DecodedMention]:
+    return [
+        DecodedMention(start, end, ontology.entity_names[column], confidence)
+        for _, start, end, column, confidence in chosen
+    ]
 
 
 def _least(names: Sequence[str], min_confidence: float, own: Mapping[str, float]) -> np.ndarray:

@@ -24,7 +24,7 @@ from kgmill.extractor.calibration import (
 )
 from kgmill.extractor.candidates import Candidates, Floors, Scored
 from kgmill.extractor.data.annotated import AnnotatedSentence, gold_alone
-from kgmill.extractor.decode import decode
+from kgmill.extractor.decode import decode, decode_mentions
 from kgmill.extractor.predict import Predictor
 from kgmill.extractor.training.fitting import check_binary, check_types, fit_binary, fit_confidence, fit_types
 from kgmill.extractor.training.metrics import as_gold, complete_types, is_known
@@ -246,7 +246,7 @@ def _mention_confidence(
     for found, sentence in zip(candidates, sentences, strict=True):
         scored = calibration.apply(found)
         row = {(start, end): i for i, (start, end) in enumerate(found.spans.tolist())}
-        mentions, _ = decode(scored, ontology, _DOUBTFUL)
+        mentions = decode_mentions(scored, ontology, _DOUBTFUL)
         features = mention_features(scored.mention_prob)
         for m, is_right, is_told in judge_sentence(sentence, mentions, (), ontology)[0]:
             if is_told:
@@ -345,7 +345,7 @@ def _pair_instances(
     pairs: list[tuple[float, bool]] = []
     types: list[tuple[np.ndarray, int]] = []
     for found, sentence in zip(candidates, sentences, strict=True):
-        mentions, _ = decode(calibration.apply(found), ontology, min_confidence)
+        mentions = decode_mentions(calibration.apply(found), ontology, min_confidence)
         typed = {(m.start, m.end): (m.start, m.end, m.type) for m in mentions}
         mention_of = [typed.get((start, end)) for start, end in found.spans.tolist()]
         known = as_gold(sentence, mentions)
