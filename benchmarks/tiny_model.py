@@ -22,8 +22,10 @@ from kgmill.extractor.calibration import Calibration
 from kgmill.extractor.decode import decode
 from kgmill.extractor.modelfolder import find_model
 from kgmill.extractor.neural.checkpoint import Checkpoint, save_checkpoint
+from kgmill.extractor.neural.config import TwoPhaseConfig
 from kgmill.extractor.neural.encoding import collate
-from kgmill.extractor.neural.two_phase import Spans, TwoPhaseConfig, TwoPhaseModel
+from kgmill.extractor.neural.spans import Spans
+from kgmill.extractor.neural.two_phase import TwoPhaseModel
 from kgmill.extractor.predict import Predictor
 from kgmill.extractor.text.split import split_text
 from kgmill.schemas.ontology import load_ontology

@@ -22,8 +22,9 @@ from kgmill.extractor.candidates import Candidates, Floors, empty, merge_windows
 from kgmill.extractor.neural.checkpoint import Checkpoint, choose_device, load_checkpoint
 from kgmill.extractor.neural.devices import check_precision
 from kgmill.extractor.neural.encoding import Window, WordPieces, collate
+from kgmill.extractor.neural.fast import Encoded, Ends
 from kgmill.extractor.neural.quantise import quantise
-from kgmill.extractor.neural.two_phase import Encoded, Ends, Pairs, Spans
+from kgmill.extractor.neural.spans import Pairs, Spans
 from kgmill.schemas.errors import CheckpointError
 
 logger = logging.getLogger(__name__)

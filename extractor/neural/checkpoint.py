@@ -19,8 +19,9 @@ from transformers.utils import logging as transformers_logging
 
 from kgmill.extractor.calibration import Calibration, load_calibration
 from kgmill.extractor.modelfolder import FORMAT_KEY, MODEL_FORMAT, check_model_folder, phase_one
+from kgmill.extractor.neural.config import TwoPhaseConfig
 from kgmill.extractor.neural.devices import check_device
-from kgmill.extractor.neural.two_phase import TwoPhaseConfig, TwoPhaseModel
+from kgmill.extractor.neural.two_phase import TwoPhaseModel
 from kgmill.schemas.errors import CheckpointError, KgmillError
 from kgmill.schemas.ontology import Ontology, load_ontology
 

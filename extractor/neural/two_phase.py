@@ -1,153 +1,32 @@
-"""The two-phase span-based joint extractor: the whole forward, one for training and prediction.
+"""The two-phase span-based joint extractor: its modules, and its forward as the paper has it.
 
 Source: Ji et al., A Two-Phase Paradigm for Joint Entity-Relation Extraction, section 3. Where a gate has a map of its
 own for each role (`role_maps`), the paper's letter is left: see docs/model.md for why and docs/experiments.md for the
 numbers.
 
+What training and prediction run is `FastForward`, which does the same for many spans and pairs at once.
+
 Shapes: B rows, T word pieces, W words, S spans, N entities, P ordered pairs, D hidden width, E entity types,
-R relation types, O representations that a gate weighs, K levels of a pooling table.
+R relation types, O representations that a gate weighs.
 """
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers import AutoConfig, AutoModel, PreTrainedModel
 
+from kgmill.extractor.neural.config import TwoPhaseConfig
 from kgmill.extractor.neural.encoding import N_SHAPES, Batch
+from kgmill.extractor.neural.fast import FastForward
 from kgmill.extractor.neural.fusion import Fusion
-from kgmill.extractor.neural.pooling import all_spans_max, pooling_table, range_max
+from kgmill.extractor.neural.spans import Pairs, Spans
 
 
-class TwoPhaseConfig(PreTrainedConfig):
-    """Configuration of the model; `encoder` is the configuration of the Hugging Face encoder inside, as a dict.
-
-    `phase_one` says what phase one was trained as: one softmax over both outputs, or a sigmoid for each.
-    """
-
-    model_type = "kgmill-two-phase"
-
-    encoder: dict[str, Any] | None = None
-    entity_types: list[str] | None = None
-    relation_types: list[str] | None = None
-    max_span_width: int = 10
-    max_distance: int = 10
-    role_maps: bool = True
-    fusion: str = "gate"
-    pair_distance: bool = True
-    pair_types: bool = True
-    link_types: bool = False
-    two_phase: bool = True
-    phase_one: str = "softmax"
-    word_shape: bool = False
-    max_length: int = 256
-    dropout: float = 0.1
-    languages: list[str] | None = None  # that its training data are in; none: not known
-
-
-@dataclass(frozen=True, slots=True)
-class Spans:
-    """Spans of words: row in the batch, first word, the word after the last. Each is an int64 tensor of S."""
-
-    row_S: Tensor
-    start_S: Tensor
-    end_S: Tensor
-
-    def take(self, index: Tensor) -> Spans:
-        """The spans at `index`, in its order."""
-        return Spans(self.row_S[index], self.start_S[index], self.end_S[index])
-
-    def to(self, device: torch.device) -> Spans:
-        """The same spans on a device."""
-        return Spans(self.row_S.to(device), self.start_S.to(device), self.end_S.to(device))
-
-
-@dataclass(frozen=True, slots=True)
-class Pairs:
-    """Ordered pairs of entities in the same row: N entities with their types (columns), and P pairs that index them."""
-
-    entities: Spans
-    type_N: Tensor
-    head_P: Tensor
-    tail_P: Tensor
-
-    def take(self, index: Tensor) -> Pairs:
-        """The pairs at `index`, in its order, among the same entities."""
-        return Pairs(self.entities, self.type_N, self.head_P[index], self.tail_P[index])
-
-    def to(self, device: torch.device) -> Pairs:
-        """The same pairs on a device."""
-        return Pairs(self.entities.to(device), self.type_N.to(device), self.head_P.to(device), self.tail_P.to(device))
-
-
-@dataclass(frozen=True, slots=True)
-class Ends:
-    """Entities as heads and as tails of pairs: mapped once each, however many pairs they are in.
-
-    Attributes:
-        head_ND, tail_ND: the mapped representations.
-        head_logits_N3, tail_logits_N3: what each gives to the pair gate's score and to phase one (`Fusion.project`).
-    """
-
-    head_ND: Tensor
-    tail_ND: Tensor
-    head_logits_N3: Tensor
-    tail_logits_N3: Tensor
-
-
-@dataclass(frozen=True, slots=True)
-class Features:
-    """What the trained embeddings of width, distance and types give; the same for every batch of one set of weights.
-
-    Attributes:
-        width_WD, distance_ND: mapped embeddings (none without the binary global feature).
-        link_types_FD: mapped embeddings of (head type, tail type), where phase one of pairs sees types too.
-        width_logits, distance_logits, type_logits, link_type_logits: what each gives to its gate's score and logits
-            (`Fusion.project`).
-    """
-
-    width_WD: Tensor
-    width_logits: Tensor
-    distance_ND: Tensor | None
-    distance_logits: Tensor | None
-    type_logits: Tensor | None
-    link_types_FD: Tensor | None
-    link_type_logits: Tensor | None
-
-
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """What the encoder made of a batch, mapped for each role.
-
-    Attributes:
-        cls_BD: the context representation x_0.
-        span_words_KND: pooling table of the words as parts of spans; each level is [B * W, D].
-        context_words_KND: pooling table of the words as parts of the context between two spans.
-        n_words: W.
-    """
-
-    cls_BD: Tensor
-    span_words_KND: Tensor
-    context_words_KND: Tensor
-    n_words: int
-    features: Features
-
-
-@dataclass(frozen=True, slots=True)
-class _Linked:
-    """Phase one of pairs: the gate's weights, the logits, and what phase two needs of the words between."""
-
-    alpha_PO: Tensor | None
-    logits_P2: Tensor
-    context_PD: Tensor
-    distance_P: Tensor
-
-
-class TwoPhaseModel(PreTrainedModel):
+class TwoPhaseModel(FastForward, PreTrainedModel):
     """The model of section 3, with any Hugging Face encoder inside. All outputs are logits."""
 
     config_class = TwoPhaseConfig
@@ -211,153 +90,77 @@ class TwoPhaseModel(PreTrainedModel):
         gates = (self.span_gate, self.pair_gate, self.relation_gate)
         return [gate.maps for gate in gates if gate.maps is not None]
 
-    def features(self) -> Features:
-        """The mapped and projected embeddings; prediction makes them once, training with every batch."""
-        width_WD = self.span_gate.map("width", self.width_embedding.weight)
-        distance_ND = distance_logits = type_logits = link_types_FD = link_type_logits = None
-        if self.distance_embedding is not None:
-            distance_ND = self.pair_gate.map("distance", self.distance_embedding.weight)
-            distance_logits = self.pair_gate.project("distance", distance_ND, (self.is_relation,))
-        if self.link_embedding is not None:
-            link_types_FD = self.pair_gate.map("types", self.link_embedding.weight)
-            link_type_logits = self.pair_gate.project("types", link_types_FD, (self.is_relation,))
-        if self.feature_embedding is not None:
-            mapped = self.relation_gate.map("types", self.feature_embedding.weight)
-            type_logits = self.relation_gate.project("types", mapped, (self.relation_type,))
-        width_logits = self.span_gate.project("width", width_WD, (self.is_entity, self.entity_type))
-        return Features(
-            *(width_WD, width_logits, distance_ND, distance_logits), type_logits, link_types_FD, link_type_logits
-        )
+    def forward(self, batch: Batch, spans: Spans, pairs: Pairs) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Section 3, a span and a pair at a time.
 
-    def encode(self, batch: Batch, features: Features | None = None) -> Encoded:
-        """Word representations (Eq. 2 and 3: the maximum over a word's pieces), mapped once for each role."""
+        Returns:
+            logits of spans: entity or not [S, 2] (Eq. 6a), type [S, E] (Eq. 12a); and of pairs: relation or not [P, 2]
+            (Eq. 10a), type [P, R] (Eq. 14a).
+        """
+        words_BWD, x0_BD = self._words(batch)
+        span_SD = self._spans(words_BWD, x0_BD, spans)
+        entity_S2, type_SE = self.is_entity(span_SD), self.entity_type(span_SD)  # Eq. 6a, Eq. 12a
+        entity_ND = self._spans(words_BWD, x0_BD, pairs.entities)
+        related, typed = [], []
+        for i, j in zip(pairs.head_P.tolist(), pairs.tail_P.tolist(), strict=True):
+            types = int(pairs.type_N[i]) * len(self.config.entity_types or ()) + int(pairs.type_N[j])
+            row, begin, end = _between(pairs.entities, i, j)
+            pair_D = self._pair(entity_ND[i], entity_ND[j], words_BWD[row, begin:end], types)
+            related.append(self.is_relation(pair_D))  # Eq. 10a
+            typed.append(self.relation_type(self._relation(pair_D, end - begin, types)))  # Eq. 14a
+        return (*self._phases(entity_S2, type_SE), *self._phases(torch.stack(related), torch.stack(typed)))
+
+    def _words(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """E_T (Eq. 2): of each word the maximum over its pieces, [B, W, D] and x_0, [B, D]."""
         hidden_BTD = self.encoder(inputs_embeds=self._embed(batch), attention_mask=batch.mask_BT).last_hidden_state
         hidden_BTD = self.dropout(hidden_BTD)
-        n_rows, n_pieces, _ = hidden_BTD.shape
-        n_words = batch.word_starts_BW.shape[1]
-        longest = int((batch.word_ends_BW - batch.word_starts_BW).max())
-        row_N = torch.arange(n_rows, device=hidden_BTD.device).repeat_interleave(n_words)
-        words_ND = range_max(
-            pooling_table(hidden_BTD, longest),
-            n_pieces,
-            row_N,
-            batch.word_starts_BW.flatten(),
-            batch.word_ends_BW.flatten(),
-        )
-        words_BWD = words_ND.view(n_rows, n_words, -1)
-        return Encoded(
-            cls_BD=self.span_gate.map("cls", hidden_BTD[:, 0]),
-            span_words_KND=pooling_table(self.span_gate.map("words", words_BWD), self.config.max_span_width),
-            context_words_KND=pooling_table(self.pair_gate.map("context", words_BWD), n_words),
-            n_words=n_words,
-            features=features or self.features(),
-        )
+        words_BWD = hidden_BTD.new_zeros(*batch.word_starts_BW.shape, hidden_BTD.shape[2])
+        for b, w in torch.argwhere(batch.word_starts_BW < batch.word_ends_BW).tolist():
+            words_BWD[b, w] = hidden_BTD[b, batch.word_starts_BW[b, w] : batch.word_ends_BW[b, w]].amax(dim=0)
+        return words_BWD, hidden_BTD[:, 0]
 
-    def score_spans(self, encoded: Encoded, spans: Spans, *, is_grid: bool = False) -> tuple[Tensor, Tensor]:
-        """Phase-one logits [S, 2] (Not-Entity, Entity; Eq. 6a) and phase-two logits [S, E] (Eq. 12a).
+    def _spans(self, words_BWD: Tensor, x0_BD: Tensor, spans: Spans) -> Tensor:
+        """E'_S of each span (Eq. 3 to 5): the words, the context x_0 and the width, weighed by a gate."""
+        gate, fused = self.span_gate, []
+        for row, start, end in torch.stack((spans.row_S, spans.start_S, spans.end_S), dim=1).tolist():
+            pooled_D = gate.map("words", words_BWD[row, start:end]).amax(dim=0)  # Eq. 4, mapped before it is pooled
+            width_D = self.width_embedding.weight[min(end - start, self.config.max_span_width) - 1]
+            fused.append(weigh(gate, self.dropout(pooled_D), gate.map("cls", x0_BD[row]), gate.map("width", width_D)))
+        return torch.stack(fused)
 
-        `is_grid` says that the spans are all spans of up to `max_span_width` words, by row, start, width.
-        """
-        if is_grid:
-            words_SD = all_spans_max(encoded.span_words_KND, encoded.n_words, self.config.max_span_width)
-        else:
-            words_SD = self._pool_span(encoded, spans)
-        _, logits = self._weigh_spans(encoded, spans, self.dropout(words_SD))
-        return self._phases(logits[:, :2], logits[:, 2:])
+    def _pair(self, head_D: Tensor, tail_D: Tensor, between_WD: Tensor, types: int) -> Tensor:
+        """R_rb of a pair (Eq. 7 to 9): both entities, the words between them (none: zero) and how many those are."""
+        gate, context_D = self.pair_gate, between_WD.new_zeros(between_WD.shape[1])
+        if len(between_WD):
+            context_D = gate.map("context", between_WD).amax(dim=0)  # Eq. 9, mapped before it is pooled
+        parts = [self.dropout(x) for x in (gate.map("head", head_D), gate.map("tail", tail_D), context_D)]
+        if self.distance_embedding is not None:
+            distance = min(len(between_WD), self.config.max_distance)
+            parts.append(gate.map("distance", self.distance_embedding.weight[distance]))
+        if self.link_embedding is not None:
+            parts.append(gate.map("types", self.link_embedding.weight[types]))
+        return weigh(gate, *parts)
 
-    def map_ends(self, encoded: Encoded, entities: Spans) -> Ends:
-        """What phase one needs of each entity, as a head and as a tail."""
-        gate, heads = self.pair_gate, (self.is_relation,)
-        span_ND = self._represent_spans(encoded, entities)
-        head_ND, tail_ND = (self.dropout(gate.map(role, span_ND)) for role in ("head", "tail"))
-        return Ends(head_ND, tail_ND, gate.project("head", head_ND, heads), gate.project("tail", tail_ND, heads))
+    def _relation(self, pair_D: Tensor, n_between: int, types: int) -> Tensor:
+        """R'_r of a pair: R_rb, and C of both types and the distance (Eq. 13)."""
+        parts = [self.dropout(self.relation_gate.map("pair", pair_D))]
+        if self.feature_embedding is not None:
+            feature = types * (self.config.max_distance + 1) + min(n_between, self.config.max_distance)
+            parts.append(self.relation_gate.map("types", self.feature_embedding.weight[feature]))
+        return weigh(self.relation_gate, *parts)
 
-    def score_pairs(self, encoded: Encoded, ends: Ends, pairs: Pairs) -> tuple[Tensor, Tensor]:
-        """Phase-one logits [P, 2] (Not-Relation, Relation; Eq. 10a) and phase-two logits [P, R] (Eq. 14a)."""
-        linked = self._link(encoded, ends, pairs)
-        parts = [ends.head_ND[pairs.head_P], ends.tail_ND[pairs.tail_P], linked.context_PD]
-        if encoded.features.distance_ND is not None:
-            parts.append(encoded.features.distance_ND[linked.distance_P])
-        if encoded.features.link_types_FD is not None:
-            parts.append(encoded.features.link_types_FD[self._type_pair(pairs)])
-        fused_PD = self.pair_gate.fuse(linked.alpha_PO, parts)
-        return self._phases(linked.logits_P2, self._score_types(encoded, fused_PD, pairs, linked.distance_P))
 
-    def link_pairs(self, encoded: Encoded, ends: Ends, pairs: Pairs) -> Tensor:
-        """Phase-one logits [P, 2] alone (Eq. 10a): few pairs are worth a phase two."""
-        if not self.config.two_phase:
-            return self.score_pairs(encoded, ends, pairs)[0]
-        return self._link(encoded, ends, pairs).logits_P2
+def weigh(gate: Fusion, *E_O: Tensor) -> Tensor:
+    """E' of mapped representations E_1 to E_O, [D] each (Eq. 5); their concatenation where there is no gate."""
+    if gate.score is None:
+        return torch.cat(E_O)
+    E_OD = torch.stack(E_O)
+    v_O = gate.score(E_OD).squeeze(1)  # Eq. 5a
+    alpha_O = torch.softmax(v_O, dim=0)  # Eq. 5b
+    return alpha_O @ E_OD  # Eq. 5c
 
-    def _phases(self, binary_N2: Tensor, type_NC: Tensor) -> tuple[Tensor, Tensor]:
-        """The logits of both phases; of a one-phase model the same probabilities, taken apart.
 
-        The softmax over (none, types) is the softmax over (none, log-sum-exp of types) times that over types.
-        """
-        if self.config.two_phase:
-            return binary_N2, type_NC
-        types = type_NC[:, 1:]
-        return torch.cat((type_NC[:, :1], torch.logsumexp(types, dim=1, keepdim=True)), dim=1), types
-
-    def _embed(self, batch: Batch) -> Tensor:
-        embedded_BTD: Tensor = self.encoder.get_input_embeddings()(batch.pieces_BT)
-        return embedded_BTD if self.shape_embedding is None else embedded_BTD + self.shape_embedding(batch.shapes_BT)
-
-    def _pool_span(self, encoded: Encoded, spans: Spans) -> Tensor:
-        return range_max(encoded.span_words_KND, encoded.n_words, spans.row_S, spans.start_S, spans.end_S)
-
-    def _width(self, spans: Spans) -> Tensor:
-        return (spans.end_S - spans.start_S - 1).clamp(0, self.config.max_span_width - 1)
-
-    def _weigh_spans(self, encoded: Encoded, spans: Spans, words_SD: Tensor) -> tuple[Tensor | None, Tensor]:
-        heads = (self.is_entity, self.entity_type)
-        projected = [
-            self.span_gate.project("words", words_SD, heads),
-            self.span_gate.project("cls", encoded.cls_BD, heads)[spans.row_S],
-            encoded.features.width_logits[self._width(spans)],
-        ]
-        return self.span_gate.mix(projected, heads)
-
-    def _represent_spans(self, encoded: Encoded, spans: Spans) -> Tensor:
-        words_SD = self.dropout(self._pool_span(encoded, spans))
-        alpha_SO, _ = self._weigh_spans(encoded, spans, words_SD)
-        width_SD = encoded.features.width_WD[self._width(spans)]
-        return self.span_gate.fuse(alpha_SO, [words_SD, encoded.cls_BD[spans.row_S], width_SD])
-
-    def _link(self, encoded: Encoded, ends: Ends, pairs: Pairs) -> _Linked:
-        begin_P, end_P, distance_P = self._between(pairs)
-        gate, heads, features = self.pair_gate, (self.is_relation,), encoded.features
-        row_P = pairs.entities.row_S[pairs.head_P]
-        context_PD = range_max(encoded.context_words_KND, encoded.n_words, row_P, begin_P, end_P)
-        context_PD = self.dropout(context_PD * (begin_P < end_P).unsqueeze(1).to(context_PD.dtype))
-        projected = [
-            ends.head_logits_N3[pairs.head_P],
-            ends.tail_logits_N3[pairs.tail_P],
-            gate.project("context", context_PD, heads),
-        ]
-        if features.distance_logits is not None:
-            projected.append(features.distance_logits[distance_P])
-        if features.link_type_logits is not None:
-            projected.append(features.link_type_logits[self._type_pair(pairs)])
-        return _Linked(*gate.mix(projected, heads), context_PD, distance_P)
-
-    def _between(self, pairs: Pairs) -> tuple[Tensor, Tensor, Tensor]:
-        """The words between the two spans: first, one after the last, and their number, capped (section 4.2).
-
-        Overlapping spans have none between them.
-        """
-        start_N, end_N = pairs.entities.start_S, pairs.entities.end_S
-        begin_P = torch.minimum(end_N[pairs.head_P], end_N[pairs.tail_P])
-        end_P = torch.maximum(begin_P, torch.maximum(start_N[pairs.head_P], start_N[pairs.tail_P]))
-        return begin_P, end_P, (end_P - begin_P).clamp(max=self.config.max_distance)
-
-    def _type_pair(self, pairs: Pairs) -> Tensor:
-        """The number of each pair's (head type, tail type)."""
-        return pairs.type_N[pairs.head_P] * len(self.config.entity_types or ()) + pairs.type_N[pairs.tail_P]
-
-    def _score_types(self, encoded: Encoded, pair_PD: Tensor, pairs: Pairs, distance_P: Tensor) -> Tensor:
-        gate, heads, type_logits = self.relation_gate, (self.relation_type,), encoded.features.type_logits
-        parts = [gate.project("pair", self.dropout(gate.map("pair", pair_PD)), heads)]
-        if type_logits is not None:
-            parts.append(type_logits[self._type_pair(pairs) * (self.config.max_distance + 1) + distance_P])
-        return gate.mix(parts, heads)[1]
+def _between(entities: Spans, i: int, j: int) -> tuple[int, int, int]:
+    """The words between two spans: their row, the first, and one after the last; overlapping spans have none."""
+    begin = min(int(entities.end_S[i]), int(entities.end_S[j]))
+    return int(entities.row_S[i]), begin, max(begin, int(entities.start_S[i]), int(entities.start_S[j]))

@@ -20,7 +20,7 @@ from torch import Tensor
 from kgmill.extractor.data.annotated import AnnotatedSentence, EntitySpan, RelationPair
 from kgmill.extractor.data.partial import Partial
 from kgmill.extractor.neural.encoding import Window
-from kgmill.extractor.neural.two_phase import Pairs, Spans
+from kgmill.extractor.neural.spans import Pairs, Spans
 from kgmill.schemas.ontology import Ontology, RelationType
 
 

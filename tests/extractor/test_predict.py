@@ -16,7 +16,8 @@ from kgmill.extractor.calibration import Scale
 from kgmill.extractor.candidates import EVERYTHING, Floors
 from kgmill.extractor.decode import decode
 from kgmill.extractor.neural.checkpoint import Checkpoint
-from kgmill.extractor.neural.two_phase import TwoPhaseConfig, TwoPhaseModel
+from kgmill.extractor.neural.config import TwoPhaseConfig
+from kgmill.extractor.neural.two_phase import TwoPhaseModel
 from kgmill.extractor.predict import (
     Predictor,
     _Grid,

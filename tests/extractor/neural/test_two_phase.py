@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from kgmill.extractor.neural.config import TwoPhaseConfig
 from kgmill.extractor.neural.encoding import Window, collate
 from kgmill.extractor.neural.fusion import Fusion
 from kgmill.extractor.neural.pooling import all_spans_max, pooling_table, range_max
-from kgmill.extractor.neural.two_phase import Pairs, Spans, TwoPhaseConfig, TwoPhaseModel
+from kgmill.extractor.neural.spans import Pairs, Spans
+from kgmill.extractor.neural.two_phase import TwoPhaseModel
 from kgmill.extractor.training.sampling import all_spans
 
 ENCODER = {
@@ -127,6 +129,41 @@ def test_grid_scores_as_single_spans():
         grid = model.score_spans(encoded, Spans(row, start, (start + width).clamp(max=6)), is_grid=True)
 
     assert all(torch.allclose(a[is_inside], b, rtol=0, atol=1e-5) for a, b in zip(grid, single, strict=True))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"role_maps": False},
+        {"fusion": "concat"},
+        {"fusion": "concat", "role_maps": False, "link_types": True},
+        {"pair_distance": False, "pair_types": False},
+        {"link_types": True, "word_shape": True},
+        {"two_phase": False},
+        {"two_phase": False, "fusion": "concat", "pair_types": False},
+    ],
+)
+def test_fast_forward_is_the_papers(options):
+    """What training and prediction run gives the logits of the forward that reads as the paper's equations."""
+    model = new_model(**options)
+    batch = collate([window(1, 2, 1, 3, 1, 1, 2), window(2, 1, 1, seed=1)], 0)
+    some = Spans(torch.tensor([0, 0, 0, 1]), torch.tensor([0, 1, 2, 1]), torch.tensor([1, 3, 6, 3]))
+    entities = Spans(torch.tensor([0, 0, 0, 1, 1]), torch.tensor([0, 1, 5, 0, 2]), torch.tensor([1, 4, 7, 1, 3]))
+    related = Pairs(
+        entities,
+        torch.tensor([0, 1, 1, 0, 1]),
+        torch.tensor([0, 1, 0, 2, 1, 3, 4]),
+        torch.tensor([1, 0, 2, 0, 2, 4, 3]),
+    )
+
+    with torch.no_grad():
+        slow = model(batch, some, related)
+        encoded = model.encode(batch)
+        fast = (*model.score_spans(encoded, some), *score_pairs(model, encoded, related))
+
+    for one, other in zip(slow, fast, strict=True):
+        assert torch.allclose(one, other, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("fusion", ["gate", "concat"])

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from kgmill.extractor.neural.two_phase import Pairs, Spans
+from kgmill.extractor.neural.spans import Pairs, Spans
 from kgmill.extractor.training.loss import binary_loss, joint_loss, one_phase_loss, type_loss
 from kgmill.extractor.training.sampling import Instances
 
