@@ -1,7 +1,11 @@
-"""Decode: scored candidates to mentions and relations, without the model: what a new threshold or ontology redoes."""
+"""Decode: scored candidates to mentions and relations, without the model: what a new threshold or ontology redoes.
+
+What looks like no name (`schemas.junk`) is no mention, has no relations, and is counted by rule.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -17,6 +21,7 @@ from kgmill.pipelines.output.parts import Part, Store
 from kgmill.pipelines.stages.candidates import sentence_candidates
 from kgmill.pipelines.stages.stage import Parts, Todo, documents_extent, publisher
 from kgmill.schemas.identity import entity_id, fact_id, fingerprint, statement_id
+from kgmill.schemas.junk import junk_rule
 from kgmill.schemas.literals import literal_value
 from kgmill.schemas.ontology import Ontology, parse_ontology
 from kgmill.schemas.records import Document, Mention, Relation
@@ -25,7 +30,7 @@ from kgmill.schemas.tables import from_table, to_table
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
 
-VERSION = 3
+VERSION = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +91,8 @@ def work(request: Request[Task, Settings]) -> Iterator[Callable[[Task], Receipt]
         ingested = store.need("ingest", task.unit, task.documents)
         extracted = store.need("extract", task.unit, task.candidates)
         documents = {d.doc_id: d for d in from_table("documents", ingested.read("documents"))}
-        tables = decoder.decode_unit(documents, extracted.read("sentences"))
-        store.commit("decode", task.unit, task.fingerprint, tables, {})
+        tables, junk = decoder.decode_unit(documents, extracted.read("sentences"))
+        store.commit("decode", task.unit, task.fingerprint, tables, {"left_out": junk})
         return Receipt(task.unit, task.fingerprint, {"documents": len(documents)})
 
     yield decode_unit
@@ -107,12 +112,15 @@ class Decoder:
         ontology = parse_ontology(dict(settings.ontology), "ontology")
         return Decoder(ontology, settings.min_confidence, Calibration.parse(dict(settings.calibration)))
 
-    def decode_unit(self, documents: dict[str, Document], sentences: pa.Table) -> dict[str, pa.Table]:
-        """The mentions and relations tables of a unit, in the order of its documents and sentences."""
+    def decode_unit(
+        self, documents: dict[str, Document], sentences: pa.Table
+    ) -> tuple[dict[str, pa.Table], dict[str, int]]:
+        """A unit's mentions and relations, in the order of its documents and sentences, and what is left out, by rule."""
         columns = (len(self.ontology.entities), len(self.ontology.relations))
         rank = {doc_id: i for i, doc_id in enumerate(documents)}
         mentions: list[Mention] = []
         relations: list[Relation] = []
+        junk: Counter[str] = Counter()
         rows = sorted(sentence_candidates(sentences, columns), key=lambda r: (rank[r[0]["doc_id"]], r[0]["sentence"]))
         for row, candidates in rows:
             found = decode_sentence(
@@ -125,7 +133,9 @@ class Decoder:
             )
             mentions.extend(found[0])
             relations.extend(found[1])
-        return {"mentions": to_table("mentions", mentions), "relations": to_table("relations", relations)}
+            junk.update(found[2])
+        tables = {"mentions": to_table("mentions", mentions), "relations": to_table("relations", relations)}
+        return tables, dict(sorted(junk.items()))
 
 
 def decode_sentence(
@@ -135,24 +145,28 @@ def decode_sentence(
     ontology: Ontology,
     min_confidence: float,
     thresholds: Mapping[str, float] | None = None,
-) -> tuple[list[Mention], list[Relation]]:
-    """The mentions and relations of one sentence, with the document's own text; what is a value names no entity."""
+) -> tuple[list[Mention], list[Relation], list[str]]:
+    """The mentions and relations of one sentence, with the document's own text; what is a value names no entity.
+
+    And the rules by which mentions were left out, as run.json has them.
+    """
     chosen, pairs = decode(candidates, ontology, min_confidence, thresholds)
-    mentions = [
-        Mention(
-            document.doc_id,
-            row["sentence"],
-            m.start,
-            m.end,
-            document.text[m.start : m.end],
-            m.type,
+    mentions: dict[int, Mention] = {}
+    junk = []
+    for i, m in enumerate(chosen):
+        text, is_value = document.text[m.start : m.end], bool(ontology.entities[m.type].literal)
+        if not is_value and (rule := junk_rule(text)):
+            junk.append(f"mentions.{rule}")
+            continue
+        mentions[i] = Mention(
+            *(document.doc_id, row["sentence"], m.start, m.end, text, m.type),
             round(m.confidence, 6),
-            "" if ontology.entities[m.type].literal else entity_id(document.text[m.start : m.end], m.type),
+            "" if is_value else entity_id(text, m.type),
         )
-        for m in chosen
-    ]
     relations = []
     for pair in pairs:
+        if pair.head not in mentions or pair.tail not in mentions:
+            continue
         head, tail = mentions[pair.head], mentions[pair.tail]
         ends = (head.begin, head.end), (tail.begin, tail.end)
         kind = ontology.entities[tail.type].literal
@@ -174,4 +188,4 @@ def decode_sentence(
                 *value,
             )
         )
-    return mentions, relations
+    return list(mentions.values()), relations, junk

@@ -139,8 +139,24 @@ def test_offsets_are_code_points():
     document = Document("d1", "d1.txt", "", f"\U0001f600 {TEXT}", "{}", "00" * 32)
     row = SECOND | {"begin": 29, "end": 38, "spans": [29, 32]}
     decoder = decode.Decoder.of(decode.Settings(ONTOLOGY, 0.5))
-    tables = decoder.decode_unit({"d1": document}, pa.Table.from_pylist([row], SENTENCES))
+    tables, _ = decoder.decode_unit({"d1": document}, pa.Table.from_pylist([row], SENTENCES))
     assert tables["mentions"]["text"].to_pylist() == ["Bob"]
+
+
+def test_what_is_no_name_is_left_out_and_counted():
+    """A number is no mention and in no relation, and is counted; as the value of a literal type it stays."""
+    document = Document("d1", "d1.txt", "", "Ada Byron lives in 221. Bob left.", "{}", "00" * 32)
+    row = FIRST | {"spans": [0, 3, 0, 9, 19, 22]}
+    sentences = pa.Table.from_pylist([row], SENTENCES)
+    values = ONTOLOGY | {"entities": {"Peop": {}, "Loc": {"literal": "date"}}}
+
+    tables, junk = decode.Decoder.of(decode.Settings(ONTOLOGY, 0.5)).decode_unit({"d1": document}, sentences)
+    kept, nothing = decode.Decoder.of(decode.Settings(values, 0.5)).decode_unit({"d1": document}, sentences)
+
+    assert (tables["mentions"]["text"].to_pylist(), tables["relations"].num_rows) == (["Ada Byron"], 0)
+    assert junk == {"mentions.number": 1}
+    assert (kept["mentions"]["text"].to_pylist(), kept["relations"].num_rows) == (["Ada Byron", "221"], 1)
+    assert nothing == {}
 
 
 def test_finished_unit_is_not_planned_again(store, inputs, run_decode):
