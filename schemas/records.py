@@ -108,7 +108,7 @@ class Fact:
 
     Attributes:
         tail: an entity's id; empty where the fact has a value.
-        confidence: probability that at least one piece of evidence is right (noisy-or).
+        confidence: the mean of the evidence's.
         n_evidence: relation mentions that support it.
         n_documents: documents that support it.
         value: a date, month or year as RDF writes it, or the words of the text (`kgmill.schemas.literals`).

@@ -27,7 +27,7 @@ from kgmill.schemas.units import Unit
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
 
-VERSION = 3
+VERSION = 4
 _OF_ENTITIES: list[tuple[str, pa.DataType]] = [
     ("entity_id", pa.string()),
     ("type", pa.string()),
@@ -130,16 +130,15 @@ def reduce_entities(entities: pa.Table, surfaces: pa.Table) -> pa.Table:
 def reduce_facts(relations: pa.Table) -> tuple[pa.Table, pa.Table]:
     """Facts with their evidence, both in bucket order; a fact's evidence by document and offsets.
 
-    Confidence is the noisy-or of the evidence: one minus the product of one minus each confidence, in the evidence's
-    order, so that the same evidence gives the same bits.
+    Confidence is the mean of the evidence's: one systematic mistake that many texts invite is not many witnesses.
     """
     order = ("fact_id", "doc_id", "head_begin", "tail_begin", "statement_id")
     found = _in_bucket_order(relations.sort_by([(name, "ascending") for name in order]), "fact_id")
     first_F = _starts(found["fact_id"])
-    doubts = (1.0 - found["confidence"].to_numpy()).tolist()
-    bounds = [*first_F.tolist(), len(doubts)]
-    confidences = [round(1.0 - math.prod(doubts[begin:end]), 6) for begin, end in pairwise(bounds)]
-    is_first_N = np.zeros(len(doubts), np.int64)
+    evidence = found["confidence"].to_numpy().tolist()
+    bounds = [*first_F.tolist(), len(evidence)]
+    confidences = [round(math.fsum(evidence[begin:end]) / (end - begin), 6) for begin, end in pairwise(bounds)]
+    is_first_N = np.zeros(len(evidence), np.int64)
     is_first_N[first_F] = is_first_N[_starts(found["doc_id"])] = 1
     heads = found.take(pa.array(first_F))
     facts = {

@@ -124,9 +124,9 @@ def test_mentions_become_entities(run_aggregate):
 
 
 def test_relations_become_facts(run_aggregate):
-    """Confidence is one minus the product of one minus each: 1 - 0.5 * 0.2 * 0.1 = 0.99."""
+    """Confidence is the mean of the evidence's: (0.5 + 0.8 + 0.9) / 3."""
     [fact] = run_aggregate(UNITS)["facts"]
-    assert fact == Fact(WORKS, ADA, "Work_For", ACME, 0.99, 3, 2)
+    assert fact == Fact(WORKS, ADA, "Work_For", ACME, 0.733333, 3, 2)
 
 
 def test_each_relation_is_evidence(run_aggregate):
@@ -303,9 +303,9 @@ def test_label_is_folded():
 
 @pytest.mark.parametrize(
     ("confidences", "expected"),
-    [([0.5], 0.5), ([0.5, 0.5], 0.75), ([0.9, 0.8, 0.5], 0.99), ([1.0, 0.3], 1.0), ([0.0], 0.0)],
+    [([0.5], 0.5), ([0.5, 0.5], 0.5), ([0.9, 0.8, 0.4], 0.7), ([1.0, 0.3], 0.65), ([0.0], 0.0)],
 )
-def test_confidence_is_noisy_or(confidences, expected):
+def test_confidence_is_the_mean(confidences, expected):
     """Worked by hand."""
     relations = to_table("relations", [works_for("d", 50 * i, c) for i, c in enumerate(confidences)])
     facts, _ = aggregate.reduce_facts(relations)
