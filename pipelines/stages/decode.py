@@ -1,6 +1,7 @@
 """Decode: scored candidates to mentions and relations, without the model: what a new threshold or ontology redoes.
 
-What looks like no name (`schemas.junk`) is no mention, has no relations, and is counted by rule.
+What looks like no name (`schemas.junk`) is no mention and has no relations, and no entity is related to itself; both are
+counted by rule.
 """
 
 from __future__ import annotations
@@ -168,6 +169,9 @@ def decode_sentence(
         if pair.head not in mentions or pair.tail not in mentions:
             continue
         head, tail = mentions[pair.head], mentions[pair.tail]
+        if head.entity_id and head.entity_id == tail.entity_id:
+            junk.append("relations.self")
+            continue
         ends = (head.begin, head.end), (tail.begin, tail.end)
         kind = ontology.entities[tail.type].literal
         value = literal_value(kind, tail.text) if kind else ("", "")

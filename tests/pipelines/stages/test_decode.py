@@ -159,6 +159,26 @@ def test_what_is_no_name_is_left_out_and_counted():
     assert nothing == {}
 
 
+def test_nothing_is_related_to_itself():
+    """Two mentions of one name are no fact, and are counted; two of unlike names are."""
+    types = ONTOLOGY | {"relations": {"Live_In": {"head": ["Peop"], "tail": ["Peop"]}}}
+    row = FIRST | {
+        "spans": [0, 9, 19, 28],
+        "type_logits": logs(1.0, 0.0, 1.0, 0.0),
+        "entity_margin": log_odds(0.9, 0.8),
+    }
+    row |= {"pairs": [0, 1], "pair_margin": log_odds(0.9), "relation_logits": [0.0]}
+    decoder = decode.Decoder.of(decode.Settings(types, 0.5))
+
+    found = {}
+    for text in ("Ada Byron lives in ADA BYRON.", "Ada Byron lives in Bob Byron."):
+        document = Document("d1", "d1.txt", "", text, "{}", "00" * 32)
+        tables, junk = decoder.decode_unit({"d1": document}, pa.Table.from_pylist([row], SENTENCES))
+        found[text] = (tables["mentions"].num_rows, tables["relations"].num_rows, junk)
+
+    assert list(found.values()) == [(2, 0, {"relations.self": 1}), (2, 1, {})]
+
+
 def test_finished_unit_is_not_planned_again(store, inputs, run_decode):
     """Equal settings find the part; another threshold or ontology plans the unit, and only decode."""
     run_decode()
