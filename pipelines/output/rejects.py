@@ -36,7 +36,7 @@ def publish_rejects(store: Store, stages: Sequence[str]) -> tuple[dict[str, int]
 
 
 def left_out(store: Store, others: Mapping[str, int]) -> dict[str, int]:
-    """What was left out of live documents and their mentions, or replaced, and what was passed over (`others`), by rule."""
+    """What was left out of live documents, or replaced, of mentions too; what was passed over (`others`); by rule."""
     counts = Counter(others)
     for part in (*store.live("ingest"), *store.live("decode")):
         counts.update(part.counts.get("left_out", {}))

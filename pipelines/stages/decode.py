@@ -116,7 +116,7 @@ class Decoder:
     def decode_unit(
         self, documents: dict[str, Document], sentences: pa.Table
     ) -> tuple[dict[str, pa.Table], dict[str, int]]:
-        """A unit's mentions and relations, in the order of its documents and sentences, and what is left out, by rule."""
+        """A unit's mentions and relations, in the order of its documents and sentences; what is left out, by rule."""
         columns = (len(self.ontology.entities), len(self.ontology.relations))
         rank = {doc_id: i for i, doc_id in enumerate(documents)}
         mentions: list[Mention] = []
