@@ -1,7 +1,7 @@
 """Decode: scored candidates to mentions and relations, without the model: what a new threshold or ontology redoes.
 
-What looks like no name (`schemas.junk`) is no mention and has no relations, and no entity is related to itself; both are
-counted by rule.
+What looks like no name (`schemas.junk`) is no mention and has no relations, and no entity is related to itself;
+both are counted by rule.
 """
 
 from __future__ import annotations
