@@ -1,15 +1,19 @@
-"""What the shipped models find in texts of many shapes: lines, lists, dashes, scripts without spaces."""
+"""What a shipped model finds in texts of many shapes: lines, lists, dashes, scripts without spaces."""
+
+from pathlib import Path
 
 import pytest
 
 from kgmill.extractor import Extractor
 from kgmill.schemas.identity import entity_id
 
+CONLL04 = Path(__file__).resolve().parents[3] / "models" / "conll04"
+
 
 @pytest.fixture(scope="module")
 def find():
-    """The mentions' texts, and the relations as head and tail, that the default model finds in a text."""
-    extractor = Extractor.from_pretrained("default", device="cpu", n_threads=1)
+    """The mentions' texts, and the relations as head and tail, that the model of CoNLL04 finds in a text."""
+    extractor = Extractor.from_pretrained(str(CONLL04), device="cpu", n_threads=1)
 
     def find(text):
         [found] = extractor.extract([text])
