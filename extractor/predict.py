@@ -83,7 +83,7 @@ class Predictor:
         parts: dict[int, list[tuple[int, int, Candidates]]] = defaultdict(list)
         for i, window in enumerate(windows):
             parts[window.sentence].append((window.first_word, window.n_words, results[i]))
-        blank = empty(len(self.config.entity_types), len(self.config.relation_types))
+        blank = empty(len(self.config.entity_types or ()), len(self.config.relation_types or ()))
         return [merge_windows(parts[i], len(words)) if i in parts else blank for i, words in enumerate(sentences)]
 
     def windows(self, sentences: Sequence[Sequence[str]]) -> list[Window]:
@@ -160,7 +160,7 @@ class Predictor:
         self, encoded: Encoded, spans: Spans, kept: np.ndarray, row: np.ndarray, types: np.ndarray, floor: float
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The pairs above the floor among the kept spans, [P, 2], with their margins and their logits of phase two."""
-        pairs, n_relations = _pairs_in_rows(row), len(self.config.relation_types)
+        pairs, n_relations = _pairs_in_rows(row), len(self.config.relation_types or ())
         if not len(pairs) or not n_relations:
             return np.zeros((0, 2), np.int64), np.zeros(0, np.float32), np.zeros((0, n_relations), np.float32)
         chunk = _CHUNK[self.device.type]

@@ -7,7 +7,7 @@ import re
 from kgmill.schemas.literals import XSD, literal_value
 from kgmill.schemas.names import label_of
 
-_BRACKETS = ("()", "[]", "{}", "«»")
+_BRACKETS = (("(", ")"), ("[", "]"), ("{", "}"), ("«", "»"))
 _DAYS = "monday|tuesday|wednesday|thursday|friday|saturday|sunday|(?:mon|tues?|wed|thur?s?|fri|sat|sun)\\."
 _MONTHS = (
     "january|february|march|july|september|october|november|december|"
