@@ -30,6 +30,7 @@ def faulty_build(tiny_model):
 
     def faulty_build(source, out, *options, config="", is_mended=False, **limits):
         path = out.with_suffix(".toml")
+        path.parent.mkdir(exist_ok=True)
         path.write_text(f"max_reject_ratio = 1\n{config}")
         command = [KGMILL, "build", source, "--out", out, "--model", tiny_model, "--no-prefect", "--config", path]
         folders = [] if is_mended else [str(Path(__file__).with_name("injected"))]

@@ -86,8 +86,8 @@ def test_retry_that_succeeds_is_a_build_from_nothing(corpus, faulty_build, tmp_p
     assert set(rejects(out)) == {"d2"}
     assert faulty_build(source, out, "--retry-rejects", is_mended=True).returncode == 0
     assert rejects(out) == {}
-    assert faulty_build(source, tmp_path / "nothing", is_mended=True).returncode == 0
-    assert visible(out) == visible(tmp_path / "nothing")
+    assert faulty_build(source, tmp_path / "nothing" / "out", is_mended=True).returncode == 0
+    assert visible(out) == visible(tmp_path / "nothing" / "out")
 
 
 @pytest.mark.faults
@@ -115,5 +115,5 @@ def test_file_that_grows_too_large_is_one_line_and_heals(corpus, faulty_build, t
     assert (done.returncode, last.startswith(f"kgmill: {out}")) == (1, True)
     assert "File too large; allow larger files (ulimit -f) and build again" in last
     assert faulty_build(source, out).returncode == 0
-    assert faulty_build(source, tmp_path / "clean").returncode == 0
-    assert visible(out) == visible(tmp_path / "clean")
+    assert faulty_build(source, tmp_path / "clean" / "out").returncode == 0
+    assert visible(out) == visible(tmp_path / "clean" / "out")
