@@ -1,4 +1,7 @@
-"""What an extractor takes for a name and no name is: told by its look alone, by rules that are counted."""
+"""What an extractor takes for a name and no name is: told by its look alone, by rules that are counted.
+
+Who changes a rule raises VERSION in pipelines/stages/decode.py, so that what was decoded by others is made again.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import re
 from kgmill.schemas.literals import XSD, literal_value
 from kgmill.schemas.names import label_of
 
+_PRONOUN = re.compile("i|me|my|we|us|our|you|your|he|him|his|she|her|it|its|they|them|their|this|that|these|those")
 _BRACKETS = (("(", ")"), ("[", "]"), ("{", "}"), ("«", "»"))
 _DAYS = "monday|tuesday|wednesday|thursday|friday|saturday|sunday|(?:mon|tues?|wed|thur?s?|fri|sat|sun)\\."
 _MONTHS = (
@@ -36,15 +40,17 @@ def junk_rule(text: str) -> str:
 
     `number`: no letter in it. `letter`: a single letter of a script that has cases. `unbalanced`: half a pair of
     brackets or quotes. `calendar`: a weekday or month alone. `date`: words that say a day, a month or a year.
-    `quantity`: a number and its unit.
+    `quantity`: a number and its unit. `pronoun`: one in small letters (US and "It" are names).
 
-    >>> [junk_rule(text) for text in ("1,200", "B.", "Kellner (CDU", "Monday", "May", "March 14, 1921", "$5 million")]
-    ['number', 'letter', 'unbalanced', 'calendar', '', 'date', 'quantity']
+    >>> [junk_rule(text) for text in ("1,200", "B.", "Kellner (CDU", "Monday", "May", "March 14, 1921", "us")]
+    ['number', 'letter', 'unbalanced', 'calendar', '', 'date', 'pronoun']
     """
     label = label_of(text)
     letters = [c for c in label if c.isalpha()]
     if not letters:
         return "number"
+    if _PRONOUN.fullmatch(label):
+        return "pronoun"
     words = label.casefold()
     if len(letters) == 1 and letters[0].lower() != letters[0].upper() and not any(c.isdigit() for c in label):
         return "letter"

@@ -31,7 +31,7 @@ from kgmill.schemas.tables import from_table, to_table
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
 
-VERSION = 4
+VERSION = 5
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,9 @@ NAMES = (
         "Three Mile Island",
         "Two Rivers",
         "Hundred Acre Wood",
+        "US",
+        "Us",
+        "It",
         "The Hague",
         "Dozen Ltd",
         "One World Trade Center",
@@ -33,6 +36,7 @@ JUNK = {
     "number": ("42", "1,200", "$5", "50%", "-", "\u2026", "3/4/2001", "20:15", "(", "'"),
     "letter": ("A", "b.", "\u00d6", "\u0416", '"C"', "X,"),
     "unbalanced": ("Kellner (Danish", "Railways)", '"Heat', "[Otto", "Otto }"),
+    "pronoun": ("us", "we", "it", "his"),
     "calendar": ("Monday", "SUNDAY", "Sept.", "december", "Fri."),
     "date": ("March 14, 1921", "Nov. 22, 1963", "the 14th of March 1921", "June 2004", "14-Mar-1921"),
     "quantity": (
