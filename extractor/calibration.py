@@ -142,7 +142,7 @@ class Calibration:
 
     def as_dict(self) -> dict[str, Any]:
         """What calibration.json holds, without what there is none of."""
-        said = {**asdict(self), "masked": list(self.masked)}
+        said: dict[str, Any] = json.loads(json.dumps(asdict(self)))  # lists, as a reader of the file has them
         return {name: value for name, value in said.items() if value or name not in ("masked", *CONFIDENCES)}
 
     def apply(self, candidates: Candidates) -> Scored:

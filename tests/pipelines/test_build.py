@@ -424,8 +424,9 @@ def test_touched_sources_are_known_by_their_content(build_here, tmp_path):
     assert build_here(path, tmp_path / "out")["stages"]["ingest"]["n_done"] == 1
 
 
-def test_context_goes_to_another_process(source, settings, tmp_path):
+@pytest.mark.parametrize("model", [{}, {"model": "default"}])  # which masks relations, and has confidences
+def test_context_goes_to_another_process(source, settings, tmp_path, model):
     """A run's context is JSON, and what comes of that is equal to it."""
-    context = check_build((str(source),), tmp_path / "out", config(settings), yes=True)
+    context = check_build((str(source),), tmp_path / "out", config(settings | model), yes=True)
     again = RunContext.model_validate(json.loads(json.dumps(context.model_dump(mode="json"))))
     assert (again, again.run_key, again.extract_key) == (context, context.run_key, context.extract_key)
