@@ -77,7 +77,18 @@ def test_tasks_are_not_retried_and_our_errors_have_no_traceback():
 @pytest.mark.slow  # the temporary server alone takes ten seconds or more
 def test_flow_makes_the_bytes_of_a_plain_build(source, first, tiny_model, tmp_path):
     """A flow run on Prefect's temporary server ends in the same graph, in the same summary, and in artifacts."""
-    command = [KGMILL, "build", source, "--out", tmp_path / "out", "--model", tiny_model, "--prefect"]
+    command = [
+        KGMILL,
+        "build",
+        source,
+        "--out",
+        tmp_path / "out",
+        "--model",
+        tiny_model,
+        "--dataset",
+        "kg",
+        "--prefect",
+    ]
     environment = os.environ | {"PREFECT_HOME": str(tmp_path / "home")}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.splitlines()[0]) == (0, "16 documents read = 16 kept + 0 rejected; 0 reused")
