@@ -62,6 +62,7 @@ setup(
         "dev": [
             "hypothesis>=6.120",
             "import-linter>=2.3",
+            "matplotlib>=3.10,<4",
             "moto[server]>=5.2,<6",
             "mypy>=1.15",
             "oxigraph>=0.5,<0.6",

@@ -1,0 +1,428 @@
+"""A build as a graph to compute with: what is loaded, what is chosen, what is refused, and the page that shows it."""
+
+import gzip
+import hashlib
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import networkx as nx
+import pyarrow.parquet as pq
+import pytest
+from rdflib import RDF, URIRef
+
+from kgmill.pipelines import load_graph
+from kgmill.pipelines.graph.statements import document_quads, entity_quads, fact_quads, link_quads, meta_quads
+from kgmill.pipelines.graph.vocabulary import KGMILL, NIF, PROV, Namespace
+from kgmill.pipelines.storage import open_storage
+from kgmill.schemas.errors import CorruptPartError, OutputError, UsageError
+from kgmill.schemas.literals import XSD
+from kgmill.schemas.ontology import parse_ontology
+from kgmill.schemas.records import Document, Entity, Evidence, Fact, Mention, Relation
+from kgmill.schemas.tables import to_table
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+TEXTS = {
+    "bell": "Claude Shannon was at Bell. Brian Kernighan was at Bell.",
+    "books": "Ada Lovelace was born in 1815.",
+    "princeton": "Brian Kernighan taught at Princeton. Alan Turing, born in London in 1912, was at Princeton.",
+    "rumours": "Turing was at Princeton? Alan Turing was at Princeton!",
+    "ships": "Grace Hopper was in the Navy.",
+}
+ENTITIES = {
+    **dict.fromkeys(("Ada Lovelace", "Alan Turing", "Brian Kernighan", "Claude Shannon", "Grace Hopper"), "Person"),
+    **dict.fromkeys(("Bell", "Navy", "Princeton"), "Organization"),
+    "London": "Place",
+}
+# document, sentence, head, relation, tail, confidence
+FOUND = (
+    ("bell", 0, "Claude Shannon", "affiliation", "Bell", 0.8),
+    ("bell", 1, "Brian Kernighan", "affiliation", "Bell", 0.7),
+    ("books", 0, "Ada Lovelace", "born_on", "1815", 0.9),
+    ("princeton", 0, "Brian Kernighan", "affiliation", "Princeton", 0.5),
+    ("princeton", 1, "Alan Turing", "born_in", "London", 0.9),
+    ("princeton", 1, "Alan Turing", "born_on", "1912", 0.8),
+    ("princeton", 1, "Alan Turing", "educated_at", "Princeton", 0.6),
+    ("rumours", 1, "Alan Turing", "educated_at", "Princeton", 0.75),
+    ("ships", 0, "Grace Hopper", "affiliation", "Navy", 0.4),
+)
+ONTOLOGY = {
+    "entities": {"Person": {}, "Organization": {}, "Place": {}, "Date": {"literal": "date"}},
+    "relations": {
+        "affiliation": {"head": ["Person"], "tail": ["Organization"]},
+        "born_in": {"head": ["Person"], "tail": ["Place"]},
+        "born_on": {"head": ["Person"], "tail": ["Date"]},
+        "educated_at": {"head": ["Person"], "tail": ["Organization"]},
+    },
+}
+NS = Namespace("https://kg.example.org/", "people", parse_ontology(ONTOLOGY, "test"))
+
+
+def name_of(label):
+    return label.lower().replace(" ", "-")
+
+
+def tables(found=FOUND):
+    """The tables of a build that found these."""
+    evidence, relations, mentions, facts = [], [], {}, {}
+    for i, (doc_id, number, head, relation, tail, confidence) in enumerate(found):
+        text = TEXTS[doc_id]
+        marks = [k for k, c in enumerate(text) if c in ".?!"]
+        begin, end = (marks[number - 1] + 2 if number else 0), marks[number] + 1
+        spans = [(at := text.index(word, begin), at + len(word)) for word in (head, tail)]
+        fact_id, value = f"{relation}-{name_of(head)}-{name_of(tail)}", tail if tail.isdigit() else ""
+        datatype = f"{XSD}gYear" if value else ""
+        target = "" if value else name_of(tail)
+        before = facts.get(fact_id)
+        seen = [*(e.confidence for e in evidence if e.fact_id == fact_id), confidence]
+        mean, n_documents = sum(seen) / len(seen), before.n_documents + 1 if before else 1
+        facts[fact_id] = Fact(fact_id, name_of(head), relation, target, mean, len(seen), n_documents, value, datatype)
+        evidence.append(Evidence(fact_id, f"{i}", doc_id, begin, end, *spans[0], *spans[1], confidence))
+        relations.append(
+            Relation(
+                *(f"{i}", fact_id, doc_id, number, begin, end, relation),
+                *(*spans[0], name_of(head), *spans[1], target, confidence, value, datatype),
+            )
+        )
+        for word, span in zip((head, tail), spans, strict=True):
+            kind = ENTITIES.get(word, "Date")
+            entity = name_of(word) if kind != "Date" else ""
+            mentions[doc_id, span] = Mention(doc_id, number, *span, word, kind, 0.9, entity)
+    return {
+        "documents": [Document(k, k, "", text, "{}", "0" * 64) for k, text in TEXTS.items()],
+        "entities": [Entity(name_of(label), kind, label, 2, 1, 0.9) for label, kind in reversed(ENTITIES.items())],
+        "evidence": evidence,
+        "facts": list(facts.values()),
+        "mentions": list(mentions.values()),
+        "relations": relations,
+    }
+
+
+def quads(rows):
+    """The graph that export makes of the tables, its members in the chain's order."""
+    of = {f.fact_id: [e for e in rows["evidence"] if e.fact_id == f.fact_id] for f in rows["facts"]}
+    for entity in rows["entities"]:
+        yield from entity_quads(NS, entity)
+    for fact in rows["facts"]:
+        yield from fact_quads(NS, fact, of[fact.fact_id])
+    yield from link_quads(NS, rows["mentions"])
+    for d in rows["documents"]:
+        of_it = ([r for r in rows[name] if r.doc_id == d.doc_id] for name in ("mentions", "relations"))
+        yield from document_quads(NS, d, *of_it, "run")
+    yield from meta_quads(NS, 1, len(TEXTS), {}, {})
+
+
+def write_output(folder, rows, status="done"):
+    """A finished build, as far as its readers look."""
+    for name, records in rows.items():
+        (folder / "tables" / name).mkdir(parents=True)
+        half = len(records) // 2
+        for part, some in (("01-0000", records[:half]), ("01-0001", records[half:])):
+            pq.write_table(to_table(name, some), folder / "tables" / name / f"{part}.{'0' * 16}.parquet")
+    lines = "".join(quads(rows)).encode()
+    (folder / "graph").mkdir()
+    (folder / "graph" / "graph.nq.gz").write_bytes(gzip.compress(lines, mtime=0))
+    run = {
+        "status": status,
+        "config": {"base_iri": NS.base_iri, "dataset": NS.dataset},
+        "graph": {"sha256": hashlib.sha256(lines).hexdigest()},
+    }
+    (folder / "run.json").write_text(json.dumps(run))
+    (folder / "format.json").write_text('{"format": 2}')
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory):
+    """The output of a build of five texts."""
+    return write_output(tmp_path_factory.mktemp("networks") / "out", tables())
+
+
+def edges(graph):
+    return [(head, data["relation"], tail) for head, tail, data in graph.edges(data=True)]
+
+
+def test_node_is_an_entity_with_its_values(output):
+    """A node has the fields of its entity, and by the relation's name the value that a fact ends in."""
+    graph = load_graph(output)
+
+    assert graph.nodes["alan-turing"] == {
+        "type": "Person",
+        "label": "Alan Turing",
+        "n_mentions": 2,
+        "n_documents": 1,
+        "confidence": 0.9,
+        "born_on": "1912",
+    }
+    assert graph.graph == {"base_iri": "https://kg.example.org/", "dataset": "people"}
+
+
+def test_edge_is_a_fact_with_its_surest_sentence(output):
+    """An edge has the fields of its fact, the confidence as its weight, and the sentence that is surest of it."""
+    graph = load_graph(output)
+
+    assert graph.edges["alan-turing", "princeton", "educated_at-alan-turing-princeton"] == {
+        "relation": "educated_at",
+        "confidence": 0.675,
+        "weight": 0.675,
+        "n_evidence": 2,
+        "n_documents": 2,
+        "sentence": "Alan Turing was at Princeton!",
+        "doc_id": "rumours",
+    }
+
+
+def test_entities_without_facts_are_left_out_but_for_isolated(output):
+    """One that only has a date is joined to nothing; it is there with `isolated`."""
+    assert list(load_graph(output)) == [
+        *("alan-turing", "bell", "brian-kernighan", "claude-shannon", "grace-hopper", "london", "navy", "princeton")
+    ]
+    assert load_graph(output, isolated=True).nodes["ada-lovelace"]["born_on"] == "1815"
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"),
+    [
+        ({"min_confidence": 0.75}, [("alan-turing", "born_in", "london"), ("claude-shannon", "affiliation", "bell")]),
+        ({"relations": ["born_in"]}, [("alan-turing", "born_in", "london")]),
+        ({"relations": "born_in"}, [("alan-turing", "born_in", "london")]),
+        ({"types": ["Person", "Place"]}, [("alan-turing", "born_in", "london")]),
+        ({"relations": {"affiliation"}, "largest": True, "min_confidence": 0.45}, [
+            ("brian-kernighan", "affiliation", "bell"),
+            ("brian-kernighan", "affiliation", "princeton"),
+            ("claude-shannon", "affiliation", "bell"),
+        ]),
+        ({"types": []}, []),
+        ({"types": [], "largest": True}, []),
+    ],
+)  # fmt: skip
+def test_choice(output, choice, expected):
+    """Each parameter leaves the facts that it says, and no entity beside them."""
+    graph = load_graph(output, **choice)
+
+    assert sorted(edges(graph)) == expected
+    assert set(graph) == {node for head, _, tail in expected for node in (head, tail)}
+
+
+def test_choice_is_of_values_too(output):
+    """A value that is not sure enough, or of a relation that isn't wanted, is no attribute."""
+    assert "born_on" in load_graph(output, min_confidence=0.8).nodes["alan-turing"]
+    assert "born_on" not in load_graph(output, min_confidence=0.81).nodes["alan-turing"]
+    assert "born_on" not in load_graph(output, relations=["born_in"]).nodes["alan-turing"]
+
+
+def test_largest_of_equal_components_is_that_of_the_first_node(output):
+    """Alan Turing's comes before Claude Shannon's."""
+    assert list(load_graph(output, min_confidence=0.75, largest=True)) == ["alan-turing", "london"]
+
+
+def test_surest_value_stands(tmp_path):
+    """Of two values the surer one is the attribute; a relation that is called as a field gets an underscore."""
+    rows = tables()
+    born = next(f for f in rows["facts"] if f.value == "1912")
+    rows["facts"] += [
+        replace(born, fact_id="less-sure", value="1911", confidence=0.7),
+        replace(born, fact_id="field", relation="label", value="x"),
+    ]
+    for table in ("evidence", "relations"):
+        rows[table] = [r for r in rows[table] if r.fact_id != born.fact_id]
+    ontology = {**ONTOLOGY, "relations": {**ONTOLOGY["relations"], "label": ONTOLOGY["relations"]["born_on"]}}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(f"{__name__}.NS", replace(NS, ontology=parse_ontology(ontology, "test")))
+        write_output(tmp_path / "out", rows)
+
+    node = load_graph(str(tmp_path / "out")).nodes["alan-turing"]
+
+    assert (node["born_on"], node["label"], node["label_"]) == ("1912", "Alan Turing", "x")
+
+
+def test_same_folder_gives_the_same_graph_in_the_same_order(output, tmp_path):
+    """Neither a second time nor another cut of the tables changes anything."""
+    again = write_output(tmp_path / "out", {name: rows[::-1] for name, rows in tables().items()})
+    one, two = load_graph(output), load_graph(again)
+
+    assert list(one.nodes(data=True)) == list(two.nodes(data=True))
+    assert list(one.edges(keys=True, data=True)) == list(two.edges(keys=True, data=True))
+
+
+def test_output_elsewhere(output):
+    """A URL does as well as a folder, in both forms."""
+    far = open_storage("memory://networks/out")
+    for path in Path(output).rglob("*"):
+        if path.is_file():
+            far.write(path.relative_to(output).as_posix(), path.read_bytes())
+
+    assert nx.utils.graphs_equal(load_graph("memory://networks/out"), load_graph(output))
+    assert len(load_graph("memory://networks/out", as_="rdflib")) == len(load_graph(output, as_="rdflib"))
+
+
+@pytest.mark.filterwarnings("ignore:Dataset:DeprecationWarning")  # rdflib's Dataset of itself
+def test_dataset_leads_from_a_fact_to_its_sentences(output):
+    """Label, confidence and sentence of a fact are found without naming a graph."""
+    dataset = load_graph(output, as_="rdflib")
+
+    rows = dataset.query(
+        f"""
+        PREFIX v: <https://kg.example.org/vocab#>
+        PREFIX nif: <{NIF}>
+        SELECT ?label ?confidence ?text ?doc WHERE {{
+            ?f rdf:subject ?turing ; rdf:predicate v:educated_at ; <{KGMILL}confidence> ?confidence ;
+               <{PROV}wasDerivedFrom> ?x .
+            ?turing rdfs:label ?label ; v:educated_at ?school .
+            ?x <{KGMILL}sentence> ?s . ?s nif:anchorOf ?text ; nif:referenceContext/nif:sourceUrl ?doc }}
+        """
+    )
+    document = "https://kg.example.org/people/doc/"
+    assert sorted(tuple(map(str, row)) for row in rows) == [
+        ("Alan Turing", "0.675", "Alan Turing was at Princeton!", f"{document}rumours"),
+        ("Alan Turing", "0.675", "Alan Turing, born in London in 1912, was at Princeton.", f"{document}princeton"),
+    ]
+
+
+@pytest.mark.filterwarnings("ignore:Dataset:DeprecationWarning")
+def test_dataset_has_no_more_than_was_chosen(output):
+    """Every line is one of the graph's; of what wasn't chosen there is no fact, extraction, mention or document."""
+    dataset = load_graph(output, relations=["born_in", "born_on"], as_="rdflib")
+
+    everything = set("".join(quads(tables())).splitlines(keepends=True))
+    lines = set(dataset.serialize(format="nquads").splitlines(keepends=True)) - {"\n"}
+    assert lines <= everything
+    text = "".join(lines)
+    assert [word for word in ("educated_at", "affiliation", "x-6>", "Brian", "Ada", "void#") if word in text] == []
+    assert '"1912"^^' in text
+    assert "x-4>" in text
+    assert "Alan Turing, born in London in 1912, was at Princeton." in text
+    assert text.count("taIdentRef") == 2
+
+
+def test_no_finished_build_is_refused(tmp_path, output):
+    """A folder that holds none, and one whose last run failed, are one line that says what to run."""
+    with pytest.raises(UsageError, match=r"none: no finished build here; run kgmill build SOURCE... --out \S+ first"):
+        load_graph(str(tmp_path / "none"))
+    failed = write_output(tmp_path / "failed", tables(), status="failed")
+    with pytest.raises(UsageError, match="failed: the last build here did not finish; run kgmill build"):
+        load_graph(failed)
+    (tmp_path / "failed" / "format.json").write_text('{"format": 3}')
+    with pytest.raises(OutputError, match="of format 3"):
+        load_graph(failed)
+
+
+@pytest.mark.parametrize(
+    ("choice", "said"),
+    [
+        ({"types": ["Person", "Peop"]}, "types: the graph has no Peop; it has Organization, Person, Place"),
+        ({"types": "Peop"}, "types: the graph has no Peop; it has Organization, Person, Place"),
+        (
+            {"relations": ["b", "a"]},
+            "relations: the graph has no a, b; it has affiliation, born_in, born_on, educated_at",
+        ),
+        ({"min_confidence": 70}, "min_confidence: wanted a number from 0 to 1, got 70"),
+        ({"as_": "igraph"}, "as_: wanted networkx or rdflib, got 'igraph'"),
+    ],
+)
+def test_wrong_choice_is_refused(output, choice, said):
+    """What the graph doesn't have is one line that lists what it has."""
+    with pytest.raises(UsageError) as error:
+        load_graph(output, **choice)
+    assert str(error.value) == said
+
+
+def test_graph_that_is_not_promised_is_refused(tmp_path):
+    """A Dataset is made of the bytes that run.json speaks of."""
+    output = write_output(tmp_path / "out", tables())
+    path = tmp_path / "out" / "graph" / "graph.nq.gz"
+    path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()).replace(b"1912", b"1913")))
+
+    with pytest.raises(CorruptPartError, match="not the bytes that run"):
+        load_graph(output, as_="rdflib")
+
+
+def test_evidence_without_its_document_is_refused(tmp_path):
+    """Documents that a later ingest took away are one line."""
+    rows = tables()
+    rows["documents"] = rows["documents"][:-1]
+    output = write_output(tmp_path / "out", rows)
+
+    with pytest.raises(UsageError, match="document ships is evidence and not there; run kgmill build again"):
+        load_graph(output)
+
+
+def test_importing_it_imports_no_beam():
+    """The package hands it out, and neither Beam nor torch comes with it."""
+    code = "import sys; from kgmill.pipelines import load_graph; print({'apache_beam', 'torch'} & set(sys.modules))"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "set()\n"
+
+
+@pytest.mark.filterwarnings("ignore:Dataset:DeprecationWarning")
+def test_real_build_gives_the_facts_of_its_json(tmp_path, build_here):
+    """What is loaded of a real build has the nodes, edges and confidences of graph.json.gz, but for isolated nodes."""
+    (tmp_path / "in").mkdir()
+    text = "Ada Byron worked for Acme Corp in Paris .\n\nCarl May killed Dora Lane in Rome .\n"
+    (tmp_path / "in" / "a.txt").write_text(text)
+    build_here(tmp_path / "in", tmp_path / "out")
+
+    graph = load_graph(tmp_path / "out")
+    dataset = load_graph(tmp_path / "out", as_="rdflib")
+
+    with gzip.open(tmp_path / "out" / "graph" / "graph.json.gz") as file:
+        whole = nx.node_link_graph(json.load(file), edges="edges")
+    facts = {d["fact_id"]: (d["relation"], d["confidence"]) for *_, d in whole.edges(data=True)}
+    assert facts
+    assert facts == {key: (d["relation"], d["weight"]) for *_, key, d in graph.edges(keys=True, data=True)}
+    assert {whole.nodes[n]["entity_id"] for n in whole if whole.degree(n)} == set(graph)
+    assert all(d["sentence"] in text for *_, d in graph.edges(data=True))
+    statements = dataset.subjects(predicate=RDF.type, object=URIRef(f"{KGMILL}AggregatedStatement"))
+    assert {str(s).rpartition("/a-")[2] for s in statements} == set(facts)
+
+
+@pytest.fixture(scope="module")
+def maker():
+    """docs/make_networks.py, which is no module of the package."""
+    spec = importlib.util.spec_from_file_location("make_networks", DOCS / "make_networks.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_code_of_the_page_runs(maker, output):
+    """Each block of docs/networks.md runs, and says who is central, how two are joined, and who belongs together."""
+    page, names = maker.run(maker.PAGE.read_text(encoding="utf-8"), output)
+
+    printed = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
+    assert len(printed) == page.count("```python") == 5
+    assert printed[0] == "MultiDiGraph with 8 nodes and 6 edges\n"
+    assert printed[1].splitlines()[0].split("  ")[1:] == ["2 facts", "Bell"]
+    assert printed[2].splitlines()[0] == "Brian Kernighan (affiliation): Brian Kernighan was at Bell."
+    assert printed[3].splitlines()[:2] == [
+        "Alan Turing - Princeton: educated_at 0.68",
+        "    Alan Turing was at Princeton! (rumours)",
+    ]
+    assert names["path"] == ["alan-turing", "princeton", "brian-kernighan", "bell", "claude-shannon"]
+    assert printed[4] == " 3  Bell, Brian Kernighan, Claude Shannon\n"
+
+
+def test_pictures_of_the_page_are_drawn(maker, output, tmp_path):
+    """Equal builds give equal pictures, with each name in them; those of the page are there, and small."""
+    _, names = maker.run(maker.PAGE.read_text(encoding="utf-8"), output)
+    maker.draw(names, tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    maker.draw(names, tmp_path)
+
+    assert before == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert sorted(before) == sorted(re.findall(r"\]\((\S+\.svg)\)", maker.PAGE.read_text(encoding="utf-8")))
+    assert all(b">Claude Shannon<" in svg for name, svg in before.items() if name != "networks-communities.svg")
+    assert all((DOCS / name).stat().st_size < 150_000 for name in before)
+
+
+@pytest.mark.slow
+def test_page_is_what_the_demo_says(maker, tmp_path):
+    """The page says what it prints of a build of examples/corpus: python docs/make_networks.py DIR makes it anew."""
+    command = [sys.executable, "-m", "kgmill", "build", DOCS.parent / "examples/corpus", "--out", tmp_path / "demo"]
+    subprocess.run([*command, "--no-prefect"], check=True)
+
+    page = maker.PAGE.read_text(encoding="utf-8")
+    assert maker.run(page, str(tmp_path / "demo"))[0] == page
