@@ -21,6 +21,10 @@ class Document:
         encoding: the encoding that the text came in, by Python's name for it.
         notes: what was left out or replaced while it was read, as JSON {rule: how often} with sorted keys; empty where
             nothing was.
+        head: how many code points of the text are its head: dateline, agency and byline, up to the first sentence.
+        dateline: the place and the date in the head, as they stand there.
+        agency: the first agency in the head.
+        byline: the authors' names in the head.
     """
 
     doc_id: str
@@ -32,6 +36,10 @@ class Document:
     date: str = ""
     encoding: str = "utf-8"
     notes: str = ""
+    head: int = 0
+    dateline: str = ""
+    agency: str = ""
+    byline: str = ""
 
 
 @dataclass(frozen=True, slots=True)

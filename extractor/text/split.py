@@ -7,7 +7,7 @@ docs/decisions/0013-lines-dashes-and-languages.md.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -52,20 +52,29 @@ class SentenceText:
     word_ends: tuple[int, ...]
 
 
-def split_text(text: str) -> list[SentenceText]:
-    """The sentences of a text that hold at least one word.
+def split_text(text: str, head: int = 0) -> list[SentenceText]:
+    """The sentences of a text that hold at least one word; none goes on behind the text's first `head` characters.
 
     >>> [(s.begin, s.end, s.words) for s in split_text("He left. She  stayed.")]
     [(0, 8, ('He', 'left', '.')), (9, 21, ('She', 'stayed', '.'))]
     """
     sentences = []
-    for begin, end in _sentence_bounds(text):
+    for begin, end in _cut_at(head, _sentence_bounds(text)):
         if bounds := _word_bounds(text[begin:end]):
             begins = tuple(begin + a for a, _ in bounds)
             ends = tuple(begin + b for _, b in bounds)
             words = tuple(text[a:b] for a, b in zip(begins, ends, strict=True))
             sentences.append(SentenceText(begins[0], ends[-1], words, begins, ends))
     return sentences
+
+
+def _cut_at(border: int, bounds: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    for begin, end in bounds:
+        if begin < border < end:
+            yield begin, border
+            yield border, end
+        else:
+            yield begin, end
 
 
 def _sentence_bounds(text: str) -> list[tuple[int, int]]:

@@ -18,7 +18,7 @@ from operator import attrgetter
 import rdflib
 
 from kgmill.pipelines.graph.lines import decimal, integer, iri, literal, point_in_time, quad, typed
-from kgmill.pipelines.graph.vocabulary import DCAT, DCTERMS, ITSRDF, NIF, PROV, RDF, RDFS, VOID, Namespace
+from kgmill.pipelines.graph.vocabulary import DCAT, DCTERMS, ITSRDF, NIF, PROV, RDF, RDFS, SCHEMA, VOID, Namespace
 from kgmill.schemas.identity import digest
 from kgmill.schemas.records import Document, Entity, Evidence, Fact, Mention, Relation
 
@@ -31,6 +31,9 @@ _LABEL = iri(RDFS + "label")
 _TITLE = iri(DCTERMS + "title")
 _SOURCE = iri(DCTERMS + "source")
 _DATE = iri(DCTERMS + "date")
+_DATELINE = iri(SCHEMA + "dateline")
+_AGENCY = iri(DCTERMS + "publisher")
+_BYLINE = iri(DCTERMS + "creator")
 _CONFORMS_TO = iri(DCTERMS + "conformsTo")
 _ACTIVITY = iri(PROV + "Activity")
 _PROV_ENTITY = iri(PROV + "Entity")
@@ -108,6 +111,11 @@ def document_quads(
         (_TYPE, iri(ns.term("Document"))),
         *([(_TITLE, literal(document.title))] if document.title else ()),
         *([(_DATE, date)] if (date := point_in_time(document.date)) else ()),
+        *(
+            (name, literal(value))
+            for name, value in ((_DATELINE, document.dateline), (_AGENCY, document.agency), (_BYLINE, document.byline))
+            if value
+        ),
         (_SOURCE, literal(_file(document))),
         (iri(ns.term("textSha256")), literal(document.sha256)),
     )

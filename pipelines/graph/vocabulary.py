@@ -35,6 +35,7 @@ NIF = "http://persistence.uni-leipzig.org/nlp2rdf/ontologies/nif-core#"
 ITSRDF = "http://www.w3.org/2005/11/its/rdf#"
 VOID = "http://rdfs.org/ns/void#"
 DCAT = "http://www.w3.org/ns/dcat#"
+SCHEMA = "https://schema.org/"
 KGMILL = "urn:kgmill:ns:"
 
 _DATASET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")

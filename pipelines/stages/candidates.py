@@ -41,6 +41,7 @@ SENTENCES = pa.schema(_OF_SENTENCES)
 _OF_DOCUMENTS: list[pa.Field[Any]] = [
     pa.field("doc_id", pa.string(), nullable=False),
     pa.field("sha256", pa.string(), nullable=False),
+    pa.field("head", pa.int64(), nullable=False),  # where a sentence had to end
     pa.field("n_sentences", pa.int64(), nullable=False),
     pa.field("fault", pa.string(), nullable=False),  # why it is rejected, as `reason: detail`; empty if it isn't
 ]
@@ -103,7 +104,13 @@ def find_candidates(
         if watch.mark:
             watch.mark.unlink()
     met = [
-        {"doc_id": d.doc_id, "sha256": d.sha256, "n_sentences": found.n_sentences, "fault": found.fault}
+        {
+            "doc_id": d.doc_id,
+            "sha256": d.sha256,
+            "head": d.head,
+            "n_sentences": found.n_sentences,
+            "fault": found.fault,
+        }
         for d in documents
         for found in [results[d.doc_id]]
     ]
@@ -163,7 +170,7 @@ def _predict(
     from kgmill.extractor.text.split import split_text
 
     try:
-        split = [(d.doc_id, split_text(d.text)) for d in call]
+        split = [(d.doc_id, split_text(d.text, d.head)) for d in call]
         words = [sentence.words for _, sentences in split for sentence in sentences]
         found = iter(predictor.predict(words, floors, on_share) if words else [])
     except (RuntimeError, ValueError, IndexError, MemoryError) as error:

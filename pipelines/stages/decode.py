@@ -21,6 +21,7 @@ from kgmill.pipelines.engine.request import Receipt, Request
 from kgmill.pipelines.output.parts import Part, Store
 from kgmill.pipelines.stages.candidates import sentence_candidates
 from kgmill.pipelines.stages.stage import Parts, Todo, documents_extent, publisher
+from kgmill.schemas.heads import head_rule
 from kgmill.schemas.identity import entity_id, fact_id, fingerprint, statement_id
 from kgmill.schemas.junk import junk_rule
 from kgmill.schemas.literals import literal_value
@@ -156,7 +157,7 @@ def decode_sentence(
     junk = []
     for i, m in enumerate(chosen):
         text, is_value = document.text[m.start : m.end], bool(ontology.entities[m.type].literal)
-        if not is_value and (rule := junk_rule(text)):
+        if not is_value and (rule := head_rule(document, m.start, m.end) or junk_rule(text)):
             junk.append(f"mentions.{rule}")
             continue
         mentions[i] = Mention(

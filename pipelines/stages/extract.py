@@ -39,7 +39,7 @@ from kgmill.schemas.units import Unit
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
 
-VERSION = 5
+VERSION = 6
 _LANGUAGE = "language: "  # how the faults of documents begin that are in another language than the model's
 
 
@@ -198,13 +198,13 @@ def reuse(
     *,
     retry_rejects: bool = False,
 ) -> tuple[dict[str, pa.Table], frozenset[str]]:
-    """Rows of earlier parts, made with the same key, for documents whose text is still the same; and their ids.
+    """Rows of earlier parts, made with the same key, for documents with the same text and head still; and their ids.
 
     A document that the model rejected stays so, at no cost, unless `retry_rejects`. `foreign` has those that are in no
     language that is read, with their faults: earlier rows of them are good where they have that fault.
     """
     tables = {"documents": candidates.DOCUMENTS.empty_table(), "sentences": candidates.SENTENCES.empty_table()}
-    wanted = {d.doc_id: d.sha256 for d in documents}
+    wanted = {d.doc_id: (d.sha256, d.head) for d in documents}
     kept: set[str] = set()
     for unit, key in task.before:
         part = store.find("extract", unit, key)
@@ -212,7 +212,7 @@ def reuse(
             continue
         met = part.read("documents")
         same = [
-            wanted.get(row["doc_id"]) == row["sha256"]
+            wanted.get(row["doc_id"]) == (row["sha256"], row["head"])
             and row["doc_id"] not in kept
             and _is_language(row["fault"]) == (row["doc_id"] in foreign)
             and not (retry_rejects and row["fault"] and not _is_language(row["fault"]))

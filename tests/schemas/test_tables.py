@@ -97,3 +97,10 @@ def test_table_of_an_earlier_version_has_the_defaults():
     """Documents that 0.1.0 stored have no notes; in mode append they are carried on."""
     table = to_table("documents", [Document("d1", "a.txt", "", "Ada", "{}", "00")]).drop_columns("notes")
     assert list(from_table("documents", table)) == [Document("d1", "a.txt", "", "Ada", "{}", "00")]
+
+
+def test_table_without_heads_has_none():
+    """Documents that 0.2.0 stored have no head."""
+    document = Document("d1", "a.txt", "", "OSLO - Ada", "{}", "00", head=7, dateline="OSLO", agency="AP", byline="Bo")
+    table = to_table("documents", [document]).drop_columns(["head", "dateline", "agency", "byline"])
+    assert list(from_table("documents", table)) == [Document("d1", "a.txt", "", "OSLO - Ada", "{}", "00")]

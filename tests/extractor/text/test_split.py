@@ -221,3 +221,10 @@ def test_words_are_forgotten(monkeypatch):
 
     assert [split_text(text) for text in texts] == expected
     assert len(text_module._tokenizer().vocab) <= 1000 < base
+
+
+def test_no_sentence_goes_over_the_border_of_a_head():
+    """A sentence that would is two; all others stay as they are."""
+    text = "OSLO (AP) - Ada left. Bob stayed."
+    assert [text[s.begin : s.end] for s in split_text(text)] == ["OSLO (AP) - Ada left.", "Bob stayed."]
+    assert [text[s.begin : s.end] for s in split_text(text, 12)] == ["OSLO (AP) -", "Ada left.", "Bob stayed."]

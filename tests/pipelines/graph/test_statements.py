@@ -112,6 +112,16 @@ def test_document_describes_itself():
     ]
 
 
+def test_document_has_what_its_head_says():
+    """Dateline, agency and byline are literals of the document."""
+    document = replace(DOCUMENT, head=9, dateline="OSLO, May 5", agency="AP", byline="Ada Byron")
+    assert short(document_lines(document))[2:5] == [
+        '<d:d%2042> <https://schema.org/dateline> "OSLO, May 5" <g:doc/d%2042> .',
+        '<d:d%2042> <dcterms:publisher> "AP" <g:doc/d%2042> .',
+        '<d:d%2042> <dcterms:creator> "Ada Byron" <g:doc/d%2042> .',
+    ]
+
+
 @pytest.mark.parametrize(
     ("doc_id", "source", "expected"),
     [("7", "a.csv:7", "a.csv"), ("a:7", "a:7", "a:7"), ("b/a:7", "a:7", "a:7"), ("7", "z.zip!m", "z.zip!m")],

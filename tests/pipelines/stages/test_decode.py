@@ -159,6 +159,18 @@ def test_what_is_no_name_is_left_out_and_counted():
     assert nothing == {}
 
 
+def test_agency_in_the_head_is_left_out_and_counted():
+    """What lies in a text's head outside of dateline and byline is no mention; the place stays one."""
+    document = Document("d1", "d1.txt", "", "LONDON  (Acme) - Bob left.", "{}", "00" * 32, head=17, dateline="LONDON")
+    row = FIRST | {"end": 16, "spans": [0, 3, 9, 13, 0, 6]}
+    sentences = pa.Table.from_pylist([row], SENTENCES)
+
+    tables, junk = decode.Decoder.of(decode.Settings(ONTOLOGY, 0.5)).decode_unit({"d1": document}, sentences)
+
+    assert (tables["mentions"]["text"].to_pylist(), tables["relations"].num_rows) == (["LONDON"], 0)
+    assert junk == {"mentions.agency": 1}
+
+
 def test_nothing_is_related_to_itself():
     """Two mentions of one name are no fact, and are counted; two of unlike names are."""
     types = ONTOLOGY | {"relations": {"Live_In": {"head": ["Peop"], "tail": ["Peop"]}}}

@@ -171,6 +171,24 @@ def test_only_a_changed_document_meets_the_model(store, run_extract):
     assert others(part) == before
 
 
+def test_document_whose_head_changed_meets_the_model(store, run_extract):
+    """With another head the text is cut elsewhere: it is extracted anew, and no sentence goes over the border."""
+    text = "OSLO (AP) - Ada Byron worked for Acme Corp in Paris ."
+    before, kept = document("a", text), document("c", "Hi.")
+    run_extract(commit(store, [before, kept]))
+    ingested = store.commit(
+        "ingest",
+        "00-0000",
+        "cd" * 32,
+        {"documents": to_table("documents", [replace(before, head=12), kept]), "rejects": to_table("rejects", [])},
+        {"kept": 2, "rejected": 0},
+    )
+    [part], receipts = run_extract(ingested)
+    assert (receipts["00-0000"].counts["sentences"], receipts["00-0000"].counts["reused"]) == (2, 1)
+    rows = [row for row in part.read("sentences").to_pylist() if row["doc_id"] == "a"]
+    assert [(row["begin"], row["end"]) for row in rows] == [(0, 11), (12, len(text))]
+
+
 def test_documents_are_reused_across_another_cutting(store, run_extract):
     """Documents that moved to finer units are reused from the coarser one: none meets the model."""
     first, second = document("d4", ADA), document("d3", TWO)
