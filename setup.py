@@ -24,7 +24,11 @@ setup(
     python_requires=">=3.11",
     packages=PACKAGES,
     package_dir={"kgmill": "kgmill"} | {name: name.removeprefix("kgmill.").replace(".", "/") for name in PACKAGES[1:]},
-    package_data={"kgmill": ["py.typed"], "kgmill.extractor": ["models/default/*"]},
+    package_data={
+        "kgmill": ["py.typed"],
+        "kgmill.extractor": ["models/default/*"],
+        "kgmill.pipelines.sources": ["agencies.txt"],
+    },
     # Ranges here, exact pins in constraints.txt. fastapi and sqlalchemy: newer ones break Prefect (decision 0001).
     install_requires=[
         "apache-beam>=2.70,<3",

@@ -23,7 +23,7 @@ from kgmill.pipelines.output import format as output_format
 from kgmill.pipelines.output.ledger import last_run, now, write_run
 from kgmill.pipelines.output.origins import known_others
 from kgmill.pipelines.output.parts import Store
-from kgmill.pipelines.output.rejects import left_out, publish_rejects
+from kgmill.pipelines.output.rejects import heads, left_out, publish_rejects
 from kgmill.pipelines.output.upkeep import verify
 from kgmill.pipelines.stages.extract import Settings as ExtractSettings
 from kgmill.pipelines.stages.graph import live_counts
@@ -213,6 +213,7 @@ def _report(run: Run, status: str, documents: Mapping[str, int], reasons: Mappin
         "documents": documents,
         "rejects": reasons,
         "left_out": left_out(store, known_others(store)) if run.reports else {},
+        "heads": heads(store) if run.reports else {},
         "model_calls": {"sentences": extracted.get("sentences", 0)},
         "stages": {stage: report.row for stage, report in run.reports.items()},
         "graph": {

@@ -78,7 +78,9 @@ class SourceConfig(Config):
             name; `source`: the same, and each file's name begins with the folder of its source.
         records: the keys, with dots between them, under which the records of a JSON file are; empty: the file has them.
         html: a page's text is its main text, where one is found; or all that a reader sees.
-        clean: decode HTML entities and drop stray backslashes before a text is stored.
+        clean: decode HTML entities, drop HTML tags and stray backslashes before a text is stored. `auto`: where they
+            look like damage and like nothing else; true: everywhere, and white space is tidied; false: nowhere.
+        agencies: names of news agencies that a text's head may have; `*` stands for the list that comes with kgmill.
         encodings: what to try, in this order, where a text is not Unicode; empty: what it looks most like of the
             encodings that are common on the web.
         max_record_bytes: the largest text file, line or row.
@@ -91,7 +93,8 @@ class SourceConfig(Config):
     id_prefix: Literal["", "file", "source"] = ""
     records: str = ""
     html: Literal["main", "all"] = "main"
-    clean: bool = False
+    clean: Literal["auto"] | bool = "auto"
+    agencies: tuple[str, ...] = ("*",)
     encodings: tuple[str, ...] = ()
     max_record_bytes: int = Field(64 << 20, ge=1)
     max_unpacked_bytes: int = Field(1 << 38, ge=1)

@@ -45,6 +45,14 @@ def left_out(store: Store, others: Mapping[str, int]) -> dict[str, int]:
     return dict(sorted(counts.items()))
 
 
+def heads(store: Store) -> dict[str, int]:
+    """How many live documents have a dateline, an agency, a byline in their head."""
+    counts: Counter[str] = Counter()
+    for part in store.live("ingest"):
+        counts.update(part.counts.get("heads", {}))
+    return dict(sorted(counts.items()))
+
+
 def reasons_of(parts: Sequence[Part]) -> dict[str, int]:
     """How many rejects of each reason parts have."""
     return _reasons(pa.concat_tables(part.read("rejects") for part in parts)) if parts else {}

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from kgmill.pipelines.sources.cleaning import clean
+from kgmill.pipelines.sources.cleaning import Cleaned, clean, clean_by_looks
+from kgmill.pipelines.sources.heads import agencies_of, find_head
 from kgmill.pipelines.sources.lookup import locate, longest_text, missing, value_at, without
 from kgmill.schemas.config import FieldMap, SourceConfig
 from kgmill.schemas.errors import RecordError
@@ -28,6 +29,7 @@ class Content:
 
     Attributes:
         notes: what was left out or replaced: rule to how often.
+        is_clean: the text was taken out of markup, so that nothing in it only looks like markup.
     """
 
     text: str
@@ -35,6 +37,7 @@ class Content:
     date: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     notes: Mapping[str, int] = field(default_factory=dict)
+    is_clean: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ def from_fields(row: Mapping[str, Any], origin: Origin, config: SourceConfig) ->
 
 
 def document(content: Content, doc_id: str, origin: Origin, config: SourceConfig) -> Document:
-    """A document as it is stored: cleaned, where that is wanted, and without what no encoding can carry.
+    """A document as it is stored: cleaned, where that is wanted, without what no encoding can carry; and its head.
 
     Args:
         content: what the source says.
@@ -89,9 +92,8 @@ def document(content: Content, doc_id: str, origin: Origin, config: SourceConfig
     Raises:
         RecordError: `empty`, or metadata that is no JSON.
     """
-    text, title = storable(content.text), storable(content.title)
-    if config.clean:
-        text, title = clean(text), clean(title)
+    cleaned = [_cleaned(storable(part), config, is_clean=content.is_clean) for part in (content.text, content.title)]
+    text, title = (part.text for part in cleaned)
     if not text.strip():
         raise RecordError("empty", "the text is empty")
     sha256 = hashlib.sha256(text.encode()).hexdigest()
@@ -99,11 +101,19 @@ def document(content: Content, doc_id: str, origin: Origin, config: SourceConfig
     date = iso_date(storable(content.date))
     others, n_lost = _as_json(content.metadata)
     notes = Counter({"bytes_replaced": origin.n_replaced, "metadata_values": origin.n_values + n_lost})
-    notes.update(content.notes)
+    for counted in (content.notes, *(part.notes for part in cleaned)):
+        notes.update(counted)
     return Document(
         *(doc_id, origin.place, title, text, others, sha256, date, origin.encoding),
-        notes=_as_json(+notes)[0] if +notes else "",
+        _as_json(+notes)[0] if +notes else "",
+        *find_head(text, title, agencies_of(config.agencies)),
     )
+
+
+def _cleaned(text: str, config: SourceConfig, *, is_clean: bool) -> Cleaned:
+    if config.clean == "auto":
+        return Cleaned(text) if is_clean else clean_by_looks(text)
+    return clean(text) if config.clean else Cleaned(text)
 
 
 def metadata(row: Mapping[str, Any], names: FieldMap) -> dict[str, Any]:

@@ -48,7 +48,8 @@ from kgmill.schemas.units import Unit
 if TYPE_CHECKING:
     pass
 
-VERSION = 4
+VERSION = 5
+HEADS = ("dateline", "agency", "byline")
 _SPILL_BYTES = 8 << 20
 _DIGESTS = "digests"
 _REJECT_BYTES = 1 << 10  # about what one takes in memory
@@ -236,6 +237,7 @@ def commit(request: Request[Task, Settings], element: tuple[str, Iterable[str]])
         "rejected": rejects.num_rows,
         "bytes": pc.sum(pc.binary_length(documents["text"])).as_py() or 0,
         "left_out": left_out(rows["documents"]["notes"]),
+        "heads": {name: n for name in HEADS if (n := sum(map(bool, rows["documents"][name])))},
     }
     store = request.store
     tables = {"documents": documents, "rejects": rejects}

@@ -19,6 +19,7 @@ from kgmill.pipelines.sources.duplicates import (
     n_bands_and_rows,
 )
 from kgmill.pipelines.sources.find import Found, SourceFile, count_others, find, group_files
+from kgmill.pipelines.sources.heads import agencies_of
 from kgmill.pipelines.sources.opening import open_file
 from kgmill.pipelines.stages.documents import VERSION, Settings, Task, build, read_digests, work
 from kgmill.pipelines.stages.stage import Outcome, Parts, Todo
@@ -40,7 +41,8 @@ _READINGS_A_COMMIT = 1.0  # staging and committing units takes about as long as 
 
 def settings_key(config: BuildConfig) -> str:
     """Fingerprint of all that decides which documents come out of given files."""
-    return fingerprint({"version": VERSION, **config.read_by("ingest")})
+    agencies = sorted(agencies_of(config.source.agencies))
+    return fingerprint({"version": VERSION, "agencies": agencies, **config.read_by("ingest")})
 
 
 def source_key(digests: Mapping[str, str], config: BuildConfig) -> str:

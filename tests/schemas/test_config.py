@@ -254,6 +254,15 @@ def test_mode_is_one_of_two():
 # Sources
 
 
+@pytest.mark.parametrize(("said", "expected"), [("true", True), ("false", False), ('"auto"', "auto")])
+def test_texts_are_cleaned_by_their_looks_or_as_is_said(tmp_path, said, expected):
+    """`clean` is auto, true or false; without it, auto."""
+    config = BuildConfig.load(written(tmp_path, f"[source]\nclean = {said}\n"), {})
+    assert config.source.clean is expected or config.source.clean == expected == "auto"
+    assert SourceConfig.model_validate(config.source.model_dump(mode="json")) == config.source
+    assert SourceConfig().clean == "auto"
+
+
 def test_how_sources_are_read_is_a_table_of_its_own(tmp_path):
     """The table [source] and in it [source.fields] say how sources are read; it survives JSON, as jobs get it."""
     text = '[source]\nclean = true\n[source.fields]\ntext = "body"\nmetadata = ["section"]\n'

@@ -90,7 +90,8 @@ def read_html(source: str, *, is_main: bool = True) -> Content:
     text = main if _is_enough(main, beside_links, everything) else everything
     metadata = {name: value for name in ("author", "sitename", "url") if (value := getattr(said, name, None))}
     title, date = (getattr(said, name, None) or "" for name in ("title", "date"))
-    return Content(text, title, date, metadata, {"page_words": max(0, _n_words(everything) - _n_words(text))})
+    n_left_out = max(0, _n_words(everything) - _n_words(text))
+    return Content(text, title, date, metadata, {"page_words": n_left_out}, is_clean=True)
 
 
 def _parse(source: str) -> Any:

@@ -38,7 +38,7 @@ def read_markdown(source: str) -> Content:
     """
     front, body = front_matter.split(source)
     if any(sum(map(block.count, "[*_`<>")) > _MAX_MARKS for block in _BLANK_LINE.split(body)):
-        return Content(body, front.title, front.date, front.metadata, front.notes)
+        return Content(body, front.title, front.date, front.metadata, front.notes, is_clean=True)
     try:
         tokens = _markdown().parse(body)
     except Exception as error:  # whatever a hostile file does to the parser costs that file alone
@@ -54,7 +54,7 @@ def read_markdown(source: str) -> Content:
             blocks.append(_TAG.sub("", token.content))
         opened = token.tag if token.type == "heading_open" else ""
     text = "\n\n".join(block for block in map(str.strip, blocks) if block)
-    return Content(text, front.title or title, front.date, front.metadata, front.notes)
+    return Content(text, front.title or title, front.date, front.metadata, front.notes, is_clean=True)
 
 
 @lru_cache(maxsize=1)

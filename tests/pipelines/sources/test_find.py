@@ -139,7 +139,7 @@ def test_known_kind_is_taken_as_text(tmp_path):
     """A suffix that the setting names is a text though another reader knows it."""
     (tmp_path / "a.html").write_text("<p>Ada</p>")
     [file] = find_files([str(tmp_path)])
-    [record] = read_records(file, SourceConfig(as_text=[".html"]))
+    [record] = read_records(file, SourceConfig(as_text=[".html"], clean=False))
     assert record.text == "<p>Ada</p>"
 
 

@@ -390,8 +390,21 @@ def test_stored_text_is_the_cleaned_one(tmp_path):
     assert (document.text, document.title) == ("Turner & Newall's fees", "A&B")
     assert document.sha256 == hashlib.sha256(document.text.encode()).hexdigest()
     assert document.doc_id == f"a.jsonl#{document.sha256[:16]}"
-    [as_it_came] = records(tmp_path, "a.jsonl", line)
-    assert as_it_came.text == "Turner &amp; Newall #39;s \\\\ fees"
+    assert json.loads(document.notes) == {"markup.backslashes": 1, "markup.entities": 3}
+    [by_looks] = records(tmp_path, "a.jsonl", line)
+    assert (by_looks.text, by_looks.title) == ("Turner & Newall's \\\\ fees", "A&B")
+    [as_it_came] = records(tmp_path, "a.jsonl", line, clean=False)
+    assert (as_it_came.text, as_it_came.notes) == ("Turner &amp; Newall #39;s \\\\ fees", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("a.md", "Write &amp;amp; for it."), ("a.html", "<html><p>Write &amp;amp; for it.</p></html>")],
+)
+def test_what_came_out_of_markup_is_not_looked_at(tmp_path, name, content):
+    """A page that shows an entity means it."""
+    [document] = records(tmp_path, name, content)
+    assert document.text == "Write &amp; for it."
 
 
 def test_text_that_cleaning_empties_is_empty(tmp_path):

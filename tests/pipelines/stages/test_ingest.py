@@ -60,7 +60,7 @@ def test_documents_and_rejects_are_committed(source, run_ingest):
     (source / "c.txt").write_text("")
     (source / "d.txt").write_bytes(b"\0")
     [part], _ = run_ingest()
-    assert part.counts == {"kept": 2, "rejected": 3, "bytes": 6, "left_out": {}}
+    assert part.counts == {"kept": 2, "rejected": 3, "bytes": 6, "left_out": {}, "heads": {}}
     assert [
         Document("7", "b.jsonl:1", "", "Bob", '{"year":1843}', BOB),
         Document("a.txt", "a.txt", "", "Ada", "{}", ADA),
@@ -299,3 +299,15 @@ def test_rejects_alone_are_spilled_too(store, tmp_path):
     [task], settings = ingest.plan(find_files([str(path)]), [], BuildConfig())
     spills = list(documents.scatter(task, Request("ingest", str(store.storage.root), str(tmp_path), (), settings)))
     assert len({name.partition("#")[0] for _, name in spills}) == 2
+
+
+def test_heads_are_counted_and_are_no_loss(source, run_ingest):
+    """A part says how many documents have a dateline, an agency, a byline; none of them is left out."""
+    (source / "a.txt").write_text("OSLO (AP) - Ada left.")
+    (source / "b.txt").write_text("AP - Bob left.")
+    [part], _ = run_ingest()
+    assert (part.counts["heads"], part.counts["left_out"]) == ({"dateline": 1, "agency": 2}, {})
+    assert [(d.head, d.dateline, d.agency) for d in sorted(rows([part], "documents"), key=lambda d: d.doc_id)] == [
+        (12, "OSLO", "AP"),
+        (5, "", "AP"),
+    ]
