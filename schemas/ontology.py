@@ -15,6 +15,9 @@ A type's name is a line of text, quoted where TOML asks for it: `[entities."Rese
 IRI of its class or property; without one it is minted under the base IRI, the name percent-encoded. An entity and a
 relation type may share a name (`Ontology.distinct_name`). `equivalent`, `broader`, `narrower` and `close` list the
 IRIs of others' classes or properties: they say the same, less (they hold wherever ours does), more, something alike.
+`labels = {de = "Person"}` has the label in other languages, `parent = "Place"` names the type of this ontology that a
+type is below. Of a relation `inverse`, `functional` and `transitive` say what OWL means by them
+(`kgmill.schemas.axioms`). All these are words: nothing that is extracted depends on them.
 
 An entity type with `literal = "date"` is one of values: its mentions name no entity, and a fact that ends in one has
 the value of its wording (`kgmill.schemas.literals`). A relation's tails are all of such types or none is; its heads
@@ -26,6 +29,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -33,12 +37,14 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from kgmill.schemas.axioms import check_axioms
 from kgmill.schemas.errors import OntologyError
 from kgmill.schemas.text import decode_utf8
 
 # RFC 3987 without the code points that RDF parsers refuse: controls, private use, noncharacters, brackets in a path.
 _CHARACTER = r"(?:[^\x00-\x20\x7f-\x9f<>\"{}|^`\\\[\]#%\ud800-\uf8ff\ufdd0-\ufdef\ufffe\uffff]|%[0-9A-Fa-f]{2})"
 _IRI = re.compile(rf"[A-Za-z][A-Za-z0-9+.-]*:{_CHARACTER}+(?:#{_CHARACTER}*)?")
+_LANGUAGE = re.compile(r"[a-z]{1,8}(-[a-z0-9]{1,8})*")
 # Controls, line ends, surrogates and what is no character at all: no name, terminal or IRI can hold them.
 _NO_NAME = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
@@ -62,18 +68,31 @@ def check_type_name(name: str) -> str:
     return name
 
 
+def check_labels(labels: dict[str, str]) -> dict[str, str]:
+    """Labels by language tag, each a line of text; ValueError otherwise. Stores write tags in small letters."""
+    for language, label in labels.items():
+        if not _LANGUAGE.fullmatch(language):
+            raise ValueError(f"{language!r} is no language tag in small letters, such as 'de' or 'pt-br'")
+        if not label or label != label.strip() or _NO_NAME.search(label):
+            raise ValueError(f"label {label!r} is not a line of text without spaces at its ends")
+    return labels
+
+
 class NamedType(BaseModel):
-    """What entity and relation types share: words for people, and IRIs."""
+    """What entity and relation types share: words for people, IRIs, and the type that they are below."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     label: str = ""
+    labels: dict[str, str] = {}
     comment: str = ""
+    parent: str = ""
     iri: str = ""
     equivalent: tuple[str, ...] = ()
     broader: tuple[str, ...] = ()
     narrower: tuple[str, ...] = ()
     close: tuple[str, ...] = ()
 
+    _labels = field_validator("labels")(check_labels)
     _iri = field_validator("iri")(lambda value: check_iri(value) if value else value)
     _iris = field_validator("equivalent", "broader", "narrower", "close")(lambda value: tuple(map(check_iri, value)))
 
@@ -85,11 +104,14 @@ class EntityType(NamedType):
 
 
 class RelationType(NamedType):
-    """One relation type; `head` and `tail` name the entity types that it may join."""
+    """One relation type; `head` and `tail` name the entity types that it may join, `inverse` another relation type."""
 
     head: tuple[str, ...] = Field(min_length=1)
     tail: tuple[str, ...] = Field(min_length=1)
     symmetric: bool = False
+    inverse: str = ""
+    functional: bool = False
+    transitive: bool = False
 
 
 class Ontology(BaseModel):
@@ -114,6 +136,7 @@ class Ontology(BaseModel):
             if relation.symmetric and set(relation.head) != set(relation.tail):
                 raise ValueError(f"relation {name} is symmetric, but its heads and tails differ")
             self._check_literals(name, relation)
+        check_axioms(self)
         return self
 
     def _check_literals(self, name: str, relation: RelationType) -> None:
@@ -167,14 +190,17 @@ class Ontology(BaseModel):
         )
 
     def without_words(self) -> Ontology:
-        """The ontology without name, labels, comments and others' terms: what the names of a graph depend on."""
-        words = {key: NamedType.model_fields[key].default for key in NamedType.model_fields if key != "iri"}
+        """The ontology without name, labels, comments, axioms and others' terms: what a graph's names depend on."""
+        kept = ("iri", "literal", "head", "tail", "symmetric")
+
+        def bare(kind: NamedType) -> NamedType:
+            fields = type(kind).model_fields
+            return kind.model_copy(update={key: fields[key].default for key in fields if key not in kept})
+
+        tables: dict[str, Mapping[str, NamedType]] = {"entities": self.entities, "relations": self.relations}
         return self.model_copy(
-            update={
-                "name": "",
-                "entities": {name: kind.model_copy(update=words) for name, kind in self.entities.items()},
-                "relations": {name: kind.model_copy(update=words) for name, kind in self.relations.items()},
-            }
+            update={"name": ""}
+            | {table: {name: bare(kind) for name, kind in types.items()} for table, types in tables.items()}
         )
 
     def rules(self) -> dict[str, Any]:
@@ -223,7 +249,12 @@ def format_ontology(ontology: Ontology) -> str:
 
 
 def _toml(value: Any) -> str:
-    """A string, a truth value or a sequence of strings; their JSON is TOML, but for DEL, which JSON leaves as it is."""
+    """A string, a truth value, a sequence or a table of strings.
+
+    The JSON of all but a table is TOML, but for DEL, which JSON leaves as it is.
+    """
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_toml(key)} = {_toml(one)}" for key, one in value.items()) + "}"
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 

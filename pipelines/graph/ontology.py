@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rdflib import OWL, RDF, RDFS, SDO, SKOS, XSD, Graph, Literal, URIRef
 
+from kgmill.pipelines.graph.small import content_hash
 from kgmill.pipelines.graph.vocabulary import KGMILL, TERMS, Namespace, Term
 from kgmill.schemas.literals import DATATYPES
 from kgmill.schemas.ontology import NamedType, Ontology, RelationType
@@ -16,6 +17,12 @@ _HEADER = (
 )
 _SUPER = {OWL.Class: RDFS.subClassOf, OWL.ObjectProperty: RDFS.subPropertyOf, OWL.DatatypeProperty: RDFS.subPropertyOf}
 _KINDS = {"class": OWL.Class, "object": OWL.ObjectProperty, "datatype": OWL.DatatypeProperty}
+
+_CHARACTERS = {
+    "symmetric": OWL.SymmetricProperty,
+    "functional": OWL.FunctionalProperty,
+    "transitive": OWL.TransitiveProperty,
+}
 
 
 def ontology_turtle(ns: Namespace, ontology: Ontology) -> str:
@@ -30,9 +37,14 @@ def ontology_graph(ns: Namespace, ontology: Ontology) -> Graph:
     mean their intersection, and a reasoner would assert it of every subject. A relation whose tails are values is an
     owl:DatatypeProperty; the class of a literal type is that of its mentions.
 
+    What is said of types of this ontology among themselves has the words of RDFS and OWL: rdfs:subClassOf and
+    rdfs:subPropertyOf for a parent, owl:inverseOf from either side, owl:FunctionalProperty, owl:TransitiveProperty.
+
     Terms of others are tied with what RDFS and OWL have for it: owl:equivalentClass or owl:equivalentProperty;
     rdfs:subClassOf or rdfs:subPropertyOf from ours to the broader and from the narrower to ours, so that a reasoner
     finds the triples that say less; skos:closeMatch, from which no triple follows.
+
+    The version IRI is a hash of all other triples: the same content is the same version, whenever it was written.
     """
     graph = Graph(bind_namespaces="none")
     prefixes = {
@@ -52,11 +64,15 @@ def ontology_graph(ns: Namespace, ontology: Ontology) -> Graph:
     graph.add((header, RDFS.label, Literal(ontology.name)))
     graph.add((header, RDFS.comment, Literal(_HEADER)))
     for name, entity_type in ontology.entities.items():
-        _add_type(graph, URIRef(ns.class_iri(name)), OWL.Class, name, entity_type)
+        node = URIRef(ns.class_iri(name))
+        _add_type(graph, node, OWL.Class, name, entity_type)
+        if entity_type.parent:
+            graph.add((node, RDFS.subClassOf, URIRef(ns.class_iri(entity_type.parent))))
     for name, relation_type in ontology.relations.items():
         _add_relation(graph, ns, name, relation_type)
     for term in TERMS:
         _add_term(graph, ns, term)
+    graph.add((header, OWL.versionIRI, URIRef(ns.ontology_version(content_hash(graph)))))
     return graph
 
 
@@ -70,6 +86,8 @@ def _describe(graph: Graph, node: URIRef, kind: URIRef, label: str, comment: str
 def _add_type(graph: Graph, node: URIRef, kind: URIRef, name: str, named: NamedType) -> None:
     """A type of the ontology, and what it says of the terms of others that stand beside it."""
     _describe(graph, node, kind, named.label or name, named.comment)
+    for language, label in named.labels.items():
+        graph.add((node, RDFS.label, Literal(label, lang=language)))
     is_same = OWL.equivalentClass if kind == OWL.Class else OWL.equivalentProperty
     for verb, others in ((is_same, named.equivalent), (_SUPER[kind], named.broader), (SKOS.closeMatch, named.close)):
         for other in others:
@@ -87,8 +105,15 @@ def _add_relation(graph: Graph, ns: Namespace, name: str, relation_type: Relatio
     ranges = [iri for kind in literals for iri in DATATYPES[kind]] or map(ns.class_iri, relation_type.tail)
     for iri in ranges:
         graph.add((node, SDO.rangeIncludes, URIRef(iri)))
-    if relation_type.symmetric:
-        graph.add((node, RDF.type, OWL.SymmetricProperty))
+    if relation_type.parent:
+        graph.add((node, RDFS.subPropertyOf, URIRef(ns.property_iri(relation_type.parent))))
+    if relation_type.inverse:
+        other = URIRef(ns.property_iri(relation_type.inverse))
+        graph.add((node, OWL.inverseOf, other))
+        graph.add((other, OWL.inverseOf, node))
+    for key, kind in _CHARACTERS.items():
+        if getattr(relation_type, key):
+            graph.add((node, RDF.type, kind))
 
 
 def _add_term(graph: Graph, ns: Namespace, term: Term) -> None:

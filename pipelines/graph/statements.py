@@ -19,6 +19,8 @@ import rdflib
 
 from kgmill.pipelines.graph.lines import decimal, integer, iri, literal, point_in_time, quad, typed
 from kgmill.pipelines.graph.vocabulary import DCAT, DCTERMS, ITSRDF, NIF, PROV, RDF, RDFS, SCHEMA, VOID, Namespace
+from kgmill.pipelines.graph.small import small_quads
+from kgmill.pipelines.graph.vocabulary import DCAT, DCTERMS, ITSRDF, NIF, PROV, RDF, RDFS, VOID, Namespace
 from kgmill.schemas.identity import digest
 from kgmill.schemas.records import Document, Entity, Evidence, Fact, Mention, Relation
 
@@ -137,11 +139,8 @@ def link_quads(ns: Namespace, mentions: Iterable[Mention]) -> Iterator[str]:
 
 
 def ontology_quads(ns: Namespace, ontology: rdflib.Graph) -> Iterator[str]:
-    """The lines of an ontology without blank nodes, whose literals are strings (`kgmill.pipelines.graph.ontology`)."""
-    graph = iri(ns.graph("ontology"))
-    for triple in sorted(ontology):
-        s, p, o = (iri(term) if isinstance(term, rdflib.URIRef) else literal(str(term)) for term in triple)
-        yield quad(s, p, o, graph)
+    """The lines of an ontology without blank nodes (`kgmill.pipelines.graph.ontology`), sorted."""
+    yield from small_quads(ontology, ns.graph("ontology"))
 
 
 def meta_quads(

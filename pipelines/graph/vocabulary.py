@@ -3,6 +3,7 @@
     {base}entity/{slug-hash16}                      an entity
     {base}model/{hash16}                            a model
     {base}vocab, {base}vocab#{name}                 the ontology, its classes and properties
+    {base}vocab/version/{hash16}                    one version of it, by its content
     urn:kgmill:ns:{term}                            kgmill's own terms, listed in TERMS: the same in every dataset
     {base}{dataset}/doc/{id}[#char={begin},{end}]   a document, or a span of it
     {base}{dataset}/statement/a-{hash16}            a fact with its confidence and evidence
@@ -179,6 +180,10 @@ class Namespace:
     def vocabulary(self) -> str:
         """The IRI of the ontology."""
         return f"{self.base_iri}vocab"
+
+    def ontology_version(self, content: str) -> str:
+        """The IRI of one version of the ontology, by a hash of its content."""
+        return f"{self.vocabulary}/version/{content}"
 
     def class_iri(self, type_name: str) -> str:
         """The IRI of an entity type: the ontology's own, or a minted one."""

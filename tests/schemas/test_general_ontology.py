@@ -100,3 +100,24 @@ def test_properties_of_wikidata_stand_beside_relations(ontology):
 def test_relations_of_dates_have_values(ontology):
     """What has a date as its tail is a datatype property."""
     assert {name for name, r in ontology.relations.items() if r.tail == ("Date",)} == set(DATES)
+
+
+def test_types_have_labels_in_three_more_languages(ontology):
+    """Each of them, in German, French and Spanish."""
+    types = (*ontology.entities.values(), *ontology.relations.values())
+    assert {tuple(kind.labels) for kind in types} == {("de", "fr", "es")}
+
+
+def test_axioms_are_few_and_true(ontology):
+    """A day of birth or death is one; places lie in places; a party is an affiliation."""
+    relations = ontology.relations.items()
+    assert [name for name, r in relations if r.functional] == ["born_on", "died_on"]
+    assert [name for name, r in relations if r.transitive] == ["located_in", "part_of"]
+    assert {name: r.parent for name, r in relations if r.parent} == {"party": "affiliation"}
+    assert [name for name, r in relations if r.inverse] == []
+
+
+def test_words_of_the_shipped_model_may_be_fewer(ontology):
+    """A model's ontology is part of its fingerprint: what was added here since decides nothing there."""
+    folder = Path(__file__).parents[2] / "extractor" / "models" / "default"
+    assert load_ontology(folder / "ontology.toml").rules() == ontology.rules()

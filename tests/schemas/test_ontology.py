@@ -238,3 +238,126 @@ def test_terms_of_others_are_words():
     assert one.rules()["entities"] == {"Peop": {}, "Day": {}}
     assert three.rules()["entities"] == {"Peop": {}, "Day": {"literal": "date"}}
     assert three.without_words() != one.without_words()
+
+
+AXIOMS = """\
+[entities.Place]
+[entities.City]
+parent = "Place"
+labels = {de = "Stadt", pt-br = "cidade"}
+[entities.Peop]
+[relations.in]
+head = ["Place", "City"]
+tail = ["Place"]
+transitive = true
+inverse = "holds"
+[relations.holds]
+head = ["Place"]
+tail = ["City", "Place"]
+[relations.born]
+head = ["Peop"]
+tail = ["Place"]
+functional = true
+[relations.born_in_city]
+head = ["Peop"]
+tail = ["City"]
+parent = "born"
+"""
+
+
+def test_axioms_are_written_and_read_again(tmp_path):
+    """Labels by language, a parent, an inverse and what a relation is are in the file that a model keeps."""
+    (tmp_path / "o.toml").write_text(AXIOMS, encoding="utf-8")
+    ontology = load_ontology(tmp_path / "o.toml")
+    (tmp_path / "again.toml").write_text(format_ontology(ontology), encoding="utf-8")
+
+    assert load_ontology(tmp_path / "again.toml") == ontology
+    assert ontology.entities["City"].labels == {"de": "Stadt", "pt-br": "cidade"}
+    assert (ontology.entities["City"].parent, ontology.relations["in"].inverse) == ("Place", "holds")
+    assert [name for name, r in ontology.relations.items() if r.functional or r.transitive] == ["in", "born"]
+
+
+def test_axioms_decide_nothing(tmp_path):
+    """With or without them, the same is extracted, and everything in the graph is called the same."""
+    keys = ("parent", "labels", "transitive", "inverse", "functional")
+    plain = [line for line in AXIOMS.splitlines() if not line.startswith(keys)]
+    (tmp_path / "o.toml").write_text(AXIOMS, encoding="utf-8")
+    (tmp_path / "plain.toml").write_text("\n".join(plain), encoding="utf-8")
+    one, two = (load_ontology(tmp_path / name) for name in ("o.toml", "plain.toml"))
+
+    assert one != two
+    assert (one.rules(), one.without_words()) == (two.rules(), two.without_words())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ('parent = "Place"', 'parent = "Area"', "entity type City has the parent 'Area', which is no entity type"),
+        ('parent = "born"', 'parent = "Place"', "relation born_in_city has the parent 'Place', which is no relation"),
+        ("[entities.Place]", '[entities.Place]\nparent = "City"', "Place is above itself: Place < City < Place"),
+        ("[entities.Peop]", '[entities.Peop]\nparent = "Peop"', "Peop is above itself: Peop < Peop"),
+        (
+            "[entities.Peop]",
+            '[entities.Peop]\n[entities.Day]\nliteral = "date"\nparent = "Peop"',
+            "entity type Day has the parent Peop; one is of values, the other is not",
+        ),
+        (
+            'tail = ["City"]\nparent',
+            'tail = ["Peop"]\nparent',
+            "relation born_in_city has the tail Peop, which its parent born has not",
+        ),
+        ('"holds"', '"contains"', "relation in has the inverse 'contains', which is no relation"),
+        ('"holds"', '"in"', "relation in is its own inverse; say symmetric = true"),
+        ('"holds"', '"born"', None),
+        (
+            "[relations.holds]",
+            '[relations.holds]\ninverse = "born"',
+            "relation in has the inverse holds, whose inverse is born",
+        ),
+        ("functional = true", "functional = true\ntransitive = true", None),
+        (
+            "[relations.holds]",
+            "[relations.holds]\nsymmetric = true",
+            "relation holds is symmetric, but its heads and tails differ",
+        ),
+        (
+            "functional = true",
+            "transitive = true",
+            "relation born is transitive, but none of its tails ['Place'] can be a head",
+        ),
+        ("de =", "DE =", None),
+        ("de =", '"" =', None),
+        ('"Stadt"', '""', None),
+    ],
+)
+def test_axioms_that_cannot_be_true(tmp_path, old, new, fault):
+    """Unknown names, circles and contradictions are refused in one line that names both sides."""
+    assert old in AXIOMS
+    message = fault_of(tmp_path, AXIOMS.replace(old, new))
+
+    expected = {
+        '"born"': "relation in joins ['Place', 'City'] with ['Place'], its inverse born ['Peop'] with ['Place']: "
+        "the heads of one have to be the tails of the other",
+        "functional = true\ntransitive = true": "relation born is transitive and functional, which OWL allows of no "
+        "property",
+        "DE =": "entities.City.labels: 'DE' is no language tag in small letters, such as 'de' or 'pt-br'",
+        '"" =': "entities.City.labels: '' is no language tag in small letters, such as 'de' or 'pt-br'",
+        '""': "entities.City.labels: label '' is not a line of text without spaces at its ends",
+    }
+    assert message == (fault or expected[new])
+
+
+@pytest.mark.parametrize(
+    ("keys", "fault"),
+    [
+        (
+            "functional = true",
+            "relation near is symmetric and functional; nothing could be said of anybody's second one",
+        ),
+        ('inverse = "in"', "relation near has the inverse in, and a symmetric one is its own"),
+    ],
+)
+def test_axioms_of_a_symmetric_relation(tmp_path, keys, fault):
+    """What has no direction has no inverse but itself, and is of no use as functional."""
+    near = f'[relations.near]\nhead = ["Place"]\ntail = ["Place"]\nsymmetric = true\n{keys}\n'
+    assert fault_of(tmp_path, AXIOMS + near) == fault

@@ -15,4 +15,4 @@ def write(graph: Graph, path: Path) -> dict[str, Any]:
     return {}
 
 
-FORMAT = GraphFormat("ontology.ttl", write, reads="ontology", is_always=True)
+FORMAT = GraphFormat("ontology.ttl", write, reads="ontology", version=2, is_always=True)

@@ -1,6 +1,7 @@
 """The ontology as Turtle."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -201,3 +202,39 @@ def test_broader_and_narrower_properties_are_above_and_below(beside):
         (URIRef("urn:wd:P108"), URIRef(f"{VOCAB}#Works")),
         (URIRef("urn:wd:P463"), URIRef(f"{VOCAB}#Works")),
     ]
+
+
+AXIOMS = {
+    "entities": {"Place": {}, "City": {"parent": "Place", "label": "city", "labels": {"de": "Stadt"}}, "Peop": {}},
+    "relations": {
+        "in": {"head": ["Place", "City"], "tail": ["Place"], "transitive": True, "inverse": "holds"},
+        "holds": {"head": ["Place"], "tail": ["Place", "City"]},
+        "born": {"head": ["Peop"], "tail": ["Place"], "functional": True},
+        "born_in_city": {"head": ["Peop"], "tail": ["City"], "parent": "born"},
+    },
+}
+
+
+def test_axioms_have_the_words_of_owl():
+    """A parent is a superclass or superproperty; an inverse is said from either side; labels have their language."""
+    graph = Graph().parse(data=turtle(AXIOMS), format="turtle")
+    v = {name: URIRef(f"{VOCAB}#{name}") for name in ("Place", "City", "in", "holds", "born", "born_in_city")}
+
+    assert (v["City"], RDFS.subClassOf, v["Place"]) in graph
+    assert set(graph.objects(v["City"], RDFS.label)) == {Literal("city"), Literal("Stadt", lang="de")}
+    assert set(graph.subject_objects(OWL.inverseOf)) == {(v["in"], v["holds"]), (v["holds"], v["in"])}
+    assert set(graph.subjects(RDF.type, OWL.TransitiveProperty)) == {v["in"]}
+    assert set(graph.subjects(RDF.type, OWL.FunctionalProperty)) == {v["born"]}
+    assert (v["born_in_city"], RDFS.subPropertyOf, v["born"]) in graph
+
+
+def test_version_is_that_of_the_content():
+    """Another word is another version; the same words are the same one, and nothing else is in it."""
+
+    def version(types):
+        [found] = Graph().parse(data=turtle(types), format="turtle").objects(URIRef(VOCAB), OWL.versionIRI)
+        return str(found)
+
+    assert version(AXIOMS) == version(AXIOMS)
+    assert re.fullmatch(f"{VOCAB}/version/[0-9a-f]{{16}}", version(AXIOMS))
+    assert version(TYPES) != version(TYPES | {"name": "others"})
