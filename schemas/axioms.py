@@ -1,6 +1,6 @@
 """What an ontology says of its types beyond what they may join: parents, inverses, functional and transitive relations.
 
-None of it decides what is extracted: it is for reasoners, and for who reads the ontology. What can't be true is refused.
+None of it decides what is extracted: it is for reasoners and readers. What can't be true is refused.
 """
 
 from __future__ import annotations

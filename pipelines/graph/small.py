@@ -1,4 +1,4 @@
-"""Small graphs that rdflib holds: the ontology, the shapes. They have no blank nodes, so that equal text is equal RDF."""
+"""Small graphs that rdflib holds: the ontology, the shapes. They have no blank nodes: equal text is equal RDF."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 """The dataset's IRIs: every name that the graph uses is minted here, and nowhere else.
 
-    {base}entity/{slug-hash16}                      an entity
     {base}model/{hash16}                            a model
     {base}vocab, {base}vocab#{name}                 the ontology, its classes and properties
     {base}vocab/version/{hash16}                    one version of it, by its content
     urn:kgmill:ns:{term}                            kgmill's own terms, listed in TERMS: the same in every dataset
+    {base}{dataset}/entity/{slug-hash16}            an entity, as this dataset knows it
     {base}{dataset}/doc/{id}[#char={begin},{end}]   a document, or a span of it
     {base}{dataset}/statement/a-{hash16}            a fact with its confidence and evidence
     {base}{dataset}/statement/a-{hash16}/value      the value that a fact ends in, as a node; RDF has a literal there
@@ -129,7 +129,7 @@ class Namespace:
 
     def entity(self, entity_id: str) -> str:
         """The IRI of an entity, whose id is pure ASCII (`kgmill.schemas.identity.entity_id`)."""
-        return f"{self.base_iri}entity/{entity_id}"
+        return f"{self.dataset_iri}/entity/{entity_id}"
 
     def document(self, doc_id: str) -> str:
         """The IRI of a document."""

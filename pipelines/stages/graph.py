@@ -23,7 +23,7 @@ from kgmill.schemas.identity import fingerprint
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
 
-VERSION = 1
+VERSION = 2
 MEMBERS = "members"  # the part that says what the graph's files hold
 
 

@@ -138,7 +138,7 @@ def _prefixes(graph: Path) -> dict[str, str]:
             return {
                 "v": f"{base}vocab#",
                 "x": KGMILL,
-                "e": f"{base}entity/",
+                "e": f"{base}{dataset}/entity/",
                 "d": f"{base}{dataset}/doc/",
                 "g": f"{base}{dataset}/graph/",
             }

@@ -154,7 +154,7 @@ def test_graph_has_typed_literals(made):
     day, graph = f'"1921-03-14"^^<{XSD}date>', f"<{KG}kg/graph/kg>"
     rdf_object = "<http://www.w3.org/1999/02/22-rdf-syntax-ns#object>"
     assert [line for line in lines if day in line] == [
-        f"<{KG}entity/{BOB}> <{KG}vocab#Born_On> {day} {graph} .",
+        f"<{KG}kg/entity/{BOB}> <{KG}vocab#Born_On> {day} {graph} .",
         f"<{KG}kg/statement/a-{DAY}> {rdf_object} {day} {graph} .",
     ]
     assert sum('> "last Tuesday" <' in line for line in lines) == 3  # triple, statement, and the mention's text
@@ -205,7 +205,7 @@ def test_networks_have_a_node_for_each_value(made):
         "datatype": f"{XSD}date",
     }
     [(head, _, key, data)] = graphml.in_edges(node, keys=True, data=True)
-    assert (head, key, data["relation"], data["n_evidence"]) == (f"{KG}entity/{BOB}", f"a-{DAY}", "Born_On", 2)
+    assert (head, key, data["relation"], data["n_evidence"]) == (f"{KG}kg/entity/{BOB}", f"a-{DAY}", "Born_On", 2)
     assert [data.get("kind", "entity") for _, data in graphml.nodes(data=True)] == ["entity"] * 5 + ["literal"] * 4
 
 

@@ -37,8 +37,8 @@ EVIDENCE = (
     Evidence(LIVES.fact_id, "91c2f7", "d2", 5, 34, 5, 17, 27, 33, 0.9312),
     Evidence(LIVES.fact_id, "11aa22", "d1", 50, 80, 50, 62, 70, 76, 0.72),
 )
-ADA_IRI = "https://kg.example.org/entity/ada-7f3a9c21d04be855"
-LONDON_IRI = "https://kg.example.org/entity/london-1b6e44f0c2d97a13"
+ADA_IRI = "https://kg.example.org/news/entity/ada-7f3a9c21d04be855"
+LONDON_IRI = "https://kg.example.org/news/entity/london-1b6e44f0c2d97a13"
 
 
 def network(entities=(ADA, LONDON), facts=(BORN, LIVES), evidence=EVIDENCE):

@@ -27,7 +27,7 @@ ONTOLOGY = parse_ontology(
 )
 NS = Namespace("https://kg.example.org/", "news", ONTOLOGY)
 PREFIXES = {
-    "e": "https://kg.example.org/entity/",
+    "e": "https://kg.example.org/news/entity/",
     "d": "https://kg.example.org/news/doc/",
     "s": "https://kg.example.org/news/statement/",
     "run": "https://kg.example.org/news/run/",
@@ -229,7 +229,7 @@ def test_meta_says_what_the_dataset_holds():
         "<https://kg.example.org/news> <rdf:type> <void:Dataset> <g:meta> .",
         "<https://kg.example.org/news> <rdf:type> <dcat:Dataset> <g:meta> .",
         '<https://kg.example.org/news> <dcterms:title> "news" <g:meta> .',
-        '<https://kg.example.org/news> <void:uriSpace> "https://kg.example.org/entity/" <g:meta> .',
+        '<https://kg.example.org/news> <void:uriSpace> "https://kg.example.org/news/entity/" <g:meta> .',
         "<https://kg.example.org/news> <void:vocabulary> <https://kg.example.org/vocab> <g:meta> .",
         '<https://kg.example.org/news> <void:triples> "60"^^<xsd:integer> <g:meta> .',
         '<https://kg.example.org/news> <void:entities> "3"^^<xsd:integer> <g:meta> .',

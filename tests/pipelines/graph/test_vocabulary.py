@@ -25,9 +25,9 @@ NS = Namespace("https://kg.example.org/", "news", ONTOLOGY)
 HOSTILE = st.text(st.sampled_from('a/#?%:.~ é\x00\n\r\x7f<>"{}|^`\\[]\ud800\udfff\ufffe\u2028😀') | st.characters())
 
 
-def test_entity_lies_under_the_base():
-    """An entity is shared by all datasets of a base."""
-    assert NS.entity("the-hague-0123456789abcdef") == "https://kg.example.org/entity/the-hague-0123456789abcdef"
+def test_entity_is_the_datasets_own():
+    """What another dataset of the base calls the same is another entity; classes and properties are shared."""
+    assert NS.entity("the-hague-0123456789abcdef") == "https://kg.example.org/news/entity/the-hague-0123456789abcdef"
 
 
 def test_document_id_is_percent_encoded():

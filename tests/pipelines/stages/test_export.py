@@ -171,7 +171,7 @@ def test_fact_is_a_triple_with_evidence(run_export):
     """The triple stands in the graph of facts, beside the statement that names its evidence."""
     lines = quads(run_export()).decode().splitlines()
     kg = f"<{KG}kg/graph/kg>"
-    assert f"<{KG}entity/{ADA}> <{KG}vocab#Live_In> <{KG}entity/{LONDON}> {kg} ." in lines
+    assert f"<{KG}kg/entity/{ADA}> <{KG}vocab#Live_In> <{KG}kg/entity/{LONDON}> {kg} ." in lines
     derived = "<http://www.w3.org/ns/prov#wasDerivedFrom>"
     assert f"<{KG}kg/statement/a-{LIVES}> {derived} <{KG}kg/statement/x-{STATEMENT}> {kg} ." in lines
 
@@ -183,7 +183,7 @@ def test_mention_is_a_span_of_its_document(run_export):
     nif = "http://persistence.uni-leipzig.org/nlp2rdf/ontologies/nif-core#"
     assert f'{span} <{nif}anchorOf> "London" {document} .' in lines
     identified = "<http://www.w3.org/2005/11/its/rdf#taIdentRef>"
-    assert f"{span} {identified} <{KG}entity/{LONDON}> <{KG}kg/graph/links> ." in lines
+    assert f"{span} {identified} <{KG}kg/entity/{LONDON}> <{KG}kg/graph/links> ." in lines
 
 
 @pytest.mark.parametrize("name", ["graph.graphml.gz", "graph.json.gz"])
@@ -191,7 +191,7 @@ def test_networks_have_all_attributes(run_export, name):
     """Nodes and edges of both files have the entities' and facts' fields."""
     found = network(run_export(), name)
     assert dict(found.nodes(data=True)) == {
-        f"{KG}entity/{key}": {
+        f"{KG}kg/entity/{key}": {
             "entity_id": key,
             "type": type_name,
             "name": label,
@@ -207,8 +207,8 @@ def test_networks_have_all_attributes(run_export, name):
     }
     assert list(found.edges(keys=True, data=True)) == [
         (
-            f"{KG}entity/{ADA}",
-            f"{KG}entity/{LONDON}",
+            f"{KG}kg/entity/{ADA}",
+            f"{KG}kg/entity/{LONDON}",
             f"a-{LIVES}",
             {
                 "fact_id": LIVES,

@@ -5,7 +5,7 @@ import hashlib
 import json
 
 KG = "https://kg.example.org/news/graph/"
-E = "https://kg.example.org/entity/"
+E = "https://kg.example.org/news/entity/"
 V = "https://kg.example.org/vocab#"
 X = "urn:kgmill:ns:"
 LABEL = "<http://www.w3.org/2000/01/rdf-schema#label>"

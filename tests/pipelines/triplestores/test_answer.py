@@ -27,8 +27,8 @@ def build(tmp_path_factory):
     folder = tmp_path_factory.mktemp("build")
     graph = f"<{BASE}news/graph/kg>"
     label = "<http://www.w3.org/2000/01/rdf-schema#label>"
-    lines = [f'<{BASE}entity/e{n}> {label} "Entity {n}" {graph} .\n' for n in range(600)]
-    lines += [f"<{BASE}entity/e1> <{BASE}vocab#Live_In> <{BASE}entity/e2> {graph} .\n"]
+    lines = [f'<{BASE}news/entity/e{n}> {label} "Entity {n}" {graph} .\n' for n in range(600)]
+    lines += [f"<{BASE}news/entity/e1> <{BASE}vocab#Live_In> <{BASE}news/entity/e2> {graph} .\n"]
     (folder / "graph").mkdir()
     (folder / "graph" / "graph.nq.gz").write_bytes(gzip.compress("".join(lines).encode()))
     sha256 = hashlib.sha256("".join(lines).encode()).hexdigest()
@@ -132,7 +132,7 @@ def ask(build, sparql, format_name):
     [
         ("v:Live_In", f"{BASE}vocab#Live_In"),
         ("x:confidence", "urn:kgmill:ns:confidence"),
-        ("e:e1", f"{BASE}entity/e1"),
+        ("e:e1", f"{BASE}news/entity/e1"),
         ("d:letter", f"{BASE}news/doc/letter"),
         ("g:kg", f"{BASE}news/graph/kg"),
     ],
@@ -150,7 +150,7 @@ def test_declared_prefix_wins(build):
 def test_prefixes_find_facts(build):
     """A fact is found by the short names of its relation and entity, and entities are shown whole."""
     rows = ask(build, "SELECT ?tail { GRAPH g:kg { e:e1 v:Live_In ?tail } }", "table").splitlines()
-    assert rows[2] == f"<{BASE}entity/e2>"
+    assert rows[2] == f"<{BASE}news/entity/e2>"
 
 
 def test_long_names_are_whole(build):
