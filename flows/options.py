@@ -77,6 +77,10 @@ class BuildOptions:
     formats: Annotated[
         object | None, Option("--formats", metavar="nq,graphml,json", parser=_names, help="files of DIR/graph")
     ] = None
+    text: Annotated[
+        Literal["none", "sentences", "full"] | None,
+        Option("--text", help="of the documents' text, what the graph has besides the mentions"),
+    ] = None
     max_reject_ratio: Annotated[float | None, Option("--max-reject-ratio", metavar="R")] = None
     retry_rejects: Annotated[
         bool | None, Option("--retry-rejects", help="try documents again that the model broke on")

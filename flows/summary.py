@@ -133,6 +133,7 @@ _SETTINGS = {
     "languages": "languages that are read",
     "min_confidence": "threshold",
     "names": "base IRI or dataset",
+    "shown": "what the graph has of texts and metadata",
 }
 
 

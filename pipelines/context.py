@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from kgmill.extractor.calibration import Calibration
 from kgmill.extractor.candidates import Floors
+from kgmill.pipelines.graph.statements import Shown
 from kgmill.pipelines.stages import candidates, decode, export, extract, ingest
 from kgmill.schemas.config import BuildConfig
 from kgmill.schemas.identity import fingerprint
@@ -100,6 +101,7 @@ class RunContext(BaseModel):
                 "min_confidence": self.config.min_confidence,
                 "precision": self.config.precision,
             },
+            shown=Shown(self.config.text, self.config.metadata),
         )
 
     @property
@@ -112,5 +114,6 @@ class RunContext(BaseModel):
             "languages": fingerprint(list(self.read_languages)),
             **{name: fingerprint(value) for name, value in asdict(self.decoding).items()},
             "names": fingerprint([self.config.base_iri, self.config.dataset]),
+            "shown": fingerprint([self.config.text, self.config.metadata]),
             "run": self.run_key,
         }

@@ -15,6 +15,19 @@ from kgmill.schemas.ontology import check_iri, first_fault, read_toml
 
 _BASE_URN = "urn:kgmill:dataset:"
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
+_LOCAL_NAME = re.compile(r"[A-Za-z0-9_-]+")
+TERM_PREFIXES = {
+    "bibo": "http://purl.org/ontology/bibo/",
+    "dc": "http://purl.org/dc/elements/1.1/",
+    "dcterms": "http://purl.org/dc/terms/",
+    "foaf": "http://xmlns.com/foaf/0.1/",
+    "prov": "http://www.w3.org/ns/prov#",
+    "rdfs": "http://www.w3.org/2000/01/rdf-schema#",
+    "schema": "https://schema.org/",
+    "skos": "http://www.w3.org/2004/02/skos/core#",
+}
+"""What a property may be shortened with in the configuration."""
+
 _FORMAT_NAME = re.compile(r"[a-z0-9-]+")
 
 
@@ -143,6 +156,10 @@ class BuildConfig(Config):
         dataset: the dataset's name; all named graphs lie under it. Empty: what the output folder was built with before,
             or its name.
         formats: the files of DIR/graph, besides ontology.ttl.
+        text: how much of the documents' text the graph has: `none` but the mentions, the `sentences` in which something
+            was found too, or the `full` text too.
+        metadata: fields of the documents' metadata that the graph has, each with its property: `section =
+            "schema:articleSection"`, or a whole IRI. Days and times in ISO 8601's form are typed, all else is a string.
         max_reject_ratio: rejected documents, but for duplicates, over documents read, above which the exit code is 3.
         mode: `snapshot`: what is not in the sources any more leaves the graph; `append`: it stays.
         near_duplicates: similarity, 0.5 to 0.98, from which on a document is a near-duplicate of another one and goes;
@@ -166,6 +183,8 @@ class BuildConfig(Config):
     base_iri: Annotated[str, ReadBy(("export",))] = ""
     dataset: Annotated[str, ReadBy(("export",))] = Field("", pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]*)?$")
     formats: Annotated[tuple[str, ...], ReadBy(("export",))] = ("graphml", "json", "nq")
+    text: Annotated[Literal["none", "sentences", "full"], ReadBy(("export",))] = "sentences"
+    metadata: Annotated[dict[str, str], ReadBy(("export",))] = {}
     max_reject_ratio: Annotated[float, ReadBy()] = Field(0.01, ge=0, le=1)
     unit_bytes: Annotated[int, ReadBy(("ingest",))] = Field(1 << 18, ge=1 << 10)
     document_timeout: Annotated[float, ReadBy()] = Field(300.0, gt=0)
@@ -205,12 +224,32 @@ class BuildConfig(Config):
                 raise ValueError(f"{name!r} is no name of a format; wanted one such as 'nq'")
         return tuple(sorted(set(value)))
 
+    @field_validator("metadata")
+    @classmethod
+    def _metadata_terms(cls, value: dict[str, str]) -> dict[str, str]:
+        return {name: whole_term(term) for name, term in value.items()}
+
     @field_validator("base_iri")
     @classmethod
     def _base_is_an_iri(cls, value: str) -> str:
         if value and (check_iri(value)[-1] not in "/:" or "#" in value):
             raise ValueError(f"{value!r} does not end in '/' or ':', or has a fragment")
         return value
+
+
+def whole_term(term: str) -> str:
+    """The IRI of a property that may be shortened with one of TERM_PREFIXES; ValueError for anything else.
+
+    >>> whole_term("schema:articleSection"), whole_term("urn:example:section")
+    ('https://schema.org/articleSection', 'urn:example:section')
+    """
+    prefix, _, name = term.partition(":")
+    if prefix in TERM_PREFIXES and _LOCAL_NAME.fullmatch(name):
+        return f"{TERM_PREFIXES[prefix]}{name}"
+    if prefix == "urn" or name.startswith("//"):
+        return check_iri(term)
+    known = ", ".join(f"{prefix}:" for prefix in TERM_PREFIXES)
+    raise ValueError(f"{term!r} is no property; wanted a whole IRI, or a name behind one of {known}")
 
 
 def default_base(dataset: str) -> str:

@@ -9,11 +9,14 @@ points, as NIF and RFC 5147 mean them.
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter
+from typing import Any, Literal
 
 import rdflib
 
@@ -52,14 +55,33 @@ _IN_CONTEXT = iri(NIF + "referenceContext")
 _BEGIN = iri(NIF + "beginIndex")
 _END = iri(NIF + "endIndex")
 _ANCHOR = iri(NIF + "anchorOf")
+_IS_STRING = iri(NIF + "isString")
+_IN_SENTENCE = iri(NIF + "sentence")
 _CLASS = iri(ITSRDF + "taClassRef")
 _CLASS_CONFIDENCE = iri(ITSRDF + "taConfidence")
 _ENTITY = iri(ITSRDF + "taIdentRef")
 _DATASETS = iri(VOID + "Dataset"), iri(DCAT + "Dataset")
 _LINE = re.compile(r":\d+$")
+_N_DAY = len("2004-05-03")  # shorter ones may be any number
 
 _Span = tuple[int, int]
 _Pair = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What documents' graphs have of the documents themselves.
+
+    Attributes:
+        text: `none` but that of mentions, that of `sentences` in which something was found too, or the `full` text too.
+        metadata: fields of the metadata, with the IRI of the property of each.
+    """
+
+    text: Literal["none", "sentences", "full"] = "sentences"
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+_DEFAULT = Shown()
 
 
 def entity_quads(ns: Namespace, entity: Entity) -> Iterator[str]:
@@ -94,12 +116,17 @@ def fact_quads(ns: Namespace, fact: Fact, evidence: Sequence[Evidence]) -> Itera
 
 
 def document_quads(
-    ns: Namespace, document: Document, mentions: Sequence[Mention], relations: Sequence[Relation], run_key: str
+    ns: Namespace,
+    document: Document,
+    mentions: Sequence[Mention],
+    relations: Sequence[Relation],
+    run_key: str,
+    shown: Shown = _DEFAULT,
 ) -> Iterator[str]:
     """The lines of a document, in a graph of its own: the document, its spans, and what was extracted from it.
 
-    A date that is not in ISO 8601's form stays in the documents table. The text itself (nif:isString) is left out: it
-    stays there too, and x:textSha256 ties the graph to it. Sentences in which something was found have their text.
+    A date that is not in ISO 8601's form stays in the documents table. Where the text itself (nif:isString) is left
+    out, it stays there too, and x:textSha256 ties the graph to it.
 
     Args:
         ns: the dataset's names.
@@ -107,6 +134,7 @@ def document_quads(
         mentions: all its mentions, in any order, whether a relation uses them or not.
         relations: all its relations, in any order.
         run_key: names the activity that extracted them.
+        shown: how much of the text and of the metadata there is.
     """
     graph = iri(ns.document_graph(document.doc_id))
     pairs = (
@@ -120,9 +148,10 @@ def document_quads(
         ),
         (_SOURCE, literal(_file(document))),
         (iri(ns.term("textSha256")), literal(document.sha256)),
+        *_metadata_pairs(document, shown.metadata),
     )
-    yield from _lines(iri(ns.document(document.doc_id)), pairs, graph)
-    yield from _span_quads(ns, document, mentions, relations, graph)
+    yield from _lines(iri(ns.document(document.doc_id)), dict.fromkeys(pairs), graph)
+    yield from _span_quads(ns, document, mentions, relations, shown.text)
     for relation in sorted(relations, key=attrgetter("statement_id")):
         yield from _extraction_quads(ns, relation, run_key, graph)
 
@@ -225,33 +254,55 @@ def _file(document: Document) -> str:
     return source if document.doc_id.endswith(source) else _LINE.sub("", source)
 
 
+def _metadata_pairs(document: Document, properties: Mapping[str, str]) -> Iterator[_Pair]:
+    fields = json.loads(document.metadata) if properties else {}
+    for name, term in sorted(properties.items()):
+        value = fields.get(name)
+        for one in value if isinstance(value, list) else [value]:
+            if one is not None:
+                yield iri(term), _metadata_value(one)
+
+
+def _metadata_value(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return (point_in_time(text) if len(text) >= _N_DAY else "") or literal(text)
+
+
 def _span_quads(
-    ns: Namespace, document: Document, mentions: Sequence[Mention], relations: Sequence[Relation], graph: str
+    ns: Namespace, document: Document, mentions: Sequence[Mention], relations: Sequence[Relation], shown: str
 ) -> Iterator[str]:
     """One node for each span, though it may be a sentence, a mention and the whole text at once."""
-    whole = (0, len(document.text))
+    graph, whole = iri(ns.document_graph(document.doc_id)), (0, len(document.text))
+    sentences = {r.sentence: (r.sentence_begin, r.sentence_end) for r in relations}
     kinds: dict[_Span, set[str]] = defaultdict(set, {whole: {_CONTEXT}})
-    for relation in relations:
-        kinds[relation.sentence_begin, relation.sentence_end].add(_SENTENCE)
+    for span in sentences.values():
+        kinds[span].add(_SENTENCE)
     named: dict[_Span, list[Mention]] = defaultdict(list)
     for mention in mentions:
         span = (mention.begin, mention.end)
         kinds[span].add(_PHRASE)
         named[span].append(mention)
-    context = iri(ns.chars(document.doc_id, *whole))
+    anchored = {_PHRASE} if shown == "none" else {_PHRASE, _SENTENCE}
+
+    def name(span: _Span) -> str:
+        return iri(ns.chars(document.doc_id, *span))
+
+    context = name(whole)
     for span in sorted(kinds):
         begin, end = span
         pairs = (
             (_TYPE, _STRING),
             *((_TYPE, kind) for kind in sorted(kinds[span])),
-            # NIF asks it of every string but the context itself.
-            (_IN_CONTEXT, context) if span != whole else (_SOURCE_URL, iri(ns.document(document.doc_id))),
+            (_IN_CONTEXT, context),  # a context is its own: NIF says so of each, and one may be a sentence or a mention
+            *([(_SOURCE_URL, iri(ns.document(document.doc_id)))] if span == whole else ()),
+            *((_IN_SENTENCE, name(sentences[n])) for n in sorted({m.sentence for m in named[span]} & sentences.keys())),
             (_BEGIN, integer(begin)),
             (_END, integer(end)),
-            *([(_ANCHOR, literal(document.text[begin:end]))] if kinds[span] != {_CONTEXT} else ()),
-            *_mention_pairs(ns, named.get(span, ())),
+            *([(_ANCHOR, literal(document.text[begin:end]))] if kinds[span] & anchored else ()),
+            *([(_IS_STRING, literal(document.text))] if span == whole and shown == "full" else ()),
+            *_mention_pairs(ns, named[span]),
         )
-        yield from _lines(iri(ns.chars(document.doc_id, begin, end)), pairs, graph)
+        yield from _lines(name(span), pairs, graph)
 
 
 def _mention_pairs(ns: Namespace, mentions: Sequence[Mention]) -> Iterable[_Pair]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from kgmill.pipelines.engine.shapes import WorkFn, each_task
 from kgmill.pipelines.graph.gzipped import write_gzip
 from kgmill.pipelines.graph.ontology import ontology_graph
 from kgmill.pipelines.graph.statements import (
+    Shown,
     document_quads,
     entity_quads,
     fact_quads,
@@ -51,6 +52,7 @@ class Names:
 
     Attributes:
         run_key, model, model_name, configuration: what the provenance says.
+        shown: what documents' graphs have of the documents.
     """
 
     base_iri: str
@@ -60,6 +62,7 @@ class Names:
     model: str
     model_name: str
     configuration: Mapping[str, Any]
+    shown: Shown = field(default_factory=Shown)
 
     @property
     def namespace(self) -> Namespace:
@@ -113,7 +116,8 @@ def plan(
     wanted = [_member("provenance", naming | activity), _member("ontology", names.described)]
     wanted += [_member(f"kg-{part.unit}", naming, part.fingerprint) for part in aggregated]
     wanted += [_member(f"links-{part.unit}", naming, part.fingerprint) for part in decoded]
-    wanted += [_member(f"doc-{part.unit}", naming | by_run, documents[part.unit], part.fingerprint) for part in decoded]
+    of_documents = naming | by_run | {"text": names.shown.text, "metadata": dict(names.shown.metadata)}
+    wanted += [_member(f"doc-{part.unit}", of_documents, documents[part.unit], part.fingerprint) for part in decoded]
     settings = Settings(
         names,
         tuple((part.unit, part.fingerprint) for part in aggregated),
@@ -192,7 +196,7 @@ def member_lines(store: Store, task: Task, settings: Settings, ns: Namespace) ->
             records(ingested, "documents"),
             records(decoded, "mentions"),
             records(decoded, "relations"),
-            names.run_key,
+            names,
         )
 
 
@@ -229,7 +233,7 @@ def _document_lines(
     documents: Iterable[Document],
     mentions: Iterable[Mention],
     relations: Iterable[Relation],
-    run_key: str,
+    names: Names,
 ) -> Iterator[str]:
     found: dict[str, tuple[list[Mention], list[Relation]]] = defaultdict(lambda: ([], []))
     for mention in mentions:
@@ -237,7 +241,7 @@ def _document_lines(
     for relation in relations:
         found[relation.doc_id][1].append(relation)
     for document in documents:
-        yield from document_quads(ns, document, *found[document.doc_id], run_key)
+        yield from document_quads(ns, document, *found[document.doc_id], names.run_key, names.shown)
 
 
 def records(part: Part, name: str) -> Iterator[Any]:

@@ -322,3 +322,26 @@ def test_values_before_stand_under_file_and_flags(tmp_path):
     before = {"dataset": "before", "min_confidence": 0.1, "mode": "append"}
     config = BuildConfig.load(path, {"min_confidence": 0.9}, before)
     assert (config.dataset, config.min_confidence, config.mode) == ("file", 0.9, "append")
+
+
+def test_metadata_is_mapped_to_properties(tmp_path):
+    """A property is a whole IRI, or a name behind a prefix that is known."""
+    path = written(tmp_path, '[metadata]\nsection = "schema:articleSection"\nby = "urn:example:by"\n')
+    config = BuildConfig.load(path, {})
+    assert config.metadata == {"section": "https://schema.org/articleSection", "by": "urn:example:by"}
+    assert BuildConfig.model_validate(config.model_dump()) == config
+
+
+@pytest.mark.parametrize("term", ["foo:bar", "section", "schema:", "schema:a b", "https://a b", "http:x"])
+def test_unknown_property_is_refused(tmp_path, term):
+    """One line names it, and the prefixes that there are."""
+    path = written(tmp_path, f'[metadata]\nsection = "{term}"\n')
+    with pytest.raises(ConfigError) as caught:
+        BuildConfig.load(path, {})
+    assert str(caught.value).startswith(f"{path}: metadata: {term!r} is no")
+
+
+def test_unknown_amount_of_text_is_refused():
+    """There are three."""
+    with pytest.raises(ConfigError, match="text: Input should be 'none', 'sentences' or 'full'"):
+        BuildConfig.load(None, {"text": "some"})

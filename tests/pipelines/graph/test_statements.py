@@ -1,5 +1,6 @@
 """Records as N-Quads lines."""
 
+import json
 from dataclasses import replace
 
 import pyoxigraph
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from kgmill.pipelines.graph.ontology import ontology_graph
 from kgmill.pipelines.graph.statements import (
+    Shown,
     document_quads,
     entity_quads,
     fact_quads,
@@ -159,6 +161,7 @@ def test_context_is_the_whole_text_without_the_text():
     assert short(document_lines(astral, [], []))[4:] == [
         "<d:d%2042#char=0,5> <rdf:type> <nif:RFC5147String> <g:doc/d%2042> .",
         "<d:d%2042#char=0,5> <rdf:type> <nif:Context> <g:doc/d%2042> .",
+        "<d:d%2042#char=0,5> <nif:referenceContext> <d:d%2042#char=0,5> <g:doc/d%2042> .",
         "<d:d%2042#char=0,5> <nif:sourceUrl> <d:d%2042> <g:doc/d%2042> .",
         '<d:d%2042#char=0,5> <nif:beginIndex> "0"^^<xsd:integer> <g:doc/d%2042> .',
         '<d:d%2042#char=0,5> <nif:endIndex> "5"^^<xsd:integer> <g:doc/d%2042> .',
@@ -206,6 +209,57 @@ def test_sentence_of_an_extraction_is_a_node():
         '<d:d%2042#char=5,34> <nif:beginIndex> "5"^^<xsd:integer> <g:doc/d%2042> .',
         '<d:d%2042#char=5,34> <nif:endIndex> "34"^^<xsd:integer> <g:doc/d%2042> .',
         '<d:d%2042#char=5,34> <nif:anchorOf> "Ada Lovelace lived in London." <g:doc/d%2042> .',
+    ]
+
+
+def test_mention_leads_to_its_sentence():
+    """A mention names its sentence where that is in the graph, which is where a relation was found in it."""
+    alone = Mention("d 42", 0, 0, 3, "Yes", "Peop", 0.9, ADA)
+    lines = short(document_lines(mentions=[*MENTIONS, alone]))
+
+    assert [line for line in lines if "nif:sentence" in line] == [
+        f"<d:d%2042#char={span}> <nif:sentence> <d:d%2042#char=5,34> <g:doc/d%2042> ." for span in ("5,17", "27,33")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("none", ['<nif:anchorOf> "Ada Lovelace"', '<nif:anchorOf> "London"']),
+        (
+            "full",
+            [
+                f'<nif:isString> "{TEXT}"',
+                '<nif:anchorOf> "Ada Lovelace"',
+                '<nif:anchorOf> "Ada Lovelace lived in London."',
+                '<nif:anchorOf> "London"',
+            ],
+        ),
+    ],
+)
+def test_text_of_a_document(text, expected):
+    """Without it mentions alone have their words; with all of it the context has the document's."""
+    lines = short(document_quads(NS, DOCUMENT, MENTIONS, [RELATION], "3f9a", Shown(text)))
+
+    found = [line.split(" ", 1)[1].removesuffix(" <g:doc/d%2042> .") for line in lines]
+    assert [pair for pair in found if "anchorOf" in pair or "isString" in pair] == expected
+
+
+def test_metadata_has_the_properties_that_it_is_given():
+    """Lists are several values, days and times are typed, all else is a string; what isn't named isn't there."""
+    metadata = {"tags": ["a", "b", "a"], "issued": "2004-05-03", "year": "2004", "n": 7, "who": {"b": 1}, "no": None}
+    document = replace(DOCUMENT, metadata=json.dumps(metadata | {"other": "x"}))
+    shown = Shown(metadata={name: f"urn:a:{name}" for name in [*metadata, "gone"]} | {"n": "urn:a:year"})
+
+    lines = short(document_quads(NS, document, [], [], "3f9a", shown))
+
+    assert [line.split(" ", 1)[1].removesuffix(" <g:doc/d%2042> .") for line in lines if "<urn:a:" in line] == [
+        '<urn:a:issued> "2004-05-03"^^<xsd:date>',
+        '<urn:a:year> "7"',
+        '<urn:a:tags> "a"',
+        '<urn:a:tags> "b"',
+        '<urn:a:who> "{\\"b\\": 1}"',
+        '<urn:a:year> "2004"',
     ]
 
 
@@ -273,13 +327,15 @@ def test_span_that_is_everything_at_once_makes_no_line_twice():
 
     lines = short(document_lines(document, mentions, relations))
 
-    assert len(lines) == len(set(lines)) == 4 + 11 + 2 * 7
-    assert [line.split(" ", 1)[1] for line in lines[4:15]] == [
+    assert len(lines) == len(set(lines)) == 4 + 13 + 2 * 7
+    assert [line.split(" ", 1)[1] for line in lines[4:17]] == [
         "<rdf:type> <nif:RFC5147String> <g:doc/d%2042> .",
         "<rdf:type> <nif:Context> <g:doc/d%2042> .",
         "<rdf:type> <nif:Phrase> <g:doc/d%2042> .",
         "<rdf:type> <nif:Sentence> <g:doc/d%2042> .",
+        "<nif:referenceContext> <d:d%2042#char=0,3> <g:doc/d%2042> .",
         "<nif:sourceUrl> <d:d%2042> <g:doc/d%2042> .",
+        "<nif:sentence> <d:d%2042#char=0,3> <g:doc/d%2042> .",
         '<nif:beginIndex> "0"^^<xsd:integer> <g:doc/d%2042> .',
         '<nif:endIndex> "3"^^<xsd:integer> <g:doc/d%2042> .',
         '<nif:anchorOf> "Ada" <g:doc/d%2042> .',

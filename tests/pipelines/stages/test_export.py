@@ -318,8 +318,8 @@ def test_fingerprints_of_members_are_those_of_before(store, parts):
         "ontology": "63cf99b4dbb08c2d",
         "kg-00-0000": "38c98e6e7ab53b11",
         "links-00-0000": "08e1ecbf06a536e5",
-        "doc-00-0000": "de2b327fec6ae625",
-        "meta": "cf9e176eebc02441",
+        "doc-00-0000": "2aa32489f395567b",
+        "meta": "e7b3e73a7abea970",
     }
 
 
