@@ -71,6 +71,7 @@ setup(
             "mypy>=1.15",
             "oxigraph>=0.5,<0.6",
             "pyarrow-stubs",
+            "pyshacl>=0.30,<1",
             "pytest>=8.3",
             "pytest-cov>=7",
             "pytest-xdist>=3.8",

@@ -18,8 +18,6 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any, Literal
 
-import rdflib
-
 from kgmill.pipelines.graph.lines import decimal, integer, iri, literal, point_in_time, quad, typed
 from kgmill.pipelines.graph.vocabulary import DCAT, DCTERMS, ITSRDF, NIF, PROV, RDF, RDFS, SCHEMA, VOID, Namespace
 from kgmill.pipelines.graph.small import small_quads
@@ -165,11 +163,6 @@ def link_quads(ns: Namespace, mentions: Iterable[Mention]) -> Iterator[str]:
     for doc_id, found in groupby(mentions, attrgetter("doc_id")):
         for begin, end, entity in sorted({(m.begin, m.end, m.entity_id) for m in found if m.entity_id}):
             yield quad(iri(ns.chars(doc_id, begin, end)), _ENTITY, iri(ns.entity(entity)), graph)
-
-
-def ontology_quads(ns: Namespace, ontology: rdflib.Graph) -> Iterator[str]:
-    """The lines of an ontology without blank nodes (`kgmill.pipelines.graph.ontology`), sorted."""
-    yield from small_quads(ontology, ns.graph("ontology"))
 
 
 def meta_quads(

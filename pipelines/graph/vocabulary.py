@@ -3,6 +3,7 @@
     {base}model/{hash16}                            a model
     {base}vocab, {base}vocab#{name}                 the ontology, its classes and properties
     {base}vocab/version/{hash16}                    one version of it, by its content
+    {base}vocab/shapes, {base}vocab/shapes#{name}   what its graphs keep to
     urn:kgmill:ns:{term}                            kgmill's own terms, listed in TERMS: the same in every dataset
     {base}{dataset}/entity/{slug-hash16}            an entity, as this dataset knows it
     {base}{dataset}/doc/{id}[#char={begin},{end}]   a document, or a span of it
@@ -10,8 +11,8 @@
     {base}{dataset}/statement/a-{hash16}/value      the value that a fact ends in, as a node; RDF has a literal there
     {base}{dataset}/statement/x-{hash16}            one extraction, evidence of a fact
     {base}{dataset}/run/{key}                       the activity that extracted
-    {base}{dataset}/graph/...                       the named graphs: kg, links, doc/{id}, ontology, provenance/{key},
-                                                    meta
+    {base}{dataset}/graph/...                       the named graphs: kg, links, doc/{id}, ontology, shapes,
+                                                    provenance/{key}, meta
     {base}{dataset}                                 the dataset itself, described in graph/meta
 
 Foreign ids are percent-encoded to ASCII, so only the base and the ontology's own IRIs can make an IRI wrong; those are
@@ -157,7 +158,7 @@ class Namespace:
         return f"{self.base_iri}{self.dataset}"
 
     def graph(self, name: str) -> str:
-        """A named graph of which there is one: `kg`, `links`, `ontology` or `meta`."""
+        """A named graph of which there is one: `kg`, `links`, `ontology`, `shapes` or `meta`."""
         return f"{self.dataset_iri}/graph/{name}"
 
     def document_graph(self, doc_id: str) -> str:
@@ -184,6 +185,15 @@ class Namespace:
     def ontology_version(self, content: str) -> str:
         """The IRI of one version of the ontology, by a hash of its content."""
         return f"{self.vocabulary}/version/{content}"
+
+    @property
+    def shapes(self) -> str:
+        """The IRI of the ontology's shapes."""
+        return f"{self.vocabulary}/shapes"
+
+    def shape(self, name: str) -> str:
+        """The IRI of one of the shapes."""
+        return f"{self.shapes}#{_quote(name)}"
 
     def class_iri(self, type_name: str) -> str:
         """The IRI of an entity type: the ontology's own, or a minted one."""

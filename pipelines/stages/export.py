@@ -1,9 +1,9 @@
 """Export: the tables to the members of graph.nq.gz.
 
-graph.nq.gz is a chain of gzip members: provenance, the ontology, a member a partition of entities and facts, a member
-a unit of mentions' links, a member a unit of documents, and what describes the dataset. Each member is a part of its
-own, so an unchanged one is never written again; the chain's order is that of the hashes, so its lines don't depend on
-how many units or partitions there are. `stages.graph` makes files of them.
+graph.nq.gz is a chain of gzip members: provenance, the ontology with its shapes, a member a partition of entities and
+facts, a member a unit of mentions' links, a member a unit of documents, and what describes the dataset. Each member is
+a part of its own, so an unchanged one is never written again; the chain's order is that of the hashes, so its lines
+don't depend on how many units or partitions there are. `stages.graph` makes files of them.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from kgmill.pipelines.engine.request import PartName, Receipt, Request
 from kgmill.pipelines.engine.shapes import WorkFn, each_task
 from kgmill.pipelines.graph.gzipped import write_gzip
 from kgmill.pipelines.graph.ontology import ontology_graph
+from kgmill.pipelines.graph.shacl import shapes_graph
+from kgmill.pipelines.graph.small import small_quads
 from kgmill.pipelines.graph.statements import (
     Shown,
     document_quads,
@@ -27,7 +29,6 @@ from kgmill.pipelines.graph.statements import (
     fact_quads,
     link_quads,
     meta_quads,
-    ontology_quads,
     provenance_quads,
 )
 from kgmill.pipelines.graph.vocabulary import Namespace
@@ -181,7 +182,8 @@ def member_lines(store: Store, task: Task, settings: Settings, ns: Namespace) ->
         made = {key: str(value) for key, value in names.configuration.items()}
         yield from provenance_quads(ns, names.run_key, names.model_name, names.model, made)
     elif kind == "ontology":
-        yield from ontology_quads(ns, ontology_graph(ns, names.ontology))
+        yield from small_quads(ontology_graph(ns, names.ontology), ns.graph("ontology"))
+        yield from small_quads(shapes_graph(ns), ns.graph("shapes"))
     elif kind == "links":
         yield from link_quads(ns, records(store.need("decode", unit, inputs[0]), "mentions"))
     elif kind == META:

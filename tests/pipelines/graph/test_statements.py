@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kgmill.pipelines.graph.ontology import ontology_graph
+from kgmill.pipelines.graph.small import small_quads
 from kgmill.pipelines.graph.statements import (
     Shown,
     document_quads,
@@ -17,7 +18,6 @@ from kgmill.pipelines.graph.statements import (
     fact_quads,
     link_quads,
     meta_quads,
-    ontology_quads,
     provenance_quads,
 )
 from kgmill.pipelines.graph.vocabulary import Namespace
@@ -302,7 +302,7 @@ def test_meta_says_what_the_dataset_holds():
 
 def test_ontology_is_lines_too():
     """The same classes and properties as in ontology.ttl, so that a store can be asked for labels of types."""
-    lines = short(ontology_quads(NS, ontology_graph(NS, ONTOLOGY)))
+    lines = short(small_quads(ontology_graph(NS, ONTOLOGY), NS.graph("ontology")))
     assert '<v:Live_In> <rdfs:label> "Live_In" <g:ontology> .' in lines
     assert len(lines) == len(ontology_graph(NS, ONTOLOGY))
 

@@ -127,8 +127,14 @@ def network(graph, name):
 
 def test_graph_folder_has_the_wanted_files(run_export):
     """The ontology is always there; the formats are those that were asked for."""
-    assert sorted(run_export().files) == ["graph.graphml.gz", "graph.json.gz", "graph.nq.gz", "ontology.ttl"]
-    assert sorted(run_export(formats=("json",)).files) == ["graph.json.gz", "ontology.ttl"]
+    assert sorted(run_export().files) == [
+        "graph.graphml.gz",
+        "graph.json.gz",
+        "graph.nq.gz",
+        "ontology.ttl",
+        "shapes.ttl",
+    ]
+    assert sorted(run_export(formats=("json",)).files) == ["graph.json.gz", "ontology.ttl", "shapes.ttl"]
 
 
 @pytest.mark.filterwarnings("ignore:Dataset.*:DeprecationWarning")  # rdflib's own parser calls what rdflib deprecates
@@ -155,7 +161,7 @@ def test_sha256_is_of_the_uncompressed_bytes(run_export):
 def test_named_graphs_stand_together(run_export):
     """What there is one of, what people ask, what ties it to the documents, and these; none is met twice."""
     met = [key for key, _ in groupby(line.rsplit(b" ", 2)[1].decode() for line in quads(run_export()).splitlines())]
-    names = ("provenance/3f9a", "ontology", "kg", "links", "doc/a%20b.txt", "doc/%C5%81%C3%B3d%C5%BA", "meta")
+    names = ("provenance/3f9a", "ontology", "shapes", "kg", "links", "doc/a%20b.txt", "doc/%C5%81%C3%B3d%C5%BA", "meta")
     assert met == [f"<{KG}kg/graph/{name}>" for name in names]
 
 
@@ -240,7 +246,12 @@ def test_empty_tables_are_a_graph(run, store):
     receipts = run(store, "graph", formats, settings)
     made = Graph([store.find("graph", unit, receipt.fingerprint) for unit, receipt in receipts.items()])
     assert [task.unit for task in tasks] == ["provenance", "ontology", "kg-00-0000", "meta"]
-    assert {line.rsplit(b"/", 1)[1] for line in quads(made).splitlines()} == {b"3f9a> .", b"ontology> .", b"meta> ."}
+    assert {line.rsplit(b"/", 1)[1] for line in quads(made).splitlines()} == {
+        b"3f9a> .",
+        b"ontology> .",
+        b"shapes> .",
+        b"meta> .",
+    }
     assert (len(network(made, "graph.graphml.gz")), len(network(made, "graph.json.gz"))) == (0, 0)
 
 
