@@ -132,7 +132,7 @@ _SETTINGS = {
     "extract": "model, kind of device, precision or candidate floor",
     "languages": "languages that are read",
     "min_confidence": "threshold",
-    "names": "base IRI or dataset",
+    "names": "base IRI, dataset or licence",
     "shown": "what the graph has of texts and metadata",
 }
 

@@ -101,6 +101,7 @@ class RunContext(BaseModel):
                 "min_confidence": self.config.min_confidence,
                 "precision": self.config.precision,
             },
+            licence=self.config.license,
             shown=Shown(self.config.text, self.config.metadata),
         )
 
@@ -113,7 +114,7 @@ class RunContext(BaseModel):
             "extract": self.extract_key,
             "languages": fingerprint(list(self.read_languages)),
             **{name: fingerprint(value) for name, value in asdict(self.decoding).items()},
-            "names": fingerprint([self.config.base_iri, self.config.dataset]),
+            "names": fingerprint([self.config.base_iri, self.config.dataset, self.config.license]),
             "shown": fingerprint([self.config.text, self.config.metadata]),
             "run": self.run_key,
         }

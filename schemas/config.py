@@ -155,7 +155,8 @@ class BuildConfig(Config):
             folder was built with before, or a URN of the dataset, which claims no host.
         dataset: the dataset's name; all named graphs lie under it. Empty: what the output folder was built with before,
             or its name.
-        formats: the files of DIR/graph, besides ontology.ttl.
+        license: the IRI of the licence that the dataset is under, such as https://creativecommons.org/licenses/by/4.0/.
+        formats: the files of DIR/graph, besides ontology.ttl, shapes.ttl and void.ttl.
         text: how much of the documents' text the graph has: `none` but the mentions, the `sentences` in which something
             was found too, or the `full` text too.
         metadata: fields of the documents' metadata that the graph has, each with its property: `section =
@@ -182,6 +183,7 @@ class BuildConfig(Config):
     min_confidence: Annotated[float, ReadBy(("extract", "decode", "export"))] = Field(0.4, ge=0, le=1)
     base_iri: Annotated[str, ReadBy(("export",))] = ""
     dataset: Annotated[str, ReadBy(("export",))] = Field("", pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]*)?$")
+    license: Annotated[str, ReadBy(("export",))] = ""
     formats: Annotated[tuple[str, ...], ReadBy(("export",))] = ("graphml", "json", "nq")
     text: Annotated[Literal["none", "sentences", "full"], ReadBy(("export",))] = "sentences"
     metadata: Annotated[dict[str, str], ReadBy(("export",))] = {}
@@ -228,6 +230,11 @@ class BuildConfig(Config):
     @classmethod
     def _metadata_terms(cls, value: dict[str, str]) -> dict[str, str]:
         return {name: whole_term(term) for name, term in value.items()}
+
+    @field_validator("license")
+    @classmethod
+    def _license_is_an_iri(cls, value: str) -> str:
+        return check_iri(value) if value else value
 
     @field_validator("base_iri")
     @classmethod

@@ -37,6 +37,7 @@ _DATE = iri(DCTERMS + "date")
 _DATELINE = iri(SCHEMA + "dateline")
 _AGENCY = iri(DCTERMS + "publisher")
 _BYLINE = iri(DCTERMS + "creator")
+_LICENCE = iri(DCTERMS + "license")
 _CONFORMS_TO = iri(DCTERMS + "conformsTo")
 _ACTIVITY = iri(PROV + "Activity")
 _PROV_ENTITY = iri(PROV + "Entity")
@@ -80,6 +81,22 @@ class Shown:
 
 
 _DEFAULT = Shown()
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What a dataset holds.
+
+    Attributes:
+        n_triples: of all its named graphs but that which says so.
+        n_documents: its documents.
+        entities, facts: how many there are of each type, and of each relation type.
+    """
+
+    n_triples: int
+    n_documents: int
+    entities: Mapping[str, int]
+    facts: Mapping[str, int]
 
 
 def entity_quads(ns: Namespace, entity: Entity) -> Iterator[str]:
@@ -165,30 +182,31 @@ def link_quads(ns: Namespace, mentions: Iterable[Mention]) -> Iterator[str]:
             yield quad(iri(ns.chars(doc_id, begin, end)), _ENTITY, iri(ns.entity(entity)), graph)
 
 
-def meta_quads(
-    ns: Namespace, n_triples: int, n_documents: int, entities: Mapping[str, int], facts: Mapping[str, int]
-) -> Iterator[str]:
-    """The lines that describe the dataset (VoID, DCAT): what it holds, and how much of it; no date, no host.
+def meta_quads(ns: Namespace, holdings: Holdings, run_key: str, licence: str = "") -> Iterator[str]:
+    """The lines that describe the dataset (VoID, DCAT, PROV): what it holds, how much of it; no date, no host.
 
     Args:
         ns: the dataset's names.
-        n_triples: of all its other named graphs.
-        n_documents: its documents.
-        entities: how many there are of each type.
-        facts: how many there are of each relation type.
+        holdings: what it holds.
+        run_key: names the activity that made it.
+        licence: the IRI of its licence; empty: nothing is said of that.
     """
+    entities, facts = holdings.entities, holdings.facts
     graph, dataset = iri(ns.graph("meta")), iri(ns.dataset_iri)
     classes = {ns.class_iri(name): n for name, n in entities.items()}
     properties = {ns.property_iri(name): n for name, n in facts.items()}
     about = (
         *((_TYPE, kind) for kind in _DATASETS),
         (_TITLE, literal(ns.dataset)),
+        *([(_LICENCE, iri(licence))] if licence else ()),
+        (_GENERATED_BY, iri(ns.activity(run_key))),
+        (_CONFORMS_TO, iri(ns.shapes)),
         (iri(VOID + "uriSpace"), literal(ns.entity(""))),
         (iri(VOID + "vocabulary"), iri(ns.vocabulary)),
-        (iri(VOID + "triples"), integer(n_triples)),
+        (iri(VOID + "triples"), integer(holdings.n_triples)),
         (iri(VOID + "entities"), integer(sum(entities.values()))),
         (iri(ns.term("factCount")), integer(sum(facts.values()))),
-        (iri(ns.term("documentCount")), integer(n_documents)),
+        (iri(ns.term("documentCount")), integer(holdings.n_documents)),
     )
     yield from _lines(dataset, about, graph)
     parts = [("class", "entities", *item) for item in sorted(classes.items())]

@@ -11,6 +11,8 @@
     {base}{dataset}/statement/a-{hash16}/value      the value that a fact ends in, as a node; RDF has a literal there
     {base}{dataset}/statement/x-{hash16}            one extraction, evidence of a fact
     {base}{dataset}/run/{key}                       the activity that extracted
+    {base}{dataset}/dump/{file}                     a file of the graph, and {base}{dataset}/distribution/{file},
+                                                    what void.ttl says of it
     {base}{dataset}/graph/...                       the named graphs: kg, links, doc/{id}, ontology, shapes,
                                                     provenance/{key}, meta
     {base}{dataset}                                 the dataset itself, described in graph/meta
@@ -176,6 +178,14 @@ class Namespace:
     def model(self, fingerprint16: str) -> str:
         """The IRI of a model, by the first 16 hex digits of its fingerprint."""
         return f"{self.base_iri}model/{_quote(fingerprint16)}"
+
+    def dump(self, file: str) -> str:
+        """The IRI of a file of the graph, where its owner may put it."""
+        return f"{self.dataset_iri}/dump/{_quote(file)}"
+
+    def distribution(self, file: str) -> str:
+        """The IRI of what is said of a file of the graph."""
+        return f"{self.dataset_iri}/distribution/{_quote(file)}"
 
     @property
     def vocabulary(self) -> str:

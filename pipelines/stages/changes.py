@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from kgmill.pipelines.output import layout
 from kgmill.pipelines.output.ledger import run_name
 from kgmill.pipelines.output.parts import Part, Store
 from kgmill.pipelines.stages.export import MEMBER, in_chain
-from kgmill.pipelines.stages.graph import commit_members, live_counts
+from kgmill.pipelines.stages.graph import commit_members, live_counts, member_bytes
 from kgmill.pipelines.stages.stage import Outcome, Parts, Todo, partitions_extent
 from kgmill.schemas.identity import fingerprint
 from kgmill.schemas.units import Unit
@@ -65,23 +65,15 @@ def _cut(member: str) -> tuple[str, Unit]:
     return kind, Unit.parse(unit) if unit else Unit(0, 0)
 
 
-def member_lines(parts: Iterable[Part]) -> Iterator[bytes]:
-    """The lines of members, with their line breaks.
-
-    Raises:
-        CorruptPartError: a member is missing or was altered.
-    """
-    for part in parts:
-        yield from gzip.GzipFile(fileobj=BytesIO(part.read_bytes(MEMBER)))
-
-
 def write_changes(folder: Path, before: Iterable[Part], after: Iterable[Part]) -> dict[str, int]:
     """Writes the three files; returns how many quads were added and removed."""
     counts = {"added_quads": 0, "removed_quads": 0}
     with ExitStack() as stack:
         added, removed, update = (_open(folder / name, stack) for name in (ADDED, REMOVED, UPDATE))
         for old, new in groups(before, after):
-            gone, come = difference(member_lines(old), member_lines(new))
+            gone, come = difference(
+                chain.from_iterable(map(member_bytes, old)), chain.from_iterable(map(member_bytes, new))
+            )
             for file, lines in ((removed, gone), (added, come)):
                 file.writelines(lines)
             for verb, lines in (("DELETE", gone), ("INSERT", come)):
@@ -130,7 +122,7 @@ def missing(context: RunContext, store: Store, parts: Parts) -> Todo:
 
     def publish(outcome: Outcome) -> dict[str, Any]:
         _release(store, store.live_key("graph"))
-        index = commit_members(store, parts["export"])
+        index = commit_members(store, context.names.namespace, parts["export"], parts["graph"])
         graph = [*parts["graph"], index]
         counts = live_counts(graph)
         changed: dict[str, Any] = {"added_quads": None, "removed_quads": None}  # a member was deleted: not to be known
@@ -141,7 +133,7 @@ def missing(context: RunContext, store: Store, parts: Parts) -> Todo:
         elif outcome.receipts:
             changed = {name: int(outcome.receipts[UNIT].counts[name]) for name in changed}
         store.publish("graph", graph, [], key)
-        store.publish_files(layout.GRAPH, parts["graph"])
+        store.publish_files(layout.GRAPH, graph)
         _release(store, key)
         store.publish("changes", [], [])
         store.publish("export", parts["export"], [])

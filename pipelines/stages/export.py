@@ -23,6 +23,7 @@ from kgmill.pipelines.graph.ontology import ontology_graph
 from kgmill.pipelines.graph.shacl import shapes_graph
 from kgmill.pipelines.graph.small import small_quads
 from kgmill.pipelines.graph.statements import (
+    Holdings,
     Shown,
     document_quads,
     entity_quads,
@@ -53,6 +54,7 @@ class Names:
 
     Attributes:
         run_key, model, model_name, configuration: what the provenance says.
+        licence: the IRI of the dataset's licence; empty: none is said.
         shown: what documents' graphs have of the documents.
     """
 
@@ -63,6 +65,7 @@ class Names:
     model: str
     model_name: str
     configuration: Mapping[str, Any]
+    licence: str = ""
     shown: Shown = field(default_factory=Shown)
 
     @property
@@ -125,7 +128,12 @@ def plan(
         tuple((task.unit, task.fingerprint) for task in wanted),
         sum(part.counts["kept"] for part in ingested),
     )
-    counted = {"documents": settings.n_documents, "aggregated": settings.aggregated, "members": settings.members}
+    counted = {
+        "documents": settings.n_documents,
+        "aggregated": settings.aggregated,
+        "members": settings.members,
+        "licence": names.licence,
+    }
     done, tasks = [], []
     for task in (*wanted, _member(META, naming | counted)):
         if found := store.find("export", task.unit, task.fingerprint):
@@ -227,7 +235,8 @@ def _meta_lines(store: Store, settings: Settings, ns: Namespace) -> Iterator[str
         entities.update(values(part.read("entities", ["type"])["type"]))
         facts.update(values(part.read("facts", ["relation"])["relation"]))
     n_triples = sum(store.need("export", unit, key).counts["quads"] for unit, key in settings.members)
-    yield from meta_quads(ns, n_triples, settings.n_documents, entities, facts)
+    holdings = Holdings(n_triples, settings.n_documents, entities, facts)
+    yield from meta_quads(ns, holdings, settings.names.run_key, settings.names.licence)
 
 
 def _document_lines(

@@ -1,22 +1,26 @@
 """Graph: the files of DIR/graph, a part a format, each reused alone.
 
-What all of them hold together is said by one more part, which has no file: the members of the chain, and how many quads
-they are.
+What all of them hold together is said by one more part: the members of the chain, how many quads they are, and
+void.ttl, which has the size and the hash of each file.
 """
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from io import BytesIO
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from kgmill.pipelines.engine.progress import Teller
 from kgmill.pipelines.engine.request import PartName, Receipt, Request
+from kgmill.pipelines.graph import void
 from kgmill.pipelines.graph.formats import Graph, GraphFormat, chosen_formats, graph_formats
+from kgmill.pipelines.graph.vocabulary import Namespace
 from kgmill.pipelines.output.parts import Part, Store
-from kgmill.pipelines.stages.export import MEMBER, Names, in_chain, records
+from kgmill.pipelines.stages.export import MEMBER, META, Names, in_chain, records
 from kgmill.pipelines.stages.stage import Parts, Todo, partitions_extent
 from kgmill.schemas.identity import fingerprint
 
@@ -82,13 +86,31 @@ def missing(context: RunContext, store: Store, parts: Parts) -> Todo:
     return Todo(done, tasks, settings, extent, lambda outcome: {})
 
 
-def commit_members(store: Store, members: Sequence[Part]) -> Part:
-    """Commits what says what the graph's files hold."""
+def commit_members(store: Store, ns: Namespace, members: Sequence[Part], formats: Sequence[Part]) -> Part:
+    """Commits what says what the graph's files hold, with void.ttl."""
+    chain = in_chain(members)
     counts = {
         "quads": sum(part.counts["quads"] for part in members),
-        "members": [(part.unit, part.fingerprint) for part in in_chain(members)],
+        "members": [(part.unit, part.fingerprint) for part in chain],
     }
-    return store.commit("graph", MEMBERS, fingerprint({"version": VERSION, **counts}), {}, counts)
+    files = {name: file for part in formats for name, file in part.files.items()}
+    hashes = {name: file["sha256"] for name, file in files.items()}
+    key = fingerprint({"version": VERSION, **counts, "files": hashes})
+    if found := store.find("graph", MEMBERS, key):
+        return found
+    described = (line for part in chain if part.unit in ("provenance", META) for line in member_bytes(part))
+    folder = store.scratch()
+    (folder / void.FILE).write_text(void.void_turtle(ns, described, files), encoding="utf-8")
+    return store.commit("graph", MEMBERS, key, folder, counts)
+
+
+def member_bytes(part: Part) -> Iterator[bytes]:
+    """The lines of a member, with their line breaks.
+
+    Raises:
+        CorruptPartError: it is missing or was altered.
+    """
+    yield from gzip.GzipFile(fileobj=BytesIO(part.read_bytes(MEMBER)))
 
 
 def live_counts(parts: Sequence[Part]) -> Mapping[str, Any]:

@@ -55,7 +55,13 @@ def test_two_files_are_two_formats(extended, tmp_path):
     done = kgmill(extended, "build", tmp_path / "film.srt", "--out", tmp_path / "out", *options)
     assert done.stdout.splitlines()[:1] == ["1 documents read = 1 kept + 0 rejected; 0 reused"]
     graph = tmp_path / "out" / "graph"
-    assert sorted(path.name for path in graph.iterdir()) == ["graph.edges.tsv.gz", "graph.nq.gz", "ontology.ttl"]
+    assert sorted(path.name for path in graph.iterdir()) == [
+        "graph.edges.tsv.gz",
+        "graph.nq.gz",
+        "ontology.ttl",
+        "shapes.ttl",
+        "void.ttl",
+    ]
     lines = gzip.decompress((graph / "graph.edges.tsv.gz").read_bytes()).decode().splitlines()
     n_facts = json.loads((tmp_path / "out" / "run.json").read_text())["graph"]["facts"]
     assert ([line.count("\t") for line in lines], n_facts > 0) == ([3] * n_facts, True)

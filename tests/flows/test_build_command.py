@@ -18,7 +18,7 @@ from kgmill.pipelines import checks as checks_module
 from kgmill.pipelines.output.parts import Store
 
 KGMILL = str(Path(sys.executable).with_name("kgmill"))
-GRAPH_FILES = ("graph.nq.gz", "graph.graphml.gz", "graph.json.gz", "ontology.ttl")
+GRAPH_FILES = ("graph.nq.gz", "graph.graphml.gz", "graph.json.gz", "ontology.ttl", "shapes.ttl", "void.ttl")
 
 
 def run_json(folder):
@@ -210,7 +210,12 @@ def test_duplicates_are_no_faults(kgmill, tmp_path):
 def test_formats_are_those_asked_for(kgmill, source, copy):
     """Files of formats that are no longer wanted leave the graph's folder."""
     assert kgmill("build", source, "--out", copy, "--formats", "nq").code == 0
-    assert sorted(path.name for path in (copy / "graph").iterdir()) == ["graph.nq.gz", "ontology.ttl"]
+    assert sorted(path.name for path in (copy / "graph").iterdir()) == [
+        "graph.nq.gz",
+        "ontology.ttl",
+        "shapes.ttl",
+        "void.ttl",
+    ]
     assert run_json(copy)["stages"]["export"]["n_done"] == 0
     made = json.loads(kgmill("plan", source, "--out", copy, "--formats", "nq,json", "--json").out)
     assert made["stages"]["export"] == {"run": 1, "reuse": 8, "of": "units"}

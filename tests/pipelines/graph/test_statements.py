@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from kgmill.pipelines.graph.ontology import ontology_graph
 from kgmill.pipelines.graph.small import small_quads
 from kgmill.pipelines.graph.statements import (
+    Holdings,
     Shown,
     document_quads,
     entity_quads,
@@ -278,11 +279,14 @@ def test_links_tie_mentions_to_entities():
 
 def test_meta_says_what_the_dataset_holds():
     """Counts of the whole, of each class and of each property; no date and no host."""
-    lines = short(meta_quads(NS, 60, 3, {"Peop": 2, "Loc": 1}, {"Live_In": 4}))
-    assert lines[:9] == [
+    lines = short(meta_quads(NS, Holdings(60, 3, {"Peop": 2, "Loc": 1}, {"Live_In": 4}), "3f9a", "urn:a:licence"))
+    assert lines[:12] == [
         "<https://kg.example.org/news> <rdf:type> <void:Dataset> <g:meta> .",
         "<https://kg.example.org/news> <rdf:type> <dcat:Dataset> <g:meta> .",
         '<https://kg.example.org/news> <dcterms:title> "news" <g:meta> .',
+        "<https://kg.example.org/news> <dcterms:license> <urn:a:licence> <g:meta> .",
+        "<https://kg.example.org/news> <prov:wasGeneratedBy> <run:3f9a> <g:meta> .",
+        "<https://kg.example.org/news> <dcterms:conformsTo> <https://kg.example.org/vocab/shapes> <g:meta> .",
         '<https://kg.example.org/news> <void:uriSpace> "https://kg.example.org/news/entity/" <g:meta> .',
         "<https://kg.example.org/news> <void:vocabulary> <https://kg.example.org/vocab> <g:meta> .",
         '<https://kg.example.org/news> <void:triples> "60"^^<xsd:integer> <g:meta> .',
@@ -290,7 +294,7 @@ def test_meta_says_what_the_dataset_holds():
         '<https://kg.example.org/news> <x:factCount> "4"^^<xsd:integer> <g:meta> .',
         '<https://kg.example.org/news> <x:documentCount> "3"^^<xsd:integer> <g:meta> .',
     ]
-    assert [line.split(" ", 1)[1] for line in lines[9:] if "Partition>" not in line] == [
+    assert [line.split(" ", 1)[1] for line in lines[12:] if "Partition>" not in line] == [
         "<void:class> <v:Loc> <g:meta> .",
         '<void:entities> "1"^^<xsd:integer> <g:meta> .',
         "<void:class> <v:Peop> <g:meta> .",
