@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kgmill.pipelines.graph.vocabulary import DCTERMS, ITSRDF, NIF, PROV, RDF, RDFS, Namespace
+from kgmill.schemas.axioms import lineage
 from kgmill.schemas.literals import DATATYPES, XSD
 
 _STRING = (f"{XSD}string",)
@@ -64,6 +65,16 @@ class Shape:
 def shapes_of(ns: Namespace) -> list[Shape]:
     """A shape for each class of entities, each property, and each kind of node that evidence is made of."""
     return [*_entities(ns), *_heads(ns), _fact(ns), _extraction(ns), _mention(ns), *_texts(ns)]
+
+
+def below(ns: Namespace) -> dict[str, list[str]]:
+    """For each class of the ontology its IRI and those of the classes that are below it."""
+    entities = ns.ontology.entities
+    found: dict[str, list[str]] = {ns.class_iri(name): [] for name in entities}
+    for name in entities:
+        for above in lineage(name, entities):
+            found[ns.class_iri(above)].append(ns.class_iri(name))
+    return found
 
 
 def _entities(ns: Namespace) -> list[Shape]:

@@ -211,6 +211,6 @@ def test_graph_that_was_one_part_is_taken_over(build_here, grown):
     added, removed, _ = changed(out, "2026-01-02T000000Z")
     assert ((before - removed) | added, report["graph"]["added_quads"]) == (quads(out), len(added))
     assert sorted({part.unit for part in store.live("graph")}) == [
-        *("format-graphml", "format-json", "format-nq", "format-ontology", "members"),
+        *("format-graphml", "format-json", "format-nq", "format-ontology", "format-shapes", "members"),
     ]
     assert {part.unit for part in store.live("export") if part.name in members} == {"ontology", "provenance"}

@@ -78,7 +78,7 @@ def by_sparql(lines):
     """What the queries find in a graph."""
     store = ox.Store()
     store.load("".join(lines).encode(), format=ox.RdfFormat.N_QUADS)
-    return violations(store, shapes_of(NS))
+    return violations(store, NS)
 
 
 def by_pyshacl(lines):
@@ -217,7 +217,7 @@ def test_bad_graph_is_found_by_both(change, expected):
 
 def test_each_kind_of_rule_was_broken():
     """No rule that the shapes have is missing from the bad graphs."""
-    assert {check.rule for check in checks_of(shapes_of(NS))} == {expected[2] for _, expected in BAD.values()}
+    assert {check.rule for check in checks_of(NS)} == {expected[2] for _, expected in BAD.values()}
 
 
 def test_shapes_have_no_blank_nodes_and_names_of_their_own():
