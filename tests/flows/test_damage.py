@@ -37,7 +37,7 @@ def linked(first, tmp_path):
     copy = Path(shutil.copytree(first.folder, tmp_path / "copy"))
     for path in [*copy.glob("tables/*/*.parquet"), *copy.glob("graph/*")]:
         table = path.parent.name if path.suffix == ".parquet" else path.stem
-        name = f"{path.stem}/{table}.parquet" if path.suffix == ".parquet" else f"format-*/{path.name}"
+        name = f"{path.stem}/{table}.parquet" if path.suffix == ".parquet" else f"*/{path.name}"
         [part] = copy.glob(f"parts/*/{name}")
         path.unlink()
         os.link(part, path)
@@ -66,7 +66,9 @@ def test_damaged_manifest_heals(kgmill, source, copy, first, stage):
 
 
 @pytest.mark.parametrize("damage", [flip, truncate, lambda path: path.unlink()])
-@pytest.mark.parametrize("pattern", ["tables/documents/*", "tables/facts/*", "graph/graph.nq.gz", "graph/ontology.ttl"])
+@pytest.mark.parametrize(
+    "pattern", ["tables/documents/*", "tables/facts/*", "graph/graph.nq.gz", "graph/ontology.ttl", "graph/void.ttl"]
+)
 def test_damaged_copy_heals(kgmill, source, copy, first, pattern, damage):
     """Where tables and graph are copies of the parts' files they are laid anew."""
     damage(one(copy, pattern))

@@ -42,7 +42,7 @@ def test_plan_of_a_first_build(plan, source, tmp_path):
     """Where nothing is, everything is new; the folder isn't made, and the estimate says that it is a guess."""
     made = plan(source, "--out", tmp_path / "none")
     assert made["documents"] == {"new": 16, "changed": 0, "unchanged": 0, "removed": 0, "rejected": 0}
-    assert runs(made) == [16, 16, 1, 1, 10]
+    assert runs(made) == [16, 16, 1, 1, 11]
     assert (made["changed_settings"], made["guessed"]) == (None, ["ingest", "extract", "decode", "aggregate", "export"])
     assert made["seconds"] > 0
     assert not (tmp_path / "none").exists()
@@ -54,7 +54,7 @@ def test_plan_of_an_unchanged_build_runs_nothing(plan, source, copy):
     made = plan(source, "--out", copy)
     assert made["documents"] == {"new": 0, "changed": 0, "unchanged": 16, "removed": 0, "rejected": 0}
     assert (runs(made), made["changed_settings"], made["stops"], made["seconds"]) == ([0] * 5, [], "", 0)
-    assert [stage["reuse"] for stage in made["stages"].values()] == [16, 16, 1, 1, 10]
+    assert [stage["reuse"] for stage in made["stages"].values()] == [16, 16, 1, 1, 11]
     assert tree(copy) == before
 
 
