@@ -107,6 +107,7 @@ class Calibration:
         masked: relations that were found too badly to be told; `--ontology all` brings them back.
         mention_confidence: on the log-odds of phase one times phase two.
         relation_confidence: on those of phase one times phase two, of the head's confidence and of the tail's.
+        facts: how sure facts are, from their relations (`kgmill.pipelines.facts.FactConfidence`).
     """
 
     entity: Scale = field(default_factory=Scale)
@@ -117,6 +118,7 @@ class Calibration:
     masked: tuple[str, ...] = ()
     mention_confidence: Confidence | None = None
     relation_confidence: Confidence | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> Self:
@@ -125,7 +127,7 @@ class Calibration:
         Raises:
             ValueError, TypeError: it is none.
         """
-        others = {"thresholds", "masked", *CONFIDENCES}
+        others = {"thresholds", "masked", "facts", *CONFIDENCES}
         parsed: dict[str, Any] = {name: _scale(name, value) for name, value in data.items() if name not in others}
         parsed |= {name: _confidence(name, data[name]) for name in CONFIDENCES if data.get(name) is not None}
         thresholds, masked = dict(data.get("thresholds", {})), tuple(data.get("masked", ()))
@@ -133,7 +135,7 @@ class Calibration:
             raise ValueError(f"thresholds {thresholds} are not between 0 and 1")
         if isinstance(data.get("masked"), str) or not all(isinstance(name, str) for name in masked):
             raise TypeError(f"masked {masked} are not names of relations")
-        return cls(**parsed, thresholds=thresholds, masked=masked)
+        return cls(**parsed, thresholds=thresholds, masked=masked, facts=dict(data.get("facts", {})))
 
     @property
     def cuts(self) -> dict[str, float]:
@@ -143,7 +145,7 @@ class Calibration:
     def as_dict(self) -> dict[str, Any]:
         """What calibration.json holds, without what there is none of."""
         said: dict[str, Any] = json.loads(json.dumps(asdict(self)))  # lists, as a reader of the file has them
-        return {name: value for name, value in said.items() if value or name not in ("masked", *CONFIDENCES)}
+        return {name: value for name, value in said.items() if value or name not in ("masked", "facts", *CONFIDENCES)}
 
     def apply(self, candidates: Candidates) -> Scored:
         """The candidates with probabilities."""

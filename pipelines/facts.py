@@ -1,0 +1,101 @@
+"""How sure a fact is, from what its sentences say; and from when on it is asserted.
+
+Many witnesses of one mistake are no proof (decision 0029): what counts is how sure the sentences are on average, how
+sure the surest is, and how many of those that name both ends state the fact.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, Self
+
+_CEILING = 0.98  # of what no person has confirmed
+_MIN, _MAX = 1e-4, 1 - 1e-4
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """What a fact rests on.
+
+    Attributes:
+        confidences: of its sentences, equal ones once.
+        n_together: sentences that name both ends, equal ones once.
+        is_stated: whether a sentence states it, rather than denies it, supposes it or the like.
+    """
+
+    confidences: Sequence[float]
+    n_together: int
+    is_stated: bool = True
+
+    @property
+    def mean(self) -> float:
+        """The mean of the sentences' confidences."""
+        return math.fsum(self.confidences) / len(self.confidences)
+
+    @property
+    def share(self) -> float:
+        """Of the sentences that name both ends, how many state the fact."""
+        return len(self.confidences) / max(self.n_together, len(self.confidences))
+
+    def features(self) -> tuple[float, ...]:
+        """Log-odds of the mean; how far the surest's lie above; log of the share; log of the sentences; whether stated.
+
+        A fact is the surer the greater any of them is.
+        """
+        mean = _log_odds(self.mean)
+        best, n = _log_odds(max(self.confidences)), len(self.confidences)
+        return mean, best - mean, math.log(self.share), math.log(n), float(self.is_stated)
+
+
+@dataclass(frozen=True, slots=True)
+class FactConfidence:
+    """A logistic regression over `Support.features`, each weight at least 0; as fitted on facts that people read.
+
+    Attributes:
+        weights: of the features; none: nothing was fitted, and the mean is taken.
+        bias: for all, and `relations`: added for a relation.
+        thresholds: rows of a wanted precision and the least confidence at which the facts that were read have it.
+    """
+
+    weights: tuple[float, ...] = ()
+    bias: float = 0.0
+    relations: Mapping[str, float] = field(default_factory=dict)
+    thresholds: Sequence[tuple[float, float]] = ()
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> Self:
+        """The `facts` of a calibration; empty: nothing was fitted."""
+        rows = tuple((float(precision), float(least)) for precision, least in data.get("thresholds", ()))
+        weights = tuple(map(float, data.get("weights", ())))
+        return cls(weights, float(data.get("bias", 0.0)), dict(data.get("relations", {})), rows)
+
+    def confidence(self, relation: str, support: Support) -> float:
+        """That a fact of a relation is right."""
+        if not self.weights:
+            return round(min(support.mean, _CEILING), 6)
+        z = self.bias + self.relations.get(relation, 0.0)
+        z += math.fsum(w * x for w, x in zip(self.weights, support.features(), strict=True))
+        return round(min(1 / (1 + math.exp(-z)), _CEILING), 6)
+
+    def threshold(self, precision: float) -> float:
+        """The least confidence of facts that are to be right so often; where nothing was fitted, the same number.
+
+        Between two fitted rows, in proportion.
+        """
+        rows = sorted(self.thresholds)
+        if not rows:
+            return precision
+        if precision <= rows[0][0]:
+            return rows[0][1]
+        for (low, a), (high, b) in pairwise(rows):
+            if precision <= high:
+                return a + (b - a) * (precision - low) / (high - low)
+        return max(precision, rows[-1][1])
+
+
+def _log_odds(p: float) -> float:
+    p = min(max(p, _MIN), _MAX)
+    return math.log(p / (1 - p))

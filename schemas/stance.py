@@ -1,0 +1,59 @@
+"""Whether a sentence states what it names: told by English words between and before two mentions.
+
+A statement that is denied, only thought possible, or only somebody's claim is no fact, nor is what joins a player and
+the other team: it is kept, marked, and not asserted. The rules see words, not grammar; who changes one raises VERSION
+in pipelines/stages/names.py.
+"""
+
+from __future__ import annotations
+
+import re
+
+_NEGATED = re.compile(
+    r"\b(?:not|never|no longer|nor|neither|cannot|without|denie[sd]|deny|denying|refused to|failed to|falsely)\b|n't\b"
+)
+_HEDGED = re.compile(
+    r"\b(?:may|might|could|would|should|possibly|perhaps|probably|potential|potentially|proposed|prospective|if|whether|"
+    r"rumou?red|(?:expected|likely|set|due|hoping|hopes?|plans?|planning|seeking|seeks?|wants?|trying|tries|tried|vowed|"
+    r"agreed|offered|threatened) to|in talks|bid for|considering)\b"
+)
+_REPORTED = re.compile(
+    r"\b(?:alleged|allegedly|reportedly|supposedly|accused|accuses|accusing|claims?|claimed|suspected|believed to|"
+    r"thought to|said to (?:be|have)|according to)\b",
+    re.I,
+)
+_OPPOSED = re.compile(
+    r"\b(?:against|versus|vs|beats?|beating|beaten|defeat(?:s|ed|ing)?|rout(?:s|ed|ing)|downed|edg(?:ed|ing)|outlasted|"
+    r"hammered|thrashed|pounded|crushed|trounced|overcame|lost to|losing to|fac(?:es?|ed|ing)|"
+    r"(?:wins?|won|victory|triumph|lead|draw|loss|edge|romp|comeback) (?:over|to|with|from))\b"
+    r"|(?<!took )(?<!take )(?<!taken )(?<!taking )\b(?:over|past)(?: the| host| visiting)?\s*$"
+)
+_WORDS_BEFORE = 40  # characters before the first mention that may hold what governs both
+
+
+def stance(sentence: str, first_end: int, second_begin: int) -> str:
+    """How a sentence says what it may say of two mentions, by words between them; empty where it states it.
+
+    `negated`, `hedged`; `opposed`: one is against the other, as teams in a match; `reported`, by words before them too.
+
+    Args:
+        sentence: its text.
+        first_end: where the mention that comes first ends, in the sentence.
+        second_begin: where the other one begins.
+
+    >>> stance("Ann Lee does not work for Acme.", 7, 25), stance("Ann Lee may join Acme.", 7, 17)
+    ('negated', 'hedged')
+    >>> stance("Ann Lee scored in a win over Acme.", 7, 29)
+    'opposed'
+    >>> stance("Police believe the alleged chief of Acme, Ann Lee, fled.", 40, 42), stance("Ann Lee runs Acme.", 7, 13)
+    ('reported', '')
+    """
+    sentence = sentence.replace("\u2019", "'")
+    between = sentence[first_end:second_begin]
+    if _NEGATED.search(between):
+        return "negated"
+    if _HEDGED.search(between):
+        return "hedged"
+    if _OPPOSED.search(between):
+        return "opposed"
+    return "reported" if _REPORTED.search(between) or _REPORTED.search(sentence[:first_end][-_WORDS_BEFORE:]) else ""

@@ -1,0 +1,151 @@
+"""Whether a sentence states what it names."""
+
+import doctest
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kgmill.schemas import stance as module
+from kgmill.schemas.stance import stance
+
+
+def test_doctests():
+    """The worked examples of the module hold."""
+    result = doctest.testmod(module)
+
+    assert result.failed == 0
+    assert result.attempted >= 2
+
+
+def stance_of(text):
+    """The stance of a sentence whose two mentions stand in brackets."""
+    spans, plain = [], ""
+    for piece in re.split(r"(\[[^]]*\])", text):
+        if piece.startswith("["):
+            spans.append((len(plain), len(plain) + len(piece) - 2))
+            piece = piece[1:-1]
+        plain += piece
+    (_, first_end), (second_begin, _) = spans
+    return stance(plain, first_end, second_begin)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[Ann Lee] works for [Acme].",
+        "[Ann Lee], the head of [Acme], left.",
+        "[Acme] hired [Ann Lee], who may leave.",
+        "[Ann Lee] of [Acme] did not leave.",
+        "It was not raining when [Ann Lee] met [Bob Stone].",
+        "Nobody knows why, but [Ann Lee] lives in [Rome].",
+        "[Ann Lee] met [Bob Stone] in May.",
+        "[Ann Lee] noted the mayor of [Rome].",
+        "[Ann Lee] left in May for [Rome].",
+        "Will Smith and [Ann Lee] live in [Rome].",
+    ],
+)
+def test_stated(text):
+    """Words behind both mentions, and denials before both, say nothing of what joins them."""
+    assert stance_of(text) == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[Ann Lee] does not work for [Acme].",
+        "[Ann Lee] doesn't work for [Acme].",
+        "[Ann Lee] doesn\u2019t work for [Acme].",
+        "[Ann Lee] has never lived in [Rome].",
+        "[Ann Lee] no longer works for [Acme].",
+        "[Ann Lee] denied killing [Bob Stone].",
+        "[Ann Lee], not [Bob Stone], left.",
+        "[Ann Lee] falsely told [Acme] so.",
+        "[Ann Lee] cannot have killed [Bob Stone].",
+    ],
+)
+def test_denied(text):
+    """What is said not to be is negated."""
+    assert stance_of(text) == "negated"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[Ann Lee] may join [Acme].",
+        "[Ann Lee] would join [Acme].",
+        "[Acme] is in talks with [Initech].",
+        "[Acme] is expected to buy [Initech].",
+        "[Acme], which is planning to buy [Initech], met.",
+        "[Ann Lee] plans to sell [Acme].",
+        "[Ann Lee] is possibly in [Rome].",
+        "[Acme] made a bid for [Initech].",
+    ],
+)
+def test_supposed(text):
+    """What may be, or is to be, is hedged."""
+    assert stance_of(text) == "hedged"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[Ann Lee] allegedly killed [Bob Stone].",
+        "[Ann Lee] is accused of killing [Bob Stone].",
+        "The alleged chief of [Acme], [Ann Lee], fled.",
+        "The suspected killer [Ann Lee] lives in [Rome].",
+        "He was, according to [Ann Lee], in [Rome].",
+        "According to police, [Ann Lee] killed [Bob Stone].",
+        "Reportedly [Ann Lee] lives in [Rome].",
+    ],
+)
+def test_reported(text):
+    """What is somebody's claim is reported, whether that is said between the mentions or before them."""
+    assert stance_of(text) == "reported"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[Ann Lee] scored against [Acme].",
+        "[Ann Lee] scored twice in a win over [Acme].",
+        "[Ann Lee] led the team past [Acme].",
+        "[Bremen] beat [London] with a goal.",
+        "[Ann Lee] scored as they lost to [Acme].",
+    ],
+)
+def test_opposed(text):
+    """What joins a player, or a team, and the other team is said of nobody's own."""
+    assert stance_of(text) == "opposed"
+
+
+@pytest.mark.parametrize("text", ["[Ann Lee] took over [Acme].", "[Ann Lee], who is past forty, runs [Acme]."])
+def test_not_opposed(text):
+    """Who takes a company over, or is past an age, is against nobody."""
+    assert stance_of(text) == ""
+
+
+def test_denial_goes_before_doubt():
+    """Of several stances denial is the one, then doubt."""
+    assert stance_of("[Ann Lee] may not have killed [Bob Stone].") == "negated"
+    assert stance_of("[Ann Lee] allegedly may have killed [Bob Stone].") == "hedged"
+
+
+def test_words_far_before_govern_nothing():
+    """What stands far before the first mention is of something else."""
+    far = "The alleged thief, a man of forty who had lived in many towns, "
+    assert stance_of(f"{far}met [Ann Lee] in [Rome].") == ""
+    assert stance_of("The alleged thief met [Ann Lee] in [Rome].") == "reported"
+
+
+@pytest.mark.parametrize("word", ["notable", "mayor", "couldron", "knot", "denim", "maybes", "neverland", "claimant"])
+def test_words_are_whole(word):
+    """A word within another is none."""
+    assert stance_of(f"[Ann Lee] {word} [Acme].") == ""
+
+
+@given(st.text(max_size=60), st.integers(0, 60), st.integers(0, 60))
+def test_any_sentence_has_a_stance(text, one, other):
+    """Whatever a sentence and its offsets are, its stance is one of five."""
+    assert stance(text, min(one, other), max(one, other)) in ("", "negated", "hedged", "opposed", "reported")
