@@ -31,12 +31,15 @@ class BestFact:
 
 
 def best_facts(store: Store, n: int) -> list[BestFact]:
-    """The `n` best facts of a build: most documents, then most evidence, then surest; each relation in turn."""
-    order = [("n_documents", "descending"), ("n_evidence", "descending"), ("confidence", "descending")]
+    """The `n` best facts of a build: the surest, of most documents, asserted ones first; each relation in turn.
+
+    The relation of the best fact comes first.
+    """
+    order = [("asserted", "descending"), ("confidence", "descending"), ("n_documents", "descending")]
     ranked: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for fact in _table(store, "facts").sort_by([*order, ("fact_id", "ascending")]).to_pylist():
         ranked[fact["relation"]].append(fact)
-    turns = zip_longest(*(ranked[relation] for relation in sorted(ranked)))
+    turns = zip_longest(*ranked.values())
     chosen = [fact for turn in turns for fact in turn if fact][:n]
     if not chosen:
         return []
@@ -132,6 +135,8 @@ _SETTINGS = {
     "extract": "model, kind of device, precision or candidate floor",
     "languages": "languages that are read",
     "min_confidence": "threshold",
+    "decisions": "decisions, pins or links",
+    "wanted_precision": "wanted precision",
     "names": "base IRI, dataset or licence",
     "shown": "what the graph has of texts and metadata",
 }
