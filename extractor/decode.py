@@ -5,8 +5,8 @@ The confidence of a mention and of a relation is what the calibration made of bo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -45,16 +45,63 @@ def decode(
     A relation type is found in it by its `Ontology.distinct_name`.
 
     Mentions: the surest first; one that overlaps a surer one is dropped, unless the ontology lets entities overlap.
-    Relations: only types that the ontology allows between the two mentions' types; of a pair and its reverse with the
-    same type, the surer (for a symmetric type the one whose head comes first).
+    Relations: `choose_relations`, by the mentions' own types.
+    """
+    mentions, claims, _ = decode_claims(candidates, ontology, min_confidence, thresholds)
+    return mentions, choose_relations(claims, [m.type for m in mentions], ontology)
+
+
+def decode_claims(
+    candidates: Scored,
+    ontology: Ontology,
+    min_confidence: float,
+    thresholds: Mapping[str, float] | None = None,
+) -> tuple[list[DecodedMention], list[DecodedRelation], np.ndarray]:
+    """The mentions of a sentence as `decode` gives them, and all typed pairs of them that are sure enough.
+
+    Nothing is asked of the types of a pair's ends, and of two directions none is chosen: `choose_relations` does both,
+    when it is known of what types the mentions are. The array, float64 [mentions, entity types], has the log
+    probabilities of each mention's types, given that it is a name.
     """
     own = thresholds or {}
     chosen = _choose_spans(candidates, ontology, _least(ontology.entity_names, min_confidence, own))
-    mentions = _mentions(chosen, ontology)
-    mention_of = {row: i for i, (row, *_) in enumerate(chosen)}
-    columns = {row: column for row, _, _, column, _ in chosen}
-    least = _least([ontology.distinct_name(name) for name in ontology.relation_names], min_confidence, own)
-    return mentions, _choose_relations(candidates, ontology, least, mention_of, columns)
+    least_R = _least([ontology.distinct_name(name) for name in ontology.relation_names], min_confidence, own)
+    prob_NE = candidates.mention_prob[[row for row, *_ in chosen]]
+    with np.errstate(divide="ignore"):
+        votes_NE = np.log(prob_NE / prob_NE.sum(axis=1, keepdims=True))
+    if not ontology.relations or not chosen:
+        return _mentions(chosen, ontology), [], votes_NE
+    mention_N = np.full(len(candidates.spans), -1)
+    mention_N[[row for row, *_ in chosen]] = np.arange(len(chosen))
+    ends_M2 = mention_N[candidates.pairs]
+    is_sure_MR = (candidates.relation_prob >= least_R) & (ends_M2 >= 0).all(axis=1)[:, None]
+    claims = [
+        DecodedRelation(
+            int(ends_M2[i, 0]), int(ends_M2[i, 1]), ontology.relation_names[r], float(candidates.relation_prob[i, r])
+        )
+        for i, r in np.argwhere(is_sure_MR).tolist()
+    ]
+    return _mentions(chosen, ontology), claims, votes_NE
+
+
+def choose_relations(
+    claims: Iterable[DecodedRelation], types: Sequence[str], ontology: Ontology
+) -> list[DecodedRelation]:
+    """The relations that the ontology allows between the types of their ends (`types` are those of all mentions).
+
+    Of a pair and its reverse with the same type, the surer (for a symmetric type the one whose head comes first).
+    """
+    best: dict[tuple[int, int, str], DecodedRelation] = {}
+    for claim in claims:
+        if not ontology.allows(types[claim.head], claim.type, types[claim.tail]):
+            continue
+        key = (min(claim.head, claim.tail), max(claim.head, claim.tail), claim.type)
+        best[key] = max(best.get(key, claim), claim, key=lambda c: (c.confidence, -c.head, -c.tail))
+    chosen = [
+        replace(c, head=min(c.head, c.tail), tail=max(c.head, c.tail)) if ontology.relations[c.type].symmetric else c
+        for c in best.values()
+    ]
+    return sorted(chosen, key=lambda r: (r.head, r.tail, r.type))
 
 
 def decode_mentions(candidates: Scored, ontology: Ontology, min_confidence: float) -> list[DecodedMention]:
@@ -88,33 +135,3 @@ def _choose_spans(
         if ontology.overlapping_entities or all(b <= s or e <= a for _, s, e, _, _ in chosen):
             chosen.append((row, a, b, int(column[row]), float(confidence[row])))
     return sorted(chosen, key=lambda span: span[1:3])
-
-
-def _choose_relations(
-    candidates: Scored,
-    ontology: Ontology,
-    least_R: np.ndarray,
-    mention_of: dict[int, int],
-    columns: dict[int, int],
-) -> list[DecodedRelation]:
-    if not ontology.relations or not mention_of:
-        return []
-    best: dict[tuple[int, int, int], tuple[float, int, int]] = {}
-    confident = candidates.relation_prob
-    is_mention = np.zeros(len(candidates.spans), bool)
-    is_mention[list(mention_of)] = True
-    is_sure = (confident >= least_R).any(axis=1) & is_mention[candidates.pairs].all(axis=1)
-    for i in np.flatnonzero(is_sure).tolist():
-        head, tail = candidates.pairs[i].tolist()
-        allowed = ontology.allowed[columns[head]][columns[tail]]
-        for column in np.flatnonzero((confident[i] >= least_R) & allowed).tolist():
-            key = (min(head, tail), max(head, tail), column)
-            best[key] = max(best.get(key, (-1.0, 0, 0)), (float(confident[i, column]), -head, -tail))
-    relations = []
-    for (_, _, column), (confidence, minus_head, minus_tail) in best.items():
-        name = ontology.relation_names[column]
-        head, tail = mention_of[-minus_head], mention_of[-minus_tail]
-        if ontology.relations[name].symmetric:
-            head, tail = min(head, tail), max(head, tail)
-        relations.append(DecodedRelation(head, tail, name, confidence))
-    return sorted(relations, key=lambda r: (r.head, r.tail, r.type))

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from kgmill.flows.options import BuildOptions, Out, Sources
+from kgmill.schemas.errors import OutputError
 
 if TYPE_CHECKING:
     from kgmill.pipelines.build import Run
@@ -71,3 +72,22 @@ def _count_rejects(run: Run, stages: tuple[str, ...]) -> tuple[dict[str, int], d
         return None
     documents, rejects = publish_rejects(run.store, [name for name in stages if stage_named(name).rejects])
     return documents, rejects, left_out(run.store, known_others(run.store))
+
+
+def config_of(out: str, options: BuildOptions) -> BuildConfig:
+    """The configuration of a folder's last run, with what the flags say on top.
+
+    Raises:
+        OutputError: no build of this format finished there.
+    """
+    from kgmill.pipelines.output.format import check_readable
+    from kgmill.pipelines.output.ledger import last_run
+    from kgmill.pipelines.output.parts import Store
+
+    store = Store(out)
+    check_readable(store)
+    before = last_run(store).get("config")
+    if before is None:
+        raise OutputError(f"{out}: holds no build of this version; run kgmill build first, or say --out DIR")
+    names = ("base_iri", "dataset")  # those that aren't given anew are found again, and fit one another
+    return options.config({key: value for key, value in before.items() if key not in names})

@@ -72,6 +72,20 @@ class BuildOptions:
     ] = None
     yes: Annotated[bool, Option("--yes", help="go on though over 20 % of the documents would leave")] = False
     min_confidence: Annotated[float | None, Option("--min-confidence", metavar="P")] = None
+    decisions: Annotated[
+        str | None, Option("--decisions", metavar="F.toml", help="what people have decided of names and facts")
+    ] = None
+    pin: Annotated[
+        str | None,
+        Option("--pin", metavar="FILE", help="tables/names of an earlier build: what had a name keeps its IRI"),
+    ] = None
+    links: Annotated[
+        str | None, Option("--links", metavar="FILE", help="CSV or TSV of name, type, iri: what others call entities")
+    ] = None
+    wanted_precision: Annotated[
+        float | None,
+        Option("--wanted-precision", metavar="P", help="how often facts are right that become plain triples"),
+    ] = None
     base_iri: Annotated[str | None, Option("--base-iri", metavar="IRI")] = None
     dataset: Annotated[str | None, Option("--dataset", metavar="NAME")] = None
     formats: Annotated[

@@ -10,6 +10,9 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from kgmill.extractor.calibration import load_calibration
 from kgmill.extractor.modelfolder import find_model, model_fingerprint, model_languages
 from kgmill.extractor.neural.devices import check_device, check_precision
@@ -23,8 +26,10 @@ from kgmill.pipelines.output.format import check_format
 from kgmill.pipelines.output.ledger import last_run, now
 from kgmill.pipelines.output.parts import Store
 from kgmill.pipelines.sources.find import SourceFile, find_files, fixed_part
+from kgmill.pipelines.storage.files import hash_file
 from kgmill.pipelines.urls import file_system, split_url
 from kgmill.schemas.config import BuildConfig, dataset_name, default_base
+from kgmill.schemas.decisions import Decisions, load_links
 from kgmill.schemas.errors import ConfigError, OntologyError, OutputError, TooManyRejectsError
 from kgmill.schemas.ontology import Ontology, load_ontology
 
@@ -80,6 +85,9 @@ def check_build(
         languages=languages,
         calibration=calibration.as_dict(),
         ontology=ontology,
+        decisions=Decisions.load(Path(config.decisions)) if config.decisions else Decisions(),
+        pins=pin_files(config.pin) if config.pin else (),
+        links=load_links(Path(config.links)) if config.links else {},
         device=device,
         runner=runner,
         beam_options=tuple(beam_options),
@@ -87,6 +95,26 @@ def check_build(
         yes=yes,
         started=started or now(),
     )
+
+
+def pin_files(place: str) -> tuple[tuple[str, str], ...]:
+    """The Parquet files of a table `names`, a file or all of a folder, each with its SHA-256.
+
+    Raises:
+        ConfigError: there are none, or one is no such table.
+    """
+    path = Path(place)
+    files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    if not files:
+        raise ConfigError(f"--pin {place}: holds no Parquet file; give DIR/tables/names of an earlier build, or a copy")
+    for file in files:
+        try:
+            columns = set(pq.read_schema(file).names)
+        except (OSError, pa.ArrowInvalid) as error:
+            raise ConfigError(f"--pin {file}: not a Parquet file: {str(error).splitlines()[0]}") from None
+        if lacking := sorted({"entity_id", "name", "rule", "n_mentions"} - columns):
+            raise ConfigError(f"--pin {file}: not a table of names, which has the columns {', '.join(lacking)} too")
+    return tuple((str(file.resolve()), hash_file(file)) for file in files)
 
 
 def check_formats(names: Sequence[str]) -> None:

@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict
 from kgmill.extractor.calibration import Calibration
 from kgmill.extractor.candidates import Floors
 from kgmill.pipelines.graph.statements import Shown
-from kgmill.pipelines.stages import candidates, decode, export, extract, ingest
+from kgmill.pipelines.stages import candidates, export, extract, ingest, names
 from kgmill.schemas.config import BuildConfig
+from kgmill.schemas.decisions import Decisions
 from kgmill.schemas.identity import fingerprint
 from kgmill.schemas.ontology import Ontology
 
@@ -26,6 +27,9 @@ class RunContext(BaseModel):
         model_folder, model: where the model is, and its fingerprint.
         languages: that the model reads.
         calibration: as calibration.json has it.
+        decisions: of people.
+        pins: the files of names that keep their IRIs, each with its SHA-256.
+        links: what others call entities (`kgmill.schemas.decisions.load_links`).
         device: `cpu`, `cuda` or `cuda:N`, where the configuration may say `auto`.
         n_workers: CPU threads that predict; 0 for all.
         yes: go on though many documents would vanish.
@@ -42,6 +46,9 @@ class RunContext(BaseModel):
     languages: tuple[str, ...]
     calibration: Mapping[str, Any]
     ontology: Ontology
+    decisions: Decisions = Decisions()
+    pins: tuple[tuple[str, str], ...] = ()
+    links: Mapping[str, tuple[str, ...]] = {}
     device: str
     runner: str = "FnApiRunner"
     beam_options: tuple[str, ...] = ()
@@ -76,9 +83,10 @@ class RunContext(BaseModel):
         return extract.extract_key(self.model, kind, precision, self.floors)
 
     @property
-    def decoding(self) -> decode.Settings:
+    def decoding(self) -> names.Settings:
         """What decides how candidates become mentions and relations."""
-        return decode.Settings(self.ontology.rules(), self.config.min_confidence, self.calibration)
+        calibration = {name: value for name, value in self.calibration.items() if name != "facts"}
+        return names.Settings(self.ontology.rules(), self.config.min_confidence, calibration)
 
     @property
     def run_key(self) -> str:
@@ -101,6 +109,7 @@ class RunContext(BaseModel):
                 "min_confidence": self.config.min_confidence,
                 "precision": self.config.precision,
             },
+            links=self.links,
             licence=self.config.license,
             shown=Shown(self.config.text, self.config.metadata),
         )
@@ -114,6 +123,8 @@ class RunContext(BaseModel):
             "extract": self.extract_key,
             "languages": fingerprint(list(self.read_languages)),
             **{name: fingerprint(value) for name, value in asdict(self.decoding).items()},
+            "decisions": fingerprint([self.decisions.model_dump(mode="json"), self.pins, dict(self.links)]),
+            "wanted_precision": fingerprint(self.config.wanted_precision),
             "names": fingerprint([self.config.base_iri, self.config.dataset, self.config.license]),
             "shown": fingerprint([self.config.text, self.config.metadata]),
             "run": self.run_key,

@@ -230,7 +230,7 @@ def _records(store: Store, table: str) -> Iterator[Any]:
 def _dataset(output: str, graph: nx.MultiDiGraph[str], facts: Iterable[Fact]) -> rdflib.Dataset:
     """What graph.nq.gz says of a graph's nodes and edges, and of the values of its nodes."""
     base, name = graph.graph["base_iri"], graph.graph["dataset"]
-    kept = {f"<{base}entity/{node}>" for node in graph}
+    kept = {f"<{base}{name}/entity/{node}>" for node in graph}
     kept |= {
         f"<{base}{name}/statement/a-{f.fact_id}>" for f in facts if f.head in graph and (f.datatype or f.tail in graph)
     }

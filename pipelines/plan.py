@@ -138,7 +138,7 @@ def _stages(
     met, n_foreign = _met(context, store, todo.tasks, ingested.parts)
     n_foreign += sum(sum(part.counts.get("languages", {}).values()) for part in todo.done)
     parts["extract"] = todo.done
-    parts["decode"] = missing("decode", context, store, parts).done
+    parts["decode"] = _decoded(context, store, parts, n_units)
     parts["aggregate"] = []
     n_partitions = max(1, len(store.live("aggregate")))
     if len(parts["decode"]) == n_units:
@@ -160,6 +160,16 @@ def _stages(
         "aggregate": _stage("aggregate", n_partitions - len(parts["aggregate"]), len(parts["aggregate"])),
         "export": _stage("export", n_units_of_export - n_exported, n_exported),
     }, n_foreign
+
+
+def _decoded(context: RunContext, store: Store, parts: dict[str, Sequence[Part]], n_units: int) -> Sequence[Part]:
+    """The units that decode would find done: none, where a name is new, as any may have another meaning then."""
+    for job in ("names", "resolve"):
+        todo = missing(job, context, store, parts)
+        if todo.tasks or len(todo.done) != n_units:
+            return ()
+        parts[job] = todo.done
+    return missing("decode", context, store, parts).done
 
 
 def _met(

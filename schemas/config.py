@@ -151,6 +151,11 @@ class BuildConfig(Config):
         candidate_floor: calibrated probability of phase one under which extract forgets a span or a pair; thresholds
             lower than this lower it, which needs a new extraction.
         min_confidence: confidence under which decode drops a mention or a relation.
+        decisions: a file of what people have decided of names and facts (`kgmill.schemas.decisions`).
+        pin: the table `names` of an earlier build, a file or folder of Parquet: what had a name keeps its IRI.
+        links: a CSV or TSV file of name, type and IRI: what others call entities.
+        wanted_precision: how often facts are right that are asserted, as plain triples; those that are not sure enough
+            are statements alone.
         base_iri: what every minted IRI begins with; ends in `/` or `:` and has no fragment. Empty: what the output
             folder was built with before, or a URN of the dataset, which claims no host.
         dataset: the dataset's name; all named graphs lie under it. Empty: what the output folder was built with before,
@@ -181,6 +186,10 @@ class BuildConfig(Config):
     compile: Annotated[bool, ReadBy(("extract",))] = False
     candidate_floor: Annotated[float, ReadBy(("extract", "export"))] = Field(0.1, gt=0, lt=1)
     min_confidence: Annotated[float, ReadBy(("extract", "decode", "export"))] = Field(0.4, ge=0, le=1)
+    decisions: Annotated[str, ReadBy(("decode", "aggregate"))] = ""
+    pin: Annotated[str, ReadBy(("decode",))] = ""
+    links: Annotated[str, ReadBy(("export",))] = ""
+    wanted_precision: Annotated[float, ReadBy(("aggregate",))] = Field(0.8, ge=0, le=1)
     base_iri: Annotated[str, ReadBy(("export",))] = ""
     dataset: Annotated[str, ReadBy(("export",))] = Field("", pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]*)?$")
     license: Annotated[str, ReadBy(("export",))] = ""

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Any
 
 from kgmill.schemas.names import label_of
@@ -33,6 +34,7 @@ def fingerprint(value: Any) -> str:
     return digest(json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":")))
 
 
+@lru_cache(maxsize=1 << 16)
 def entity_key(text: str) -> str:
     """A mention's text, normalised: folded as in a label, and without case, edge punctuation and a leading article.
 
@@ -84,26 +86,51 @@ def slug(text: str, max_length: int = 40) -> str:
     return _UNSAFE.sub("-", ascii_text).strip("-")[:max_length].strip("-")
 
 
-def entity_id(text: str, type_name: str) -> str:
-    """`slug-hash16` of a mention's normalised text and its type.
+def entity_id(name: str, number: int = 1, doc_id: str = "") -> str:
+    """`slug-hash16` of the normalised name that an entity is known by; its type is not in it.
 
-    >>> entity_id("The Hague", "Loc") == entity_id("the  hague", "Loc")
+    `number` tells things of one name apart, from the commonest on; `doc_id` those that are one in a document alone.
+
+    >>> entity_id("The Hague") == entity_id("the  hague"), entity_id("Washington", 2)[-2:]
+    (True, '-2')
+    """
+    key = entity_key(name)
+    tail = digest("entity", key, *([doc_id] if doc_id else ()))[:16]
+    return "-".join([*filter(None, [slug(key)]), tail, *([str(number)] if number > 1 else [])])
+
+
+def pair_id(one: str, other: str) -> str:
+    """8 hex digits that two ends of facts have in common, in either order.
+
+    >>> pair_id("a", "b") == pair_id("b", "a")
     True
     """
-    key = entity_key(text)
-    tail = digest("entity", key, type_name)[:16]
-    head = slug(key)
-    return f"{head}-{tail}" if head else tail
+    return digest("pair", *sorted((one, other)))[:8]
 
 
 def fact_id(head: str, relation: str, *tail: str) -> str:
-    """16 hex digits that name a fact; its tail is an entity's id, or a value and its datatype."""
-    return digest("fact", head, relation, *tail)[:16]
+    """16 hex digits that name a fact; its tail is an entity's id, or a value and its datatype.
+
+    They begin with the pair's, so that the facts of two ends are in one bucket.
+    """
+    return pair_id(head, tail[0]) + digest("fact", head, relation, *tail)[:8]
 
 
 def statement_id(doc_id: str, head: tuple[int, int], tail: tuple[int, int], relation: str) -> str:
     """16 hex digits that name a relation mention, without model or run, so that a new model renames no evidence."""
     return digest("statement", doc_id, f"{head[0]},{head[1]}", f"{tail[0]},{tail[1]}", relation)[:16]
+
+
+_LETTERS = re.compile(r"[^\W\d_]+")
+
+
+def text_key(text: str) -> str:
+    """8 hex digits that texts of the same words have in common, whatever their case, numbers and punctuation.
+
+    >>> text_key("Up 3%, says Acme.") == text_key("UP 4 % says Acme")
+    True
+    """
+    return digest("text", " ".join(_LETTERS.findall(text.casefold())))[:8]
 
 
 def order_key(identifier: str) -> str:
@@ -112,5 +139,10 @@ def order_key(identifier: str) -> str:
 
 
 def bucket(identifier: str) -> int:
-    """The bucket, 0 to 255, of an entity or fact: the first byte of its order key."""
+    """The bucket, 0 to 255, of an entity or a fact's pair (`fact_bucket`): the first byte of its order key."""
     return int(order_key(identifier)[:2], 16)
+
+
+def fact_bucket(fact: str) -> int:
+    """The bucket of a fact: that of its pair."""
+    return bucket(fact[:8])

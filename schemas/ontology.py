@@ -97,10 +97,22 @@ class NamedType(BaseModel):
     _iris = field_validator("equivalent", "broader", "narrower", "close")(lambda value: tuple(map(check_iri, value)))
 
 
+NameKind = Literal["", "person", "organization", "place", "other"]
+# What types are mostly called whose names are those of people, organisations and places.
+_KINDS: dict[str, NameKind] = dict.fromkeys(("person", "people", "peop", "per", "human"), "person")
+_KINDS |= dict.fromkeys(("organization", "organisation", "org", "company", "corporation"), "organization")
+_KINDS |= dict.fromkeys(("place", "location", "loc", "gpe", "country", "city"), "place")
+
+
 class EntityType(NamedType):
-    """One entity type; with `literal`, a type of values of that kind."""
+    """One entity type; with `literal`, a type of values of that kind.
+
+    `names` says whose names they are, and so which of them may be one (`kgmill.pipelines.resolution`); empty: what the
+    type's name says.
+    """
 
     literal: Literal["", "date"] = ""
+    names: NameKind = ""
 
 
 class RelationType(NamedType):
@@ -189,6 +201,20 @@ class Ontology(BaseModel):
             for h in self.entities
         )
 
+    def allows(self, head: str, relation: str, tail: str) -> bool:
+        """Whether a relation may join two entity types."""
+        kind = self.relations[relation]
+        return head in kind.head and tail in kind.tail
+
+    @cached_property
+    def kinds(self) -> tuple[str, ...]:
+        """Whose names those of each entity type are: `person`, `organization`, `place` or `other`.
+
+        >>> parse_ontology({"entities": {"Peop": {}, "Drug": {}, "City": {"names": "other"}}}, "doctest").kinds
+        ('person', 'other', 'other')
+        """
+        return tuple(t.names or _KINDS.get(name.casefold(), "other") for name, t in self.entities.items())
+
     def without_words(self) -> Ontology:
         """The ontology without name, labels, comments, axioms and others' terms: what a graph's names depend on."""
         kept = ("iri", "literal", "head", "tail", "symmetric")
@@ -212,7 +238,10 @@ class Ontology(BaseModel):
         decisive = ("head", "tail", "symmetric")
         return {
             "overlapping_entities": self.overlapping_entities,
-            "entities": {name: {"literal": t.literal} if t.literal else {} for name, t in self.entities.items()},
+            "entities": {
+                name: t.model_dump(include={"literal", "names"}, exclude_defaults=True)
+                for name, t in self.entities.items()
+            },
             "relations": {name: {key: getattr(r, key) for key in decisive} for name, r in self.relations.items()},
         }
 

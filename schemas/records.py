@@ -49,8 +49,9 @@ class Mention:
     Attributes:
         sentence: the sentence's number in its document.
         confidence: probability in [0, 1].
-        entity_id: the entity that the mention's text and type name (`kgmill.schemas.identity.entity_id`); empty where
-            the type is a literal one.
+        entity_id: the entity that the mention names (`kgmill.pipelines.resolution`); empty where the type is a literal
+            one.
+        rule: by which it names another one than its own text would; empty where it doesn't.
     """
 
     doc_id: str
@@ -61,6 +62,7 @@ class Mention:
     type: str
     confidence: float
     entity_id: str
+    rule: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,13 @@ class Relation:
     Attributes:
         statement_id: `kgmill.schemas.identity.statement_id` of document, offsets and type.
         fact_id: the fact that the relation is evidence of.
-        tail_entity: empty where the tail is a value.
+        head_entity: the entity that is spoken of; a country, where the mention names its people.
+        tail_entity: the same; empty where the tail is a value.
         value, datatype: of the tail, as in a fact.
+        stance: `negated`, `hedged`, `opposed` or `reported`, where the sentence doesn't state it
+            (`kgmill.schemas.stance`).
+        text_key: of the sentence (`kgmill.schemas.identity.text_key`): copies of one text are one witness.
+        date: of the document.
     """
 
     statement_id: str
@@ -90,15 +97,18 @@ class Relation:
     confidence: float
     value: str = ""
     datatype: str = ""
+    stance: str = ""
+    text_key: str = ""
+    date: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """A node of the graph: all mentions of one normalised name and type.
+    """A node of the graph: all mentions of one thing.
 
     Attributes:
-        label: the commonest surface form, folded (`kgmill.schemas.names.label_of`); of equally common ones, the
-            smallest.
+        label: the commonest of its names (`kgmill.schemas.names.label_of`), of equally common ones the smallest; short
+            forms and acronyms only where it has no other.
         confidence: of the surest mention.
     """
 
@@ -111,16 +121,34 @@ class Entity:
 
 
 @dataclass(frozen=True, slots=True)
+class Name:
+    """A name that an entity has in the corpus.
+
+    Attributes:
+        name: as in a label.
+        rule: by which it is the entity's, where its own text alone would not say so (`Mention.rule`).
+    """
+
+    entity_id: str
+    name: str
+    rule: str
+    n_mentions: int
+
+
+@dataclass(frozen=True, slots=True)
 class Fact:
     """A relation between two entities, or of an entity and a value.
 
     Attributes:
         tail: an entity's id; empty where the fact has a value.
-        confidence: the mean of the evidence's.
-        n_evidence: relation mentions that support it.
-        n_documents: documents that support it.
+        confidence: that it is right (`kgmill.pipelines.facts`).
+        n_evidence: sentences that state it, equal ones once.
+        n_documents: documents that state it.
         value: a date, month or year as RDF writes it, or the words of the text (`kgmill.schemas.literals`).
         datatype: the full IRI of the value's XSD type; empty where the tail is an entity.
+        share: of the sentences that name both ends, equal ones once, how many state it.
+        first, last: the earliest and the latest date of its documents; empty where none has one.
+        asserted: sure enough to be told as a plain triple, and stated, not denied or supposed.
     """
 
     fact_id: str
@@ -132,11 +160,15 @@ class Fact:
     n_documents: int
     value: str = ""
     datatype: str = ""
+    share: float = 1.0
+    first: str = ""
+    last: str = ""
+    asserted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One relation mention behind a fact, down to offsets."""
+    """The surest relation mention of a sentence behind a fact, down to offsets; `stance` as in a relation."""
 
     fact_id: str
     statement_id: str
@@ -148,6 +180,7 @@ class Evidence:
     tail_begin: int
     tail_end: int
     confidence: float
+    stance: str = ""
 
 
 @dataclass(frozen=True, slots=True)

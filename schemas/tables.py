@@ -9,15 +9,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from kgmill.schemas.records import Document, Entity, Evidence, Fact, Mention, Reject, Relation
+from kgmill.schemas.records import Document, Entity, Evidence, Fact, Mention, Name, Reject, Relation
 
-_ARROW_TYPES = {"str": pa.string(), "int": pa.int64(), "float": pa.float64()}
+_ARROW_TYPES = {"str": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
 
 TABLES: dict[str, type] = {
     "documents": Document,
     "mentions": Mention,
     "relations": Relation,
     "entities": Entity,
+    "names": Name,
     "facts": Fact,
     "evidence": Evidence,
     "rejects": Reject,

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from typer import Argument, Option
 
-from kgmill.flows.one_stage import GOES_ON, run_alone
+from kgmill.flows.one_stage import GOES_ON, config_of, run_alone
 from kgmill.flows.options import BuildOptions, folder
-from kgmill.schemas.errors import OutputError, UsageError
-
-if TYPE_CHECKING:
-    from kgmill.schemas.config import BuildConfig
+from kgmill.schemas.errors import UsageError
 
 __all__ = ["GOES_ON", "export"]
 
@@ -31,23 +28,4 @@ def export(
         return
     if len(sources) != 1:
         raise UsageError("wanted one output folder, or SOURCE... and --out DIR")
-    run_alone("export", [], sources[0], options, _config_of(sources[0], options))
-
-
-def _config_of(out: str, options: BuildOptions) -> BuildConfig:
-    """The configuration of a folder's last run, with what the flags say on top.
-
-    Raises:
-        OutputError: no build of this format finished there.
-    """
-    from kgmill.pipelines.output.format import check_readable
-    from kgmill.pipelines.output.ledger import last_run
-    from kgmill.pipelines.output.parts import Store
-
-    store = Store(out)
-    check_readable(store)
-    before = last_run(store).get("config")
-    if before is None:
-        raise OutputError(f"{out}: holds no build of this version; run kgmill build first, or say --out DIR")
-    names = ("base_iri", "dataset")  # those that aren't given anew are found again, and fit one another
-    return options.config({key: value for key, value in before.items() if key not in names})
+    run_alone("export", [], sources[0], options, config_of(sources[0], options))

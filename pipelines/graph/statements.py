@@ -19,11 +19,21 @@ from operator import attrgetter
 from typing import Any, Literal
 
 from kgmill.pipelines.graph.lines import decimal, integer, iri, literal, point_in_time, quad, typed
-from kgmill.pipelines.graph.vocabulary import DCAT, DCTERMS, ITSRDF, NIF, PROV, RDF, RDFS, SCHEMA, VOID, Namespace
-from kgmill.pipelines.graph.small import small_quads
-from kgmill.pipelines.graph.vocabulary import DCAT, DCTERMS, ITSRDF, NIF, PROV, RDF, RDFS, VOID, Namespace
-from kgmill.schemas.identity import digest
-from kgmill.schemas.records import Document, Entity, Evidence, Fact, Mention, Relation
+from kgmill.pipelines.graph.vocabulary import (
+    DCAT,
+    DCTERMS,
+    ITSRDF,
+    NIF,
+    PROV,
+    RDF,
+    RDFS,
+    SCHEMA,
+    SKOS,
+    VOID,
+    Namespace,
+)
+from kgmill.schemas.identity import digest, entity_id
+from kgmill.schemas.records import Document, Entity, Evidence, Fact, Mention, Name, Relation
 
 _TYPE = iri(RDF + "type")
 _STATEMENT = iri(RDF + "Statement")
@@ -59,12 +69,19 @@ _IN_SENTENCE = iri(NIF + "sentence")
 _CLASS = iri(ITSRDF + "taClassRef")
 _CLASS_CONFIDENCE = iri(ITSRDF + "taConfidence")
 _ENTITY = iri(ITSRDF + "taIdentRef")
+_ALIAS = iri(SKOS + "altLabel")
+_SAME = iri(SKOS + "exactMatch")
+_REPLACED_BY = iri(DCTERMS + "isReplacedBy")
 _DATASETS = iri(VOID + "Dataset"), iri(DCAT + "Dataset")
 _LINE = re.compile(r":\d+$")
 _N_DAY = len("2004-05-03")  # shorter ones may be any number
 
 _Span = tuple[int, int]
 _Pair = tuple[str, str]
+
+
+# Rules by which names of the whole corpus are joined: what had such a name by itself was an entity of its own.
+_MERGING = frozenset({"form", "country", "people", "spelling", "person", "alias", "decision"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +116,8 @@ class Holdings:
     facts: Mapping[str, int]
 
 
-def entity_quads(ns: Namespace, entity: Entity) -> Iterator[str]:
-    """The lines of an entity."""
+def entity_quads(ns: Namespace, entity: Entity, names: Sequence[Name], links: Sequence[str] = ()) -> Iterator[str]:
+    """The lines of an entity: with its other names, and the IRIs that others have for it."""
     graph = iri(ns.graph("kg"))
     pairs = (
         (_TYPE, iri(ns.class_iri(entity.type))),
@@ -108,16 +125,27 @@ def entity_quads(ns: Namespace, entity: Entity) -> Iterator[str]:
         (iri(ns.term("mentionCount")), integer(entity.n_mentions)),
         (iri(ns.term("documentCount")), integer(entity.n_documents)),
         (iri(ns.term("confidence")), decimal(entity.confidence)),
+        *((_ALIAS, literal(name)) for name in sorted({n.name for n in names} - {entity.label})),
+        *((_SAME, iri(link)) for link in links),
     )
     yield from _lines(iri(ns.entity(entity.entity_id)), pairs, graph)
 
 
+def redirect_quads(ns: Namespace, names: Iterable[Name]) -> Iterator[str]:
+    """The lines that lead from what an entity's names alone would be called to the entity; names go by entity."""
+    graph = iri(ns.graph("redirects"))
+    for entity, found in groupby(names, attrgetter("entity_id")):
+        for other in sorted({entity_id(n.name) for n in found if n.rule in _MERGING} - {entity}):
+            yield quad(iri(ns.entity(other)), _REPLACED_BY, iri(ns.entity(entity)), graph)
+
+
 def fact_quads(ns: Namespace, fact: Fact, evidence: Sequence[Evidence]) -> Iterator[str]:
-    """The lines of a fact: the triple itself, and the statement with its evidence."""
+    """The lines of a fact: the triple itself, if it is asserted, and the statement with its evidence."""
     graph = iri(ns.graph("kg"))
     tail = typed(fact.value, fact.datatype) if fact.datatype else iri(ns.entity(fact.tail))
     triple = iri(ns.entity(fact.head)), iri(ns.property_iri(fact.relation)), tail
-    yield quad(*triple, graph)
+    if fact.asserted:
+        yield quad(*triple, graph)
     pairs = (
         (_TYPE, iri(ns.term("AggregatedStatement"))),
         (_TYPE, _STATEMENT),
@@ -125,9 +153,15 @@ def fact_quads(ns: Namespace, fact: Fact, evidence: Sequence[Evidence]) -> Itera
         (iri(ns.term("confidence")), decimal(fact.confidence)),
         (iri(ns.term("evidenceCount")), integer(fact.n_evidence)),
         (iri(ns.term("documentCount")), integer(fact.n_documents)),
+        (iri(ns.term("coMentionShare")), decimal(fact.share)),
+        *((iri(ns.term(name)), date) for name, date in _dates(fact) if date),
         *((_DERIVED_FROM, iri(ns.extraction(name))) for name in sorted({e.statement_id for e in evidence})),
     )
     yield from _lines(iri(ns.aggregated_statement(fact.fact_id)), pairs, graph)
+
+
+def _dates(fact: Fact) -> tuple[_Pair, ...]:
+    return ("firstDate", point_in_time(fact.first)), ("lastDate", point_in_time(fact.last))
 
 
 def document_quads(
@@ -338,6 +372,7 @@ def _extraction_quads(ns: Namespace, relation: Relation, run_key: str, graph: st
         (iri(ns.term("objectMention")), iri(ns.chars(doc_id, relation.tail_begin, relation.tail_end))),
         (iri(ns.term("sentence")), iri(ns.chars(doc_id, relation.sentence_begin, relation.sentence_end))),
         (iri(ns.term("confidence")), decimal(relation.confidence)),
+        *([(iri(ns.term("stance")), literal(relation.stance))] if relation.stance else ()),
         (_GENERATED_BY, iri(ns.activity(run_key))),
     )
     yield from _lines(iri(ns.extraction(relation.statement_id)), pairs, graph)

@@ -13,8 +13,8 @@
     {base}{dataset}/run/{key}                       the activity that extracted
     {base}{dataset}/dump/{file}                     a file of the graph, and {base}{dataset}/distribution/{file},
                                                     what void.ttl says of it
-    {base}{dataset}/graph/...                       the named graphs: kg, links, doc/{id}, ontology, shapes,
-                                                    provenance/{key}, meta
+    {base}{dataset}/graph/...                       the named graphs: kg, links, redirects, doc/{id},
+                                                    ontology, shapes, provenance/{key}, meta
     {base}{dataset}                                 the dataset itself, described in graph/meta
 
 Foreign ids are percent-encoded to ASCII, so only the base and the ontology's own IRIs can make an IRI wrong; those are
@@ -37,6 +37,7 @@ PROV = "http://www.w3.org/ns/prov#"
 DCTERMS = "http://purl.org/dc/terms/"
 NIF = "http://persistence.uni-leipzig.org/nlp2rdf/ontologies/nif-core#"
 ITSRDF = "http://www.w3.org/2005/11/its/rdf#"
+SKOS = "http://www.w3.org/2004/02/skos/core#"
 VOID = "http://rdfs.org/ns/void#"
 DCAT = "http://www.w3.org/ns/dcat#"
 SCHEMA = "https://schema.org/"
@@ -72,7 +73,10 @@ TERMS: tuple[Term, ...] = (
     Term("configuration", "datatype", "configuration", "A setting of the run, as key=value."),
     Term("documentCount", "datatype", "document count", "Documents that mention or support the subject."),
     Term("evidenceCount", "datatype", "evidence count", "Extractions that support a fact."),
+    Term("coMentionShare", "datatype", "co-mention share", "Of the sentences that name both ends, how many state it."),
     Term("factCount", "datatype", "fact count", "Facts of a dataset."),
+    Term("firstDate", "datatype", "first date", "The earliest date of the documents that state a fact."),
+    Term("lastDate", "datatype", "last date", "The latest date of the documents that state a fact."),
     Term("loadedFactTriples", "datatype", "loaded fact triples", "Triples of facts that the last load left."),
     Term("loadedFacts", "datatype", "loaded facts", "Where a load put the facts: graph, or the store's default graph."),
     Term("loadedLinkTriples", "datatype", "loaded link triples", "Triples of links that the last load left."),
@@ -85,6 +89,9 @@ TERMS: tuple[Term, ...] = (
     Term("owner", "datatype", "owner", "The id of the output folder that loads a dataset into a store."),
     Term("property", "object", "property", "The property that an extraction or a fact states."),
     Term("sentence", "object", "sentence", "The span of the sentence that an extraction was found in."),
+    Term(
+        "stance", "datatype", "stance", "How what is not plainly stated is said: negated, hedged, opposed or reported."
+    ),
     Term("subjectMention", "object", "subject mention", "The span that names the subject of an extraction."),
     Term("textSha256", "datatype", "text SHA-256", "SHA-256 of a document's text in UTF-8, in hex digits."),
 )
@@ -160,7 +167,7 @@ class Namespace:
         return f"{self.base_iri}{self.dataset}"
 
     def graph(self, name: str) -> str:
-        """A named graph of which there is one: `kg`, `links`, `ontology`, `shapes` or `meta`."""
+        """A named graph of which there is one: `kg`, `links`, `redirects`, `ontology`, `shapes` or `meta`."""
         return f"{self.dataset_iri}/graph/{name}"
 
     def document_graph(self, doc_id: str) -> str:

@@ -38,7 +38,7 @@ def publish_rejects(store: Store, stages: Sequence[str]) -> tuple[dict[str, int]
 def left_out(store: Store, others: Mapping[str, int]) -> dict[str, int]:
     """What was left out of live documents, or replaced, of mentions too; what was passed over (`others`); by rule."""
     counts = Counter(others)
-    for part in (*store.live("ingest"), *store.live("decode")):
+    for part in (part for job in ("ingest", "names", "decode", "aggregate") for part in store.live(job)):
         counts.update(part.counts.get("left_out", {}))
     for part in store.live("extract"):
         counts.update({f"language.{code}": n for code, n in part.counts.get("languages", {}).items()})

@@ -1,56 +1,75 @@
-"""Aggregate: entities, facts and evidence, a partition of the hash at a time, from the slices that combine cut.
+"""Aggregate: entities, their names, facts and evidence, a partition of the hash at a time, from combine's slices.
 
 A partition's fingerprint is that of its slices, so one in which nothing changed keeps its part.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from kgmill.pipelines.engine.request import PartName, Receipt, Request
+from kgmill.pipelines.facts import FactConfidence, Support
 from kgmill.pipelines.output.parts import Part, Store
 from kgmill.pipelines.stages.combine import KINDS, buckets, partition_bits, slice_name
+from kgmill.pipelines.stages.decode import PAIRS
 from kgmill.pipelines.stages.stage import Parts, Todo, partitions_extent, publisher
 from kgmill.schemas.identity import fingerprint
-from kgmill.schemas.tables import SCHEMAS
+from kgmill.schemas.tables import SCHEMAS, values
 from kgmill.schemas.units import Unit
 
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
 
-VERSION = 4
+VERSION = 5
 _OF_ENTITIES: list[tuple[str, pa.DataType]] = [
     ("entity_id", pa.string()),
     ("type", pa.string()),
     ("n_documents", pa.int64()),
     ("confidence", pa.float64()),
 ]
-_OF_SURFACES: list[tuple[str, pa.DataType]] = [
-    ("entity_id", pa.string()),
-    ("text", pa.string()),
-    ("n_mentions", pa.int64()),
-]
 _COMBINED = {
     "entities": pa.schema(_OF_ENTITIES),
-    "surfaces": pa.schema(_OF_SURFACES),
+    "surfaces": SCHEMAS["names"],
     "relations": SCHEMAS["relations"],
+    "pairs": PAIRS,
 }
+_IN_ORDER = re.compile(r"\d{4}")  # dates that begin so are in order as they stand
+_SHORT = frozenset({"short", "surname", "acronym", "alias", "document"})  # rules of names that say less than others
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The parts that combine made."""
+    """What all tasks share.
+
+    Attributes:
+        combined: the parts that combine made.
+        facts: how sure facts are (`pipelines.facts.FactConfidence`), as calibration.json has it.
+        wanted_precision: of the facts that are asserted.
+        rejected, confirmed: the ids of facts that people say are wrong, or right.
+    """
 
     combined: tuple[PartName, ...]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    wanted_precision: float = 0.8
+    rejected: tuple[str, ...] = ()
+    confirmed: tuple[str, ...] = ()
+
+    @property
+    def judgement(self) -> dict[str, Any]:
+        """What decides, beside the slices, what becomes of facts."""
+        named = {"rejected": self.rejected, "confirmed": self.confirmed}
+        return {"facts": dict(self.facts), "wanted_precision": self.wanted_precision, **named}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +81,8 @@ class Task:
     number: int
 
 
-def plan(store: Store, combined: Sequence[Part], n_bits: int) -> tuple[list[Part], list[Task]]:
-    """The partitions that are there already, and tasks for those whose slices changed."""
+def plan(store: Store, combined: Sequence[Part], n_bits: int, settings: Settings) -> tuple[list[Part], list[Task]]:
+    """The partitions that are there already, and tasks for those whose slices, or the settings, changed."""
     done, tasks = [], []
     for number in range(1 << n_bits):
         names = [f"{slice_name(kind, number)}.parquet" for kind in KINDS]
@@ -71,7 +90,7 @@ def plan(store: Store, combined: Sequence[Part], n_bits: int) -> tuple[list[Part
             [(name, part.files[name]["sha256"]) for name in names if name in part.files]
             for part in sorted(combined, key=lambda part: part.unit)
         ]
-        unit, key = str(Unit(n_bits, number)), fingerprint({"version": VERSION, "slices": slices})
+        unit, key = str(Unit(n_bits, number)), fingerprint({"version": VERSION, "slices": slices, **settings.judgement})
         if found := store.find("aggregate", unit, key):
             done.append(found)
         else:
@@ -81,23 +100,39 @@ def plan(store: Store, combined: Sequence[Part], n_bits: int) -> tuple[list[Part
 
 def missing(context: RunContext, store: Store, parts: Parts) -> Todo:
     """What aggregate has to do."""
-    done, tasks = plan(store, parts["combine"], partition_bits(parts["decode"]))
-    settings = Settings(tuple((part.unit, part.fingerprint) for part in parts["combine"]))
+    combined = tuple((part.unit, part.fingerprint) for part in parts["combine"])
+    rejected, confirmed = (
+        tuple(sorted(d.fact for d in made)) for made in (context.decisions.reject, context.decisions.confirm)
+    )
+    judged = context.calibration.get("facts", {}), context.config.wanted_precision
+    settings = Settings(combined, *judged, rejected, confirmed)
+    done, tasks = plan(store, parts["combine"], partition_bits(parts["decode"]), settings)
     extent = partitions_extent(parts["ingest"], (task.unit for task in tasks))
-    return Todo(done, tasks, settings, extent, publisher(store, "aggregate", ["entities", "facts", "evidence"]))
+    return Todo(
+        done, tasks, settings, extent, publisher(store, "aggregate", ["entities", "names", "facts", "evidence"])
+    )
 
 
 @contextmanager
 def work(request: Request[Task, Settings]) -> Iterator[Callable[[Task], Receipt]]:
     """Reduces partitions and commits their parts."""
-    store = request.store
+    store, settings = request.store, request.settings
+    judge = FactConfidence.parse(settings.facts)
+    least = judge.threshold(settings.wanted_precision)
 
     def reduce_partition(task: Task) -> Receipt:
-        parts = [store.need("combine", unit, key) for unit, key in request.settings.combined]
-        entities, surfaces, relations = (_gather(parts, kind, task.number) for kind in KINDS)
-        tables = {"entities": reduce_entities(entities, surfaces)}
-        tables["facts"], tables["evidence"] = reduce_facts(relations)
-        store.commit("aggregate", task.unit, task.fingerprint, tables, {})
+        parts = [store.need("combine", unit, key) for unit, key in settings.combined]
+        entities, surfaces, relations, pairs = (_gather(parts, kind, task.number) for kind in KINDS)
+        tables = {}
+        tables["entities"], tables["names"] = reduce_entities(entities, surfaces)
+        is_wrong = pc.is_in(relations["fact_id"], pa.array(settings.rejected, pa.string()))
+        n_rejected = len(pc.unique(relations["fact_id"].filter(is_wrong)))
+        relations = relations.filter(pc.invert(is_wrong))
+        tables["facts"], tables["evidence"] = reduce_facts(
+            relations, pairs, judge, least, frozenset(settings.confirmed)
+        )
+        counts = {"left_out": {"facts.rejected": n_rejected} if n_rejected else {}}
+        store.commit("aggregate", task.unit, task.fingerprint, tables, counts)
         return Receipt(task.unit, task.fingerprint)
 
     yield reduce_partition
@@ -109,50 +144,103 @@ def _gather(parts: Sequence[Part], kind: str, number: int) -> pa.Table:
     return pa.concat_tables([_COMBINED[kind].empty_table(), *slices])
 
 
-def reduce_entities(entities: pa.Table, surfaces: pa.Table) -> pa.Table:
-    """Entities in bucket order. The label is the commonest surface form, of equally common ones the smallest."""
+def reduce_entities(entities: pa.Table, surfaces: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Entities and their names, in bucket order; an entity's names the commonest first.
+
+    The label is the commonest name, of equally common ones the smallest; those that are short for others, or in
+    capitals alone, come last.
+    """
     merged = entities.group_by("entity_id").aggregate([("type", "min"), ("n_documents", "sum"), ("confidence", "max")])
     merged = merged.sort_by("entity_id")
-    forms = surfaces.group_by(["entity_id", "text"]).aggregate([("n_mentions", "sum")])
-    forms = forms.sort_by([("entity_id", "ascending"), ("n_mentions_sum", "descending"), ("text", "ascending")])
-    first_E = _starts(forms["entity_id"])
+    forms = surfaces.group_by(["entity_id", "name", "rule"]).aggregate([("n_mentions", "sum")])
+    forms = forms.rename_columns([*forms.column_names[:3], "n_mentions"])
+    is_short = [
+        rule in _SHORT or name.isupper()
+        for name, rule in zip(values(forms["name"]), values(forms["rule"]), strict=True)
+    ]
+    order: list[tuple[str, Literal["ascending", "descending"]]] = [
+        ("entity_id", "ascending"),
+        ("short", "ascending"),
+        ("n_mentions", "descending"),
+    ]
+    forms = forms.append_column("short", pa.array(is_short, pa.bool_()))
+    labels = forms.group_by(["entity_id", "name"]).aggregate([("n_mentions", "sum"), ("short", "min")])
+    labels = labels.rename_columns(["entity_id", "name", "n_mentions", "short"])
+    labels = labels.sort_by([*order, ("name", "ascending")])
+    first_E = _starts(labels["entity_id"])
     columns = {
         "entity_id": merged["entity_id"],
         "type": merged["type_min"],
-        "label": forms["text"].take(pa.array(first_E)),
-        "n_mentions": pa.array(_sums(forms["n_mentions_sum"].to_numpy(), first_E), pa.int64()),
+        "label": labels["name"].take(pa.array(first_E)),
+        "n_mentions": pa.array(_sums(labels["n_mentions"].to_numpy(), first_E), pa.int64()),
         "n_documents": merged["n_documents_sum"],
         "confidence": merged["confidence_max"],
     }
-    return _in_bucket_order(_table("entities", columns), "entity_id")
+    names = forms.sort_by([*order, ("name", "ascending"), ("rule", "ascending")])
+    names = _table("names", {name: names[name] for name in SCHEMAS["names"].names})
+    return _in_bucket_order(_table("entities", columns), "entity_id"), _in_bucket_order(names, "entity_id")
 
 
-def reduce_facts(relations: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """Facts with their evidence, both in bucket order; a fact's evidence by document and offsets.
+def reduce_facts(
+    relations: pa.Table,
+    pairs: pa.Table,
+    judge: FactConfidence,
+    least: float,
+    confirmed: frozenset[str] = frozenset(),
+) -> tuple[pa.Table, pa.Table]:
+    """Facts with their evidence, both in bucket order; a fact's evidence by document and offsets, one a sentence.
 
-    Confidence is the mean of the evidence's: one systematic mistake that many texts invite is not many witnesses.
+    What people have confirmed is certain. Where another fact is stated somewhere, only those sentences say how sure it
+    is; where it is only denied or supposed, all do, and it is not asserted.
     """
+    together: Counter[str] = Counter(values(pairs.group_by(["pair", "text_key"]).aggregate([])["pair"]))
     order = ("fact_id", "doc_id", "head_begin", "tail_begin", "statement_id")
-    found = _in_bucket_order(relations.sort_by([(name, "ascending") for name in order]), "fact_id")
-    first_F = _starts(found["fact_id"])
-    evidence = found["confidence"].to_numpy().tolist()
-    bounds = [*first_F.tolist(), len(evidence)]
-    confidences = [round(math.fsum(evidence[begin:end]) / (end - begin), 6) for begin, end in pairwise(bounds)]
-    is_first_N = np.zeros(len(evidence), np.int64)
-    is_first_N[first_F] = is_first_N[_starts(found["doc_id"])] = 1
-    heads = found.take(pa.array(first_F))
-    facts = {
-        "fact_id": heads["fact_id"],
-        "head": heads["head_entity"],
-        "relation": heads["type"],
-        "tail": heads["tail_entity"],
-        "confidence": pa.array(confidences, pa.float64()),
-        "n_evidence": pa.array(np.diff(bounds), pa.int64()),
-        "n_documents": pa.array(_sums(is_first_N, first_F), pa.int64()),
-        "value": heads["value"],
-        "datatype": heads["datatype"],
+    found = _in_bucket_order(relations.sort_by([(name, "ascending") for name in order]), "fact_id").to_pylist()
+    facts, evidence = [], []
+    for _, group in groupby(found, itemgetter("fact_id")):
+        rows = _one_a_sentence(group)
+        fact = _fact(rows, together, judge, least)
+        facts.append(fact | {"confidence": 1.0, "asserted": True} if fact["fact_id"] in confirmed else fact)
+        evidence += rows
+    kept = [{name: row[name] for name in SCHEMAS["evidence"].names} for row in evidence]
+    return pa.Table.from_pylist(facts, SCHEMAS["facts"]), pa.Table.from_pylist(kept, SCHEMAS["evidence"])
+
+
+def _one_a_sentence(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The surest row of each sentence, one that states the fact before others; in their order."""
+    best: dict[tuple[str, int], dict[str, Any]] = {}
+    for row in rows:
+        key = (row["doc_id"], row["sentence_begin"])
+        best[key] = max(best.get(key, row), row, key=lambda r: (not r["stance"], r["confidence"]))
+    return list(best.values())
+
+
+def _fact(
+    rows: Sequence[Mapping[str, Any]], together: Mapping[str, int], judge: FactConfidence, least: float
+) -> dict[str, Any]:
+    head, stated = rows[0], [row for row in rows if not row["stance"]]
+    texts: dict[tuple[str, ...], float] = {}
+    for row in stated or rows:
+        key = (row["text_key"],) if row["text_key"] else (row["doc_id"], str(row["sentence_begin"]))
+        texts[key] = max(texts.get(key, 0.0), row["confidence"])
+    support = Support([texts[key] for key in sorted(texts)], together.get(head["fact_id"][:8], 0), bool(stated))
+    confidence = judge.confidence(head["type"], support)
+    dates = sorted(row["date"] for row in stated or rows if _IN_ORDER.match(row["date"]))
+    return {
+        "fact_id": head["fact_id"],
+        "head": head["head_entity"],
+        "relation": head["type"],
+        "tail": head["tail_entity"],
+        "confidence": confidence,
+        "n_evidence": len(texts),
+        "n_documents": len({row["doc_id"] for row in stated or rows}),
+        "value": head["value"],
+        "datatype": head["datatype"],
+        "share": round(support.share, 6),
+        "first": dates[0] if dates else "",
+        "last": dates[-1] if dates else "",
+        "asserted": bool(stated) and confidence >= least,
     }
-    return _table("facts", facts), _table("evidence", {name: found[name] for name in SCHEMAS["evidence"].names})
 
 
 def _table(name: str, columns: dict[str, Any]) -> pa.Table:
@@ -160,7 +248,7 @@ def _table(name: str, columns: dict[str, Any]) -> pa.Table:
 
 
 def _in_bucket_order(table: pa.Table, key: str) -> pa.Table:
-    return table.take(np.argsort(buckets(table[key]), kind="stable"))
+    return table.take(np.argsort(buckets(table[key], key), kind="stable"))
 
 
 def _starts(column: pa.ChunkedArray[Any]) -> np.ndarray:

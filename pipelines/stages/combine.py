@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from kgmill.pipelines.engine.request import PartName, Receipt, Request
 from kgmill.pipelines.output.parts import Part, Store
 from kgmill.pipelines.stages.stage import Parts, Todo, partitions_extent, publisher
-from kgmill.schemas.identity import bucket, fingerprint
+from kgmill.schemas.identity import bucket, fact_bucket, fingerprint
 from kgmill.schemas.names import label_of
 from kgmill.schemas.tables import conform, values
 from kgmill.schemas.units import Unit
@@ -28,12 +28,12 @@ from kgmill.schemas.units import Unit
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
 
-VERSION = 3
+VERSION = 4
 MAX_BITS = 8  # a partition is a whole number of the graph's 256 buckets
-KINDS = ("entities", "surfaces", "relations")
-_KEYS = ("entity_id", "entity_id", "fact_id")
+KINDS = ("entities", "surfaces", "relations", "pairs")
+_KEYS = ("entity_id", "entity_id", "fact_id", "pair")
 _MENTIONS_A_PARTITION = 100_000
-_MENTION_COLUMNS = ["entity_id", "type", "text", "confidence", "doc_id"]
+_MENTION_COLUMNS = ["entity_id", "type", "text", "rule", "confidence", "doc_id"]
 
 
 def partition_bits(decoded: Sequence[Part]) -> int:
@@ -96,9 +96,16 @@ def work(request: Request[Task, Settings]) -> Iterator[Callable[[Task], Receipt]
         parts = [store.need("decode", unit, key) for unit, key in task.decoded]
         mentions = pa.concat_tables(part.read("mentions", _MENTION_COLUMNS) for part in parts)
         relations = pa.concat_tables(conform("relations", part.read("relations")) for part in parts)
+        pairs = pa.concat_tables(part.read("pairs") for part in parts)
+        pairs = (
+            pairs.group_by(["pair", "text_key"])
+            .aggregate([])
+            .sort_by([("pair", "ascending"), ("text_key", "ascending")])
+        )
+        tables = (*combine_mentions(mentions), relations, pairs)
         slices = {
             slice_name(kind, number): rows
-            for kind, key, table in zip(KINDS, _KEYS, (*combine_mentions(mentions), relations), strict=True)
+            for kind, key, table in zip(KINDS, _KEYS, tables, strict=True)
             for number, rows in cut(table, key, n_bits)
         }
         store.commit("combine", task.unit, task.fingerprint, slices, {})
@@ -108,30 +115,34 @@ def work(request: Request[Task, Settings]) -> Iterator[Callable[[Task], Receipt]
 
 
 def combine_mentions(mentions: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """One row an entity (type, documents, best confidence), and one a surface form of it (mentions), by id.
+    """One row an entity (type, documents, best confidence), and one a name of it and rule (mentions), by id.
 
-    Forms are folded as labels are, so that those that look alike are counted together. Mentions of values name no
-    entity.
+    Names are folded as labels are, so that those that look alike are counted together, and have no article. Mentions of
+    values name no entity.
     """
     mentions = mentions.filter(pc.not_equal(mentions["entity_id"], pa.scalar("")))
     entities = mentions.group_by("entity_id").aggregate(
         [("type", "min"), ("doc_id", "count_distinct"), ("confidence", "max")]
     )
-    forms = mentions.group_by(["entity_id", "text"]).aggregate([("doc_id", "count")])
-    labels = pa.array([label_of(text) for text in values(forms["text"])], pa.string())
+    forms = mentions.group_by(["entity_id", "text", "rule"]).aggregate([("doc_id", "count")])
+    labels = pa.array([_without_article(label_of(text)) for text in values(forms["text"])], pa.string())
     forms = forms.set_column(forms.schema.get_field_index("text"), "text", labels)
-    surfaces = forms.group_by(["entity_id", "text"]).aggregate([("doc_id_count", "sum")])
+    surfaces = forms.group_by(["entity_id", "text", "rule"]).aggregate([("doc_id_count", "sum")])
     return (
         entities.rename_columns(["entity_id", "type", "n_documents", "confidence"]).sort_by("entity_id"),
-        surfaces.rename_columns(["entity_id", "text", "n_mentions"]).sort_by(
-            [("entity_id", "ascending"), ("text", "ascending")]
+        surfaces.rename_columns(["entity_id", "name", "rule", "n_mentions"]).sort_by(
+            [("entity_id", "ascending"), ("name", "ascending"), ("rule", "ascending")]
         ),
     )
 
 
+def _without_article(label: str) -> str:
+    return label.removeprefix("the ") or label
+
+
 def cut(table: pa.Table, key: str, n_bits: int) -> Iterator[tuple[int, pa.Table]]:
     """The rows of each partition that has any, in their order."""
-    number_N = buckets(table[key]) >> (8 - n_bits)
+    number_N = buckets(table[key], key) >> (8 - n_bits)
     order_N = np.argsort(number_N, kind="stable")
     table, number_N = table.take(order_N), number_N[order_N]
     numbers, begins = np.unique(number_N, return_index=True)
@@ -140,9 +151,10 @@ def cut(table: pa.Table, key: str, n_bits: int) -> Iterator[tuple[int, pa.Table]
         yield int(number), table.slice(begin, end - begin).combine_chunks()
 
 
-def buckets(identifiers: pa.ChunkedArray[Any]) -> np.ndarray:
-    """The bucket of each identifier; one that is repeated is hashed once."""
+def buckets(identifiers: pa.ChunkedArray[Any], key: str) -> np.ndarray:
+    """The bucket of each identifier, `key` says of what; one that is repeated is hashed once."""
     encoded: Any = identifiers.combine_chunks().dictionary_encode()
-    known = np.array([bucket(identifier) for identifier in values(encoded.dictionary)], np.int64)
+    bucket_of = fact_bucket if key == "fact_id" else bucket
+    known = np.array([bucket_of(identifier) for identifier in values(encoded.dictionary)], np.int64)
     found: np.ndarray = known[encoded.indices.to_numpy()]
     return found

@@ -1,7 +1,7 @@
-"""Decode: scored candidates to mentions and relations, without the model: what a new threshold or ontology redoes.
+"""Decode: what documents call things, and what these are, to mentions and relations; without the model.
 
-What looks like no name (`schemas.junk`) is no mention and has no relations, and no entity is related to itself;
-both are counted by rule.
+The types of a relation's ends are those that all documents find likeliest: what the ontology doesn't allow between them
+is no relation, and no entity is related to itself, which is counted. A new threshold or ontology redoes this alone.
 """
 
 from __future__ import annotations
@@ -9,77 +9,72 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
+from itertools import combinations, groupby
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from kgmill.extractor.calibration import Calibration
-from kgmill.extractor.candidates import Scored
-from kgmill.extractor.decode import decode
+from kgmill.extractor.decode import DecodedRelation, choose_relations
 from kgmill.pipelines.engine.request import Receipt, Request
 from kgmill.pipelines.output.parts import Part, Store
-from kgmill.pipelines.stages.candidates import sentence_candidates
+from kgmill.pipelines.stages.names import VALUE
 from kgmill.pipelines.stages.stage import Parts, Todo, documents_extent, publisher
-from kgmill.schemas.heads import head_rule
-from kgmill.schemas.identity import entity_id, fact_id, fingerprint, statement_id
-from kgmill.schemas.junk import junk_rule
+from kgmill.schemas.identity import entity_id, fact_id, fingerprint, pair_id, statement_id
 from kgmill.schemas.literals import literal_value
 from kgmill.schemas.ontology import Ontology, parse_ontology
-from kgmill.schemas.records import Document, Mention, Relation
-from kgmill.schemas.tables import from_table, to_table
+from kgmill.schemas.records import Mention, Relation
+from kgmill.schemas.tables import to_table, values
 
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
 
-VERSION = 5
+VERSION = 6
+PAIRS = pa.schema([pa.field(name, pa.string(), nullable=False) for name in ("pair", "text_key")])
+_MOST_NAMES = 64  # of a sentence, that are counted together: a longer list says little of any two
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What decides how candidates become mentions and relations; part of a part's name.
+    """What all tasks share.
 
     Attributes:
         ontology: what the ontology allows (`Ontology.rules`).
-        min_confidence: confidence under which a mention or a relation is dropped.
-        calibration: the model's calibration, as calibration.json has it.
     """
 
     ontology: Mapping[str, Any]
-    min_confidence: float
-    calibration: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A unit to decode: the fingerprints of its part, and of its documents and candidates."""
+    """A unit to decode: the fingerprints of its part, of its names, and of what these are."""
 
     unit: str
     fingerprint: str
-    documents: str
-    candidates: str
+    names: str
+    resolved: str
 
 
 def plan(
-    store: Store, ingested: Sequence[Part], extracted: Sequence[Part], settings: Settings
+    store: Store, named: Sequence[Part], resolved: Sequence[Part], settings: Settings
 ) -> tuple[list[Part], list[Task]]:
     """The parts that are there already, and tasks for the units that are not."""
-    documents = {part.unit: part.fingerprint for part in ingested}
-    named = asdict(settings)
+    became = {part.unit: part.fingerprint for part in resolved}
     done, tasks = [], []
-    for part in extracted:
-        key = fingerprint({"version": VERSION, "settings": named, "candidates": part.fingerprint})
+    for part in named:
+        inputs = (part.fingerprint, became[part.unit])
+        key = fingerprint({"version": VERSION, "ontology": settings.ontology, "inputs": inputs})
         if found := store.find("decode", part.unit, key):
             done.append(found)
         else:
-            tasks.append(Task(part.unit, key, documents[part.unit], part.fingerprint))
+            tasks.append(Task(part.unit, key, *inputs))
     return done, tasks
 
 
 def missing(context: RunContext, store: Store, parts: Parts) -> Todo:
     """What decode has to do."""
-    settings = context.decoding
-    done, tasks = plan(store, parts["ingest"], parts["extract"], settings)
+    settings = Settings(context.ontology.rules())
+    done, tasks = plan(store, parts["names"], parts["resolve"], settings)
     extent = documents_extent(parts["ingest"], (task.unit for task in tasks))
     return Todo(done, tasks, settings, extent, publisher(store, "decode", ["mentions", "relations"]))
 
@@ -87,110 +82,126 @@ def missing(context: RunContext, store: Store, parts: Parts) -> Todo:
 @contextmanager
 def work(request: Request[Task, Settings]) -> Iterator[Callable[[Task], Receipt]]:
     """Decodes units and commits their parts."""
-    store, decoder = request.store, Decoder.of(request.settings)
+    store = request.store
+    ontology = parse_ontology(dict(request.settings.ontology), "ontology")
 
     def decode_unit(task: Task) -> Receipt:
-        ingested = store.need("ingest", task.unit, task.documents)
-        extracted = store.need("extract", task.unit, task.candidates)
-        documents = {d.doc_id: d for d in from_table("documents", ingested.read("documents"))}
-        tables, junk = decoder.decode_unit(documents, extracted.read("sentences"))
+        named, resolved = store.need("names", task.unit, task.names), store.need("resolve", task.unit, task.resolved)
+        inputs = {name: named.read(name) for name in ("sentences", "mentions", "claims")}
+        tables, junk = decode(ontology, **inputs, resolved=resolved.read("resolved"))
         store.commit("decode", task.unit, task.fingerprint, tables, {"left_out": junk})
-        return Receipt(task.unit, task.fingerprint, {"documents": len(documents)})
+        return Receipt(task.unit, task.fingerprint)
 
     yield decode_unit
 
 
-@dataclass(frozen=True, slots=True)
-class Decoder:
-    """The settings, read once for all units."""
+def decode(
+    ontology: Ontology, sentences: pa.Table, mentions: pa.Table, claims: pa.Table, resolved: pa.Table
+) -> tuple[dict[str, pa.Table], dict[str, int]]:
+    """A unit's mentions and relations, in the order of its documents and sentences; what is left out, by rule.
 
-    ontology: Ontology
-    min_confidence: float
-    calibration: Calibration
-
-    @staticmethod
-    def of(settings: Settings) -> Decoder:
-        """What the settings say."""
-        ontology = parse_ontology(dict(settings.ontology), "ontology")
-        return Decoder(ontology, settings.min_confidence, Calibration.parse(dict(settings.calibration)))
-
-    def decode_unit(
-        self, documents: dict[str, Document], sentences: pa.Table
-    ) -> tuple[dict[str, pa.Table], dict[str, int]]:
-        """A unit's mentions and relations, in the order of its documents and sentences; what is left out, by rule."""
-        columns = (len(self.ontology.entities), len(self.ontology.relations))
-        rank = {doc_id: i for i, doc_id in enumerate(documents)}
-        mentions: list[Mention] = []
-        relations: list[Relation] = []
-        junk: Counter[str] = Counter()
-        rows = sorted(sentence_candidates(sentences, columns), key=lambda r: (rank[r[0]["doc_id"]], r[0]["sentence"]))
-        for row, candidates in rows:
-            found = decode_sentence(
-                documents[row["doc_id"]],
-                row,
-                self.calibration.apply(candidates),
-                self.ontology,
-                self.min_confidence,
-                self.calibration.cuts,
-            )
-            mentions.extend(found[0])
-            relations.extend(found[1])
-            junk.update(found[2])
-        tables = {"mentions": to_table("mentions", mentions), "relations": to_table("relations", relations)}
-        return tables, dict(sorted(junk.items()))
-
-
-def decode_sentence(
-    document: Document,
-    row: dict[str, Any],
-    candidates: Scored,
-    ontology: Ontology,
-    min_confidence: float,
-    thresholds: Mapping[str, float] | None = None,
-) -> tuple[list[Mention], list[Relation], list[str]]:
-    """The mentions and relations of one sentence, with the document's own text; what is a value names no entity.
-
-    And the rules by which mentions were left out, as run.json has them.
+    And `pairs`: which two ends of facts, by their `pair_id`, are named together in which sentences.
     """
-    chosen, pairs = decode(candidates, ontology, min_confidence, thresholds)
-    mentions: dict[int, Mention] = {}
-    junk = []
-    for i, m in enumerate(chosen):
-        text, is_value = document.text[m.start : m.end], bool(ontology.entities[m.type].literal)
-        if not is_value and (rule := head_rule(document, m.start, m.end) or junk_rule(text)):
-            junk.append(f"mentions.{rule}")
-            continue
-        mentions[i] = Mention(
-            *(document.doc_id, row["sentence"], m.start, m.end, text, m.type),
-            round(m.confidence, 6),
-            "" if is_value else entity_id(text, m.type),
-        )
-    relations = []
-    for pair in pairs:
-        if pair.head not in mentions or pair.tail not in mentions:
-            continue
-        head, tail = mentions[pair.head], mentions[pair.tail]
-        if head.entity_id and head.entity_id == tail.entity_id:
-            junk.append("relations.self")
-            continue
-        ends = (head.begin, head.end), (tail.begin, tail.end)
-        kind = ontology.entities[tail.type].literal
-        value = literal_value(kind, tail.text) if kind else ("", "")
-        relations.append(
-            Relation(
-                statement_id(document.doc_id, *ends, pair.type),
-                fact_id(head.entity_id, pair.type, *(value if kind else (tail.entity_id,))),
-                document.doc_id,
-                row["sentence"],
-                row["begin"],
-                row["end"],
-                pair.type,
-                *ends[0],
-                head.entity_id,
-                *ends[1],
-                tail.entity_id,
-                round(pair.confidence, 6),
-                *value,
+    became = {(row["key"], row["column"]): row for row in resolved.to_pylist()}
+    texts = sentences.to_pylist()
+    ends = [_end(ontology, texts[row["row"]], row, became) for row in mentions.to_pylist()]
+    relations: list[Relation] = []
+    left_out: Counter[str] = Counter()
+    types = [end.mention.type for end in ends]
+    for text, claimed in _claimed(ends, claims):
+        stances = {(claim.head, claim.tail, claim.type): how for claim, how in claimed}
+        for claim in choose_relations([claim for claim, _ in claimed], types, ontology):
+            head, tail = ends[claim.head], ends[claim.tail]
+            if head.entity and head.entity == tail.entity:
+                left_out["relations.self"] += 1
+                continue
+            if ontology.relations[claim.type].symmetric and tail.entity < head.entity:
+                head, tail = tail, head
+            how = stances.get((claim.head, claim.tail, claim.type)) or stances.get(
+                (claim.tail, claim.head, claim.type), ""
             )
-        )
-    return list(mentions.values()), relations, junk
+            relations.append(_relation(text, claim, head, tail, how))
+    tables = {
+        "mentions": to_table("mentions", [end.mention for end in ends]),
+        "relations": to_table("relations", relations),
+        "pairs": _pairs(ends),
+    }
+    return tables, dict(sorted(left_out.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """A mention in its sentence, and what its relations speak of: an entity, or a value and its datatype."""
+
+    mention: Mention
+    text: Mapping[str, Any]
+    entity: str = ""
+    value: tuple[str, str] = ("", "")
+
+    @property
+    def name(self) -> tuple[str, ...]:
+        return (self.entity,) if self.entity else self.value
+
+
+def _end(
+    ontology: Ontology,
+    text: Mapping[str, Any],
+    row: Mapping[str, Any],
+    became: Mapping[tuple[str, int], Mapping[str, Any]],
+) -> _End:
+    known = {name: row[name] for name in ("begin", "end", "text", "confidence")}
+    known |= {name: text[name] for name in ("doc_id", "sentence")}
+    if row["column"] == VALUE:
+        mention = Mention(**known, type=row["type"], entity_id="")
+        return _End(mention, text, value=literal_value(ontology.entities[row["type"]].literal, row["text"]))
+    is_ = became[row["key"], row["column"]]
+    entity = is_["entity_id"] or entity_id(row["key"], doc_id=text["doc_id"])
+    kind = ontology.entity_names[is_["chosen"]]
+    mention = Mention(**known, type=kind, entity_id=entity, rule=row["rule"] or is_["rule"])
+    return _End(mention, text, is_["place_id"] or entity)
+
+
+def _claimed(
+    ends: Sequence[_End], claims: pa.Table
+) -> Iterator[tuple[Mapping[str, Any], list[tuple[DecodedRelation, str]]]]:
+    """Each sentence with its claims, whose ends are rows of the unit's mentions, and how they are stated."""
+    columns = (values(claims[name]) for name in ("head", "tail", "type", "confidence"))
+    found = zip(map(DecodedRelation, *columns), values(claims["stance"]), strict=True)
+    for _, group in groupby(found, lambda claimed: id(ends[claimed[0].head].text)):
+        claimed = list(group)
+        yield ends[claimed[0][0].head].text, claimed
+
+
+def _relation(text: Mapping[str, Any], claim: DecodedRelation, head: _End, tail: _End, how: str) -> Relation:
+    subject, object_ = ((end.mention.begin, end.mention.end) for end in (head, tail))
+    return Relation(
+        statement_id(text["doc_id"], subject, object_, claim.type),
+        fact_id(head.entity, claim.type, *tail.name),
+        text["doc_id"],
+        text["sentence"],
+        text["begin"],
+        text["end"],
+        claim.type,
+        *subject,
+        head.entity,
+        *object_,
+        tail.entity,
+        claim.confidence,
+        *tail.value,
+        how,
+        text["text_key"],
+        text["date"],
+    )
+
+
+def _pairs(ends: Sequence[_End]) -> pa.Table:
+    rows: set[tuple[str, str]] = set()
+    for _, group in groupby(ends, lambda end: id(end.text)):
+        found = list(group)
+        names = sorted({end.name[0] for end in found})[:_MOST_NAMES]
+        rows.update((pair_id(one, other), found[0].text["text_key"]) for one, other in combinations(names, 2))
+    return (
+        pa.table(dict(zip(PAIRS.names, zip(*sorted(rows), strict=True), strict=False)), PAIRS)
+        if rows
+        else PAIRS.empty_table()
+    )

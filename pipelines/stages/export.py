@@ -1,9 +1,9 @@
 """Export: the tables to the members of graph.nq.gz.
 
 graph.nq.gz is a chain of gzip members: provenance, the ontology with its shapes, a member a partition of entities and
-facts, a member a unit of mentions' links, a member a unit of documents, and what describes the dataset. Each member is
-a part of its own, so an unchanged one is never written again; the chain's order is that of the hashes, so its lines
-don't depend on how many units or partitions there are. `stages.graph` makes files of them.
+facts, one of what became of other names, a member a unit of mentions' links, one of documents, and what describes the
+dataset. Each member is a part of its own, so an unchanged one is never written again; the chain's order is that of the
+hashes, so its lines don't depend on how many units or partitions there are. `stages.graph` makes files of them.
 """
 
 from __future__ import annotations
@@ -31,19 +31,21 @@ from kgmill.pipelines.graph.statements import (
     link_quads,
     meta_quads,
     provenance_quads,
+    redirect_quads,
 )
 from kgmill.pipelines.graph.vocabulary import Namespace
 from kgmill.pipelines.output.parts import Part, Store
 from kgmill.pipelines.stages.stage import Parts, Todo, partitions_extent
-from kgmill.schemas.identity import bucket, fingerprint
+from kgmill.schemas.decisions import links_of
+from kgmill.schemas.identity import bucket, fact_bucket, fingerprint
 from kgmill.schemas.ontology import Ontology
-from kgmill.schemas.records import Document, Entity, Evidence, Fact, Mention, Relation
+from kgmill.schemas.records import Document, Entity, Evidence, Fact, Mention, Name, Relation
 from kgmill.schemas.tables import from_table, values
 
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
 
-VERSION = 4
+VERSION = 5
 META = "meta"  # the member that describes all others, and so is made after them
 MEMBER = "quads.nq.gz"
 
@@ -54,6 +56,7 @@ class Names:
 
     Attributes:
         run_key, model, model_name, configuration: what the provenance says.
+        links: what others call entities (`schemas.decisions.load_links`).
         licence: the IRI of the dataset's licence; empty: none is said.
         shown: what documents' graphs have of the documents.
     """
@@ -65,6 +68,7 @@ class Names:
     model: str
     model_name: str
     configuration: Mapping[str, Any]
+    links: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     licence: str = ""
     shown: Shown = field(default_factory=Shown)
 
@@ -118,7 +122,9 @@ def plan(
     by_run = {"run_key": names.run_key}
     activity = by_run | {"model": names.model, "model_name": names.model_name, "configuration": names.configuration}
     wanted = [_member("provenance", naming | activity), _member("ontology", names.described)]
-    wanted += [_member(f"kg-{part.unit}", naming, part.fingerprint) for part in aggregated]
+    linked = naming | {"links": dict(names.links)}
+    wanted += [_member(f"kg-{part.unit}", linked, part.fingerprint) for part in aggregated]
+    wanted += [_member(f"redirects-{part.unit}", naming, part.fingerprint) for part in aggregated]
     wanted += [_member(f"links-{part.unit}", naming, part.fingerprint) for part in decoded]
     of_documents = naming | by_run | {"text": names.shown.text, "metadata": dict(names.shown.metadata)}
     wanted += [_member(f"doc-{part.unit}", of_documents, documents[part.unit], part.fingerprint) for part in decoded]
@@ -153,13 +159,13 @@ def missing(context: RunContext, store: Store, parts: Parts) -> Todo:
 
 def in_chain(members: Iterable[Part]) -> list[Part]:
     """The members in the chain's order: by kind, and within a kind by unit."""
-    rank = {kind: i for i, kind in enumerate(("provenance", "ontology", "kg", "links", "doc", META))}
+    rank = {kind: i for i, kind in enumerate(("provenance", "ontology", "kg", "redirects", "links", "doc", META))}
     return sorted(members, key=lambda part: (rank[part.unit.partition("-")[0]], part.unit))
 
 
 def n_members(n_units: int, n_partitions: int) -> int:
-    """How many members a graph has: links and documents a unit, and what there is one of."""
-    return 2 * n_units + n_partitions + len(("provenance", "ontology", META))
+    """How many members a graph has: two a unit, two a partition, and what there is one of."""
+    return 2 * (n_units + n_partitions) + len(("provenance", "ontology", META))
 
 
 def _member(unit: str, settings: Mapping[str, Any], *inputs: str) -> Task:
@@ -198,7 +204,10 @@ def member_lines(store: Store, task: Task, settings: Settings, ns: Namespace) ->
         yield from _meta_lines(store, settings, ns)
     elif kind == "kg":
         part = store.need("aggregate", unit, inputs[0])
-        yield from _kg_lines(ns, *(records(part, name) for name in ("entities", "facts", "evidence")))
+        tables = (records(part, name) for name in ("entities", "names", "facts", "evidence"))
+        yield from _kg_lines(ns, names.links, *tables)
+    elif kind == "redirects":
+        yield from redirect_quads(ns, records(store.need("aggregate", unit, inputs[0]), "names"))
     else:
         ingested, decoded = store.need("ingest", unit, inputs[0]), store.need("decode", unit, inputs[1])
         yield from _document_lines(
@@ -211,9 +220,17 @@ def member_lines(store: Store, task: Task, settings: Settings, ns: Namespace) ->
 
 
 def _kg_lines(
-    ns: Namespace, entities: Iterable[Entity], facts: Iterable[Fact], evidence: Iterable[Evidence]
+    ns: Namespace,
+    links: Mapping[str, tuple[str, ...]],
+    entities: Iterable[Entity],
+    names: Iterable[Name],
+    facts: Iterable[Fact],
+    evidence: Iterable[Evidence],
 ) -> Iterator[str]:
     """Bucket by bucket, so that the lines don't depend on how many partitions there are: its entities, its facts."""
+    called: dict[str, list[Name]] = defaultdict(list)
+    for name in names:
+        called[name.entity_id].append(name)
     behind: dict[str, list[Evidence]] = defaultdict(list)
     for e in evidence:
         behind[e.fact_id].append(e)
@@ -221,9 +238,12 @@ def _kg_lines(
     for entity in entities:
         buckets[bucket(entity.entity_id)][0].append(entity)
     for fact in facts:
-        buckets[bucket(fact.fact_id)][1].append(fact)
+        buckets[fact_bucket(fact.fact_id)][1].append(fact)
     for _, (named, stated) in sorted(buckets.items()):
-        yield from chain.from_iterable(entity_quads(ns, entity) for entity in named)
+        for entity in named:
+            own = called[entity.entity_id]
+            others = links_of(links, tuple(n.name for n in own), entity.type) if links else ()
+            yield from entity_quads(ns, entity, own, others)
         yield from chain.from_iterable(fact_quads(ns, fact, behind[fact.fact_id]) for fact in stated)
 
 

@@ -27,7 +27,7 @@ from kgmill.schemas.identity import fingerprint
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
 
-VERSION = 2
+VERSION = 3
 MEMBERS = "members"  # the part that says what the graph's files hold
 
 

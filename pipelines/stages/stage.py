@@ -46,7 +46,7 @@ class Stage:
 STAGES = (
     Stage("ingest", ("ingest",), ("documents",), rejects=True),
     Stage("extract", ("extract",), needs=("ingest",), rejects=True),
-    Stage("decode", ("decode",), ("mentions", "relations"), needs=("ingest", "extract")),
+    Stage("decode", ("names", "resolve", "decode"), ("mentions", "relations"), needs=("ingest", "extract")),
     Stage("aggregate", ("combine", "aggregate"), ("entities", "facts", "evidence"), needs=("ingest", "decode")),
     Stage(
         "export",

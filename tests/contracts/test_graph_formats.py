@@ -50,7 +50,7 @@ def written(name, content, folder):
     """The bytes of a graph in a format, after two runs that have to agree."""
     entities, facts = content
     evidence = [EVIDENCE[fact.fact_id] for fact in facts]
-    quads = [line for entity in entities for line in entity_quads(NS, entity)]
+    quads = [line for entity in entities for line in entity_quads(NS, entity, [])]
     quads += [line for fact in facts for line in fact_quads(NS, fact, [EVIDENCE[fact.fact_id]])]
     write_gzip(folder / "member.gz", quads)
     tables = {"entities": entities, "facts": facts, "evidence": evidence}

@@ -5,7 +5,7 @@ import pytest
 
 from kgmill.extractor.calibration import Calibration
 from kgmill.extractor.candidates import Scored, empty
-from kgmill.extractor.decode import DecodedMention, DecodedRelation, decode
+from kgmill.extractor.decode import DecodedMention, DecodedRelation, choose_relations, decode, decode_claims
 from kgmill.schemas.ontology import parse_ontology
 
 TYPES = {
@@ -201,3 +201,56 @@ def test_ontology_without_relations():
     mentions, found = decode(candidates(TWO_PEOPLE), ontology, 0.5)
 
     assert (len(mentions), found) == (2, [])
+
+
+def test_claims_ask_for_no_types():
+    """Each sure pair of mentions claims each of its sure types, in both directions, whatever the ends are."""
+    spans = [(0, 1, 1.0, PEOP), (2, 3, 0.25, PEOP), (4, 5, 1.0, LOC)]
+    pairs = [(2, 0, 1.0, LIVE_IN), (0, 2, 1.0, (0.5, 0.5, 0.0)), (0, 1, 1.0, KILL), (2, 0, 0.4, KILL)]
+
+    mentions, claims, _ = decode_claims(candidates(spans, pairs), ONTOLOGY, 0.5)
+
+    assert len(mentions) == 2
+    assert claims == [
+        DecodedRelation(1, 0, "Live_In", 1.0),
+        DecodedRelation(0, 1, "Live_In", 0.5),
+        DecodedRelation(0, 1, "Kill", 0.5),
+    ]
+
+
+def test_votes_are_the_probabilities_of_types():
+    """The log probabilities of each mention's types, given that it is a name, in the order of mentions."""
+    found = candidates([(4, 6, 0.5, (0.25, 0.75)), (0, 2, 0.75, (0.75, 0.25)), (8, 9, 0.1, PEOP)])
+
+    mentions, _, votes_NE = decode_claims(found, ONTOLOGY, 0.3)
+
+    assert [m.start for m in mentions] == [0, 4]
+    assert np.exp(votes_NE).tolist() == [pytest.approx([0.75, 0.25]), pytest.approx([0.25, 0.75])]
+
+
+def test_votes_of_a_type_that_cannot_be():
+    """A type with no probability has a vote without end, and no warning; no mentions have no votes."""
+    _, _, votes_NE = decode_claims(candidates([(0, 1, 1.0, PEOP)]), ONTOLOGY, 0.5)
+    assert votes_NE.tolist() == [[0.0, -np.inf]]
+    assert decode_claims(Calibration().apply(empty(2, 3)), ONTOLOGY, 0.5)[2].shape == (0, 2)
+
+
+def test_choice_by_other_types():
+    """What relations are is decided by the types that mentions are given, not by those they were found with."""
+    claims = [
+        DecodedRelation(1, 0, "Live_In", 1.0),
+        DecodedRelation(0, 1, "Live_In", 0.5),
+        DecodedRelation(0, 1, "Kill", 0.5),
+    ]
+
+    assert choose_relations(claims, ["Peop", "Loc"], ONTOLOGY) == [DecodedRelation(0, 1, "Live_In", 0.5)]
+    assert choose_relations(claims, ["Loc", "Peop"], ONTOLOGY) == [DecodedRelation(1, 0, "Live_In", 1.0)]
+    assert choose_relations(claims, ["Peop", "Peop"], ONTOLOGY) == [DecodedRelation(0, 1, "Kill", 0.5)]
+    assert choose_relations(claims, ["Loc", "Loc"], ONTOLOGY) == []
+
+
+def test_choice_between_directions_is_among_those_allowed():
+    """A surer direction that the ontology doesn't allow leaves the other one."""
+    spans = [(0, 1, 1.0, PEOP), (2, 3, 1.0, LOC)]
+
+    assert relations([(0, 1, 0.5, LIVE_IN), (1, 0, 0.9, LIVE_IN)], spans) == [DecodedRelation(0, 1, "Live_In", 0.5)]

@@ -16,7 +16,12 @@ import pytest
 KGMILL = str(Path(sys.executable).with_name("kgmill"))
 CORPUS = Path(__file__).resolve().parents[2] / "examples" / "corpus"
 STAGES = ("ingest", "extract", "decode", "aggregate", "export")
-STAGE_OF = {"combine": "aggregate", "changes": "export"}  # jobs that are part of another stage
+STAGE_OF = {
+    "names": "decode",
+    "resolve": "decode",
+    "combine": "aggregate",
+    "changes": "export",
+}  # jobs that are part of another stage
 N_KILLS, SEED, MAX_S = 100, 20, 180.0
 
 

@@ -52,8 +52,8 @@ def test_run_json_has_the_contracts_keys(first):
     """run.json says what was read, met, made and with what."""
     report = run_json(first.folder)
     assert sorted(report) == [
-        *("config", "documents", "fingerprints", "finished", "graph", "graph_before", "left_out", "model_calls"),
-        *("rejects", "stages", "started", "status", "versions"),
+        *("config", "documents", "fingerprints", "finished", "graph", "graph_before", "heads", "left_out"),
+        *("model_calls", "rejects", "stages", "started", "status", "versions"),
     ]
     assert (report["status"], report["model_calls"], report["rejects"]) == ("done", {"sentences": 31}, {})
     assert report["documents"] == {
@@ -101,7 +101,9 @@ def test_progress_of_a_build(first):
     for line in first.done.progress:
         by_stage.setdefault(line["stage"], []).append((line["share"], line["done"], line["total"]))
     assert by_stage.pop("model") == [(0, None, None), (1, None, None)]
-    assert list(by_stage) == ["ingest", "extract", "decode", "combine", "aggregate", "export", "graph"]
+    assert list(by_stage) == [
+        *("ingest", "extract", "names", "resolve", "decode", "combine", "aggregate", "export", "graph"),
+    ]
     assert {(lines[0][0], lines[-1]) for lines in by_stage.values()} == {(0, (1, 16, 16))}
     assert all(lines == sorted(lines, key=lambda line: line[0]) for lines in by_stage.values())
 
@@ -221,7 +223,7 @@ def test_formats_are_those_asked_for(kgmill, source, copy):
     ]
     assert run_json(copy)["stages"]["export"]["n_done"] == 0
     made = json.loads(kgmill("plan", source, "--out", copy, "--formats", "nq,json", "--json").out)
-    assert made["stages"]["export"] == {"run": 1, "reuse": 9, "of": "units"}
+    assert made["stages"]["export"] == {"run": 1, "reuse": 10, "of": "units"}
 
 
 # Interruptions

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-STAGES = ("ingest", "extract", "decode", "combine", "aggregate", "export", "graph", "rejects")
+STAGES = ("ingest", "extract", "names", "resolve", "decode", "combine", "aggregate", "export", "graph", "rejects")
 
 
 def visible(folder):

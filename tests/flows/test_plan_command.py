@@ -42,7 +42,7 @@ def test_plan_of_a_first_build(plan, source, tmp_path):
     """Where nothing is, everything is new; the folder isn't made, and the estimate says that it is a guess."""
     made = plan(source, "--out", tmp_path / "none")
     assert made["documents"] == {"new": 16, "changed": 0, "unchanged": 0, "removed": 0, "rejected": 0}
-    assert runs(made) == [16, 16, 1, 1, 11]
+    assert runs(made) == [16, 16, 1, 1, 12]
     assert (made["changed_settings"], made["guessed"]) == (None, ["ingest", "extract", "decode", "aggregate", "export"])
     assert made["seconds"] > 0
     assert not (tmp_path / "none").exists()
@@ -54,7 +54,7 @@ def test_plan_of_an_unchanged_build_runs_nothing(plan, source, copy):
     made = plan(source, "--out", copy)
     assert made["documents"] == {"new": 0, "changed": 0, "unchanged": 16, "removed": 0, "rejected": 0}
     assert (runs(made), made["changed_settings"], made["stops"], made["seconds"]) == ([0] * 5, [], "", 0)
-    assert [stage["reuse"] for stage in made["stages"].values()] == [16, 16, 1, 1, 11]
+    assert [stage["reuse"] for stage in made["stages"].values()] == [16, 16, 1, 1, 12]
     assert tree(copy) == before
 
 
@@ -67,24 +67,24 @@ def test_plan_keeps_its_word(plan, kgmill, own_source, copy):
     (own_source / "c.jsonl").write_text("".join(lines[:-1]) + "[]\n")
     made = plan(own_source, "--out", copy)
     assert made["documents"] == {"new": 1, "changed": 1, "unchanged": 14, "removed": 1, "rejected": 2}
-    assert (made["rejects"], runs(made)) == ({"duplicate": 1, "malformed_json": 1}, [16, 2, 1, 1, 7])
+    assert (made["rejects"], runs(made)) == ({"duplicate": 1, "malformed_json": 1}, [16, 2, 1, 1, 8])
     assert (made["guessed"], made["seconds"] > 0) == ([], True)
     assert kgmill("build", own_source, "--out", copy).code == 3
     report = run_json(copy)
     wanted = {"added": 1, "changed": 1, "removed": 1, "rejected": 2, "reused": 14}
     assert {name: report["documents"][name] for name in wanted} == wanted
-    assert [stage["n_done"] for stage in report["stages"].values()] == [1, 1, 1, 1, 7]
+    assert [stage["n_done"] for stage in report["stages"].values()] == [1, 1, 1, 1, 8]
     assert runs(plan(own_source, "--out", copy)) == [0] * 5
 
 
 def test_plan_names_what_changed(plan, source, copy):
     """A new threshold, source settings, or precision: which stages run, and why."""
     made = plan(source, "--out", copy, "--min-confidence", "0.7")
-    assert (made["changed_settings"], runs(made)) == (["min_confidence"], [0, 0, 1, 1, 8])
+    assert (made["changed_settings"], runs(made)) == (["min_confidence"], [0, 0, 1, 1, 9])
     made = plan(source, "--out", copy, "--mode", "append")
     assert (made["changed_settings"], runs(made)) == (["sources"], [16, 0, 0, 0, 0])
     made = plan(source, "--out", copy, "--precision", "int8")
-    assert (made["changed_settings"], runs(made)) == (["extract"], [0, 16, 1, 1, 8])
+    assert (made["changed_settings"], runs(made)) == (["extract"], [0, 16, 1, 1, 9])
 
 
 def test_plan_says_that_the_build_would_stop(kgmill, plan, own_source, copy):

@@ -351,7 +351,7 @@ def test_every_key_is_read_by_a_stage_or_decides_how_a_run_goes():
     """No key of the configuration is left out."""
     readers = BuildConfig.readers()
     assert readers.keys() == BuildConfig.model_fields.keys()
-    assert {name for stages in readers.values() for name in stages} == set(NAMES) - {"aggregate"}
+    assert {name for stages in readers.values() for name in stages} == set(NAMES)
     assert [name for name, stages in readers.items() if not stages] == [
         "max_reject_ratio",
         "document_timeout",
@@ -367,6 +367,7 @@ OTHERS = {
     "any_language": True,
     "candidate_floor": 0.09,
     "min_confidence": 0.5,
+    "wanted_precision": 0.9,
     "base_iri": "https://kg.example.org/other/",
     "dataset": "other",
     "formats": ("nq",),
@@ -391,6 +392,8 @@ def test_only_the_stages_that_read_a_key_follow_it(finished, source, settings, k
         assert "extract" in reads
     if now.decoding != before.decoding:
         assert "decode" in reads
+    if now.config.wanted_precision != before.config.wanted_precision:
+        assert reads == ("aggregate",)
 
 
 def test_sources_are_read_once(build_here, tmp_path, monkeypatch):

@@ -61,6 +61,15 @@ def test_threshold_redoes_decode_and_later(built, build_here):
     assert what_ran(build_here(*built, min_confidence=0.999)) == (0, [])
 
 
+def test_wanted_precision_redoes_aggregate_and_later(built, build_here):
+    """Which facts are asserted is decided without the model and without names; the others lose their triples alone."""
+    before = build_here(*built, wanted_precision=0.0)
+    after = build_here(*built, wanted_precision=1.0)
+    assert what_ran(after) == (0, ["aggregate", "export"])
+    assert before["graph"]["facts"] == after["graph"]["facts"] == 2
+    assert (before["graph"]["quads"] - after["graph"]["quads"], after["graph"]["removed_quads"] >= 2) == (2, True)
+
+
 def test_threshold_below_the_candidate_floor_needs_the_model(built, build_here):
     """What a threshold below the floor asks for was forgotten: it meets the model again, and there is more of it."""
     before = build_here(*built)

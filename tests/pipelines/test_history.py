@@ -21,7 +21,7 @@ SENTENCES = (
     "Grace Wood was shot by Henry Cole .",
 )
 N_EDITS = 4
-TABLES = ("documents", "mentions", "relations", "entities", "facts", "evidence", "rejects")
+TABLES = ("documents", "mentions", "relations", "entities", "names", "facts", "evidence", "rejects")
 
 
 class History:

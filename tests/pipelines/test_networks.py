@@ -16,7 +16,14 @@ import pytest
 from rdflib import RDF, URIRef
 
 from kgmill.pipelines import load_graph
-from kgmill.pipelines.graph.statements import document_quads, entity_quads, fact_quads, link_quads, meta_quads
+from kgmill.pipelines.graph.statements import (
+    Holdings,
+    document_quads,
+    entity_quads,
+    fact_quads,
+    link_quads,
+    meta_quads,
+)
 from kgmill.pipelines.graph.vocabulary import KGMILL, NIF, PROV, Namespace
 from kgmill.pipelines.storage import open_storage
 from kgmill.schemas.errors import CorruptPartError, OutputError, UsageError
@@ -106,14 +113,14 @@ def quads(rows):
     """The graph that export makes of the tables, its members in the chain's order."""
     of = {f.fact_id: [e for e in rows["evidence"] if e.fact_id == f.fact_id] for f in rows["facts"]}
     for entity in rows["entities"]:
-        yield from entity_quads(NS, entity)
+        yield from entity_quads(NS, entity, [])
     for fact in rows["facts"]:
         yield from fact_quads(NS, fact, of[fact.fact_id])
     yield from link_quads(NS, rows["mentions"])
     for d in rows["documents"]:
         of_it = ([r for r in rows[name] if r.doc_id == d.doc_id] for name in ("mentions", "relations"))
         yield from document_quads(NS, d, *of_it, "run")
-    yield from meta_quads(NS, 1, len(TEXTS), {}, {})
+    yield from meta_quads(NS, Holdings(1, len(TEXTS), {}, {}), "run")
 
 
 def write_output(folder, rows, status="done"):
@@ -171,6 +178,10 @@ def test_edge_is_a_fact_with_its_surest_sentence(output):
         "weight": 0.675,
         "n_evidence": 2,
         "n_documents": 2,
+        "share": 1.0,
+        "first": "",
+        "last": "",
+        "asserted": True,
         "sentence": "Alan Turing was at Princeton!",
         "doc_id": "rumours",
     }
@@ -402,7 +413,7 @@ def test_code_of_the_page_runs(maker, output):
         "    Alan Turing was at Princeton! (rumours)",
     ]
     assert names["path"] == ["alan-turing", "princeton", "brian-kernighan", "bell", "claude-shannon"]
-    assert printed[4] == " 3  Bell, Brian Kernighan, Claude Shannon\n"
+    assert printed[4] == " 3  Alan Turing, London, Princeton\n"
 
 
 def test_pictures_of_the_page_are_drawn(maker, output, tmp_path):

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from kgmill.schemas.records import Document, Entity, Evidence, Fact, Mention, Reject, Relation
+from kgmill.schemas.records import Document, Entity, Evidence, Fact, Mention, Name, Reject, Relation
 from kgmill.schemas.tables import SCHEMAS, TABLES, conform, from_table, to_table
 
 RECORDS = {
@@ -14,14 +14,25 @@ RECORDS = {
         Document("d1", "a.txt", "", "Ada\u00a0lived \U0001f600.", "{}", "ab" * 32),
         Document("d2", "b.jsonl:7", "A letter", "", '{"year":1843}', "cd" * 32),
     ],
-    "mentions": [Mention("d1", 0, 0, 3, "Ada", "Peop", 0.1 + 0.2, "ada-7f3a9c21d04be855")],
-    "relations": [Relation("91c2", "5d0c", "d1", 0, 0, 12, "Live_In", 0, 3, "ada-7f", 8, 9, "x-1b", 1e-300)],
+    "mentions": [Mention("d1", 0, 0, 3, "Ada", "Peop", 0.1 + 0.2, "ada-7f3a9c21d04be855", "short")],
+    "relations": [
+        Relation("91c2", "5d0c", "d1", 0, 0, 12, "Live_In", 0, 3, "ada-7f", 8, 9, "x-1b", 1e-300),
+        Relation(
+            *("92c2", "6e1d", "d1", 0, 0, 12, "Born_On", 0, 3, "ada-7f", 8, 9, "", 0.5),
+            *("1815", "http://www.w3.org/2001/XMLSchema#gYear", "hedged", "134c64a7", "1843-07-10"),
+        ),
+    ],
     "entities": [Entity("ada-7f", "Peop", "Ada", 3, 2, 1.0)],
+    "names": [Name("ada-7f", "Ada", "", 2), Name("ada-7f", "Countess of Lovelace", "decision", 1)],
     "facts": [
         Fact("5d0c", "ada-7f", "Live_In", "x-1b", 0.0, 2**40, 1),
         Fact("6e1d", "ada-7f", "Born_On", "", 0.5, 1, 1, "1815", "http://www.w3.org/2001/XMLSchema#gYear"),
+        Fact("7f2e", "ada-7f", "Live_In", "x-1c", 0.5, 3, 2, share=1 / 3, first="1842", last="1843-07", asserted=False),
     ],
-    "evidence": [Evidence("5d0c", "91c2", "d1", 0, 12, 0, 3, 8, 9, 0.5)],
+    "evidence": [
+        Evidence("5d0c", "91c2", "d1", 0, 12, 0, 3, 8, 9, 0.5),
+        Evidence("7f2e", "91c3", "d1", 0, 12, 0, 3, 8, 9, 0.5, "negated"),
+    ],
     "rejects": [Reject("ingest", "b.jsonl:8", "", "malformed_json", "line 8: wanted an object")],
 }
 
@@ -46,8 +57,9 @@ def test_record_parquet_record(name):
 
 def test_table_of_an_older_version():
     """A column that was not written yet has its default in every record; others are wanted."""
-    [fact, _] = RECORDS["facts"]
-    old = to_table("facts", [fact]).drop_columns(["value", "datatype"])
+    fact = RECORDS["facts"][0]
+    later = ["value", "datatype", "share", "first", "last", "asserted"]
+    old = to_table("facts", [fact]).drop_columns(later)
 
     assert conform("facts", old) == to_table("facts", [fact])
     assert list(from_table("facts", old)) == [fact]
@@ -82,15 +94,23 @@ def test_field_names_and_types():
             pa.field("type", pa.string(), nullable=False),
             pa.field("confidence", pa.float64(), nullable=False),
             pa.field("entity_id", pa.string(), nullable=False),
+            pa.field("rule", pa.string(), nullable=False),
         ]
     )
 
     assert SCHEMAS["mentions"] == expected
 
 
+def test_truth_has_a_type_of_its_own():
+    """What is true or false is a boolean in every file, and no text."""
+    assert SCHEMAS["facts"].field("asserted") == pa.field("asserted", pa.bool_(), nullable=False)
+
+
 def test_table_names():
     """There is a table for each kind of record that a build keeps."""
-    assert list(SCHEMAS) == ["documents", "mentions", "relations", "entities", "facts", "evidence", "rejects"]
+    assert list(SCHEMAS) == [
+        *("documents", "mentions", "relations", "entities", "names", "facts", "evidence", "rejects"),
+    ]
 
 
 def test_table_of_an_earlier_version_has_the_defaults():

@@ -66,7 +66,7 @@ def test_hyphens_of_one_name(find):
     names = [f"Marie{hyphen}Louise Moss" for hyphen in "-\u2010\u2011\u2013"]
     found = [find(f"{name} lived in Vienna, Austria.")[0][0] for name in names]
     assert found == names
-    assert len({entity_id(name, "Peop") for name in found}) == 1
+    assert len({entity_id(name) for name in found}) == 1
 
 
 def test_text_without_spaces(find):

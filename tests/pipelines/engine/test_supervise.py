@@ -1,12 +1,15 @@
 """Supervision: workers that die are started again, and the documents they die on are found."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from kgmill.extractor.candidates import Floors
 from kgmill.pipelines.engine.request import Receipt, Request, write_receipt
 from kgmill.pipelines.engine.supervise import Suspects, supervise
-from kgmill.pipelines.stages import decode, extract
+from kgmill.pipelines.stages import decode, extract, resolve
 from kgmill.pipelines.stages.candidates import PredictorSettings, _calls, _write_mark
+from kgmill.schemas.decisions import Decisions
 from kgmill.schemas.errors import WorkerError
 from kgmill.schemas.records import Document
 
@@ -114,7 +117,7 @@ def die(*units):
 @pytest.fixture
 def request_of_three(store):
     tasks = tuple(decode.Task(unit, "", "", "") for unit in "abc")
-    return Request("decode", str(store.storage.root), str(store.scratch()), tasks, decode.Settings({}, 0.5))
+    return Request("decode", str(store.storage.root), str(store.scratch()), tasks, decode.Settings({}))
 
 
 def test_job_goes_on_where_it_was(request_of_three):
@@ -124,6 +127,19 @@ def test_job_goes_on_where_it_was(request_of_three):
     assert [[task.unit for task in request.tasks] for request in jobs.requests] == [[*"abc"], [*"bc"], [*"c"]]
     assert notes == ["decode: killed; it is started again"] * 2
     assert polls == [0, 3]
+
+
+def test_job_that_regroups_reads_all_again(store):
+    """A unit whose part is committed is read again by a job in which what one unit says decides what others get."""
+    units = ("a", "b")
+    parts = {"names": [SimpleNamespace(unit=unit, fingerprint="", rows=lambda name: 1) for unit in units]}
+    parts["ingest"] = [SimpleNamespace(counts={"kept": 1})]
+    context = SimpleNamespace(ontology=SimpleNamespace(kinds=()), decisions=Decisions(), pins=())
+    todo = resolve.missing(context, store, parts)
+    request = Request("resolve", str(store.storage.root), str(store.scratch()), tuple(todo.tasks), todo.settings)
+    jobs = Jobs(die("a"), lambda request: None)
+    supervise(jobs, request, lambda: None, lambda line: None)
+    assert [len(request.tasks) for request in jobs.requests] == [2, 2]
 
 
 def test_three_deaths_in_the_same_place_are_enough(request_of_three):

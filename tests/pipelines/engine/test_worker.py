@@ -13,7 +13,7 @@ import pytest
 from kgmill.pipelines.engine.request import Request, read_receipts
 from kgmill.pipelines.engine.worker import Worker, _describe
 from kgmill.pipelines.sources.find import SourceFile
-from kgmill.pipelines.stages import decode, ingest
+from kgmill.pipelines.stages import ingest, names
 from kgmill.schemas.config import BuildConfig
 from kgmill.schemas.errors import CorruptPartError, KgmillError, WorkerError
 from kgmill.schemas.tables import to_table
@@ -101,9 +101,9 @@ def test_error_of_a_job_keeps_its_kind(store, text, capfd):
 
 def test_any_other_error_is_one_line(worker, store):
     """What the project has no kind for arrives as one line that names the fault."""
-    tasks = (decode.Task("00-0000", "", "", ""),)
-    settings = decode.Settings({"entities": {"Peop": {}}}, 0.5, {"temper": {"slope": 1.0, "bias": 0.0}})
-    request = Request("decode", str(store.storage.root), str(store.scratch()), tasks, settings)
+    tasks = (names.Task("00-0000", "", "", ""),)
+    settings = names.Settings({"entities": {"Peop": {}}}, 0.5, {"temper": {"slope": 1.0, "bias": 0.0}})
+    request = Request("names", str(store.storage.root), str(store.scratch()), tasks, settings)
     with pytest.raises(KgmillError, match="temper") as caught:
         worker.run(request.save())
     assert (type(caught.value), str(caught.value).count("\n")) == (KgmillError, 0)

@@ -64,7 +64,7 @@ ONE, HALF = f'"1"^^<{XSD}integer>', f'"0.5"^^<{XSD}decimal>'
 def good():
     """The lines of a whole graph."""
     lines = [*small_quads(ontology_graph(NS, ONTOLOGY), NS.graph("ontology"))]
-    lines += [line for entity in ENTITIES for line in entity_quads(NS, entity)]
+    lines += [line for entity in ENTITIES for line in entity_quads(NS, entity, [])]
     for fact, relation in zip(FACTS, RELATIONS, strict=True):
         evidence = Evidence(fact.fact_id, relation.statement_id, "d", 0, 20, 0, 3, 13, 19, 0.9)
         lines += fact_quads(NS, fact, [evidence])

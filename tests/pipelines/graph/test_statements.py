@@ -20,10 +20,12 @@ from kgmill.pipelines.graph.statements import (
     link_quads,
     meta_quads,
     provenance_quads,
+    redirect_quads,
 )
 from kgmill.pipelines.graph.vocabulary import Namespace
+from kgmill.schemas.identity import entity_id
 from kgmill.schemas.ontology import parse_ontology
-from kgmill.schemas.records import Document, Entity, Evidence, Fact, Mention, Relation
+from kgmill.schemas.records import Document, Entity, Evidence, Fact, Mention, Name, Relation
 
 ONTOLOGY = parse_ontology(
     {"entities": {"Peop": {}, "Loc": {}}, "relations": {"Live_In": {"head": ["Peop"], "tail": ["Loc"]}}}, "test"
@@ -42,6 +44,7 @@ PREFIXES = {
     "rdfs": "http://www.w3.org/2000/01/rdf-schema#",
     "xsd": "http://www.w3.org/2001/XMLSchema#",
     "prov": "http://www.w3.org/ns/prov#",
+    "skos": "http://www.w3.org/2004/02/skos/core#",
     "dcterms": "http://purl.org/dc/terms/",
     "nif": "http://persistence.uni-leipzig.org/nlp2rdf/ontologies/nif-core#",
     "itsrdf": "http://www.w3.org/2005/11/its/rdf#",
@@ -79,13 +82,46 @@ def test_entity():
     """An entity has its class, its name, its counts and its confidence, in the one graph that people ask."""
     entity = Entity(ADA, "Peop", 'Ada "Lady" Lovelace', 12, 3, 1.0)
 
-    assert short(entity_quads(NS, entity)) == [
+    assert short(entity_quads(NS, entity, [])) == [
         f"<e:{ADA}> <rdf:type> <v:Peop> <g:kg> .",
         f'<e:{ADA}> <rdfs:label> "Ada \\"Lady\\" Lovelace" <g:kg> .',
         f'<e:{ADA}> <x:mentionCount> "12"^^<xsd:integer> <g:kg> .',
         f'<e:{ADA}> <x:documentCount> "3"^^<xsd:integer> <g:kg> .',
         f'<e:{ADA}> <x:confidence> "1"^^<xsd:decimal> <g:kg> .',
     ]
+
+
+def test_other_names_of_an_entity():
+    """Each name that isn't the label is told once, whatever the rules; then what others call the entity."""
+    entity = Entity(ADA, "Peop", "Ada Lovelace", 12, 3, 1.0)
+    names = [
+        *(Name(ADA, "Ada Lovelace", rule, 3) for rule in ("", "short")),
+        *(
+            Name(ADA, name, rule, 1)
+            for name, rule in (("Lovelace", "short"), ("Lovelace", ""), ("Countess", "decision"))
+        ),
+    ]
+
+    assert short(entity_quads(NS, entity, names, ("http://a.org/1", "http://a.org/2")))[5:] == [
+        f'<e:{ADA}> <skos:altLabel> "Countess" <g:kg> .',
+        f'<e:{ADA}> <skos:altLabel> "Lovelace" <g:kg> .',
+        f"<e:{ADA}> <skos:exactMatch> <http://a.org/1> <g:kg> .",
+        f"<e:{ADA}> <skos:exactMatch> <http://a.org/2> <g:kg> .",
+    ]
+
+
+def test_redirects():
+    """What a joined name alone would be called leads to the entity; its own id doesn't, nor what was short for it."""
+    ada = entity_id("Ada Lovelace")
+    names = [
+        *(Name(ada, name, "form", 1) for name in ("Ada Lovelace", "Countess", "The Countess")),
+        *(Name(ada, name, rule, 1) for name, rule in (("Lovelace", "short"), ("AAL", "acronym"), ("King", "person"))),
+        Name(LONDON, "London", "", 1),
+    ]
+
+    assert sorted(short(redirect_quads(NS, names))) == sorted(
+        f"<e:{entity_id(name)}> <dcterms:isReplacedBy> <e:{ada}> <g:redirects> ." for name in ("Countess", "King")
+    )
 
 
 def test_fact():
@@ -100,9 +136,37 @@ def test_fact():
         '<s:a-5d0c9b> <x:confidence> "0.981"^^<xsd:decimal> <g:kg> .',
         '<s:a-5d0c9b> <x:evidenceCount> "2"^^<xsd:integer> <g:kg> .',
         '<s:a-5d0c9b> <x:documentCount> "1"^^<xsd:integer> <g:kg> .',
+        '<s:a-5d0c9b> <x:coMentionShare> "1"^^<xsd:decimal> <g:kg> .',
         "<s:a-5d0c9b> <prov:wasDerivedFrom> <s:x-11aa22> <g:kg> .",
         "<s:a-5d0c9b> <prov:wasDerivedFrom> <s:x-91c2f7> <g:kg> .",
     ]
+
+
+def test_fact_that_is_not_asserted():
+    """It has no triple of its own; its statement is the same."""
+    lines = list(fact_quads(NS, FACT, EVIDENCE))
+
+    assert list(fact_quads(NS, replace(FACT, asserted=False), EVIDENCE)) == lines[1:]
+    assert f"<e:{ADA}> <v:Live_In> <e:{LONDON}> <g:kg> ." not in short(lines[1:])
+
+
+@pytest.mark.parametrize(
+    ("dates", "expected"),
+    [
+        (
+            ("2004-05-03", "2005-01"),
+            ['<x:firstDate> "2004-05-03"^^<xsd:date>', '<x:lastDate> "2005-01"^^<xsd:gYearMonth>'],
+        ),
+        (("", ""), []),
+        (("Friday", "yesterday"), []),
+    ],
+)
+def test_fact_has_its_share_and_its_dates(dates, expected):
+    """How many of the sentences that name both ends state it, and from when to when, where that is a date."""
+    fact = replace(FACT, share=0.25, first=dates[0], last=dates[1])
+
+    found = [line for line in short(fact_quads(NS, fact, [])) if "Date>" in line or "Share>" in line]
+    assert found == [f"<s:a-5d0c9b> {x} <g:kg> ." for x in ('<x:coMentionShare> "0.25"^^<xsd:decimal>', *expected)]
 
 
 def test_document_describes_itself():
@@ -199,6 +263,15 @@ def test_extraction():
         '<s:x-91c2f7> <x:confidence> "0.9312"^^<xsd:decimal> <g:doc/d%2042> .',
         "<s:x-91c2f7> <prov:wasGeneratedBy> <run:3f9a> <g:doc/d%2042> .",
     ]
+
+
+@pytest.mark.parametrize("stance", ["negated", "hedged", "reported"])
+def test_extraction_of_what_is_not_stated(stance):
+    """An extraction says how its sentence puts it, where it doesn't state it."""
+    plain, marked = (short(document_lines(relations=[replace(RELATION, stance=s)])) for s in ("", stance))
+
+    assert [line for line in marked if line not in plain] == [f'<s:x-91c2f7> <x:stance> "{stance}" <g:doc/d%2042> .']
+    assert len(marked) == len(plain) + 1
 
 
 def test_sentence_of_an_extraction_is_a_node():
@@ -371,7 +444,9 @@ def all_lines(hostile):
     document = Document(hostile, hostile, hostile, hostile, "{}", "00")
     mention = Mention(hostile, 0, 0, len(hostile), hostile, "Peop", 0.5, ADA)
     relation = replace(RELATION, doc_id=hostile)
-    yield from entity_quads(NS, Entity(ADA, "Peop", hostile, 1, 1, 0.5))
+    yield from entity_quads(NS, Entity(ADA, "Peop", "Ada", 1, 1, 0.5), [Name(ADA, hostile, "", 1)])
+    yield from entity_quads(NS, Entity(LONDON, "Peop", hostile, 1, 1, 0.5), [])
+    yield from redirect_quads(NS, [Name(ADA, hostile, "form", 1)])
     yield from fact_quads(NS, FACT, EVIDENCE)
     yield from document_quads(NS, document, [mention], [relation], "3f9a")
     yield from link_quads(NS, [mention])

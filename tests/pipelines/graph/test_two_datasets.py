@@ -26,8 +26,8 @@ def store():
         ns, (person, name) = Namespace(BASE, dataset, ONTOLOGY), PEOPLE[dataset]
         fact = Fact(f"{dataset:0>16}", person, "Live_In", USA, 0.9, 1, 1)
         lines = [
-            *entity_quads(ns, Entity(USA, "Loc", label, n_mentions, n_documents, 0.9)),
-            *entity_quads(ns, Entity(person, "Peop", name, 1, 1, 0.9)),
+            *entity_quads(ns, Entity(USA, "Loc", label, n_mentions, n_documents, 0.9), []),
+            *entity_quads(ns, Entity(person, "Peop", name, 1, 1, 0.9), []),
             *fact_quads(ns, fact, [Evidence(fact.fact_id, "91c2f7", "d", 5, 34, 5, 17, 27, 33, 0.9)]),
             *meta_quads(ns, Holdings(60, 3, {"Peop": 1, "Loc": 1}, {"Live_In": 1}), "3f9a"),
         ]

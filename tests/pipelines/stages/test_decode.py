@@ -1,204 +1,300 @@
-"""Decode: candidates to mentions and relations, on a real Beam runner, without a model."""
+"""Decode: names and what these are to mentions and relations, on a real Beam runner."""
 
-import math
+from itertools import combinations
 
 import pyarrow as pa
 import pytest
 
-from kgmill.pipelines.stages import decode
-from kgmill.pipelines.stages.candidates import SENTENCES
-from kgmill.schemas.identity import entity_id
-from kgmill.schemas.records import Document, Mention, Relation
-from kgmill.schemas.tables import from_table, to_table
+from kgmill.pipelines.stages import decode, names, resolve
+from kgmill.schemas.identity import entity_id, fact_id, pair_id, statement_id
+from kgmill.schemas.ontology import parse_ontology
+from kgmill.schemas.records import Mention, Relation
+from kgmill.schemas.tables import from_table
 
-TEXT = "Ada Byron lives in London. Bob left."
-DOCUMENT = Document("d1", "d1.txt", "", TEXT, "{}", "00" * 32)
-ADA, LONDON, BOB = "ada-byron-e648949e78b39f67", "london-933717d6ad550ee7", "bob-84a1b39650b41896"
+ADA, LONDON, BOB = "ada-byron-6998d6a848a45b69", "london-72fb52add76af9fe", "bob-fe69defd7d1d6db1"
 ONTOLOGY = {
     "entities": {"Peop": {}, "Loc": {}},
     "relations": {"Live_In": {"head": ["Peop"], "tail": ["Loc"]}},
 }
+PEOP, LOC = 0, 1
 
 
-# "Ada", "Ada Byron" and "London"; London lives in Ada Byron almost as surely as she in it, and "Ada" more surely.
-def log_odds(*probabilities):
-    """The margins of probabilities."""
-    return [math.log(p / (1 - p)) for p in probabilities]
+def sentence(doc_id="d1", number=0, begin=0, end=26, key="134c64a7", date="1843-07-10"):
+    return dict(zip(names.SENTENCES.names, (doc_id, number, begin, end, key, date), strict=True))
 
 
-def logs(*probabilities):
-    """Logits whose softmax are the probabilities, of which those of a row sum to one."""
-    return [math.log(p) if p else -100.0 for p in probabilities]
+def mention(row, begin, end, text, column, confidence=0.9, rule="", key=None):
+    """A mention of a sentence's row; its own text is its local name, and its type that of the column."""
+    kind = "Date" if column == names.VALUE else ("Peop", "Loc")[column]
+    key = ("" if column == names.VALUE else text.lower()) if key is None else key
+    return dict(zip(names.MENTIONS.names, (row, begin, end, text, kind, confidence, key, rule, column), strict=True))
 
 
-FIRST = {
-    "doc_id": "d1",
-    "sentence": 0,
-    "begin": 0,
-    "end": 26,
-    "spans": [0, 3, 0, 9, 19, 25],
-    "entity_margin": log_odds(0.6, 0.9, 0.8),
-    "type_logits": logs(0.9, 0.1, 0.9, 0.1, 0.25, 0.75),
-    "pairs": [0, 2, 1, 2, 2, 1],
-    "pair_margin": log_odds(0.95, 0.9, 0.85),
-    "relation_logits": [0.0, 0.0, 0.0],
-}
-SECOND = {
-    "doc_id": "d1",
-    "sentence": 1,
-    "begin": 27,
-    "end": 36,
-    "spans": [27, 30],
-    "entity_margin": log_odds(0.75),
-    "type_logits": logs(1.0, 0.0),
-    "pairs": [],
-    "pair_margin": [],
-    "relation_logits": [],
-}
+def claim(head, tail, confidence=0.9, stance="", name="Live_In"):
+    return {"head": head, "tail": tail, "type": name, "confidence": confidence, "stance": stance}
+
+
+def became(key, column, entity=None, chosen=None, place=None, rule=""):
+    """What became of a name: by default the entity of its own name, of its own type."""
+    entity = entity_id(key) if entity is None else entity
+    chosen = column if chosen is None else chosen
+    place = entity if place is None else place
+    return dict(zip(resolve.RESOLVED.names, (key, column, chosen, entity, place, rule), strict=True))
+
+
+SENTENCES = [sentence(), sentence(number=1, begin=27, end=36, key="00c0ffee")]
+MENTIONS = [
+    mention(0, 0, 9, "Ada Byron", PEOP, 0.81),
+    mention(0, 19, 25, "London", LOC, 0.6),
+    mention(1, 27, 30, "Bob", PEOP, 0.75),
+]
+CLAIMS = [claim(0, 1, 0.9), claim(1, 0, 0.85)]
+RESOLVED = [became("ada byron", PEOP), became("bob", PEOP), became("london", LOC)]
 
 
 @pytest.fixture
-def inputs(store):
-    """The ingest and the extract part of the document; its sentences lie in the table in no order."""
-    documents = {"documents": to_table("documents", [DOCUMENT]), "rejects": to_table("rejects", [])}
-    sentences = {"sentences": pa.Table.from_pylist([SECOND, FIRST], SENTENCES)}
-    return (
-        [store.commit("ingest", "00-0000", "aa" * 32, documents, {"kept": 1, "rejected": 0})],
-        [store.commit("extract", "00-0000", "bb" * 32, sentences, {})],
-    )
+def commit(store):
+    """Commits the parts of a unit's names and of what these are, given as rows."""
+
+    def commit(sentences=SENTENCES, mentions=MENTIONS, claims=CLAIMS, resolved=RESOLVED, letter="a"):
+        tables = {
+            "sentences": pa.Table.from_pylist(sentences, names.SENTENCES),
+            "mentions": pa.Table.from_pylist(mentions, names.MENTIONS),
+            "claims": pa.Table.from_pylist(claims, names.CLAIMS),
+        }
+        found = {"resolved": pa.Table.from_pylist(resolved, resolve.RESOLVED)}
+        return (
+            [store.commit("names", "00-0000", letter * 64, tables, {})],
+            [store.commit("resolve", "00-0000", letter * 64, found, {})],
+        )
+
+    return commit
 
 
 @pytest.fixture
-def run_decode(run, store, inputs):
-    """Decodes with an ontology and a threshold; returns the mentions and the relations."""
+def run_decode(run, store, commit):
+    """Decodes a unit with an ontology; returns its part."""
 
-    def run_decode(min_confidence=0.5, ontology=ONTOLOGY, **others):
-        settings = decode.Settings(ontology, min_confidence, **others)
-        _, tasks = decode.plan(store, *inputs, settings)
+    def run_decode(ontology=ONTOLOGY, **rows):
+        settings = decode.Settings(ontology)
+        _, tasks = decode.plan(store, *commit(**rows), settings)
         receipts = run(store, "decode", tasks, settings)
-        part = store.find("decode", "00-0000", receipts["00-0000"].fingerprint)
-        return tuple(list(from_table(name, part.read(name))) for name in ("mentions", "relations"))
+        return store.find("decode", "00-0000", receipts["00-0000"].fingerprint)
 
     return run_decode
 
 
-def test_sentences_become_mentions_and_relations(run_decode):
-    """Confidences are phase one times phase two; offsets cut the mention's text out of the document's."""
-    mentions, relations = run_decode()
+def records(part, *tables):
+    return [list(from_table(name, part.read(name))) for name in tables]
+
+
+def test_names_become_mentions_and_relations(run_decode):
+    """Of two directions the ontology's is the relation; it has its sentence's words and its document's date."""
+    mentions, relations = records(run_decode(), "mentions", "relations")
     assert mentions == [
         Mention("d1", 0, 0, 9, "Ada Byron", "Peop", 0.81, ADA),
         Mention("d1", 0, 19, 25, "London", "Loc", 0.6, LONDON),
         Mention("d1", 1, 27, 30, "Bob", "Peop", 0.75, BOB),
     ]
-    assert relations == [
-        Relation("4c1fed3dbd40ffe0", "f6173405afdb55a5", "d1", 0, 0, 26, "Live_In", 0, 9, ADA, 19, 25, LONDON, 0.9)
-    ]
+    [found] = relations
+    ends = 0, 9, ADA, 19, 25, LONDON
+    ids = "4c1fed3dbd40ffe0", "049caf94cba23310"
+    assert found == Relation(*ids, "d1", 0, 0, 26, "Live_In", *ends, 0.9, text_key="134c64a7", date="1843-07-10")
+    assert ids == (statement_id("d1", (0, 9), (19, 25), "Live_In"), fact_id(ADA, "Live_In", LONDON))
 
 
-def test_threshold_drops_mentions_with_their_relations(run_decode):
-    """A relation between mentions one of which is not sure enough goes with it."""
-    mentions, relations = run_decode(min_confidence=0.7)
-    assert ([m.text for m in mentions], relations) == (["Ada Byron", "Bob"], [])
+def test_sentence_names_its_pairs(run_decode):
+    """What is named in one sentence is a pair of it, related or not; what is named in two is none."""
+    assert run_decode().read("pairs").to_pylist() == [{"pair": pair_id(LONDON, ADA), "text_key": "134c64a7"}]
 
 
-def test_lower_threshold_finds_more_without_a_model(run_decode):
-    """The candidates are still there: a lower threshold keeps what a higher one dropped, but no overlap."""
-    mentions, _ = run_decode(min_confidence=0.1)
-    assert [m.text for m in mentions] == ["Ada Byron", "London", "Bob"]
+def test_pairs_of_a_sentence_are_those_of_its_entities(run_decode):
+    """Three names of which two are one thing are one pair; equal sentences name it once."""
+    mentions = [mention(row, *span) for row in (0, 1) for span in ((0, 3, "ADA", PEOP), *[m[1:] for m in THREE])]
+    sentences = [sentence(), sentence("d2")]
+    resolved = [*RESOLVED, became("ada", PEOP, ADA)]
+    part = run_decode(sentences=sentences, mentions=mentions, claims=[], resolved=resolved)
+    expected = sorted(pair_id(*pair) for pair in combinations((ADA, LONDON, BOB), 2))
+    assert [row["pair"] for row in part.read("pairs").to_pylist()] == expected
 
 
-def test_calibration_scales_confidence(run_decode):
-    """With half the slope odds of 9 become odds of 3; a bias of log 3 makes 9 of them again."""
-    _, relations = run_decode(calibration={"relation": {"slope": 0.5, "bias": 0.0}})
-    _, raised = run_decode(calibration={"relation": {"slope": 0.5, "bias": math.log(3)}})
-    assert [relation.confidence for relation in (*relations, *raised)] == [0.75, 0.9]
+THREE = [(0, 5, 14, "Ada Byron", PEOP), (0, 19, 25, "London", LOC), (0, 26, 29, "Bob", PEOP)]
 
 
-def test_threshold_of_a_type_goes_before_the_general_one(run_decode):
-    """A relation type with a threshold of its own keeps only what reaches it."""
-    mentions, relations = run_decode(calibration={"thresholds": {"Live_In": 0.95}})
-    assert (len(mentions), relations) == (3, [])
+def test_list_of_names_has_a_bound():
+    """Of a sentence of a hundred names no more than 64 are paired with one another."""
+    mentions = [mention(0, i, i + 1, f"n{i}", PEOP) for i in range(100)]
+    resolved = [became(f"n{i}", PEOP) for i in range(100)]
+    tables, _ = decoded(mentions=mentions, claims=[], resolved=resolved)
+    assert tables["pairs"].num_rows == 64 * 63 // 2
 
 
-def test_overlapping_entities_stay_where_the_ontology_lets_them(run_decode):
-    """An ontology of overlapping entities keeps "Ada" inside "Ada Byron", with its relation."""
-    mentions, relations = run_decode(ontology=ONTOLOGY | {"overlapping_entities": True})
-    assert [m.text for m in mentions] == ["Ada", "Ada Byron", "London", "Bob"]
-    assert [(r.head_begin, r.head_end, r.confidence) for r in relations] == [(0, 3, 0.95), (0, 9, 0.9)]
+def test_types_are_those_of_all_documents(run_decode):
+    """A mention has the type that all documents have its name of, and the ontology asks for that."""
+    resolved = [became("ada byron", PEOP, chosen=LOC), became("bob", PEOP), became("london", LOC, chosen=PEOP)]
+    mentions, relations = records(run_decode(resolved=resolved), "mentions", "relations")
+    assert [m.type for m in mentions] == ["Loc", "Peop", "Peop"]
+    assert [(r.head_entity, r.tail_entity, r.confidence) for r in relations] == [(LONDON, ADA, 0.85)]
 
 
 def test_ontology_decides_what_a_relation_joins(run_decode):
     """With head and tail turned round, the other direction of the pair is the relation."""
     turned = {"Live_In": {"head": ["Loc"], "tail": ["Peop"]}}
-    _, relations = run_decode(ontology=ONTOLOGY | {"relations": turned})
+    [relations] = records(run_decode(ontology=ONTOLOGY | {"relations": turned}), "relations")
     assert [(r.head_entity, r.tail_entity, r.confidence) for r in relations] == [(LONDON, ADA, 0.85)]
 
 
-def test_offsets_are_code_points():
-    """An emoji before a mention counts as one."""
-    document = Document("d1", "d1.txt", "", f"\U0001f600 {TEXT}", "{}", "00" * 32)
-    row = SECOND | {"begin": 29, "end": 38, "spans": [29, 32]}
-    decoder = decode.Decoder.of(decode.Settings(ONTOLOGY, 0.5))
-    tables, _ = decoder.decode_unit({"d1": document}, pa.Table.from_pylist([row], SENTENCES))
-    assert tables["mentions"]["text"].to_pylist() == ["Bob"]
+def test_rule_is_the_documents_before_the_corpus(run_decode):
+    """A mention says by which rule it names another thing: its document's, or else that of all documents."""
+    mentions = [mention(0, 0, 3, "Ada", PEOP, rule="short", key="ada byron"), *MENTIONS]
+    resolved = [became("ada byron", PEOP, "x-1", rule="person"), *RESOLVED[1:]]
+    part = run_decode(mentions=mentions, claims=[], resolved=resolved)
+    [found] = records(part, "mentions")
+    assert [(m.text, m.entity_id, m.rule) for m in found] == [
+        ("Ada", "x-1", "short"),
+        ("Ada Byron", "x-1", "person"),
+        ("London", LONDON, ""),
+        ("Bob", BOB, ""),
+    ]
 
 
-def test_what_is_no_name_is_left_out_and_counted():
-    """A number is no mention and in no relation, and is counted; as the value of a literal type it stays."""
-    document = Document("d1", "d1.txt", "", "Ada Byron lives in 221. Bob left.", "{}", "00" * 32)
-    row = FIRST | {"spans": [0, 3, 0, 9, 19, 22]}
-    sentences = pa.Table.from_pylist([row], SENTENCES)
-    values = ONTOLOGY | {"entities": {"Peop": {}, "Loc": {"literal": "date"}}}
+def test_name_that_is_one_thing_in_each_document(run_decode):
+    """Where no entity is told, each document has its own, which all its mentions and relations share."""
+    sentences = [sentence(), sentence("d2"), sentence("d2", 1, 27, 50)]
+    mentions = [m for row in range(3) for m in (mention(row, 0, 4, "Bush", PEOP), mention(row, 19, 25, "London", LOC))]
+    claims = [claim(2 * row, 2 * row + 1) for row in range(3)]
+    resolved = [became("bush", PEOP, "", rule="document"), became("london", LOC)]
+    part = run_decode(sentences=sentences, mentions=mentions, claims=claims, resolved=resolved)
+    found, relations = records(part, "mentions", "relations")
+    one, two = (entity_id("bush", doc_id=doc_id) for doc_id in ("d1", "d2"))
+    assert [(m.doc_id, m.entity_id, m.rule) for m in found if m.text == "Bush"] == [
+        ("d1", one, "document"),
+        ("d2", two, "document"),
+        ("d2", two, "document"),
+    ]
+    assert ([r.head_entity for r in relations], len({r.fact_id for r in relations})) == ([one, two, two], 2)
 
-    tables, junk = decode.Decoder.of(decode.Settings(ONTOLOGY, 0.5)).decode_unit({"d1": document}, sentences)
-    kept, nothing = decode.Decoder.of(decode.Settings(values, 0.5)).decode_unit({"d1": document}, sentences)
 
-    assert (tables["mentions"]["text"].to_pylist(), tables["relations"].num_rows) == (["Ada Byron"], 0)
-    assert junk == {"mentions.number": 1}
-    assert (kept["mentions"]["text"].to_pylist(), kept["relations"].num_rows) == (["Ada Byron", "221"], 1)
-    assert nothing == {}
+def test_fact_of_a_countrys_people_is_the_countrys(run_decode):
+    """A mention of a country's people names them; what is said there is said of the country, by entity and pair."""
+    britons, britain = entity_id("british"), entity_id("britain")
+    mentions = [MENTIONS[0], mention(0, 19, 26, "British", LOC)]
+    resolved = [RESOLVED[0], became("british", LOC, place=britain)]
+    part = run_decode(mentions=mentions, resolved=resolved)
+    found, [relation] = records(part, "mentions", "relations")
+    assert found[1].entity_id == britons
+    assert (relation.tail_entity, relation.fact_id) == (britain, fact_id(ADA, "Live_In", britain))
+    assert part.read("pairs")["pair"].to_pylist() == [pair_id(ADA, britain)]
 
 
-def test_agency_in_the_head_is_left_out_and_counted():
-    """What lies in a text's head outside of dateline and byline is no mention; the place stays one."""
-    document = Document("d1", "d1.txt", "", "LONDON  (Acme) - Bob left.", "{}", "00" * 32, head=17, dateline="LONDON")
-    row = FIRST | {"end": 16, "spans": [0, 3, 9, 13, 0, 6]}
-    sentences = pa.Table.from_pylist([row], SENTENCES)
+def test_people_and_their_country_are_one_end(run_decode):
+    """What a sentence says of a country and its people is said of one thing: that is no fact, and no pair."""
+    ontology = ONTOLOGY | {"relations": {"Live_In": {"head": ["Loc"], "tail": ["Loc"]}}}
+    britain = entity_id("britain")
+    mentions = [mention(0, 0, 7, "Britain", LOC), mention(0, 19, 26, "British", LOC)]
+    resolved = [became("britain", LOC), became("british", LOC, place=britain)]
+    part = run_decode(ontology, mentions=mentions, resolved=resolved)
+    assert (part.rows("relations"), part.rows("pairs"), part.counts["left_out"]) == (0, 0, {"relations.self": 1})
 
-    tables, junk = decode.Decoder.of(decode.Settings(ONTOLOGY, 0.5)).decode_unit({"d1": document}, sentences)
 
-    assert (tables["mentions"]["text"].to_pylist(), tables["relations"].num_rows) == (["LONDON"], 0)
-    assert junk == {"mentions.agency": 1}
+DATES = {
+    "entities": {"Peop": {}, "Loc": {}, "Date": {"literal": "date"}},
+    "relations": {"Born_On": {"head": ["Peop"], "tail": ["Date"]}},
+}
+
+
+def test_value_is_no_entity(run_decode):
+    """A mention of a literal type names nothing; a relation to it has its value, which is an end of its pair too."""
+    mentions = [MENTIONS[0], mention(0, 19, 26, "May 1815", names.VALUE)]
+    part = run_decode(DATES, mentions=mentions, claims=[claim(0, 1, name="Born_On")])
+    found, [relation] = records(part, "mentions", "relations")
+    month = "1815-05", "http://www.w3.org/2001/XMLSchema#gYearMonth"
+    assert [(m.type, m.entity_id) for m in found] == [("Peop", ADA), ("Date", "")]
+    assert (relation.tail_entity, relation.value, relation.datatype) == ("", *month)
+    assert relation.fact_id == fact_id(ADA, "Born_On", *month)
+    assert part.read("pairs")["pair"].to_pylist() == [relation.fact_id[:8]]
+
+
+def decoded(ontology=ONTOLOGY, sentences=SENTENCES, mentions=MENTIONS, claims=CLAIMS, resolved=RESOLVED):
+    """What the function that the job calls makes of a unit."""
+    return decode.decode(
+        parse_ontology(ontology, "test"),
+        pa.Table.from_pylist(sentences, names.SENTENCES),
+        pa.Table.from_pylist(mentions, names.MENTIONS),
+        pa.Table.from_pylist(claims, names.CLAIMS),
+        pa.Table.from_pylist(resolved, resolve.RESOLVED),
+    )
+
+
+@pytest.mark.parametrize("stance", ["", "negated", "hedged", "opposed", "reported"])
+def test_relation_has_the_stance_of_its_claim(stance):
+    """Both claims of a pair are stated alike; the one that the ontology allows keeps that."""
+    tables, _ = decoded(claims=[claim(0, 1, 0.9, stance), claim(1, 0, 0.95, stance)])
+    assert tables["relations"]["stance"].to_pylist() == [stance]
+
+
+def test_symmetric_relation_has_one_direction_in_all_sentences():
+    """Its head is the entity that comes first by id, wherever the mentions stand; so it is one fact."""
+    ontology = ONTOLOGY | {"relations": {"Kin": {"head": ["Peop"], "tail": ["Peop"], "symmetric": True}}}
+    mentions = [mention(0, 0, 9, "Ada Byron", PEOP), mention(0, 19, 22, "Bob", PEOP)]
+    mentions += [mention(1, 27, 30, "Bob", PEOP), mention(1, 30, 36, "Ada Byron", PEOP)]
+    claims = [claim(0, 1, 0.5, "negated", "Kin"), claim(1, 0, 0.6, "negated", "Kin"), claim(2, 3, 0.7, "", "Kin")]
+    tables, _ = decoded(ontology, mentions=mentions, claims=claims)
+    found = [
+        (r.head_entity, r.head_begin, r.tail_begin, r.confidence, r.stance)
+        for r in from_table("relations", tables["relations"])
+    ]
+    assert found == [(ADA, 0, 19, 0.6, "negated"), (ADA, 30, 27, 0.7, "")]
+    assert len(set(tables["relations"]["fact_id"].to_pylist())) == 1
 
 
 def test_nothing_is_related_to_itself():
-    """Two mentions of one name are no fact, and are counted; two of unlike names are."""
+    """Two mentions of one thing are no fact, whatever they are called, and are counted; two of unlike things are."""
     types = ONTOLOGY | {"relations": {"Live_In": {"head": ["Peop"], "tail": ["Peop"]}}}
-    row = FIRST | {
-        "spans": [0, 9, 19, 28],
-        "type_logits": logs(1.0, 0.0, 1.0, 0.0),
-        "entity_margin": log_odds(0.9, 0.8),
-    }
-    row |= {"pairs": [0, 1], "pair_margin": log_odds(0.9), "relation_logits": [0.0]}
-    decoder = decode.Decoder.of(decode.Settings(types, 0.5))
+    mentions = [mention(0, 0, 9, "Ada Byron", PEOP), mention(0, 19, 28, "The Countess", PEOP)]
 
-    found = {}
-    for text in ("Ada Byron lives in ADA BYRON.", "Ada Byron lives in Bob Byron."):
-        document = Document("d1", "d1.txt", "", text, "{}", "00" * 32)
-        tables, junk = decoder.decode_unit({"d1": document}, pa.Table.from_pylist([row], SENTENCES))
-        found[text] = (tables["mentions"].num_rows, tables["relations"].num_rows, junk)
+    found = []
+    for entity in (ADA, "countess-1"):
+        resolved = [became("ada byron", PEOP), became("the countess", PEOP, entity)]
+        tables, left_out = decoded(types, mentions=mentions, claims=[claim(0, 1)], resolved=resolved)
+        found.append((tables["mentions"].num_rows, tables["relations"].num_rows, left_out))
 
-    assert list(found.values()) == [(2, 0, {"relations.self": 1}), (2, 1, {})]
+    assert found == [(2, 0, {"relations.self": 1}), (2, 1, {})]
 
 
-def test_finished_unit_is_not_planned_again(store, inputs, run_decode):
-    """Equal settings find the part; another threshold or ontology plans the unit, and only decode."""
+def test_claims_meet_the_mentions_of_their_own_sentence():
+    """Relations lie in the order of sentences, each with the place of its own, though all rows are the unit's."""
+    mentions = [*MENTIONS, mention(1, 31, 36, "London", LOC)]
+    tables, _ = decoded(mentions=mentions, claims=[*CLAIMS, claim(2, 3, 0.7), claim(3, 2, 0.95)])
+    found = [
+        (r.sentence, r.sentence_begin, r.head_begin, r.tail_begin) for r in from_table("relations", tables["relations"])
+    ]
+    assert found == [(0, 0, 0, 19), (1, 27, 27, 31)]
+
+
+def test_claims_are_no_more_than_the_ontology_has():
+    """Without a relation that joins what is claimed there are mentions alone, and their pairs."""
+    tables, left_out = decoded(ONTOLOGY | {"relations": {"Live_In": {"head": ["Loc"], "tail": ["Loc"]}}})
+    assert (tables["mentions"].num_rows, tables["relations"].num_rows, left_out) == (3, 0, {})
+    assert tables["pairs"].num_rows == 1
+
+
+def test_unit_without_mentions_has_empty_tables(run_decode):
+    """A unit in which nothing was found has a part, of tables without rows."""
+    part = run_decode(sentences=[], mentions=[], claims=[], resolved=[])
+    assert [part.rows(name) for name in ("mentions", "relations", "pairs")] == [0, 0, 0]
+
+
+def test_finished_unit_is_not_planned_again(store, commit, run_decode):
+    """Equal inputs find the part; other names, another meaning of them, or another ontology plan the unit."""
     run_decode()
-    same, other = (decode.Settings(ONTOLOGY, threshold) for threshold in (0.5, 0.6))
-    assert [len(found) for settings in (same, other) for found in decode.plan(store, *inputs, settings)] == [1, 0, 0, 1]
-
-
-def test_mentions_of_one_name_and_type_are_one_entity(run_decode):
-    """The entity that a mention names is that of its normalised text and type."""
-    mentions, _ = run_decode()
-    assert [m.entity_id for m in mentions] == [entity_id("the ADA  BYRON", "Peop"), LONDON, BOB]
+    same, settings = commit(), decode.Settings(ONTOLOGY)
+    named, resolved = commit(letter="b")
+    turned = decode.Settings(ONTOLOGY | {"overlapping_entities": True})
+    planned = [
+        decode.plan(store, same[0], same[1], settings),
+        decode.plan(store, named, same[1], settings),
+        decode.plan(store, same[0], resolved, settings),
+        decode.plan(store, same[0], same[1], turned),
+    ]
+    assert [(len(done), len(tasks)) for done, tasks in planned] == [(1, 0), (0, 1), (0, 1), (0, 1)]

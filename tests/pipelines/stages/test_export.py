@@ -15,14 +15,15 @@ from kgmill.pipelines.engine.progress import Teller
 from kgmill.pipelines.graph.formats import GraphFormat
 from kgmill.pipelines.stages import export, graph
 from kgmill.pipelines.storage.files import remove
+from kgmill.schemas.decisions import link_key
 from kgmill.schemas.errors import CorruptPartError
-from kgmill.schemas.identity import fact_id, statement_id
+from kgmill.schemas.identity import entity_id, fact_id, statement_id
 from kgmill.schemas.ontology import parse_ontology
-from kgmill.schemas.records import Document, Entity, Evidence, Fact, Mention, Relation
+from kgmill.schemas.records import Document, Entity, Evidence, Fact, Mention, Name, Relation
 from kgmill.schemas.tables import to_table
 
 TEXT = 'Ada Byron lives in "London".\nBob left.'
-ADA, LONDON, BOB = "ada-byron-e648949e78b39f67", "london-933717d6ad550ee7", "bob-84a1b39650b41896"
+ADA, LONDON, BOB = "ada-byron-6998d6a848a45b69", "london-72fb52add76af9fe", "bob-fe69defd7d1d6db1"
 LIVES = fact_id(ADA, "Live_In", LONDON)
 STATEMENT = statement_id("a b.txt", (0, 9), (20, 26), "Live_In")
 DOCUMENTS = [
@@ -39,6 +40,13 @@ ENTITIES = [
     Entity(LONDON, "Loc", "London", 1, 1, 0.8),
     Entity(ADA, "Peop", "Ada Byron", 1, 1, 0.9),
     Entity(BOB, "Peop", "Bob", 1, 1, 0.7),
+]
+CALLED = [
+    Name(LONDON, "London", "", 1),
+    Name(ADA, "Ada Byron", "", 1),
+    Name(ADA, "Countess of Lovelace", "decision", 1),
+    Name(ADA, "Byron", "short", 1),
+    Name(BOB, "Bob", "", 1),
 ]
 FACTS = [Fact(LIVES, ADA, "Live_In", LONDON, 0.75, 1, 1)]
 EVIDENCE = [Evidence(LIVES, STATEMENT, "a b.txt", 0, 28, 0, 9, 20, 26, 0.75)]
@@ -70,7 +78,7 @@ def parts(store):
     return {
         "ingest": commit("ingest", "a", documents=DOCUMENTS, rejects=[]),
         "decode": commit("decode", "b", mentions=MENTIONS, relations=RELATIONS),
-        "aggregate": commit("aggregate", "c", entities=ENTITIES, facts=FACTS, evidence=EVIDENCE),
+        "aggregate": commit("aggregate", "c", entities=ENTITIES, names=CALLED, facts=FACTS, evidence=EVIDENCE),
     }
 
 
@@ -161,7 +169,17 @@ def test_sha256_is_of_the_uncompressed_bytes(run_export):
 def test_named_graphs_stand_together(run_export):
     """What there is one of, what people ask, what ties it to the documents, and these; none is met twice."""
     met = [key for key, _ in groupby(line.rsplit(b" ", 2)[1].decode() for line in quads(run_export()).splitlines())]
-    names = ("provenance/3f9a", "ontology", "shapes", "kg", "links", "doc/a%20b.txt", "doc/%C5%81%C3%B3d%C5%BA", "meta")
+    names = (
+        "provenance/3f9a",
+        "ontology",
+        "shapes",
+        "kg",
+        "redirects",
+        "links",
+        "doc/a%20b.txt",
+        "doc/%C5%81%C3%B3d%C5%BA",
+        "meta",
+    )
     assert met == [f"<{KG}kg/graph/{name}>" for name in names]
 
 
@@ -180,6 +198,55 @@ def test_fact_is_a_triple_with_evidence(run_export):
     assert f"<{KG}kg/entity/{ADA}> <{KG}vocab#Live_In> <{KG}kg/entity/{LONDON}> {kg} ." in lines
     derived = "<http://www.w3.org/ns/prov#wasDerivedFrom>"
     assert f"<{KG}kg/statement/a-{LIVES}> {derived} <{KG}kg/statement/x-{STATEMENT}> {kg} ." in lines
+
+
+def test_fact_that_is_not_asserted_is_a_statement_alone(store, parts, run_export):
+    """Without its triple it can still be asked for, by subject, property and object of its statement."""
+    tables = {"entities": ENTITIES, "names": CALLED, "facts": [replace(FACTS[0], asserted=False)], "evidence": EVIDENCE}
+    rows = {name: to_table(name, records) for name, records in tables.items()}
+    parts["aggregate"] = [store.commit("aggregate", "00-0000", "d" * 64, rows, {})]
+    made = run_export()
+    lines = quads(made).decode().splitlines()
+    assert not [line for line in lines if f"> <{KG}vocab#Live_In> <{KG}kg/entity/" in line]
+    assert sum(line.startswith(f"<{KG}kg/statement/a-{LIVES}> ") for line in lines) == 10
+    assert [key for _, _, key in network(made, "graph.json.gz").edges(keys=True)] == [f"a-{LIVES}"]
+
+
+def test_entity_has_its_other_names(run_export):
+    """Each name that isn't the label is another label, short ones too, in the one graph that people ask."""
+    lines = quads(run_export()).decode().splitlines()
+    alias, kg = "<http://www.w3.org/2004/02/skos/core#altLabel>", f"<{KG}kg/graph/kg>"
+    assert [line for line in lines if alias in line] == [
+        f'<{KG}kg/entity/{ADA}> {alias} "Byron" {kg} .',
+        f'<{KG}kg/entity/{ADA}> {alias} "Countess of Lovelace" {kg} .',
+    ]
+
+
+def test_old_ids_lead_to_the_entity(run_export):
+    """What a name alone would be called leads to the entity that it was joined to; short names are called nothing."""
+    lines = quads(run_export()).decode().splitlines()
+    replaced = "<http://purl.org/dc/terms/isReplacedBy>"
+    countess, ada = (f"<{KG}kg/entity/{name}>" for name in (entity_id("Countess of Lovelace"), ADA))
+    graph_name = f"<{KG}kg/graph/redirects>"
+    assert [line for line in lines if line.endswith(f"{graph_name} .")] == [
+        f"{countess} {replaced} {ada} {graph_name} ."
+    ]
+
+
+def test_others_names_for_entities(run_export, run_members, store, parts):
+    """An IRI that others have for one of an entity's names is told of it; only what it is told in is made anew."""
+    run_export()
+    links = {
+        link_key("Byron", "Peop"): ("http://a.org/1", "http://a.org/2"),
+        link_key("Bob", "Loc"): ("http://a.org/3",),
+    }
+    _, tasks, _ = export.plan(store, parts["ingest"], parts["decode"], parts["aggregate"], replace(NAMES, links=links))
+    assert [task.unit for task in tasks] == ["kg-00-0000", "meta"]
+    lines = quads(run_export(links=links)).decode().splitlines()
+    same = "<http://www.w3.org/2004/02/skos/core#exactMatch>"
+    assert [line for line in lines if same in line] == [
+        f"<{KG}kg/entity/{ADA}> {same} <http://a.org/{n}> <{KG}kg/graph/kg> ." for n in (1, 2)
+    ]
 
 
 def test_mention_is_a_span_of_its_document(run_export):
@@ -237,7 +304,7 @@ def test_networks_are_equal(run_export):
 
 def test_empty_tables_are_a_graph(run, store):
     """A corpus in which nothing was found has provenance and ontology, and networks without nodes."""
-    empty = {name: to_table(name, []) for name in ("entities", "facts", "evidence")}
+    empty = {name: to_table(name, []) for name in ("entities", "names", "facts", "evidence")}
     part = store.commit("aggregate", "00-0000", "c" * 64, empty, {})
     _, tasks, settings = export.plan(store, [], [], [part], NAMES)
     receipts = run(store, "export", tasks, settings)
@@ -245,7 +312,7 @@ def test_empty_tables_are_a_graph(run, store):
     _, formats, settings = graph.plan(store, members, [part], NAMES, FORMATS)
     receipts = run(store, "graph", formats, settings)
     made = Graph([store.find("graph", unit, receipt.fingerprint) for unit, receipt in receipts.items()])
-    assert [task.unit for task in tasks] == ["provenance", "ontology", "kg-00-0000", "meta"]
+    assert [task.unit for task in tasks] == ["provenance", "ontology", "kg-00-0000", "redirects-00-0000", "meta"]
     assert {line.rsplit(b"/", 1)[1] for line in quads(made).splitlines()} == {
         b"3f9a> .",
         b"ontology> .",
@@ -262,7 +329,7 @@ def test_unchanged_members_are_reused(run_export, store, parts):
         store, parts["ingest"], parts["decode"], parts["aggregate"], replace(NAMES, run_key="4b0c")
     )
     assert ([part.unit for part in done], [task.unit for task in tasks]) == (
-        ["ontology", "kg-00-0000", "links-00-0000"],
+        ["ontology", "kg-00-0000", "redirects-00-0000", "links-00-0000"],
         ["provenance", "doc-00-0000", "meta"],
     )
 
@@ -325,12 +392,13 @@ def test_fingerprints_of_members_are_those_of_before(store, parts):
     """A folder that an earlier version built keeps its members."""
     _, tasks, _ = export.plan(store, parts["ingest"], parts["decode"], parts["aggregate"], NAMES)
     assert {task.unit: task.fingerprint[:16] for task in tasks} == {
-        "provenance": "6521f68ee390f569",
-        "ontology": "63cf99b4dbb08c2d",
-        "kg-00-0000": "38c98e6e7ab53b11",
-        "links-00-0000": "08e1ecbf06a536e5",
-        "doc-00-0000": "2aa32489f395567b",
-        "meta": "0dce7fc5cad6574a",
+        "provenance": "babad74a02f561f9",
+        "ontology": "06dcc016cd0a187e",
+        "kg-00-0000": "82b2e0722ebc0cfe",
+        "redirects-00-0000": "55c74e28b76597fa",
+        "links-00-0000": "bc9f2a85414a6ab9",
+        "doc-00-0000": "3222216bdf81bb7f",
+        "meta": "fcb0360f4639a854",
     }
 
 

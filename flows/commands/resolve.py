@@ -1,0 +1,27 @@
+"""Which names are one thing, asked anew of a finished build."""
+
+from __future__ import annotations
+
+from kgmill.flows.one_stage import GOES_ON, config_of, opened
+from kgmill.flows.options import BuildOptions, Dir
+
+__all__ = ["GOES_ON", "resolve"]
+
+
+def resolve(folder: Dir, options: BuildOptions) -> None:
+    """`kgmill resolve DIR [--pin FILE] [--decisions F.toml] [--links FILE]`: no source is read and no model asked."""
+    from kgmill.flows.summary import format_summary
+    from kgmill.pipelines.build import finish, run_stage
+    from kgmill.pipelines.checks import check_finished
+    from kgmill.pipelines.output.ledger import last_run
+    from kgmill.pipelines.output.parts import Store
+    from kgmill.pipelines.stages.stage import NAMES
+
+    store, config = Store(folder), config_of(folder, options)
+    first = NAMES.index("decode")
+    check_finished(store, NAMES[:first])
+    with opened(options.check([], folder, config), stages=NAMES[first:]) as run:
+        for stage in NAMES[first:]:
+            run_stage(run, stage)
+        finish(run)
+    print(format_summary(store, last_run(store)))

@@ -1,0 +1,223 @@
+"""The names of a corpus to entities: which local names of all documents are one thing.
+
+A block holds all names that may meet, so that each can be resolved by itself: what `block` says of a name depends on
+nothing else. Within a block names are joined to the fullest or commonest that they fit, never in chains, and where two
+would do, to none. What comes out depends on the set of names alone.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from kgmill.pipelines.resolution.forms import company_words, is_spelling_of, person_words, skeleton, words
+from kgmill.pipelines.resolution.known import country_of, country_of_people
+from kgmill.pipelines.resolution.local import is_short_form
+
+_MIN_SHARE = 0.9  # of the documents that name a person of a surname in full, for all who are called by it alone
+_MIN_DOCUMENTS = 3  # that name this person in full
+EACH_DOCUMENT = "document"  # the rule of names that are one thing in one document alone
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusName:
+    """A name of one type, over all documents.
+
+    Attributes:
+        key: `schemas.identity.entity_key` of the name.
+        name: its commonest form.
+        column: of the type.
+        n_documents: how many documents have it as a local name.
+        target: the name that it stands for, where people or documents say so; else empty.
+        rule: who says so: `acronym`, `alias`, `decision`.
+    """
+
+    key: str
+    name: str
+    column: int
+    n_documents: int
+    target: str = ""
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What became of a name.
+
+    Attributes:
+        entity: the key of the name that gives the entity its id.
+        rule: by which the name is joined to others: `form` (case, marks, legal form), `country`, `people`, `spelling`,
+            `person`, `surname`, those of `CorpusName`; `document`: it is one thing in each document that has it, and
+            not in two; empty: by itself.
+        place: for the name of a country's people, the key of the country, of which facts speak that are said of it:
+            "British" is no other name of Britain, but a British company's country is. Empty where the corpus has none.
+    """
+
+    entity: str
+    rule: str = ""
+    place: str = ""
+
+
+def block(name: str, kind: str) -> str:
+    """The block of a name: the skeleton of a surname, a country, or the skeleton of all words.
+
+    >>> block("George W. Bush", "person"), block("the U.S.", "place"), block("Microsoft Corp.", "organization")
+    ('person bs', 'place US', 'name mcrsft')
+    """
+    if kind == "person":
+        return f"person {skeleton(person_words(name)[-1])}" if person_words(name) else f"name {name}"
+    if kind == "place" and (code := country_of(name) or country_of_people(name)):
+        return f"place {code}"
+    return f"name {skeleton(''.join(_canonical(name, kind)))}"
+
+
+def resolve_block(
+    names: Sequence[CorpusName], kinds: Sequence[str], is_apart: Callable[[str, str], bool] = lambda one, other: False
+) -> dict[tuple[str, int], Resolved]:
+    """The entity of each name of a block, by key and type.
+
+    Args:
+        names: all of the block, in any order; a key and type once.
+        kinds: of each type (`Ontology.kinds`).
+        is_apart: whether people say that two names, by their keys, are not one.
+    """
+    by_type: dict[int, list[CorpusName]] = defaultdict(list)
+    for name in sorted(names, key=lambda n: (n.key, n.column)):
+        by_type[name.column].append(name)
+    found: dict[tuple[str, int], Resolved] = {}
+    for column, group in by_type.items():
+        countries: dict[str, str] = {}
+        people: dict[str, list[CorpusName]] = {}
+        joined = _people(group) if kinds[column] == "person" else _things(group, kinds[column])
+        for top, members in _clusters(group, joined, is_apart):
+            fullest = max(members, key=lambda n: (len(n.name), n.key))
+            for member in members:
+                found[member.key, column] = Resolved(fullest.key, joined[member.key][1] if member is not top else "")
+            if kinds[column] == "place" and country_of_people(top.name):
+                people[country_of_people(top.name)] = members
+            elif kinds[column] == "place" and country_of(top.name):
+                countries[country_of(top.name)] = fullest.key
+            if joined.get(top.key, ("", ""))[1] == EACH_DOCUMENT:
+                found |= {(member.key, column): Resolved(member.key, EACH_DOCUMENT) for member in members}
+        for code, members in people.items():
+            for member in members:
+                was = found[member.key, column]
+                found[member.key, column] = replace(was, place=countries.get(code, ""))
+    return found
+
+
+_Joined = Mapping[str, tuple[str, str]]  # key: the key that it is joined to, and the rule
+
+
+def _clusters(
+    group: Sequence[CorpusName], joined: _Joined, is_apart: Callable[[str, str], bool]
+) -> Iterator[tuple[CorpusName, list[CorpusName]]]:
+    """The names that stay for themselves, each with all that are joined to it, itself among them."""
+    by_key = {name.key: name for name in group}
+    members: dict[str, list[CorpusName]] = {name.key: [name] for name in group}
+    for key, (other, rule) in joined.items():
+        if rule != EACH_DOCUMENT and not any(is_apart(key, member.key) for member in members[other]):
+            members[other].append(by_key[key])
+            del members[key]
+    for key, found in members.items():
+        yield by_key[key], found
+
+
+def _canonical(name: str, kind: str) -> tuple[str, ...]:
+    """The words of a name of no person, without what may lack."""
+    found = company_words(name) if kind == "organization" else words(name)
+    return (found[1:] if len(found) > 1 and found[0] == "the" else found) or (name,)
+
+
+def _group(name: str, kind: str) -> tuple[str, str]:
+    """What equal names of things have in common, and the rule by which they are one."""
+    if kind == "place" and (code := country_of(name)):
+        return f"country {code}", "country"
+    if kind == "place" and (code := country_of_people(name)):
+        return f"people {code}", "people"
+    return " ".join(_canonical(name, kind)), "form"
+
+
+def _things(group: Sequence[CorpusName], kind: str) -> dict[str, tuple[str, str]]:
+    """Names of things that aren't people: joined by country, by equal words, and to commoner spellings."""
+    joined: dict[str, tuple[str, str]] = {}
+    same: dict[str, list[CorpusName]] = defaultdict(list)
+    rules: dict[str, str] = {}
+    for name in group:
+        words_, rule = _group(name.target or name.name, kind)
+        same[words_].append(name)
+        rules[words_] = rule
+    tops = {}
+    for words_, names in sorted(same.items()):
+        own = [name for name in names if not name.target] or names
+        tops[words_] = top = _commonest(own)
+        joined |= {name.key: (top.key, name.rule or rules[words_]) for name in names if name is not top}
+    n_documents = {words_: sum(name.n_documents for name in same[words_]) for words_ in tops}
+    order = sorted(tops, key=lambda words_: (-n_documents[words_], words_))
+    for i, words_ in enumerate(order):
+        for commoner in order[:i]:
+            if rules[words_] == "form" and tops[commoner].key not in joined and is_spelling_of(words_, commoner):
+                moved = {
+                    key: (tops[commoner].key, rule) for key, (top, rule) in joined.items() if top == tops[words_].key
+                }
+                joined |= moved | {tops[words_].key: (tops[commoner].key, "spelling")}
+                break
+    return joined
+
+
+def _commonest(names: Sequence[CorpusName]) -> CorpusName:
+    return min(names, key=lambda n: (-n.n_documents, n.key))
+
+
+def _people(group: Sequence[CorpusName]) -> dict[str, tuple[str, str]]:
+    """Names of people: equal words, short forms of the one full name that they fit, spellings, surnames."""
+    joined: dict[str, tuple[str, str]] = {}
+    same: dict[tuple[str, ...], list[CorpusName]] = defaultdict(list)
+    for name in group:
+        same[person_words(name.target or name.name) or (name.key,)].append(name)
+    tops: dict[tuple[str, ...], CorpusName] = {}
+    for parts, names in sorted(same.items()):
+        tops[parts] = top = _commonest([n for n in names if not n.target] or names)
+        joined |= {name.key: (top.key, name.rule or "form") for name in names if name is not top}
+    n_of = {parts: sum(name.n_documents for name in names) for parts, names in same.items()}
+    full = {parts for parts in tops if len(parts) > 1}
+    order = sorted(full, key=lambda parts: (-len(parts), -n_of[parts], parts))
+    reps: list[tuple[str, ...]] = []
+    place: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for parts in order:
+        fits = [rep for rep in reps if is_short_form(parts, rep)]
+        rule = "person"
+        if not fits:
+            fits = [rep for rep in reps if len(rep) == len(parts) and all(map(is_spelling_of, parts, rep))]
+            rule = "spelling"
+        if target := _one_of(fits, n_of):
+            place[parts] = target
+            _join(joined, tops[parts].key, tops[target].key, rule)
+        else:
+            reps.append(parts)
+    n_reps = {rep: n_of[rep] + sum(n_of[p] for p, target in place.items() if target == rep) for rep in reps}
+    for parts in sorted(set(tops) - full):
+        named = {rep: n for rep, n in n_reps.items() if rep[-1] == parts[0]}
+        if not named:
+            continue
+        rep = max(named, key=lambda rep: (named[rep], rep))
+        is_known = named[rep] >= _MIN_DOCUMENTS and named[rep] >= _MIN_SHARE * sum(named.values())
+        _join(joined, tops[parts].key, tops[rep].key, "surname" if is_known else EACH_DOCUMENT)
+    return joined
+
+
+def _one_of(fits: Sequence[tuple[str, ...]], n_of: Mapping[tuple[str, ...], int]) -> tuple[str, ...] | None:
+    """The only one, or the one that has nearly all documents; none, where it could be several."""
+    if not fits:
+        return None
+    top = max(fits, key=lambda parts: (n_of[parts], parts))
+    return top if len(fits) == 1 or n_of[top] >= _MIN_SHARE * sum(n_of[parts] for parts in fits) else None
+
+
+def _join(joined: dict[str, tuple[str, str]], key: str, other: str, rule: str) -> None:
+    """Joins a name, and all that are joined to it, to another one."""
+    for member, (top, why) in list(joined.items()):
+        if top == key:
+            joined[member] = (other, EACH_DOCUMENT if rule == EACH_DOCUMENT else why)
+    joined[key] = (other, rule)

@@ -1,0 +1,177 @@
+"""The names of one document: each mention's local name, the longest form that the document itself has for it.
+
+"Bush" is "George W. Bush" where the document names a person so (of several, the one it names first), and a bare acronym
+is what it stands for where the document says it in brackets, or has one name with these initials.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+
+from kgmill.pipelines.resolution.forms import bracketed, is_acronym, person_words, stands_for, without_title
+from kgmill.pipelines.resolution.known import is_short_for
+from kgmill.schemas.identity import entity_key
+from kgmill.schemas.names import label_of
+
+_OPENS, _CLOSES = re.compile(r"\s*\(\s*"), re.compile(r"\s*\)")
+_MIN_INITIALS = 3  # letters of an acronym that no bracket explains
+
+
+@dataclass(frozen=True, slots=True)
+class Spotted:
+    """A mention of a document.
+
+    Attributes:
+        votes: float [E], the log probability of each entity type.
+    """
+
+    begin: int
+    end: int
+    text: str
+    votes: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class LocalName:
+    """What a mention is called in its document.
+
+    Attributes:
+        name: the longest form of it; its key is `schemas.identity.entity_key` of this.
+        rule: why, where it isn't the mention's own text: `title`, `short`, `acronym`, `bracket`; else empty.
+        column: of the type that the document's mentions of it are most likely of.
+    """
+
+    name: str
+    rule: str
+    column: int
+
+
+@dataclass(slots=True)
+class _Name:
+    """What a document has of one key."""
+
+    forms: Counter[str] = field(default_factory=Counter)
+    votes: float | np.ndarray = 0.0
+
+    @property
+    def column(self) -> int:
+        return int(np.argmax(self.votes))
+
+    @property
+    def form(self) -> str:
+        return min(self.forms, key=lambda form: (-self.forms[form], form))
+
+
+def local_names(
+    mentions: Sequence[Spotted], text: str, kinds: Sequence[str]
+) -> tuple[list[LocalName], list[tuple[str, str]]]:
+    """The local name of each mention, and (acronym, long name) for each acronym that the text explains in brackets.
+
+    Args:
+        mentions: of one document, in its order, none of a literal type.
+        text: the document's.
+        kinds: of each type: `person`, `organization`, `place` or `other`.
+    """
+    own, defined = [], []
+    for mention in mentions:
+        found = bracketed(mention.text)
+        own.append((found[0], "bracket") if found else (label_of(mention.text), ""))
+        if found:
+            defined.append((found[1], found[0]))
+    defined += _explained(mentions, text)
+    column_of = {key: name.column for key, name in _by_key(own, mentions).items()}
+    for i, (name, rule) in enumerate(own):
+        bare = without_title(name) if kinds[column_of[entity_key(name)]] == "person" else name
+        if bare != name:
+            own[i] = (bare, rule or "title")
+    names = _by_key(own, mentions)
+    links = _links(names, kinds, defined)
+    targets = [_follow(links, entity_key(name)) for name, _ in own]
+    votes: dict[str, np.ndarray | float] = defaultdict(float)
+    for target, mention in zip(targets, mentions, strict=True):
+        votes[target[0]] = votes[target[0]] + mention.votes
+    chosen = [
+        LocalName(names[key].form, rule or own[i][1], int(np.argmax(votes[key])))
+        for i, (key, rule) in enumerate(targets)
+    ]
+    return chosen, sorted(set(defined))
+
+
+def _by_key(own: Sequence[tuple[str, str]], mentions: Sequence[Spotted]) -> dict[str, _Name]:
+    names: dict[str, _Name] = defaultdict(_Name)
+    for (name, _), mention in zip(own, mentions, strict=True):
+        found = names[entity_key(name)]
+        found.forms[name] += 1
+        found.votes = found.votes + mention.votes
+    return names
+
+
+def _explained(mentions: Sequence[Spotted], text: str) -> Iterator[tuple[str, str]]:
+    """Acronyms that stand in brackets behind their long names, or these behind them."""
+    for a, b in pairwise(mentions):
+        if _OPENS.fullmatch(text, a.end, b.begin) and _CLOSES.match(text, b.end):
+            for short, long in ((b, a), (a, b)):
+                if is_acronym(short.text) and stands_for(short.text, long.text):
+                    yield label_of(short.text), label_of(long.text)
+
+
+def _links(
+    names: Mapping[str, _Name], kinds: Sequence[str], defined: Sequence[tuple[str, str]]
+) -> dict[str, tuple[str, str]]:
+    """For names that are short for another one of the document: its key, and the rule."""
+    links: dict[str, tuple[str, str]] = {}
+    people = {key: person_words(name.form) for key, name in names.items() if kinds[name.column] == "person"}
+    for key, parts in people.items():
+        longer = {other: full for other, full in people.items() if other != key and is_short_form(parts, full)}
+        fullest = [k for k, full in longer.items() if not any(is_short_form(full, f) for f in longer.values())]
+        if fullest:
+            links[key] = (fullest[0], "short")
+    for short, long in defined:
+        if entity_key(short) in names and entity_key(long) in names:
+            links[entity_key(short)] = (entity_key(long), "acronym")
+    for key, name in names.items():
+        if key not in links and is_acronym(name.form) and sum(map(str.isalpha, name.form)) >= _MIN_INITIALS:
+            longs = [other for other, o in names.items() if other != key and stands_for(name.form, o.form)]
+            if len(longs) == 1 and kinds[names[longs[0]].column] != "person":
+                links[key] = (longs[0], "acronym")
+    return links
+
+
+def is_short_form(short: tuple[str, ...], full: tuple[str, ...]) -> bool:
+    """Whether a person's name, as words, is a shorter form of another: the end of it, or the same with less before.
+
+    >>> is_short_form(("bush",), ("george", "w", "bush")), is_short_form(("g", "bush"), ("george", "w", "bush"))
+    (True, True)
+    >>> is_short_form(("laura", "bush"), ("george", "w", "bush")), is_short_form(("al", "sadr"), ("al", "sadr"))
+    (False, False)
+    """
+    if not short or short == full or len(short) > len(full):
+        return False
+    if short == full[len(full) - len(short) :]:
+        return True
+    if len(short) == 1:
+        return len(full) > 1 and len(short[0]) > 1 and short[0] == full[0]
+    if short[-1] != full[-1] or not _is_first(short[0], full[0]):
+        return False
+    inner = iter(full[1:-1])
+    return all(any(_is_first(word, other) for other in inner) for word in short[1:-1])
+
+
+def _is_first(short: str, full: str) -> bool:
+    return short == full or is_short_for(short, full)
+
+
+def _follow(links: Mapping[str, tuple[str, str]], key: str) -> tuple[str, str]:
+    """Where a name's links end, and the first rule on the way; a circle ends where it closes."""
+    rule, seen = "", {key}
+    while key in links and links[key][0] not in seen:
+        key, why = links[key]
+        seen.add(key)
+        rule = rule or why
+    return key, rule

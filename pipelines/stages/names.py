@@ -1,0 +1,279 @@
+"""Names: scored candidates to what each document calls its things, without the model; the first half of decoding.
+
+`mentions` has each document's mentions, `sentences` those that hold one, `claims` what these may say of two mentions,
+whatever their types, `names` a row for each name and type that a unit's documents have, `definitions` the acronyms that
+they explain. What a name is in the whole corpus is `stages.resolve`'s to say. What looks like no name (`schemas.junk`,
+`schemas.heads`) is no mention, and is counted by rule.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from kgmill.extractor.calibration import Calibration
+from kgmill.extractor.decode import DecodedRelation, decode_claims
+from kgmill.pipelines.engine.request import Receipt, Request
+from kgmill.pipelines.output.parts import Part, Store
+from kgmill.pipelines.resolution.local import LocalName, Spotted, local_names
+from kgmill.pipelines.resolution.types import document_votes
+from kgmill.pipelines.stages.candidates import sentence_candidates
+from kgmill.pipelines.stages.stage import Parts, Todo, documents_extent, publisher
+from kgmill.schemas.heads import head_rule
+from kgmill.schemas.identity import entity_key, fingerprint, text_key
+from kgmill.schemas.junk import junk_rule
+from kgmill.schemas.ontology import Ontology, parse_ontology
+from kgmill.schemas.records import Document
+from kgmill.schemas.stance import stance
+from kgmill.schemas.tables import from_table
+
+if TYPE_CHECKING:
+    from kgmill.pipelines.context import RunContext
+
+VERSION = 3
+VALUE = -1  # the column of a mention that is a value
+_DOUBT = -9.0  # the log probability of types that a name can't have
+
+
+def not_null(**columns: pa.DataType) -> pa.Schema:
+    """The schema of columns that hold no null."""
+    return pa.schema([pa.field(name, kind, nullable=False) for name, kind in columns.items()])
+
+
+SENTENCES = not_null(
+    doc_id=pa.string(),
+    sentence=pa.int64(),
+    begin=pa.int64(),
+    end=pa.int64(),
+    text_key=pa.string(),
+    date=pa.string(),  # of the document
+)
+MENTIONS = not_null(
+    row=pa.int64(),  # of the sentence
+    begin=pa.int64(),
+    end=pa.int64(),
+    text=pa.string(),
+    type=pa.string(),  # as its sentence has it
+    confidence=pa.float64(),
+    key=pa.string(),  # of its local name
+    rule=pa.string(),  # by which it has that
+    column=pa.int64(),  # of the type that its document has it of, or VALUE
+)
+CLAIMS = not_null(  # ends are rows of mentions
+    head=pa.int64(), tail=pa.int64(), type=pa.string(), confidence=pa.float64(), stance=pa.string()
+)
+NAMES = not_null(
+    key=pa.string(),
+    column=pa.int64(),
+    name=pa.string(),
+    n_documents=pa.int64(),
+    votes=pa.list_(pa.int64()),
+)
+DEFINITIONS = not_null(key=pa.string(), name=pa.string(), n_documents=pa.int64())
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What decides what is a mention, and what may be said of two; part of a part's name.
+
+    Attributes:
+        ontology: what the ontology allows (`Ontology.rules`).
+        min_confidence: confidence under which a mention or a relation is dropped.
+        calibration: the model's calibration, as calibration.json has it.
+    """
+
+    ontology: Mapping[str, Any]
+    min_confidence: float
+    calibration: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A unit: the fingerprints of its part, and of its documents and candidates."""
+
+    unit: str
+    fingerprint: str
+    documents: str
+    candidates: str
+
+
+def plan(
+    store: Store, ingested: Sequence[Part], extracted: Sequence[Part], settings: Settings
+) -> tuple[list[Part], list[Task]]:
+    """The parts that are there already, and tasks for the units that are not."""
+    documents = {part.unit: part.fingerprint for part in ingested}
+    named = asdict(settings)
+    done, tasks = [], []
+    for part in extracted:
+        key = fingerprint({"version": VERSION, "settings": named, "candidates": part.fingerprint})
+        if found := store.find("names", part.unit, key):
+            done.append(found)
+        else:
+            tasks.append(Task(part.unit, key, documents[part.unit], part.fingerprint))
+    return done, tasks
+
+
+def missing(context: RunContext, store: Store, parts: Parts) -> Todo:
+    """What the job has to do."""
+    settings = context.decoding
+    done, tasks = plan(store, parts["ingest"], parts["extract"], settings)
+    extent = documents_extent(parts["ingest"], (task.unit for task in tasks))
+    return Todo(done, tasks, settings, extent, publisher(store, "names"))
+
+
+@contextmanager
+def work(request: Request[Task, Settings]) -> Iterator[Callable[[Task], Receipt]]:
+    """Reads the names of units and commits their parts."""
+    store, reader = request.store, Reader.of(request.settings)
+
+    def read_unit(task: Task) -> Receipt:
+        ingested = store.need("ingest", task.unit, task.documents)
+        extracted = store.need("extract", task.unit, task.candidates)
+        documents = {d.doc_id: d for d in from_table("documents", ingested.read("documents"))}
+        tables, junk = reader.read_unit(documents, extracted.read("sentences"))
+        store.commit("names", task.unit, task.fingerprint, tables, {"left_out": junk})
+        return Receipt(task.unit, task.fingerprint, {"documents": len(documents)})
+
+    yield read_unit
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """The settings, read once for all units."""
+
+    ontology: Ontology
+    min_confidence: float
+    calibration: Calibration
+
+    @staticmethod
+    def of(settings: Settings) -> Reader:
+        """What the settings say."""
+        ontology = parse_ontology(dict(settings.ontology), "ontology")
+        return Reader(ontology, settings.min_confidence, Calibration.parse(dict(settings.calibration)))
+
+    def read_unit(
+        self, documents: Mapping[str, Document], sentences: pa.Table
+    ) -> tuple[dict[str, pa.Table], dict[str, int]]:
+        """A unit's tables, in the order of its documents and sentences; what is left out, by rule."""
+        columns = (len(self.ontology.entities), len(self.ontology.relations))
+        rank = {doc_id: i for i, doc_id in enumerate(documents)}
+        rows = sorted(sentence_candidates(sentences, columns), key=lambda r: (rank[r[0]["doc_id"]], r[0]["sentence"]))
+        unit = _Unit(self.ontology)
+        for doc_id, found in groupby(rows, key=lambda r: r[0]["doc_id"]):
+            unit.add_document(documents[doc_id], [(row, *self._decode(candidates)) for row, candidates in found])
+        return unit.tables(), dict(sorted(unit.junk.items()))
+
+    def _decode(self, candidates: Any) -> tuple[Any, ...]:
+        scored = self.calibration.apply(candidates)
+        return decode_claims(scored, self.ontology, self.min_confidence, self.calibration.cuts)
+
+
+class _Unit:
+    """The rows of a unit's tables, document by document."""
+
+    def __init__(self, ontology: Ontology) -> None:
+        self.ontology = ontology
+        self.junk: Counter[str] = Counter()
+        self.sentences: list[dict[str, Any]] = []
+        self.mentions: list[dict[str, Any]] = []
+        self.claims: list[dict[str, Any]] = []
+        self.definitions: Counter[tuple[str, str]] = Counter()
+        self.forms: dict[tuple[str, int], Counter[str]] = defaultdict(Counter)
+        self.votes: dict[tuple[str, int], Any] = defaultdict(int)
+        self._is_value_E = np.array([bool(kind.literal) for kind in ontology.entities.values()])
+
+    def add_document(self, document: Document, sentences: Iterable[tuple[Any, ...]]) -> None:
+        """Adds a document, given as (row, mentions, claims, votes) of each of its sentences."""
+        spotted: list[Spotted] = []
+        first = len(self.mentions)
+        for row, mentions, claims, votes_NE in sentences:
+            place: dict[int, int] = {}
+            for i, mention in enumerate(mentions):
+                text = document.text[mention.start : mention.end]
+                is_value = bool(self.ontology.entities[mention.type].literal)
+                if not is_value and (rule := head_rule(document, mention.start, mention.end) or junk_rule(text)):
+                    self.junk[f"mentions.{rule}"] += 1
+                    continue
+                place[i] = len(self.mentions)
+                self.mentions.append(
+                    {
+                        "row": len(self.sentences),
+                        "begin": mention.start,
+                        "end": mention.end,
+                        "text": text,
+                        "type": mention.type,
+                        "confidence": round(mention.confidence, 6),
+                        "key": "",
+                        "rule": "",
+                        "column": VALUE,
+                    }
+                )
+                if not is_value:
+                    votes_E = np.where(self._is_value_E, _DOUBT, np.maximum(votes_NE[i], _DOUBT))
+                    spotted.append(Spotted(mention.start, mention.end, text, votes_E))
+            text = document.text[row["begin"] : row["end"]]
+            self._claim(claims, place, text, row["begin"])
+            if place:
+                found = {name: row[name] for name in ("doc_id", "sentence", "begin", "end")}
+                self.sentences.append({**found, "text_key": text_key(text), "date": document.date})
+        named = [m for m in self.mentions[first:] if not self.ontology.entities[m["type"]].literal]
+        local, definitions = local_names(spotted, document.text, self.ontology.kinds)
+        for mention, name in zip(named, local, strict=True):
+            mention |= {"key": entity_key(name.name), "rule": name.rule, "column": name.column}
+        self._name(spotted, local)
+        self.definitions.update({(entity_key(short), long) for short, long in definitions})
+
+    def _claim(self, claims: Iterable[DecodedRelation], place: Mapping[int, int], text: str, begin: int) -> None:
+        """Adds the claims of a sentence, given with its text and where it begins."""
+        for claim in claims:
+            if claim.head not in place or claim.tail not in place:
+                continue
+            ends = {"head": place[claim.head], "tail": place[claim.tail]}
+            first, second = sorted((self.mentions[row] for row in ends.values()), key=itemgetter("begin"))
+            how = stance(text, first["end"] - begin, second["begin"] - begin)
+            self.claims.append({**ends, "type": claim.type, "confidence": round(claim.confidence, 6), "stance": how})
+
+    def _name(self, spotted: Sequence[Spotted], local: Sequence[LocalName]) -> None:
+        votes: dict[tuple[str, int], list[np.ndarray]] = defaultdict(list)
+        forms: dict[tuple[str, int], str] = {}
+        for mention, name in zip(spotted, local, strict=True):
+            key = (entity_key(name.name), name.column)
+            votes[key].append(mention.votes)
+            forms[key] = name.name
+        for key, found in votes.items():
+            self.votes[key] = self.votes[key] + document_votes(found)
+            self.forms[key][forms[key]] += 1
+
+    def tables(self) -> dict[str, pa.Table]:
+        """The unit's tables."""
+        names = [
+            {
+                "key": key,
+                "column": column,
+                "name": commonest(self.forms[key, column]),
+                "n_documents": self.forms[key, column].total(),
+                "votes": self.votes[key, column].tolist(),
+            }
+            for key, column in sorted(self.forms)
+        ]
+        definitions = [{"key": k, "name": name, "n_documents": n} for (k, name), n in sorted(self.definitions.items())]
+        return {
+            "sentences": pa.Table.from_pylist(self.sentences, SENTENCES),
+            "mentions": pa.Table.from_pylist(self.mentions, MENTIONS),
+            "claims": pa.Table.from_pylist(self.claims, CLAIMS),
+            "names": pa.Table.from_pylist(names, NAMES),
+            "definitions": pa.Table.from_pylist(definitions, DEFINITIONS),
+        }
+
+
+def commonest(forms: Mapping[str, int]) -> str:
+    """The commonest of the forms; of equally common ones, the smallest."""
+    return min(forms, key=lambda form: (-forms[form], form))

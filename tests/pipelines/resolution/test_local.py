@@ -1,0 +1,254 @@
+"""The names of one document."""
+
+import doctest
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kgmill.pipelines.resolution import local
+from kgmill.pipelines.resolution.local import Spotted, is_short_form, local_names
+
+KINDS = ("person", "organization", "place", "other")
+COLUMNS = {"Peop": 0, "Org": 1, "Loc": 2, "Misc": 3}
+
+
+def test_doctests():
+    """The worked examples of the module hold."""
+    result = doctest.testmod(local)
+
+    assert result.failed == 0
+    assert result.attempted >= 2
+
+
+def votes(column, p=0.0):
+    """The log probabilities of a mention that is most likely of one type; of no two types are they the same."""
+    p = p or 0.97 - column / 100
+    return np.log(np.where(np.arange(4) == column, p, (1 - p) / 3))
+
+
+def spotted(text):
+    """The mentions of a text in which they stand as [Type Name]; and the text without these marks."""
+    plain, mentions = "", []
+    for piece in re.split(r"(\[\w+ [^]]*\])", text):
+        if piece.startswith("["):
+            kind, _, name = piece[1:-1].partition(" ")
+            mentions.append(Spotted(len(plain), len(plain) + len(name), name, votes(COLUMNS[kind])))
+            plain += name
+        else:
+            plain += piece
+    return mentions, plain
+
+
+def named(text):
+    """What a text calls its mentions: the name and the rule of each; and its definitions."""
+    found, definitions = local_names(*spotted(text), KINDS)
+    return [(name.name, name.rule) for name in found], definitions
+
+
+def called(text):
+    return named(text)[0]
+
+
+def test_name_is_its_own():
+    """A name that stands for no other is called as it is, without spaces and quotes that say nothing."""
+    assert called("[Peop Ann  Lee] of [Org Acme] in\n[Loc New\nYork].") == [
+        ("Ann Lee", ""),
+        ("Acme", ""),
+        ("New York", ""),
+    ]
+
+
+@pytest.mark.parametrize("short", ["Bush", "George Bush", "G. W. Bush", "G.W. Bush", "George", "W. Bush", "BUSH"])
+def test_short_form_is_the_full_name(short):
+    """A surname, a first name and initials are the full name that the document has for them."""
+    assert called(f"[Peop George W. Bush] spoke. [Peop {short}] left.")[1] == ("George W. Bush", "short")
+
+
+@pytest.mark.parametrize("other", ["Laura Bush", "Bushnell", "L. Bush", "Georgia Bush", "W. George Bush", "G"])
+def test_other_names_stay(other):
+    """Another first name, another order, or a single letter is nobody's short form."""
+    assert called(f"[Peop George W. Bush] spoke. [Peop {other}] left.")[1] == (other, "")
+
+
+def test_surname_before_the_full_name():
+    """A headline may have the surname before the text has the full name."""
+    assert called("[Peop Bush] WINS. [Peop George Bush] won.") == [("George Bush", "short"), ("George Bush", "")]
+
+
+def test_surname_of_several_is_the_first():
+    """Where several have the surname, it is the one whom the document names first; each full name stays."""
+    text = "[Peop Hillary Clinton] met [Peop Bill Clinton]. [Peop Clinton] left. [Peop Bill] stayed."
+    assert called(text) == [
+        ("Hillary Clinton", ""),
+        ("Bill Clinton", ""),
+        ("Hillary Clinton", "short"),
+        ("Bill Clinton", "short"),
+    ]
+
+
+def test_short_form_is_the_fullest():
+    """Of longer and longer forms of one name the longest is that of all."""
+    text = "[Peop Bush] is [Peop George Bush], or [Peop George Walker Bush], as [Peop George W. Bush]."
+    assert {name for name, _ in called(text)} == {"George Walker Bush"}
+
+
+def test_nicknames():
+    """A first name's short form is the first name."""
+    assert called("[Peop William Clinton] spoke. [Peop Bill Clinton] left.")[1] == ("William Clinton", "short")
+    assert called("[Peop William Clinton] spoke. [Peop George Clinton] left.")[1] == ("George Clinton", "")
+
+
+@pytest.mark.parametrize("title", ["President", "Mr.", "Prime Minister", "former President", "Sen.", "Lt. Gen."])
+def test_titles_are_no_part_of_a_name(title):
+    """A person is called without a title; one that is called by title and surname is called by the full name."""
+    assert called(f"[Peop {title} Ann Lee] spoke.") == [("Ann Lee", "title")]
+    assert called(f"[Peop Ann Lee] spoke. [Peop {title} Lee] left.")[1] == ("Ann Lee", "short")
+
+
+def test_titles_are_those_of_people():
+    """What isn't a person has no title."""
+    assert called("[Loc St. Louis] and [Org General Motors] and [Loc Prince George]") == [
+        ("St. Louis", ""),
+        ("General Motors", ""),
+        ("Prince George", ""),
+    ]
+
+
+def test_short_names_are_those_of_people():
+    """The end of a place's or a company's name is another name."""
+    text = "[Loc New York] and [Loc York]; [Org Bank of America] and [Org America]; [Org Ford Motor] and [Peop Ford]"
+    assert [rule for _, rule in called(text)] == [""] * 6
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The [Org World Health Organization] ([Org WHO]) met. [Org WHO] left.",
+        "The [Org World Health Organization] ( [Org WHO] ) met. [Org WHO] left.",
+        "[Org WHO] ([Org World Health Organization]) met. [Org WHO] left.",
+        "[Org World Health Organization (WHO)] met. [Org WHO] left.",
+    ],
+)
+def test_acronym_in_brackets_is_its_long_name(text):
+    """An acronym that the text explains is its long name throughout, and a definition."""
+    found, definitions = named(text)
+    assert {name for name, _ in found} == {"World Health Organization"}
+    assert definitions == [("WHO", "World Health Organization")]
+    assert found[-1][1] == "acronym"
+
+
+def test_two_letters_in_brackets():
+    """A bracket explains an acronym of two letters too."""
+    found, definitions = named("The [Org United Nations] ([Org UN]) met.")
+    assert (found[1], definitions) == (("United Nations", "acronym"), [("UN", "United Nations")])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The [Org World Health Organization] ([Loc Geneva]) met.",
+        "The [Org World Health Organization] ([Org UN]) met.",
+        "The [Org World Food Programme] ([Org WHO]) met.",
+        "The [Org World Health Organization], [Org HHO], met.",
+    ],
+)
+def test_brackets_without_an_acronym(text):
+    """A bracket with another name, or an acronym of other words, explains nothing."""
+    found, definitions = named(text)
+    assert (found[1][1], definitions) == ("", [])
+
+
+def test_acronym_by_initials():
+    """Without brackets an acronym of three letters is the one name of the document that has these initials."""
+    found, definitions = named("[Org WHO] met. The [Org World Health Organization] has left.")
+    assert found == [("World Health Organization", "acronym"), ("World Health Organization", "")]
+    assert definitions == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[Org UN] met. The [Org United Nations] left.",  # two letters
+        "[Org WHO] met. The [Org World Health Organization] left [Org World Hospital Office].",  # two names
+        "[Org APC] met. [Peop Ann P. Cole] left.",  # a person's
+        "[Org Who] met. The [Org World Health Organization] left.",  # no acronym
+    ],
+)
+def test_initials_that_say_too_little(text):
+    """Two letters, two names, and people's names are left alone."""
+    assert called(text)[0][1] == ""
+
+
+def test_name_is_the_commonest_form():
+    """Forms of one key are called alike, by the commonest of them; of equally common ones the smallest."""
+    assert {name for name, _ in called("[Org ACME] [Org Acme] [Org acme] [Org acme]")} == {"acme"}
+    assert {name for name, _ in called("[Org ACME] [Org Acme]")} == {"ACME"}
+
+
+def columns(text):
+    return [name.column for name in local_names(*spotted(text), KINDS)[0]]
+
+
+def test_type_is_that_of_all_mentions():
+    """All mentions of a name have the type that most of them are of, short forms and all."""
+    assert columns("[Loc Washington], [Peop Washington], [Loc Washington]") == [2, 2, 2]
+    assert columns("[Peop Ann Lee], [Peop Lee], [Peop Ann Lee], [Loc Oslo]") == [0, 0, 0, 2]
+    assert columns("[Org WHO] [Org WHO] ([Loc World Health Organization])") == [1, 1, 1]
+
+
+def test_surer_mentions_count_more():
+    """One mention that is sure outvotes two that are not."""
+    weak = [Spotted(n, n + 4, "Oslo", votes(0, 0.3)) for n in (0, 5)]
+    sure = [Spotted(10, 14, "Oslo", votes(2, 0.999))]
+    assert [name.column for name in local_names([*weak, *sure], "Oslo Oslo Oslo", KINDS)[0]] == [2, 2, 2]
+    assert [name.column for name in local_names(weak, "Oslo Oslo", KINDS)[0]] == [0, 0]
+
+
+def test_no_mentions():
+    """A document without mentions has no names."""
+    assert local_names([], "It rains.", KINDS) == ([], [])
+
+
+_NAMES = st.sampled_from(
+    [
+        "Bush",
+        "George Bush",
+        "George W. Bush",
+        "G. Bush",
+        "President Bush",
+        "WHO",
+        "World Health Organization",
+        "W. H. O.",
+    ]
+)
+_MENTIONS = st.lists(st.tuples(st.sampled_from(sorted(COLUMNS)), _NAMES), min_size=1, max_size=8)
+
+
+@given(_MENTIONS)
+def test_names_are_names_of_the_document(mentions):
+    """A local name is some mention's own, nothing is short for what is itself short, and copies change nothing."""
+    text = " ".join(f"[{kind} {name}]" for kind, name in mentions)
+    found, _ = local_names(*spotted(text), KINDS)
+    assert {name.name for name in found} <= {local.without_title(name) for _, name in mentions} | {
+        n for _, n in mentions
+    }
+    of_key = {}
+    for name in found:
+        assert of_key.setdefault(name.name, name.column) == name.column
+    twice, _ = local_names(*spotted(f"{text} {text}"), KINDS)
+    assert twice == [*found, *found]
+
+
+_WORDS = st.lists(st.sampled_from(["george", "g", "w", "walker", "bill", "william", "bush", "lee"]), max_size=4).map(
+    tuple
+)
+
+
+@given(_WORDS, _WORDS)
+def test_short_form_goes_one_way(one, other):
+    """Nothing is short for itself, and of two names of unlike length only the shorter may be short for the other."""
+    assert not is_short_form(one, one)
+    assert not is_short_form(one, other) or len(one) <= len(other)
