@@ -2,7 +2,8 @@
 
 The queue has tables of configurations: each is the base configuration with some keys changed, a name and a seed. Each
 is trained and scored on dev; its row is appended to docs/experiments.jsonl, and the tables in docs/experiments.md are
-written anew from all rows. What has its row is passed over; a training that was cut off goes on where it was.
+written anew from all rows. What has its row is passed over; a training that was cut off goes on where it was. `gone`
+has keys that were tried and that no configuration has any more: such an experiment has its rows, and is never run.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def main() -> None:
     done = {row["fingerprint"] for row in read_rows()}
     for _, experiments in queue:
         for experiment in experiments:
-            if experiment.key not in done:
+            if experiment.key not in done and not experiment.is_gone:
                 append_row(run(experiment))
                 write_page(queue, read_rows())
     write_page(queue, read_rows())
@@ -57,12 +58,14 @@ class Experiment:
     Attributes:
         changes: what of it differs from the others of its table.
         key: what its row is found by.
+        is_gone: whether some of the keys are no more, so that it can't be run.
     """
 
     name: str
     changes: dict[str, Any]
     config: TrainConfig
     key: str
+    is_gone: bool
 
 
 def read_queue(path: Path) -> list[tuple[str, list[Experiment]]]:
@@ -74,19 +77,23 @@ def read_queue(path: Path) -> list[tuple[str, list[Experiment]]]:
         experiments = []
         for each in table["experiment"]:
             for seed in each.get("seeds", [base.seed]):
-                changes = each.get("set", {})
+                changes, gone = each.get("set", {}), each.get("gone", {})
                 keys = base.model_dump() | table.get("set", {}) | changes | {"seed": seed}
                 config = TrainConfig.model_validate(keys)
-                experiments.append(Experiment(each["name"], changes, config, experiment_key(config)))
+                key = experiment_key(config, gone)
+                experiments.append(Experiment(each["name"], changes | gone, config, key, bool(gone)))
         tables.append((table["title"], experiments))
     return tables
 
 
-def experiment_key(config: TrainConfig) -> str:
-    """Fingerprint of what decides the scores; keys at their defaults are left out, so that new keys change none."""
+def experiment_key(config: TrainConfig, gone: dict[str, Any]) -> str:
+    """Fingerprint of what decides the scores; keys at their defaults are left out, so that new keys change none.
+
+    `gone` are keys besides: with them it is what it was when the configuration still had them.
+    """
     dumped = config.model_dump(mode="json", exclude={"out", "threads", "dev_every", "card"})
     defaults = TrainConfig(train="").model_dump(mode="json") | {"train": None} | _UNSAID
-    return fingerprint({key: value for key, value in dumped.items() if value != defaults[key]})
+    return fingerprint({key: value for key, value in dumped.items() if value != defaults[key]} | gone)
 
 
 def run(experiment: Experiment) -> dict[str, Any]:

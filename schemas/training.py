@@ -123,6 +123,7 @@ class TrainConfig(Config):
         pair_distance: the binary global feature of phase one (Table 7, bi-features).
         pair_types: the multi-class global feature of phase two (Table 7, multi-features).
         link_types: phase one of pairs sees the entity types of both ends too; false is the paper's letter.
+        pair_hidden: phase one of pairs has a hidden layer; false is the paper's letter.
         phase_one: `sigmoid`: the binary losses are over two sigmoids (Eq. 11); `softmax`: over the softmax of both.
         type_average: `gold`: a type loss is averaged over the instances that have a type (Eq. 15); `all`: over all of
             them, as the binary losses are, so that finding weighs as much as telling types apart.
@@ -166,6 +167,7 @@ class TrainConfig(Config):
     pair_distance: bool = True
     pair_types: bool = True
     link_types: bool = False
+    pair_hidden: bool = False
     phase_one: Literal["sigmoid", "softmax"] = "softmax"
     type_average: Literal["gold", "all"] = "all"
     two_phase: bool = True

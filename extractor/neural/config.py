@@ -25,6 +25,7 @@ class TwoPhaseConfig(PreTrainedConfig):
     pair_distance: bool = True
     pair_types: bool = True
     link_types: bool = False
+    pair_hidden: bool = False
     two_phase: bool = True
     phase_one: str = "softmax"
     word_shape: bool = False

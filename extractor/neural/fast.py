@@ -29,13 +29,13 @@ class Ends:
 
     Attributes:
         head_ND, tail_ND: the mapped representations.
-        head_logits_N3, tail_logits_N3: what each gives to the pair gate's score and to phase one (`Fusion.project`).
+        head_logits, tail_logits: what each gives to the pair gate's score and to phase one (`Fusion.project`).
     """
 
     head_ND: Tensor
     tail_ND: Tensor
-    head_logits_N3: Tensor
-    tail_logits_N3: Tensor
+    head_logits: Tensor
+    tail_logits: Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,7 @@ class FastForward:
     pair_gate: Fusion
     distance_embedding: nn.Embedding | None
     link_embedding: nn.Embedding | None
+    pair_hidden: nn.Linear | None
     is_relation: nn.Linear
     relation_gate: Fusion
     feature_embedding: nn.Embedding | None
@@ -111,10 +112,10 @@ class FastForward:
         distance_ND = distance_logits = type_logits = link_types_FD = link_type_logits = None
         if self.distance_embedding is not None:
             distance_ND = self.pair_gate.map("distance", self.distance_embedding.weight)
-            distance_logits = self.pair_gate.project("distance", distance_ND, (self.is_relation,))
+            distance_logits = self.pair_gate.project("distance", distance_ND, self._link_heads())
         if self.link_embedding is not None:
             link_types_FD = self.pair_gate.map("types", self.link_embedding.weight)
-            link_type_logits = self.pair_gate.project("types", link_types_FD, (self.is_relation,))
+            link_type_logits = self.pair_gate.project("types", link_types_FD, self._link_heads())
         if self.feature_embedding is not None:
             mapped = self.relation_gate.map("types", self.feature_embedding.weight)
             type_logits = self.relation_gate.project("types", mapped, (self.relation_type,))
@@ -161,10 +162,11 @@ class FastForward:
 
     def map_ends(self, encoded: Encoded, entities: Spans) -> Ends:
         """What phase one needs of each entity, as a head and as a tail."""
-        gate, heads = self.pair_gate, (self.is_relation,)
+        gate, heads = self.pair_gate, self._link_heads()
         span_ND = self._represent_spans(encoded, entities)
         head_ND, tail_ND = (self.dropout(gate.map(role, span_ND)) for role in ("head", "tail"))
-        return Ends(head_ND, tail_ND, gate.project("head", head_ND, heads), gate.project("tail", tail_ND, heads))
+        projected = (gate.project("head", head_ND, heads), gate.project("tail", tail_ND, heads))
+        return Ends(head_ND, tail_ND, *projected)
 
     def score_pairs(self, encoded: Encoded, ends: Ends, pairs: Pairs) -> tuple[Tensor, Tensor]:
         """Phase-one logits [P, 2] (Not-Relation, Relation; Eq. 10a) and phase-two logits [P, R] (Eq. 14a)."""
@@ -218,22 +220,29 @@ class FastForward:
         width_SD = encoded.features.width_WD[self._width(spans)]
         return self.span_gate.fuse(alpha_SO, [words_SD, encoded.cls_BD[spans.row_S], width_SD])
 
+    def _link_heads(self) -> tuple[nn.Linear]:
+        """What phase one of pairs makes of the gate's sum first: its logits, or a hidden layer."""
+        return (self.pair_hidden or self.is_relation,)
+
     def _link(self, encoded: Encoded, ends: Ends, pairs: Pairs) -> _Linked:
         begin_P, end_P, distance_P = self._between(pairs)
-        gate, heads, features = self.pair_gate, (self.is_relation,), encoded.features
+        gate, heads, features = self.pair_gate, self._link_heads(), encoded.features
         row_P = pairs.entities.row_S[pairs.head_P]
         context_PD = range_max(encoded.context_words_KND, encoded.n_words, row_P, begin_P, end_P)
         context_PD = self.dropout(context_PD * (begin_P < end_P).unsqueeze(1).to(context_PD.dtype))
         projected = [
-            ends.head_logits_N3[pairs.head_P],
-            ends.tail_logits_N3[pairs.tail_P],
+            ends.head_logits[pairs.head_P],
+            ends.tail_logits[pairs.tail_P],
             gate.project("context", context_PD, heads),
         ]
         if features.distance_logits is not None:
             projected.append(features.distance_logits[distance_P])
         if features.link_type_logits is not None:
             projected.append(features.link_type_logits[self._type_pair(pairs)])
-        return _Linked(*gate.mix(projected, heads), context_PD, distance_P)
+        alpha_PO, logits = gate.mix(projected, heads)
+        if self.pair_hidden is not None:
+            logits = self.is_relation(self.dropout(torch.tanh(logits)))
+        return _Linked(alpha_PO, logits, context_PD, distance_P)
 
     def _between(self, pairs: Pairs) -> tuple[Tensor, Tensor, Tensor]:
         """The words between the two spans: first, one after the last, and their number, capped (section 4.2).

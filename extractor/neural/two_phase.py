@@ -62,7 +62,8 @@ class TwoPhaseModel(FastForward, PreTrainedModel):
         self.pair_gate = Fusion(d, roles, **options)
         self.distance_embedding = nn.Embedding(config.max_distance + 1, d) if config.pair_distance else None
         self.link_embedding = nn.Embedding(n_entity * n_entity, d) if config.link_types else None
-        self.is_relation = nn.Linear(self.pair_gate.width, 2)  # W_3, b_3 of Eq. 10a
+        self.pair_hidden = nn.Linear(self.pair_gate.width, d) if config.pair_hidden else None
+        self.is_relation = nn.Linear(d if config.pair_hidden else self.pair_gate.width, 2)  # W_3, b_3 of Eq. 10a
 
         roles = {"pair": self.pair_gate.width} | ({"types": d} if config.pair_types else {})
         self.relation_gate = Fusion(d, roles, **options)
@@ -106,7 +107,7 @@ class TwoPhaseModel(FastForward, PreTrainedModel):
             types = int(pairs.type_N[i]) * len(self.config.entity_types or ()) + int(pairs.type_N[j])
             row, begin, end = _between(pairs.entities, i, j)
             pair_D = self._pair(entity_ND[i], entity_ND[j], words_BWD[row, begin:end], types)
-            related.append(self.is_relation(pair_D))  # Eq. 10a
+            related.append(self.is_relation(self._hidden(pair_D)))  # Eq. 10a
             typed.append(self.relation_type(self._relation(pair_D, end - begin, types)))  # Eq. 14a
         return (*self._phases(entity_S2, type_SE), *self._phases(torch.stack(related), torch.stack(typed)))
 
@@ -140,6 +141,10 @@ class TwoPhaseModel(FastForward, PreTrainedModel):
         if self.link_embedding is not None:
             parts.append(gate.map("types", self.link_embedding.weight[types]))
         return weigh(gate, *parts)
+
+    def _hidden(self, pair_D: Tensor) -> Tensor:
+        """What phase one of pairs judges: R_rb, or a hidden layer over it."""
+        return pair_D if self.pair_hidden is None else self.dropout(torch.tanh(self.pair_hidden(pair_D)))
 
     def _relation(self, pair_D: Tensor, n_between: int, types: int) -> Tensor:
         """R'_r of a pair: R_rb, and C of both types and the distance (Eq. 13)."""

@@ -127,7 +127,7 @@ def read_data(config: TrainConfig) -> tuple[list[TrainingSet], Ontology, list[An
 def _model_options(config: TrainConfig, sentences: Sequence[AnnotatedSentence]) -> dict[str, Any]:
     names = (
         *("max_span_width", "max_distance", "role_maps", "fusion", "pair_distance", "pair_types", "link_types"),
-        "two_phase",
+        *("two_phase", "pair_hidden"),
         *("word_shape", "max_length", "dropout"),
     )
     is_auto = config.languages == "auto"

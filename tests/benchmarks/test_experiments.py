@@ -70,6 +70,19 @@ def test_page_has_a_table_each(trained):
     assert "old" not in lines
 
 
+def test_what_is_gone_is_never_run(trained):
+    """An experiment with keys that no configuration has any more shows its rows, and is passed over without."""
+    main()
+    queue = experiments.Path("queue.toml")
+    gone = queue.read_text().replace("set = { dropout = 0.5 }", "gone = { dropout = 0.5 }")
+    queue.write_text(gone + '[[table.experiment]]\nname = "tall"\ngone = { height = 2 }\n')
+    main()
+    lines = experiments.PAGE.read_text().splitlines()
+    assert len(trained) == 4
+    assert "| wide | `dropout = 0.5` | 42 | 50.0 | 50.0 | 3 | 2 |" in lines
+    assert "| tall | `height = 2` | not run yet |  |  |  |  |" in lines
+
+
 def test_rows_belong_to_the_queue():
     """Every committed row is one of the committed queue's, so that the page shows it."""
     keys = {experiment.key for _, found in read_queue(DEFAULT_QUEUE) for experiment in found}

@@ -13,6 +13,7 @@ from kgmill.extractor.neural.config import TwoPhaseConfig
 from kgmill.extractor.neural.encoding import Window, collate
 from kgmill.extractor.neural.fusion import Fusion
 from kgmill.extractor.neural.pooling import all_spans_max, pooling_table, range_max
+from kgmill.extractor.neural.quantise import quantise
 from kgmill.extractor.neural.spans import Pairs, Spans
 from kgmill.extractor.neural.two_phase import TwoPhaseModel
 from kgmill.extractor.training.sampling import all_spans
@@ -141,6 +142,10 @@ def test_grid_scores_as_single_spans():
         {"pair_distance": False, "pair_types": False},
         {"link_types": True, "word_shape": True},
         {"two_phase": False},
+        {"pair_hidden": True},
+        {"pair_hidden": True, "link_types": True},
+        {"pair_hidden": True, "fusion": "concat"},
+        {"pair_hidden": True, "role_maps": False, "two_phase": False},
         {"two_phase": False, "fusion": "concat", "pair_types": False},
     ],
 )
@@ -164,6 +169,35 @@ def test_fast_forward_is_the_papers(options):
 
     for one, other in zip(slow, fast, strict=True):
         assert torch.allclose(one, other, rtol=0, atol=1e-5)
+
+
+def test_hidden_layer_by_hand():
+    """With `pair_hidden` phase one of pairs judges tanh(W R_rb + b), not R_rb; phase two has R_rb still."""
+    plain, hidden = new_model(), new_model(pair_hidden=True)
+    hidden.load_state_dict(plain.state_dict(), strict=False)
+    with torch.no_grad():
+        hidden.pair_hidden.weight.copy_(torch.eye(16) * 1e-3)
+        hidden.pair_hidden.bias.zero_()
+        hidden.is_relation.weight.mul_(1e3)
+    some = pairs([(0, 1)], [(2, 4)])
+
+    scores = [score_pairs(model, model.encode(collate([window(1, 2, 1, 3)], 0)), some) for model in (plain, hidden)]
+
+    assert torch.allclose(scores[0][0], scores[1][0], rtol=1e-3, atol=1e-4)
+    assert torch.allclose(scores[0][1], scores[1][1], rtol=0, atol=1e-5)
+
+
+def test_hidden_layer_beside_int8():
+    """Quantised, a model with a hidden layer scores nearly as before: that layer is a head of the gate's sum."""
+    model = new_model(pair_hidden=True)
+    batch, some = collate([window(1, 2, 1, 3)], 0), pairs([(0, 1)], [(2, 4)])
+    with torch.inference_mode():
+        before = score_pairs(model, model.encode(batch), some)
+        for part in (model.encoder, *model.role_maps()):
+            quantise(part)
+        after = score_pairs(model, model.encode(batch), some)
+
+    assert all(0 < (a - b).abs().max().item() < 0.2 for a, b in zip(before, after, strict=True))
 
 
 @pytest.mark.parametrize("fusion", ["gate", "concat"])

@@ -203,10 +203,11 @@ def test_wrong_input_is_refused_before_anything_is_written(training, tmp_path, c
         {"word_shape": False},
         {"layer_decay": 0.5},
         {"two_phase": False},
+        {"pair_hidden": True},
     ],
 )
 def test_ablations(training, tmp_path, sentences, switch):
-    """Each switch of the paper's Table 7 trains, saves, loads and predicts."""
+    """Each switch, of the paper's Table 7 and others, trains, saves, loads and predicts."""
     reports = train(training(**switch))
 
     found = open_predictor(tmp_path / "model", "cpu", "fp32", 1).predict(sentences, EVERYTHING)
