@@ -41,11 +41,11 @@ def copies(source: Store, target: Store, n: int) -> list[Part]:
             rare = {row["key"] for row in names if row["n_documents"] == 1} if r else set()
             for row in names:
                 if row["key"] in rare:
-                    row |= {"key": f"{row['key']} {word(r)}", "name": f"{row['name']} {word(r).capitalize()}"}
+                    row |= {"key": f"{word(r)} {row['key']}", "name": f"{word(r).capitalize()} {row['name']}"}
             mentions = tables["mentions"].to_pylist()
             for row in mentions:
                 if row["key"] in rare:
-                    row["key"] = f"{row['key']} {word(r)}"
+                    row["key"] = f"{word(r)} {row['key']}"
             sentences = [row | {"doc_id": f"{r}-{row['doc_id']}"} for row in tables["sentences"].to_pylist()]
             tables["names"] = pa.Table.from_pylist(names, NAMES)
             tables["mentions"] = pa.Table.from_pylist(mentions, MENTIONS)
