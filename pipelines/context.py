@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from kgmill.extractor.calibration import Calibration
 from kgmill.extractor.candidates import Floors
-from kgmill.pipelines.graph.statements import Shown
+from kgmill.pipelines.graph.documents import Shown
 from kgmill.pipelines.stages import candidates, export, extract, ingest, names
 from kgmill.schemas.config import BuildConfig
 from kgmill.schemas.decisions import Decisions

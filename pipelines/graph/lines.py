@@ -9,6 +9,7 @@ A file of these lines is cut at `\\n` and nowhere else: text may hold U+0085 or 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from kgmill.schemas.literals import XSD
@@ -23,6 +24,9 @@ _POINT_IN_TIME = re.compile(r"\d{4}(?:-\d\d(?:-\d\d(?P<time>T\d\d:\d\d:\d\d.*)?)
 _DATE_TYPES = {4: "gYear", 7: "gYearMonth", 10: "date"}
 _INTEGER = f'"^^<{XSD}integer>'
 _DECIMAL = f'"^^<{XSD}decimal>'
+
+
+Pair = tuple[str, str]  # a predicate and an object, as terms
 
 
 def iri(value: str) -> str:
@@ -92,3 +96,9 @@ def point_in_time(value: str) -> str:
 def quad(s: str, p: str, o: str, g: str) -> str:
     """The line of a quad whose four terms are already written, with its line break."""
     return f"{s} {p} {o} {g} .\n"
+
+
+def lines_of(subject: str, pairs: Iterable[Pair], graph: str) -> Iterator[str]:
+    """The lines of a subject, given as a term, with its predicates and objects, in a graph."""
+    for predicate, value in pairs:
+        yield quad(subject, predicate, value, graph)

@@ -18,14 +18,13 @@ from typing import TYPE_CHECKING, Any
 from kgmill.pipelines.engine.beam import beam
 from kgmill.pipelines.engine.request import PartName, Receipt, Request
 from kgmill.pipelines.engine.shapes import WorkFn, each_task
+from kgmill.pipelines.graph.documents import Shown, document_quads
 from kgmill.pipelines.graph.gzipped import write_gzip
 from kgmill.pipelines.graph.ontology import ontology_graph
 from kgmill.pipelines.graph.shacl import shapes_graph
 from kgmill.pipelines.graph.small import small_quads
 from kgmill.pipelines.graph.statements import (
     Holdings,
-    Shown,
-    document_quads,
     entity_quads,
     fact_quads,
     link_quads,
@@ -249,13 +248,16 @@ def _kg_lines(
 
 def _meta_lines(store: Store, settings: Settings, ns: Namespace) -> Iterator[str]:
     entities: Counter[str] = Counter()
-    facts: Counter[str] = Counter()
+    asserted: Counter[str] = Counter()
+    n_facts = 0
     for unit, key in settings.aggregated:
         part = store.need("aggregate", unit, key)
         entities.update(values(part.read("entities", ["type"])["type"]))
-        facts.update(values(part.read("facts", ["relation"])["relation"]))
+        facts = part.read("facts", ["relation", "asserted"])
+        asserted.update(values(facts.filter(facts["asserted"])["relation"]))
+        n_facts += facts.num_rows
     n_triples = sum(store.need("export", unit, key).counts["quads"] for unit, key in settings.members)
-    holdings = Holdings(n_triples, settings.n_documents, entities, facts)
+    holdings = Holdings(n_triples, settings.n_documents, entities, n_facts, asserted)
     yield from meta_quads(ns, holdings, settings.names.run_key, settings.names.licence)
 
 

@@ -16,14 +16,8 @@ import pytest
 from rdflib import RDF, URIRef
 
 from kgmill.pipelines import load_graph
-from kgmill.pipelines.graph.statements import (
-    Holdings,
-    document_quads,
-    entity_quads,
-    fact_quads,
-    link_quads,
-    meta_quads,
-)
+from kgmill.pipelines.graph.documents import document_quads
+from kgmill.pipelines.graph.statements import Holdings, entity_quads, fact_quads, link_quads, meta_quads
 from kgmill.pipelines.graph.vocabulary import KGMILL, NIF, PROV, Namespace
 from kgmill.pipelines.storage import open_storage
 from kgmill.schemas.errors import CorruptPartError, OutputError, UsageError
@@ -120,7 +114,7 @@ def quads(rows):
     for d in rows["documents"]:
         of_it = ([r for r in rows[name] if r.doc_id == d.doc_id] for name in ("mentions", "relations"))
         yield from document_quads(NS, d, *of_it, "run")
-    yield from meta_quads(NS, Holdings(1, len(TEXTS), {}, {}), "run")
+    yield from meta_quads(NS, Holdings(1, len(TEXTS), {}, 0, {}), "run")
 
 
 def write_output(folder, rows, status="done"):

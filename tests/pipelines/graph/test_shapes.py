@@ -6,11 +6,12 @@ import pytest
 import rdflib
 
 from kgmill.pipelines.graph.checks import Violation, checks_of, violations
+from kgmill.pipelines.graph.documents import document_quads
 from kgmill.pipelines.graph.ontology import ontology_graph
 from kgmill.pipelines.graph.shacl import shapes_graph, shapes_turtle
 from kgmill.pipelines.graph.shapes import shapes_of
 from kgmill.pipelines.graph.small import small_quads
-from kgmill.pipelines.graph.statements import document_quads, entity_quads, fact_quads, link_quads, provenance_quads
+from kgmill.pipelines.graph.statements import entity_quads, fact_quads, link_quads, provenance_quads
 from kgmill.pipelines.graph.vocabulary import KGMILL, NIF, PROV, RDF, RDFS, Namespace
 from kgmill.schemas.literals import XSD
 from kgmill.schemas.ontology import parse_ontology

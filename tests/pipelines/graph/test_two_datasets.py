@@ -29,7 +29,7 @@ def store():
             *entity_quads(ns, Entity(USA, "Loc", label, n_mentions, n_documents, 0.9), []),
             *entity_quads(ns, Entity(person, "Peop", name, 1, 1, 0.9), []),
             *fact_quads(ns, fact, [Evidence(fact.fact_id, "91c2f7", "d", 5, 34, 5, 17, 27, 33, 0.9)]),
-            *meta_quads(ns, Holdings(60, 3, {"Peop": 1, "Loc": 1}, {"Live_In": 1}), "3f9a"),
+            *meta_quads(ns, Holdings(60, 3, {"Peop": 1, "Loc": 1}, 1, {"Live_In": 1}), "3f9a"),
         ]
         store.load("".join(lines).encode(), format=ox.RdfFormat.N_QUADS)
     return store
