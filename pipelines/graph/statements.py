@@ -26,6 +26,7 @@ from kgmill.pipelines.graph.vocabulary import (
     Namespace,
 )
 from kgmill.schemas.identity import digest, entity_id
+from kgmill.schemas.name_rules import MERGING
 from kgmill.schemas.records import Entity, Evidence, Fact, Mention, Name
 
 _TYPE = iri(RDF + "type")
@@ -48,10 +49,6 @@ _ALIAS = iri(SKOS + "altLabel")
 _SAME = iri(SKOS + "exactMatch")
 _REPLACED_BY = iri(DCTERMS + "isReplacedBy")
 _DATASETS = iri(VOID + "Dataset"), iri(DCAT + "Dataset")
-
-
-# Rules by which names of the whole corpus are joined: what had such a name by itself was an entity of its own.
-_MERGING = frozenset({"form", "country", "people", "spelling", "person", "alias", "decision"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +89,7 @@ def redirect_quads(ns: Namespace, names: Iterable[Name]) -> Iterator[str]:
     """The lines that lead from what an entity's names alone would be called to the entity; names go by entity."""
     graph = iri(ns.graph("redirects"))
     for entity, found in groupby(names, attrgetter("entity_id")):
-        for other in sorted({entity_id(n.name) for n in found if n.rule in _MERGING} - {entity}):
+        for other in sorted({entity_id(n.name) for n in found if n.rule in MERGING} - {entity}):
             yield quad(iri(ns.entity(other)), _REPLACED_BY, iri(ns.entity(entity)), graph)
 
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from kgmill.pipelines.resolution.forms import company_words, is_spelling_of, person_words, skeleton, words
 from kgmill.pipelines.resolution.known import country_of, country_of_people
 from kgmill.pipelines.resolution.local import is_short_form
+from kgmill.schemas.name_rules import COUNTRY, EACH_DOCUMENT, FORM, PEOPLE, PERSON, SPELLING, SURNAME
 
 _MIN_SHARE = 0.9  # of the documents that name a person of a surname in full, for all who are called by it alone
 _MIN_DOCUMENTS = 3  # that name this person in full
-EACH_DOCUMENT = "document"  # the rule of names that are one thing in one document alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +133,10 @@ def _canonical(name: str, kind: str) -> tuple[str, ...]:
 def _group(name: str, kind: str) -> tuple[str, str]:
     """What equal names of things have in common, and the rule by which they are one."""
     if kind == "place" and (code := country_of(name)):
-        return f"country {code}", "country"
+        return f"country {code}", COUNTRY
     if kind == "place" and (code := country_of_people(name)):
-        return f"people {code}", "people"
-    return " ".join(_canonical(name, kind)), "form"
+        return f"people {code}", PEOPLE
+    return " ".join(_canonical(name, kind)), FORM
 
 
 def _things(group: Sequence[CorpusName], kind: str) -> dict[str, tuple[str, str]]:
@@ -157,11 +157,11 @@ def _things(group: Sequence[CorpusName], kind: str) -> dict[str, tuple[str, str]
     order = sorted(tops, key=lambda words_: (-n_documents[words_], words_))
     for i, words_ in enumerate(order):
         for commoner in order[:i]:
-            if rules[words_] == "form" and tops[commoner].key not in joined and is_spelling_of(words_, commoner):
+            if rules[words_] == FORM and tops[commoner].key not in joined and is_spelling_of(words_, commoner):
                 moved = {
                     key: (tops[commoner].key, rule) for key, (top, rule) in joined.items() if top == tops[words_].key
                 }
-                joined |= moved | {tops[words_].key: (tops[commoner].key, "spelling")}
+                joined |= moved | {tops[words_].key: (tops[commoner].key, SPELLING)}
                 break
     return joined
 
@@ -179,7 +179,7 @@ def _people(group: Sequence[CorpusName]) -> dict[str, tuple[str, str]]:
     tops: dict[tuple[str, ...], CorpusName] = {}
     for parts, names in sorted(same.items()):
         tops[parts] = top = _commonest([n for n in names if not n.target] or names)
-        joined |= {name.key: (top.key, name.rule or "form") for name in names if name is not top}
+        joined |= {name.key: (top.key, name.rule or FORM) for name in names if name is not top}
     n_of = {parts: sum(name.n_documents for name in names) for parts, names in same.items()}
     full = {parts for parts in tops if len(parts) > 1}
     order = sorted(full, key=lambda parts: (-len(parts), -n_of[parts], parts))
@@ -187,10 +187,10 @@ def _people(group: Sequence[CorpusName]) -> dict[str, tuple[str, str]]:
     place: dict[tuple[str, ...], tuple[str, ...]] = {}
     for parts in order:
         fits = [rep for rep in reps if is_short_form(parts, rep)]
-        rule = "person"
+        rule = PERSON
         if not fits:
             fits = [rep for rep in reps if len(rep) == len(parts) and all(map(is_spelling_of, parts, rep))]
-            rule = "spelling"
+            rule = SPELLING
         if target := _one_of(fits, n_of):
             place[parts] = target
             _join(joined, tops[parts].key, tops[target].key, rule)
@@ -203,7 +203,7 @@ def _people(group: Sequence[CorpusName]) -> dict[str, tuple[str, str]]:
             continue
         rep = max(named, key=lambda rep: (named[rep], rep))
         is_known = named[rep] >= _MIN_DOCUMENTS and named[rep] >= _MIN_SHARE * sum(named.values())
-        _join(joined, tops[parts].key, tops[rep].key, "surname" if is_known else EACH_DOCUMENT)
+        _join(joined, tops[parts].key, tops[rep].key, SURNAME if is_known else EACH_DOCUMENT)
     return joined
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from kgmill.pipelines.resolution.forms import bracketed, is_acronym, person_words, stands_for, without_title
 from kgmill.pipelines.resolution.known import is_short_for
 from kgmill.schemas.identity import entity_key
+from kgmill.schemas.name_rules import ACRONYM, BRACKET, SHORT, TITLE
 from kgmill.schemas.names import label_of
 
 _OPENS, _CLOSES = re.compile(r"\s*\(\s*"), re.compile(r"\s*\)")
@@ -81,7 +82,7 @@ def local_names(
     own, defined = [], []
     for mention in mentions:
         found = bracketed(mention.text)
-        own.append((found[0], "bracket") if found else (label_of(mention.text), ""))
+        own.append((found[0], BRACKET) if found else (label_of(mention.text), ""))
         if found:
             defined.append((found[1], found[0]))
     defined += _explained(mentions, text)
@@ -89,7 +90,7 @@ def local_names(
     for i, (name, rule) in enumerate(own):
         bare = without_title(name) if kinds[column_of[entity_key(name)]] == "person" else name
         if bare != name:
-            own[i] = (bare, rule or "title")
+            own[i] = (bare, rule or TITLE)
     names = _by_key(own, mentions)
     links = _links(names, kinds, defined)
     targets = [_follow(links, entity_key(name)) for name, _ in own]
@@ -131,15 +132,15 @@ def _links(
         longer = {other: full for other, full in people.items() if other != key and is_short_form(parts, full)}
         fullest = [k for k, full in longer.items() if not any(is_short_form(full, f) for f in longer.values())]
         if fullest:
-            links[key] = (fullest[0], "short")
+            links[key] = (fullest[0], SHORT)
     for short, long in defined:
         if entity_key(short) in names and entity_key(long) in names:
-            links[entity_key(short)] = (entity_key(long), "acronym")
+            links[entity_key(short)] = (entity_key(long), ACRONYM)
     for key, name in names.items():
         if key not in links and is_acronym(name.form) and sum(map(str.isalpha, name.form)) >= _MIN_INITIALS:
             longs = [other for other, o in names.items() if other != key and stands_for(name.form, o.form)]
             if len(longs) == 1 and kinds[names[longs[0]].column] != "person":
-                links[key] = (longs[0], "acronym")
+                links[key] = (longs[0], ACRONYM)
     return links
 
 

@@ -25,6 +25,7 @@ from kgmill.pipelines.stages.combine import KINDS, buckets, partition_bits, slic
 from kgmill.pipelines.stages.decode import PAIRS
 from kgmill.pipelines.stages.stage import Parts, Todo, partitions_extent, publisher
 from kgmill.schemas.identity import fingerprint
+from kgmill.schemas.name_rules import SAYING_LESS
 from kgmill.schemas.tables import SCHEMAS, values
 from kgmill.schemas.units import Unit
 
@@ -45,7 +46,6 @@ _COMBINED = {
     "pairs": PAIRS,
 }
 _IN_ORDER = re.compile(r"\d{4}")  # dates that begin so are in order as they stand
-_SHORT = frozenset({"short", "surname", "acronym", "alias", "document"})  # rules of names that say less than others
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ def reduce_entities(entities: pa.Table, surfaces: pa.Table) -> tuple[pa.Table, p
     forms = surfaces.group_by(["entity_id", "name", "rule"]).aggregate([("n_mentions", "sum")])
     forms = forms.rename_columns([*forms.column_names[:3], "n_mentions"])
     is_short = [
-        rule in _SHORT or name.isupper()
+        rule in SAYING_LESS or name.isupper()
         for name, rule in zip(values(forms["name"]), values(forms["rule"]), strict=True)
     ]
     order: list[tuple[str, Literal["ascending", "descending"]]] = [

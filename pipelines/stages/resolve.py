@@ -29,13 +29,14 @@ from kgmill.pipelines.engine.request import Receipt, Request
 from kgmill.pipelines.engine.shapes import WorkFn, regroup, scattered
 from kgmill.pipelines.engine.spills import read_spills, spill
 from kgmill.pipelines.output.parts import Store
-from kgmill.pipelines.resolution.clusters import EACH_DOCUMENT, CorpusName, Resolved, block, resolve_block
+from kgmill.pipelines.resolution.clusters import CorpusName, Resolved, block, resolve_block
 from kgmill.pipelines.resolution.forms import company_words
 from kgmill.pipelines.resolution.known import organisation_of
 from kgmill.pipelines.resolution.types import Votes, consensus
 from kgmill.pipelines.stages.names import DEFINITIONS, NAMES, commonest, not_null
 from kgmill.pipelines.stages.stage import Outcome, Parts, Todo
 from kgmill.schemas.identity import digest, entity_id, entity_key, fingerprint
+from kgmill.schemas.name_rules import ACRONYM, ALIAS, DECISION, EACH_DOCUMENT, HOMONYM, PINNED
 from kgmill.schemas.tables import values
 from kgmill.schemas.units import Unit
 
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
 VERSION = 3
 _MAX_BITS = 8
 _NAMES_A_PARTITION = 50_000
-HOMONYM = "homonym"  # the rule of a name that a commoner thing of another type has too
 _NUMBER = re.compile(r"(?<=[0-9a-f]{16}-)[0-9]+$")  # of an entity's id
 _SURE = 2 / 3  # of the documents that explain an acronym: the share that has to say what it stands for
 
@@ -80,7 +80,6 @@ PINS = not_null(
     entity_id=pa.string(),
     n_mentions=pa.int64(),
 )
-PINNED = frozenset({"", "form", "country", "people", "spelling", "person", "acronym", "alias", "decision", HOMONYM})
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,13 +231,13 @@ def agree_on(
     name = commonest(forms)
     target, rule = _stands_for(name, definitions)
     if key in settings.targets:
-        target, rule = settings.targets[key], "decision"
+        target, rule = settings.targets[key], DECISION
     pinned = {
         int(found[0]) if (found := _NUMBER.findall(pin)) else 1: pin for pin in sorted(pins, key=lambda p: (pins[p], p))
     }
     for number, column in enumerate(kept, 1):
         mine = [row for row in rows if chosen[row["column"]] == column]
-        is_known = bool(target) and (rule == "decision" or settings.kinds[column] != "person")
+        is_known = bool(target) and (rule == DECISION or settings.kinds[column] != "person")
         yield {
             "key": key,
             "column": column,
@@ -262,9 +261,9 @@ def _stands_for(name: str, definitions: Mapping[str, int]) -> tuple[str, str]:
     if longs:
         top = max(longs, key=lambda words: (longs[words], words))
         if longs[top] >= _SURE * longs.total():
-            return min(long for long in definitions if company_words(long) == top), "acronym"
+            return min(long for long in definitions if company_words(long) == top), ACRONYM
     known = organisation_of(name)
-    return known, "alias" if known else ""
+    return known, ALIAS if known else ""
 
 
 def cluster(element: tuple[str, Iterable[str]], request: Request[Task, Settings]) -> Iterator[tuple[str, str]]:

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kgmill.pipelines.resolution import clusters
-from kgmill.pipelines.resolution.clusters import EACH_DOCUMENT, CorpusName, Resolved, block, resolve_block
+from kgmill.pipelines.resolution.clusters import CorpusName, Resolved, block, resolve_block
 from kgmill.schemas.identity import entity_key
+from kgmill.schemas.name_rules import EACH_DOCUMENT
 
 KINDS = ("person", "organization", "place", "other")
 PEOP, ORG, LOC, MISC = range(4)

@@ -1,0 +1,21 @@
+"""The rules by which a name is an entity's, as mentions and the table `names` have them; docs/resolution.md says each.
+
+No rule, an empty one: the name is the entity's own.
+"""
+
+from __future__ import annotations
+
+# What a document itself has a longer name for (`kgmill.pipelines.resolution.local`).
+TITLE, BRACKET, SHORT, ACRONYM = "title", "bracket", "short", "acronym"
+# Names of the corpus (`kgmill.pipelines.resolution.clusters`); ACRONYM too, where documents agree what it stands for.
+FORM, COUNTRY, PEOPLE, SPELLING, PERSON, SURNAME = "form", "country", "people", "spelling", "person", "surname"
+ALIAS, DECISION = "alias", "decision"  # what all the world knows, and what people decided
+HOMONYM = "homonym"  # a commoner thing of another type has this name too
+EACH_DOCUMENT = "document"  # one thing in each document that has the name, and not in two
+
+# What had such a name by itself was an entity of its own, and is led to the one that it is now.
+MERGING = frozenset({FORM, COUNTRY, PEOPLE, SPELLING, PERSON, ALIAS, DECISION})
+# Names that keep an id for a later build: not those that are short for others in one document alone.
+PINNED = MERGING | {"", ACRONYM, HOMONYM}
+# Names that say less than others of the same thing, and so are no labels where it has one.
+SAYING_LESS = frozenset({SHORT, SURNAME, ACRONYM, ALIAS, EACH_DOCUMENT})
