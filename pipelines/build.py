@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
@@ -207,12 +208,16 @@ def _report(run: Run, status: str, documents: Mapping[str, int], reasons: Mappin
     exported = run.reports["export"].counts if "export" in run.reports else {}
     graph = live_counts(store.live("graph")) if exported else {}
     aggregated = store.live("aggregate") if "aggregate" in run.reports or exported else []
+    missed = Counter({"decisions.no_such_fact": len(context.decisions.facts)})
+    missed.subtract({"decisions.no_such_fact": sum(part.counts.get("decided", 0) for part in aggregated)})
     extracted = run.reports["extract"].counts if "extract" in run.reports else {}
     return {
         "status": status,
         "documents": documents,
         "rejects": reasons,
-        "left_out": left_out(store, known_others(store)) if run.reports else {},
+        "left_out": left_out(store, Counter(known_others(store)) + (missed if aggregated else Counter()))
+        if run.reports
+        else {},
         "heads": heads(store) if run.reports else {},
         "model_calls": {"sentences": extracted.get("sentences", 0)},
         "stages": {stage: report.row for stage, report in run.reports.items()},

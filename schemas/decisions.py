@@ -79,6 +79,11 @@ class Decisions(BaseModel):
             raise ConfigError(f"{path}: fact {both[0]} is both rejected and confirmed")
 
     @property
+    def facts(self) -> frozenset[str]:
+        """The ids of the facts that are decided on."""
+        return frozenset(d.fact for d in (*self.reject, *self.confirm))
+
+    @property
     def targets(self) -> dict[str, str]:
         """For each name's key the name that it is known by, where it isn't that one itself."""
         return {entity_key(name): same.names[0] for same in self.same for name in same.names[1:]}

@@ -14,8 +14,8 @@ HOMONYM = "homonym"  # a commoner thing of another type has this name too
 EACH_DOCUMENT = "document"  # one thing in each document that has the name, and not in two
 
 # What had such a name by itself was an entity of its own, and is led to the one that it is now.
-MERGING = frozenset({FORM, COUNTRY, PEOPLE, SPELLING, PERSON, ALIAS, DECISION})
+MERGING = frozenset({"", FORM, COUNTRY, PEOPLE, SPELLING, PERSON, ALIAS, DECISION})
 # Names that keep an id for a later build: not those that are short for others in one document alone.
-PINNED = MERGING | {"", ACRONYM, HOMONYM}
+PINNED = MERGING | {ACRONYM, HOMONYM}
 # Names that say less than others of the same thing, and so are no labels where it has one.
 SAYING_LESS = frozenset({SHORT, SURNAME, ACRONYM, ALIAS, EACH_DOCUMENT})

@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from kgmill.pipelines.resolution.forms import company_words, is_spelling_of, person_words, skeleton, words
 from kgmill.pipelines.resolution.known import country_of, country_of_people
 from kgmill.pipelines.resolution.local import is_short_form
-from kgmill.schemas.name_rules import COUNTRY, EACH_DOCUMENT, FORM, PEOPLE, PERSON, SPELLING, SURNAME
+from kgmill.schemas.identity import entity_key
+from kgmill.schemas.name_rules import COUNTRY, DECISION, EACH_DOCUMENT, FORM, PEOPLE, PERSON, SPELLING, SURNAME
 
 _MIN_SHARE = 0.9  # of the documents that name a person of a surname in full, for all who are called by it alone
 _MIN_DOCUMENTS = 3  # that name this person in full
@@ -91,7 +92,7 @@ def resolve_block(
         people: dict[str, list[CorpusName]] = {}
         joined = _people(group) if kinds[column] == "person" else _things(group, kinds[column])
         for top, members in _clusters(group, joined, is_apart):
-            fullest = max(members, key=lambda n: (len(n.name), n.key))
+            fullest = _known_by(members)
             for member in members:
                 found[member.key, column] = Resolved(fullest.key, joined[member.key][1] if member is not top else "")
             if kinds[column] == "place" and country_of_people(top.name):
@@ -122,6 +123,12 @@ def _clusters(
             del members[key]
     for key, found in members.items():
         yield by_key[key], found
+
+
+def _known_by(members: Sequence[CorpusName]) -> CorpusName:
+    """The name that gives the entity its id: the one that people say, if it is there; else the longest."""
+    decided = {entity_key(n.target) for n in members if n.rule == DECISION}
+    return max(members, key=lambda n: (n.key in decided, len(n.name), n.key))
 
 
 def _canonical(name: str, kind: str) -> tuple[str, ...]:

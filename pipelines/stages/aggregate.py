@@ -131,7 +131,9 @@ def work(request: Request[Task, Settings]) -> Iterator[Callable[[Task], Receipt]
         tables["facts"], tables["evidence"] = reduce_facts(
             relations, pairs, judge, least, frozenset(settings.confirmed)
         )
-        counts = {"left_out": {"facts.rejected": n_rejected} if n_rejected else {}}
+        n_confirmed = len(set(settings.confirmed).intersection(values(relations["fact_id"])))
+        left_out = {"facts.rejected": n_rejected} if n_rejected else {}
+        counts = {"left_out": left_out, "decided": n_rejected + n_confirmed}
         store.commit("aggregate", task.unit, task.fingerprint, tables, counts)
         return Receipt(task.unit, task.fingerprint)
 

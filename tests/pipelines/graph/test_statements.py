@@ -59,15 +59,17 @@ def test_other_names_of_an_entity():
 
 def test_redirects():
     """What a joined name alone would be called leads to the entity; its own id doesn't, nor what was short for it."""
-    ada = entity_id("Ada Lovelace")
+    ada, rome = entity_id("Ada Lovelace"), entity_id("Roma")
     names = [
         *(Name(ada, name, "form", 1) for name in ("Ada Lovelace", "Countess", "The Countess")),
         *(Name(ada, name, rule, 1) for name, rule in (("Lovelace", "short"), ("AAL", "acronym"), ("King", "person"))),
-        Name(LONDON, "London", "", 1),
+        Name(rome, "Rome", "", 5),  # a commoner name than the longest has no rule, and an id of its own all the same
+        Name(entity_id("London"), "London", "", 1),
     ]
 
     assert sorted(short(redirect_quads(NS, names))) == sorted(
-        f"<e:{entity_id(name)}> <dcterms:isReplacedBy> <e:{ada}> <g:redirects> ." for name in ("Countess", "King")
+        f"<e:{entity_id(name)}> <dcterms:isReplacedBy> <e:{entity}> <g:redirects> ."
+        for name, entity in (("Countess", ada), ("King", ada), ("Rome", rome))
     )
 
 
