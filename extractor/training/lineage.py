@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from kgmill.extractor.data.annotated import AnnotatedSentence, read_annotated
-from kgmill.extractor.modelfolder import TRAINING_DATA
+from kgmill.extractor.modelfolder import TRAINING_DATA, find_model, model_fingerprint
 from kgmill.extractor.neural.checkpoint import Checkpoint
 from kgmill.schemas.errors import CheckpointError, DataError, OutputError
 from kgmill.schemas.identity import digest, fingerprint
@@ -36,7 +36,8 @@ def training_parts(
 ) -> dict[str, str]:
     """Fingerprints of all that a training is made from, by name; `checkpoint` is as it was before the first step."""
     ontology = checkpoint.ontology
-    return {
+    start = {"start": model_fingerprint(find_model(config.start))} if config.start else {}
+    return start | {
         "configuration": fingerprint(config.model_dump(mode="json", exclude={"out"})),
         "ontology": fingerprint([ontology.entity_names, ontology.relation_names, ontology.rules()]),
         "encoder": _encoder_digest(checkpoint),
@@ -102,12 +103,14 @@ def is_among(sentence: AnnotatedSentence, hashes: frozenset[str]) -> bool:
     return text_hash(sentence.words) in hashes or sentence_hash(sentence) in hashes
 
 
-def write_training_data(folder: Path, sentences: Sequence[AnnotatedSentence]) -> None:
-    """Writes the file of hashes into a model folder."""
+def write_training_data(
+    folder: Path, sentences: Sequence[AnnotatedSentence], seen: frozenset[str] = frozenset()
+) -> None:
+    """Writes the file of hashes into a model folder; `seen` are those of the model that the training started from."""
     _write_hashes(
         folder / TRAINING_DATA,
         "What the model was trained on: of a SHA-256 of each sentence's words the first digits.",
-        {sentence_hash(sentence) for sentence in sentences},
+        seen | {sentence_hash(sentence) for sentence in sentences},
     )
 
 
@@ -136,14 +139,23 @@ def n_seen(folder: Path, sentences: Sequence[AnnotatedSentence]) -> int | None:
     Raises:
         CheckpointError: the file of hashes is damaged.
     """
+    seen = seen_by(folder)
+    return None if seen is None else sum(sentence_hash(sentence) in seen for sentence in sentences)
+
+
+def seen_by(folder: Path) -> frozenset[str] | None:
+    """The hashes of the sentences that a model was trained on; None where its folder doesn't say.
+
+    Raises:
+        CheckpointError: the file of hashes is damaged.
+    """
     path = folder / TRAINING_DATA
     if not path.is_file():
         return None
     try:
-        seen = set(tomllib.loads(path.read_text(encoding="utf-8"))["sentences"].split())
+        return frozenset(tomllib.loads(path.read_text(encoding="utf-8"))["sentences"].split())
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path}: not the hashes of a model's training data: {error}") from None
-    return sum(sentence_hash(sentence) in seen for sentence in sentences)
 
 
 def n_shared(train: Sequence[AnnotatedSentence], dev: Sequence[AnnotatedSentence]) -> int:

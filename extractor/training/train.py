@@ -26,6 +26,7 @@ from torch import nn
 from kgmill.extractor.data.annotated import AnnotatedSentence, check_types, infer_ontology
 from kgmill.extractor.data.reach import beyond_reach
 from kgmill.extractor.data.unused import format_unused
+from kgmill.extractor.modelfolder import find_model
 from kgmill.extractor.neural.checkpoint import choose_device, new_checkpoint, save_checkpoint
 from kgmill.extractor.neural.encoding import Window, WordPieces, collate
 from kgmill.extractor.neural.two_phase import TwoPhaseModel
@@ -33,10 +34,11 @@ from kgmill.extractor.predict import Predictor
 from kgmill.extractor.text.language import check_languages, languages_of
 from kgmill.extractor.training.card import write_card
 from kgmill.extractor.training.evaluate import evaluate
-from kgmill.extractor.training.lineage import n_shared, read_excluded, training_parts, write_training_data
+from kgmill.extractor.training.lineage import n_shared, read_excluded, seen_by, training_parts, write_training_data
 from kgmill.extractor.training.loss import joint_loss
 from kgmill.extractor.training.sampling import sample
 from kgmill.extractor.training.sets import TrainingSet, describe, draw, prepare, read_sets, read_trained
+from kgmill.extractor.training.start import continued_checkpoint
 from kgmill.schemas.errors import ConfigError, OntologyError, OutputError
 from kgmill.schemas.ontology import Ontology, format_ontology, load_ontology
 from kgmill.schemas.text import decode_utf8
@@ -149,7 +151,11 @@ class TrainingRun:
         device: torch.device,
     ) -> None:
         sentences = [sentence for one in sets for sentence in one.sentences]
-        checkpoint = new_checkpoint(config.encoder, ontology, _model_options(config, sentences))
+        options = _model_options(config, sentences)
+        if config.start:
+            checkpoint = continued_checkpoint(find_model(config.start), ontology, options)
+        else:
+            checkpoint = new_checkpoint(config.encoder, ontology, options)
         checkpoint.model.to(device)
         self.config, self.checkpoint, self.sets, self.dev = config, checkpoint, sets, dev
         self.sentences = sentences
@@ -397,6 +403,7 @@ def _finish(run: TrainingRun, out: Path, reports: list[EpochReport]) -> None:
         save_checkpoint(run.checkpoint, partial, run.ontology_text, torch.float16)
     scored = [report for report in reports if report.dev]
     write_card(partial, run.config, n_sentences=len(run.sentences), reports=scored, notes=run.notes)
-    write_training_data(partial, run.sentences)
+    seen = seen_by(find_model(run.config.start)) if run.config.start else frozenset()
+    write_training_data(partial, run.sentences, seen or frozenset())
     os.replace(partial, out)
     shutil.rmtree(run.folder, ignore_errors=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
 from kgmill.flows.notes import note
+from kgmill.schemas.errors import ConfigError
 from kgmill.schemas.text import printable
 from kgmill.schemas.training import TrainConfig
 
@@ -23,9 +25,13 @@ def train(
     exclude: Annotated[
         list[str] | None, Option("--exclude", metavar="FILE", help="sentences, or hashes, not to train on")
     ] = None,
+    settings: Annotated[
+        list[str] | None,
+        Option("--set", metavar="KEY=VALUE", help="another value than the file's, as TOML writes it: --set epochs=3"),
+    ] = None,
 ) -> None:
     """`kgmill train`."""
-    config = TrainConfig.load(Path(file), {})
+    config = TrainConfig.load(Path(file), dict(map(_setting, settings or ())))
     if exclude:
         config = config.model_copy(update={"exclude": (*config.exclude, *exclude)})
     from kgmill.extractor.training.train import train as run
@@ -39,6 +45,17 @@ def train(
             on_note=note,
         )
     print(printable(f"model written to {config.out}"))
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """A key and its value; a word that is no TOML value is a text."""
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"--set {text}: not KEY=VALUE")
+    try:
+        return key, tomllib.loads(f"value = {value}")["value"]
+    except ValueError:
+        return key, value
 
 
 def _show(report: EpochReport) -> None:

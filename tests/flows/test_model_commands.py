@@ -4,6 +4,7 @@ import gzip
 import json
 import re
 import shutil
+import tomllib
 from dataclasses import dataclass
 
 import pytest
@@ -119,6 +120,41 @@ def test_stats_convert_and_train_say_what_they_do_not_use(run, data, tiny_encode
     assert (stats.code, stats.errors) == (0, expected)
     assert (converted.code, converted.errors) == (0, expected)
     assert (trained.code, [line for line in trained.errors if not line.startswith("{")]) == (0, expected)
+
+
+def test_train_takes_settings(run, tiny_sentences, tiny_encoder, tmp_path):
+    """A value of the command line stands before the file's: numbers, words and lists, as TOML writes them."""
+    config = tmp_path / "t.toml"
+    config.write_text(f'encoder = "{tiny_encoder}"\ntrain = "{tiny_sentences}"\nout = "{tmp_path}/m"\nepochs = 30\n')
+
+    trained = run(
+        *("train", config, "--set", "epochs=1", "--set", f"out={tmp_path}/other", "--set", 'languages=["en"]')
+    )
+
+    assert trained.code == 0
+    written = tomllib.loads((tmp_path / "other" / "training.toml").read_text())
+    assert (written["epochs"], written["languages"]) == (1, ["en"])
+    assert not (tmp_path / "m").exists()
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("epochs", "--set epochs: not KEY=VALUE"),
+        ("=3", "--set =3: not KEY=VALUE"),
+        ("epochs=some", "epochs: "),
+        ("eopchs=3", "unknown key"),
+    ],
+)
+def test_wrong_settings_are_refused(run, tiny_sentences, tmp_path, setting, message):
+    """They are refused as they are in the file."""
+    config = tmp_path / "t.toml"
+    config.write_text(f'train = "{tiny_sentences}"\nout = "{tmp_path}/m"\n')
+
+    refused = run("train", config, "--set", setting)
+
+    assert (refused.code, len(refused.errors)) == (2, 1)
+    assert message in refused.errors[0]
 
 
 def test_stats_say_what_is_too_wide_to_be_learnt(run, tmp_path):
