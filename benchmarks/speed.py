@@ -24,6 +24,7 @@ import torch
 
 from kgmill.extractor.calibration import Calibration
 from kgmill.extractor.modelfolder import find_model
+from kgmill.extractor.neural.devices import multiplies_bytes
 from kgmill.extractor.neural.encoding import Batch, collate
 from kgmill.extractor.predict import Predictor, open_predictor
 from kgmill.extractor.text.split import split_text
@@ -31,7 +32,7 @@ from kgmill.extractor.training.train import TrainingRun, read_data
 from kgmill.schemas.training import TrainConfig
 
 FLOORS = Calibration().floors(0.4)
-PRECISIONS = ("fp32", "bf16", "int8")
+PRECISIONS = ("fp32", "bf16", "int8") if multiplies_bytes() else ("fp32", "bf16")  # else int8 takes half an hour
 _FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
 _TRAIN_BATCHES = 24
 

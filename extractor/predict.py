@@ -20,7 +20,7 @@ from torch import Tensor
 
 from kgmill.extractor.candidates import Candidates, Floors, empty, merge_windows
 from kgmill.extractor.neural.checkpoint import Checkpoint, choose_device, load_checkpoint
-from kgmill.extractor.neural.devices import check_precision
+from kgmill.extractor.neural.devices import check_precision, choose_precision
 from kgmill.extractor.neural.encoding import Window, WordPieces, collate
 from kgmill.extractor.neural.fast import Encoded, Ends
 from kgmill.extractor.neural.quantise import quantise
@@ -29,7 +29,7 @@ from kgmill.schemas.errors import CheckpointError
 
 logger = logging.getLogger(__name__)
 
-LENGTHS = (16, 24, 32, 40, 48, 64, 96, 128, 192, 256, 384, 512)
+LENGTHS = (*range(16, 64, 4), *range(64, 128, 8), *range(128, 192, 16), *range(192, 256, 32), *range(256, 513, 64))
 _CHUNK = {"cpu": 64, "cuda": 1024}  # entities, or pairs, scored at once
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.float32}
 _PIECES_A_BATCH = {"cpu": 384, "cuda": 16384}
@@ -210,7 +210,7 @@ class Predictor:
 def open_predictor(
     folder: Path, device: str, precision: str, n_threads: int = 0, *, is_compiled: bool = False
 ) -> Predictor:
-    """A predictor for a model folder, on `auto|cpu|cuda[:N]`, at `fp32|bf16|fp16|int8`, its encoder perhaps compiled.
+    """A predictor for a model folder, on `auto|cpu|cuda[:N]`, at `auto|fp32|bf16|fp16|int8`, perhaps compiled.
 
     Raises:
         CheckpointError: the folder is no usable model, the device is not there, or torch can't compile here.
@@ -218,6 +218,7 @@ def open_predictor(
     """
     check_precision(device, precision)  # by its name first, so that this is said where there is no GPU too
     chosen = choose_device(device)
+    precision = choose_precision(chosen.type, precision, torch.cuda.is_bf16_supported)
     check_precision(chosen.type, precision)
     checkpoint = load_checkpoint(folder, chosen, _DTYPES[precision])
     if precision == "int8":

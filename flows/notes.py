@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kgmill.extractor.neural.devices import multiplies_bytes
 from kgmill.schemas.text import printable
 
 if TYPE_CHECKING:
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
 def note(text: str) -> None:
     """Says a line."""
     print(f"kgmill: {printable(text)}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def note_slow(precision: str) -> None:
+    """Says that int8 is slow here, where it is."""
+    if precision == "int8" and not multiplies_bytes():
+        note(
+            "int8 is far slower than fp32 here: this processor has no VNNI or AMX; --precision auto finds what is fast"
+        )
 
 
 def note_unused(unused: Iterable[Unused]) -> None:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from typer import Argument, BadParameter, Option
 
+from kgmill.flows.notes import note_slow
 from kgmill.schemas.errors import UsageError
 
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
     from kgmill.schemas.config import BuildConfig
 
-Precision = Literal["fp32", "bf16", "fp16", "int8"]
+Precision = Literal["auto", "fp32", "bf16", "fp16", "int8"]
 
 
 def folder(text: str) -> str:
@@ -131,7 +132,9 @@ class BuildOptions:
         """Asks all that can be wrong with a build, before anything is touched and before Prefect starts."""
         from kgmill.pipelines.checks import check_build
 
-        return check_build(tuple(sources), out, config, **self.how)
+        context = check_build(tuple(sources), out, config, **self.how)
+        note_slow(context.config.precision)
+        return context
 
 
 def one_of(options: dict[str, object], *, is_needed: bool = False) -> None:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from kgmill.extractor.calibration import load_calibration
 from kgmill.extractor.modelfolder import find_model, model_fingerprint, model_languages
-from kgmill.extractor.neural.devices import check_device, check_precision
+from kgmill.extractor.neural.devices import check_device, check_precision, choose_precision
 from kgmill.extractor.text.language import check_languages
 from kgmill.pipelines.context import RunContext
 from kgmill.pipelines.engine.runners import LOCAL, check_runner
@@ -58,6 +58,7 @@ def check_build(
     check_runner(runner, beam_options)
     check_formats(config.formats)
     device = _check_device(config, runner)
+    config = config.model_copy(update={"precision": choose_precision(device, config.precision, _has_bf16)})
     store = Store(out)
     store.storage.check()
     check_format(store)
@@ -215,12 +216,22 @@ def _check_device(config: BuildConfig, runner: str) -> str:
 
 
 def _n_gpus() -> int:
-    """The GPUs that torch sees, asked in a process of its own: this one does without torch."""
+    """The GPUs that torch sees."""
+    return _ask_torch("torch.cuda.device_count() if torch.cuda.is_available() else 0", without=0)
+
+
+def _has_bf16() -> bool:
+    """Whether the first GPU computes in bfloat16; where this machine has none, those of the workers are taken to."""
+    return bool(_ask_torch("int(not torch.cuda.is_available() or torch.cuda.is_bf16_supported())", without=1))
+
+
+def _ask_torch(expression: str, without: int) -> int:
+    """A number that torch knows of GPUs, asked in a process of its own: this one does without torch."""
     if "+cpu" in version("torch"):
-        return 0
-    program = "import torch; print(torch.cuda.device_count() if torch.cuda.is_available() else 0)"
+        return without
+    program = f"import torch; print({expression})"
     asked = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=False)
-    return int(asked.stdout or 0)
+    return int(asked.stdout or without)
 
 
 def resolve_device(name: str) -> str:

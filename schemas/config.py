@@ -146,7 +146,8 @@ class BuildConfig(Config):
         ontology: an ontology file; empty: the model's own; `all`: that, with the relations that the model finds too
             badly for its calibration to let them through.
         device: where the model computes: `auto` (a GPU where torch sees one), `cpu`, `cuda` or `cuda:N`.
-        precision: what it computes in; `int8` on CPUs alone.
+        precision: what it computes in; `int8` on CPUs alone, and fast only where they have instructions for it. `auto`:
+            bf16 or fp16 on GPUs, int8 on such CPUs, else fp32. Scores differ a little from one to the next.
         compile: compile the encoder with torch before a build's first batch; meant for GPUs and large corpora.
         candidate_floor: calibrated probability of phase one under which extract forgets a span or a pair; thresholds
             lower than this lower it, which needs a new extraction.
@@ -182,7 +183,7 @@ class BuildConfig(Config):
     model: Annotated[str, ReadBy(("extract", "decode", "export"))] = "default"
     ontology: Annotated[str, ReadBy(("decode", "export"))] = ""
     device: Annotated[str, ReadBy(("extract", "export"))] = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
-    precision: Annotated[Literal["fp32", "bf16", "fp16", "int8"], ReadBy(("extract", "export"))] = "fp32"
+    precision: Annotated[Literal["auto", "fp32", "bf16", "fp16", "int8"], ReadBy(("extract", "export"))] = "fp32"
     compile: Annotated[bool, ReadBy(("extract",))] = False
     candidate_floor: Annotated[float, ReadBy(("extract", "export"))] = Field(0.1, gt=0, lt=1)
     min_confidence: Annotated[float, ReadBy(("extract", "decode", "export"))] = Field(0.4, ge=0, le=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from importlib.metadata import version
+from pathlib import Path
 
 from kgmill.schemas.errors import CheckpointError, ConfigError
 
@@ -28,6 +29,34 @@ def check_device(name: str, n_gpus: Callable[[], int]) -> None:
         )
     if number >= n:
         raise CheckpointError(f"device {name}: this machine has {n} of them, the first is cuda:0")
+
+
+def choose_precision(device: str, name: str, has_bf16: Callable[[], bool]) -> str:
+    """What `auto` computes in on a kind of device: the fastest that costs no accuracy worth naming; other names as
+    they are.
+
+    A GPU: bf16, or fp16 where it has no bf16; `has_bf16`, which may take long, is asked there alone. A CPU: int8 where
+    it multiplies bytes (VNNI or AMX), elsewhere fp32: without those instructions torch's integer product is far slower
+    (docs/decisions/0009-int8.md).
+    """
+    if name != "auto":
+        return name
+    if device.startswith("cuda"):
+        return "bf16" if has_bf16() else "fp16"
+    return "int8" if multiplies_bytes() else "fp32"
+
+
+def multiplies_bytes(cpu_info: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether the processor has instructions for int8; False where it can't be told."""
+    try:
+        text = cpu_info.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    flags = re.search(r"^flags\s*:(.*)$", text, re.MULTILINE)
+    return bool(flags) and not _BYTE_PRODUCTS.isdisjoint(flags[1].split())
+
+
+_BYTE_PRODUCTS = {"avx512_vnni", "avx_vnni", "amx_int8"}
 
 
 def check_precision(device: str, precision: str) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated
 from typer import Option
 
 from kgmill.extractor.modelfolder import CALIBRATION, WEIGHTS, calibration_folder, copy_model, find_model
-from kgmill.flows.notes import note_seen, note_unused
+from kgmill.flows.notes import note_seen, note_slow, note_unused
 from kgmill.flows.options import DataFile, DataFormat, DevSets, ModelOptions, one_of
 from kgmill.schemas.text import printable_lines
 
@@ -56,6 +56,7 @@ def calibrate(
     judged = {one.title: found for one, found in sets if not any(found is other for other in fitted_to)}
     sentences = read_annotated([data], form) if data else list(chain.from_iterable(fitted_to))
     names = [one.title for one, found in sets if any(found is other for other in fitted_to) for _ in found]
+    note_slow(model.precision)
     predictor = open_predictor(folder, model.device, model.precision)
     everything = [*sentences, *chain.from_iterable(judged.values())]
     check_types(everything, predictor.ontology, data or str(config))

@@ -9,7 +9,7 @@ from typing import Annotated
 from typer import BadParameter, Option
 
 from kgmill.extractor.modelfolder import find_model, model_fingerprint
-from kgmill.flows.notes import note, note_seen
+from kgmill.flows.notes import note, note_seen, note_slow
 from kgmill.flows.options import DataFormat, ModelOptions, one_of
 from kgmill.schemas.errors import ConfigError
 from kgmill.schemas.text import printable, printable_lines
@@ -72,6 +72,7 @@ def complete(
     from kgmill.extractor.training.sets import format_left_out, read_sets_to_complete
 
     jobs = read_sets_to_complete(config or "", data or "", form, out or "")
+    note_slow(model.precision)
     predictor = open_predictor(folder, model.device, model.precision)
     for one, _ in jobs:
         check_types(one.sentences, predictor.ontology, ", ".join(one.config.files))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option
 
 from kgmill.extractor.modelfolder import find_model
-from kgmill.flows.notes import note, note_seen, note_unused
+from kgmill.flows.notes import note, note_seen, note_slow, note_unused
 from kgmill.flows.options import DataFile, DataFormat, DevSets, Json, MinConfidence, ModelOptions, one_of
 from kgmill.schemas.text import printable_lines
 
@@ -42,6 +42,7 @@ def evaluate(
         sets = [(one.title, sentences) for one, sentences in read_dev_sets(config)]
     else:
         sets = [(str(data), read_annotated([str(data)], form))]
+    note_slow(model.precision)
     predictor = open_predictor(folder, model.device, model.precision)
     reports = {}
     for name, sentences in sets:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from typer import Argument, Option
 
 from kgmill.extractor.modelfolder import find_model
+from kgmill.flows.notes import note_slow
 from kgmill.flows.options import MinConfidence, ModelOptions
 from kgmill.schemas.errors import DataError, RecordError
 from kgmill.schemas.text import printable_json
@@ -28,6 +29,7 @@ def predict(
     from kgmill.extractor.api import Extractor
 
     texts = list(_texts(text, files or []))
+    note_slow(model.precision)
     extractor = Extractor.from_pretrained(model.model, device=model.device, precision=model.precision)
     found = extractor.extract((content for _, content in texts), min_confidence=min_confidence)
     for (name, content), extraction in zip(texts, found, strict=True):

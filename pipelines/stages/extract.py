@@ -39,7 +39,7 @@ from kgmill.schemas.units import Unit
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
 
-VERSION = 6
+VERSION = 7
 _LANGUAGE = "language: "  # how the faults of documents begin that are in another language than the model's
 
 

@@ -232,7 +232,7 @@ def test_giant_word(predictor):
     assert {tuple(span) for span in found.spans.tolist()} <= {tuple(span) for span in all_spans(3, 4).tolist()}
 
 
-@pytest.mark.parametrize(("n_pieces", "length"), [(3, 16), (16, 16), (17, 24), (512, 512), (513, 1024)])
+@pytest.mark.parametrize(("n_pieces", "length"), [(3, 16), (16, 16), (17, 20), (65, 72), (512, 512), (513, 1024)])
 def test_bucket_length(n_pieces, length):
     """A window goes into the smallest bucket that holds it."""
     assert bucket_length(n_pieces) == length

@@ -83,7 +83,7 @@ def test_plan_names_what_changed(plan, source, copy):
     assert (made["changed_settings"], runs(made)) == (["min_confidence"], [0, 0, 1, 1, 9])
     made = plan(source, "--out", copy, "--mode", "append")
     assert (made["changed_settings"], runs(made)) == (["sources"], [16, 0, 0, 0, 0])
-    made = plan(source, "--out", copy, "--precision", "int8")
+    made = plan(source, "--out", copy, "--precision", "bf16")
     assert (made["changed_settings"], runs(made)) == (["extract"], [0, 16, 1, 1, 9])
 
 
