@@ -2,7 +2,10 @@
 
     python -m benchmarks.read_facts sample DIR... --n 300 --seed 1 --out sheet.jsonl     what a reader sees, shuffled
     python -m benchmarks.read_facts join sheet.jsonl verdicts.jsonl --into benchmarks/facts/read.jsonl
-    python -m benchmarks.read_facts fit benchmarks/facts/read.jsonl --model FOLDER [--into FOLDER]
+    python -m benchmarks.read_facts carry DIR... --read benchmarks/facts/read.jsonl --out again.jsonl
+    python -m benchmarks.read_facts fit benchmarks/facts/read.jsonl --model FOLDER
+
+`carry` is for another model: a fact that its build finds at a place that was read has the verdict that was given there.
 
 benchmarks/facts/RULE.md says how facts are read. A sheet's rows have the keys that a reader needs, and `_` before those
 that are not shown to one.
@@ -135,6 +138,23 @@ def marked(text: str, row: dict[str, Any]) -> str:
     return " ".join(sentence.split())
 
 
+def carry(folders: list[str], read: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Facts of builds that were read before, each with its verdict and what supports it now.
+
+    A fact is one that was read if it has the same relation, the same names and a place of the other's.
+    """
+    verdicts = {(tuple(place), row["fact"]): row for row in read for place in row["places"]}
+    found = []
+    for folder in folders:
+        store = Store(folder)
+        for row in sheet(store, rows(store, "facts"), 0):
+            said = next((verdicts[key] for p in row["_places"] if (key := (tuple(p), row["fact"])) in verdicts), None)
+            if said:
+                kept = {name: said[name] for name in ("verdict", "weight", "genre")}
+                found.append(_kept(row) | kept)
+    return sorted(found, key=lambda row: (row["genre"], row["places"]))
+
+
 def _model_folder(run: dict[str, Any]) -> Path:
     return find_model(run["config"]["model"])
 
@@ -258,6 +278,10 @@ def main() -> None:
     asked.add_argument("sheet", type=Path)
     asked.add_argument("verdicts", type=Path, help='lines of {"id": ..., "verdict": right|unsaid|wrong}')
     asked.add_argument("--into", type=Path, required=True)
+    asked = commands.add_parser("carry", help="what was read, as another model finds it")
+    asked.add_argument("folders", nargs="+")
+    asked.add_argument("--read", type=Path, nargs="+", required=True)
+    asked.add_argument("--out", type=Path, required=True)
     asked = commands.add_parser("fit", help="the confidence of facts")
     asked.add_argument("read", type=Path)
     asked.add_argument("--model", type=Path, required=True, help="the folder whose calibration gets it")
@@ -270,6 +294,8 @@ def main() -> None:
         kept = [_kept(row) | {"verdict": said[row["id"]]} for row in read_lines(given.sheet) if row["id"] in said]
         before = read_lines(given.into) if given.into.exists() else []
         write_lines(given.into, before + kept)
+    elif given.command == "carry":
+        write_lines(given.out, carry(given.folders, [row for path in given.read for row in read_lines(path)]))
     else:
         found = fit(read_lines(given.read))
         calibration = load_calibration(given.model)
