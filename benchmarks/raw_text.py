@@ -13,7 +13,8 @@ import argparse
 from collections.abc import Sequence
 
 from kgmill.extractor.api import Extraction, Extractor
-from kgmill.extractor.data.annotated import AnnotatedSentence, EntitySpan, RelationPair, read_annotated
+from kgmill.extractor.data.annotated import AnnotatedSentence, EntitySpan, RelationPair
+from kgmill.extractor.data.readers import read_annotated
 from kgmill.extractor.decode import DecodedMention, DecodedRelation
 from kgmill.extractor.modelfolder import find_model
 from kgmill.extractor.training.evaluate import evaluate

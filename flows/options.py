@@ -10,6 +10,7 @@ from typer import Argument, BadParameter, Option
 
 from kgmill.flows.notes import note_slow
 from kgmill.schemas.errors import UsageError
+from kgmill.schemas.training import AnnotationFormat
 
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
@@ -36,7 +37,7 @@ DataFile = Annotated[str | None, Option("--data", metavar="FILE", help="annotate
 DevSets = Annotated[
     str | None, Option("--config", metavar="F.toml", help="instead of a file: a training's [[dev]] sets")
 ]
-DataFormat = Annotated[Literal["spert", "dygie"], Option("--format")]
+DataFormat = Annotated[AnnotationFormat, Option("--format")]
 MinConfidence = Annotated[float, Option("--min-confidence", metavar="P")]
 Json = Annotated[bool, Option("--json", help="print it as JSON")]
 

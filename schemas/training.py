@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from kgmill.schemas.config import Config
 from kgmill.schemas.ontology import first_fault
 
+AnnotationFormat = Literal["spert", "dygie", "conll", "brat", "ace", "doccano", "label-studio"]
 Labels = dict[str, str | tuple[str, ...]]
 
 
@@ -19,7 +20,7 @@ class SetConfig(Config):
     Attributes:
         files: annotated files; several are read one after another.
         name: what notes call it; empty: the first file's name.
-        format: SpERT's JSON or DyGIE's JSONL.
+        format: SpERT's JSON, DyGIE's JSONL, or what another tool wrote (docs/model.md).
         only: of the sentences those whose record has, under each key, one of the values: `{fold = ["1", "2"]}`.
         documents: of the documents (what comes before the last `#` of `orig_id`; a sentence that names none is one)
             those from the first number on, up to the second, in the order of the files; empty: all.
@@ -42,7 +43,7 @@ class SetConfig(Config):
 
     files: tuple[str, ...] = Field(min_length=1)
     name: str = ""
-    format: Literal["spert", "dygie"] = "spert"
+    format: AnnotationFormat = "spert"
     only: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     documents: tuple[int, int] | tuple[()] = ()
     labels: Labels = Field(default_factory=dict)
@@ -103,7 +104,7 @@ class TrainConfig(Config):
         labels: what a label of any set is in the ontology; see SetConfig.
         exclude: sentences that are not trained on: annotated files (.json, .jsonl), or lists of hashes as a model
             folder's training_data.toml is one.
-        format: of the files: SpERT's JSON or DyGIE's JSONL.
+        format: of the files, as a set has it.
         ontology: the ontology file; empty: the types and pairs that the training data shows.
         out: the model folder to write.
         seed: of the first weights, the order of sentences, the negatives and dropout.
@@ -147,7 +148,7 @@ class TrainConfig(Config):
     dev: str | tuple[SetConfig, ...] = ""
     labels: Labels = Field(default_factory=dict)
     exclude: tuple[str, ...] = ()
-    format: Literal["spert", "dygie"] = "spert"
+    format: AnnotationFormat = "spert"
     ontology: str = ""
     out: str = "model"
     seed: int = 42

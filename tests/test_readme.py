@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from kgmill.extractor.data.annotated import check_types, read_annotated
+from kgmill.extractor.data.annotated import check_types
+from kgmill.extractor.data.readers import read_annotated
 from kgmill.extractor.neural.checkpoint import encoder_source
 from kgmill.flows import cli
 from kgmill.flows.commands import find

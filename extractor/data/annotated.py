@@ -1,4 +1,4 @@
-"""Annotated sentences, and their readers: SpERT's JSON here, DyGIE's JSONL in `dygie`."""
+"""Annotated sentences, and the readers of SpERT's JSON and, by `dygie`, DyGIE's JSONL; `readers` has all."""
 
 from __future__ import annotations
 
@@ -69,17 +69,6 @@ class AnnotatedSentence:
     place: str = field(default="", compare=False, repr=False)
     partial: Partial | None = None
     tags: tuple[tuple[str, str], ...] = field(default=(), compare=False, repr=False)
-
-
-def read_annotated(paths: Iterable[str], format_name: str) -> list[AnnotatedSentence]:
-    """All sentences of the files, in order.
-
-    Raises:
-        DataError: an unreadable file, an unknown format, a foreign one, or a record that is not of its form.
-    """
-    if format_name not in _READERS:
-        raise DataError(f"unknown format {format_name!r}; known: {', '.join(_READERS)}")
-    return [sentence for path in paths for sentence in _READERS[format_name](Path(path))]
 
 
 def read_spert(path: Path) -> list[AnnotatedSentence]:
@@ -267,4 +256,3 @@ def _type_name(name: Any, where: str) -> str:
 
 
 _SPERT_KEYS = {"tokens", "entities", "relations", "orig_id", "annotated", "doubtful"}
-_READERS = {"spert": read_spert, "dygie": read_dygie}

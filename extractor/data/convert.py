@@ -7,9 +7,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from kgmill.extractor.data.annotated import AnnotatedSentence, read_annotated
+from kgmill.extractor.data.annotated import AnnotatedSentence
 from kgmill.extractor.data.dygie import DygieSentence, format_document
 from kgmill.extractor.data.partial import format_partial
+from kgmill.extractor.data.readers import read_annotated
 from kgmill.extractor.data.unused import Unused
 from kgmill.schemas.errors import DataError, OutputError
 

@@ -1,20 +1,17 @@
-"""Formats of annotated data that are not read, told by their looks, so that they can be named with a way out."""
+"""Formats of annotated data, told by their looks: what another reader reads, or none does, is named with a way out."""
 
 from __future__ import annotations
 
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-_BRAT = (
-    "brat's standoff annotations",
-    "make DyGIE's JSONL of the .txt and .ann files, for instance with scripts/new-dataset/brat_to_input.py of DyGIE++",
-)
-_CONLL = (
-    "columns in the manner of CoNLL",
-    "make a sentence of SpERT's JSON of each block of lines: its words the tokens, each run of B- and I- an entity",
-)
+from kgmill.schemas.training import AnnotationFormat
+
+_BRAT = ("brat's standoff annotations", "brat")
+_ACE = ("ACE's annotations", "ace")
+_CONLL = ("columns in the manner of CoNLL", "conll")
 _GLINER = (
     "rename tokenized_text to tokens, and make of each [start, last, type] of ner an entity {start, end, type} with "
     "end = last + 1"
@@ -24,7 +21,8 @@ _SPACY = (
     "a binary of spaCy (DocBin)",
     "read it with spacy.tokens.DocBin, and make a sentence of SpERT's JSON of each of doc.sents and its ents",
 )
-# A name, the keys that its first record has, and what to do.
+_LONG = "export it as JSON, not as JSON-MIN, and give --format label-studio"
+# A name, the keys that its first record has, and what to do: a format that is read, or a line.
 _RECORDS: tuple[tuple[str, frozenset[str], str], ...] = (
     (
         "GLiNER's JSON",
@@ -32,15 +30,15 @@ _RECORDS: tuple[tuple[str, frozenset[str], str], ...] = (
         _GLINER,
     ),
     ("GLiNER2's JSONL", frozenset({"input", "output"}), _CHARACTERS),
-    ("Label Studio's JSON export", frozenset({"data", "annotations"}), _CHARACTERS),
-    ("Label Studio's JSON export", frozenset({"data", "completions"}), _CHARACTERS),
-    ("Label Studio's JSON export", frozenset({"annotation_id", "text"}), _CHARACTERS),
-    ("Label Studio's JSON export", frozenset({"annotator", "text"}), _CHARACTERS),
+    ("Label Studio's JSON export", frozenset({"data", "annotations"}), "label-studio"),
+    ("Label Studio's JSON export", frozenset({"data", "completions"}), "label-studio"),
+    ("Label Studio's short JSON", frozenset({"annotation_id", "text"}), _LONG),
+    ("Label Studio's short JSON", frozenset({"annotator", "text"}), _LONG),
     ("Prodigy's JSONL", frozenset({"text", "spans"}), _CHARACTERS),
-    ("doccano's JSONL", frozenset({"text", "label"}), _CHARACTERS),
-    ("doccano's JSONL", frozenset({"data", "label"}), _CHARACTERS),
-    ("doccano's JSONL", frozenset({"text", "labels"}), _CHARACTERS),
-    ("doccano's JSONL", frozenset({"text", "entities"}), _CHARACTERS),
+    ("doccano's JSONL", frozenset({"text", "label"}), "doccano"),
+    ("doccano's JSONL", frozenset({"data", "label"}), "doccano"),
+    ("doccano's JSONL", frozenset({"text", "labels"}), "doccano"),
+    ("doccano's JSONL", frozenset({"text", "entities"}), "doccano"),
     ("spaCy's JSON", frozenset({"paragraphs"}), _CHARACTERS),
     (
         "DocRED's JSON",
@@ -64,7 +62,8 @@ _ANN = re.compile(r"(?:T\d+\t\S+ \d+ \d+|R\d+\t\S+ Arg1:)")
 
 
 def recognise(path: Path, text: str | None, wanted: str) -> str:
-    """What a file that is not of the wanted format looks like, and what to do; empty where it looks like nothing known.
+    """What a file that is not of the wanted format looks like, and what to do; empty where it looks like that one, or
+    like nothing known.
 
     `text` is the file's content, None for a folder or a file that is no text.
     """
@@ -72,7 +71,13 @@ def recognise(path: Path, text: str | None, wanted: str) -> str:
     if found is None:
         return ""
     name, advice = found
-    return f"looks like {name}, and kgmill reads SpERT's JSON and DyGIE's JSONL: {advice}"
+    if advice == wanted:
+        return ""
+    known = f"give --format {advice} (in a training file: format)" if advice in _READ else advice
+    return f"looks like {name}: {known}"
+
+
+_READ = get_args(AnnotationFormat)
 
 
 def _of_path(path: Path) -> tuple[str, str] | None:
@@ -80,6 +85,8 @@ def _of_path(path: Path) -> tuple[str, str] | None:
         names = {child.suffix for child in path.iterdir()}
         if ".ann" in names:
             return _BRAT
+        if any(child.name.endswith(".apf.xml") for child in path.iterdir()):
+            return _ACE
         if names & {".conll", ".conllu", ".iob", ".bio"}:
             return _CONLL
         return ("a folder", "give its files") if {".json", ".jsonl"} & names else None
@@ -92,6 +99,8 @@ def _of_path(path: Path) -> tuple[str, str] | None:
 
 
 def _of_text(text: str, wanted: str) -> tuple[str, str] | None:
+    if "<source_file" in text[:2000]:
+        return _ACE
     if text.lstrip().startswith("<"):
         return "XML or HTML", "make DyGIE's JSONL of it: words, and offsets in words"
     if text.startswith("#FORMAT=WebAnno"):
@@ -113,9 +122,9 @@ def _of_record(record: Any, wanted: str) -> tuple[str, str] | None:
     if not isinstance(record, dict):
         return None
     if wanted != "dygie" and {"doc_key", "sentences"} <= record.keys():
-        return "DyGIE's JSONL", "give --format dygie (in a training file: format)"
+        return "DyGIE's JSONL", "dygie"
     if wanted != "spert" and {"tokens", "entities"} <= record.keys():
-        return "SpERT's JSON", "give --format spert (in a training file: format)"
+        return "SpERT's JSON", "spert"
     return next(((name, advice) for name, keys, advice in _RECORDS if keys <= record.keys()), None)
 
 

@@ -10,6 +10,8 @@ from typing import Any
 # What is said of one annotation of a kind, and of several.
 KINDS = {
     "outside_sentence": ("lies outside of its sentence", "lie outside of their sentence"),
+    "unaligned": ("doesn't begin and end with a word", "don't begin and end with words"),
+    "discontinuous": ("is of several pieces", "are of several pieces"),
     "across_sentences": ("joins entities of different sentences", "join entities of different sentences"),
     "no_entity": ("has an end that is no entity", "have an end that is no entity"),
     "one_entity": ("joins a span with itself", "join a span with itself"),

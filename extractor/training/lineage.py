@@ -17,7 +17,8 @@ from typing import Any
 
 import torch
 
-from kgmill.extractor.data.annotated import AnnotatedSentence, read_annotated
+from kgmill.extractor.data.annotated import AnnotatedSentence
+from kgmill.extractor.data.readers import read_annotated
 from kgmill.extractor.modelfolder import TRAINING_DATA, find_model, model_fingerprint
 from kgmill.extractor.neural.checkpoint import Checkpoint
 from kgmill.schemas.errors import CheckpointError, DataError, OutputError

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from kgmill.extractor.data.annotated import AnnotatedSentence, EntitySpan, RelationPair, read_annotated
+from kgmill.extractor.data.annotated import AnnotatedSentence, EntitySpan, RelationPair
 from kgmill.extractor.data.partial import TASKS, Partial
+from kgmill.extractor.data.readers import read_annotated
 from kgmill.extractor.neural.encoding import Window
 from kgmill.extractor.training.lineage import is_among, text_hash
 from kgmill.extractor.training.sampling import count_pairs, may_join

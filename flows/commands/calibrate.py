@@ -44,7 +44,8 @@ def calibrate(
     one_of({"--data": data, "--config": config}, is_needed=True)
     folder = find_model(model.model)
     into = calibration_folder(model.model, folder, options.into)
-    from kgmill.extractor.data.annotated import check_types, read_annotated
+    from kgmill.extractor.data.annotated import check_types
+    from kgmill.extractor.data.readers import read_annotated
     from kgmill.extractor.predict import open_predictor
     from kgmill.extractor.training.calibrate import calibrate_model as run
     from kgmill.extractor.training.evaluate import not_found

@@ -1,4 +1,4 @@
-"""Annotated data from one format to the other."""
+"""Annotated data from one format to another."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typer import Argument, Option
 
 from kgmill.flows.notes import note_unused
 from kgmill.schemas.text import printable
+from kgmill.schemas.training import AnnotationFormat
 
 
 def convert(
     source: Annotated[str, Argument(metavar="SOURCE")],
     target: Annotated[str, Argument(metavar="TARGET")],
     *,
-    source_format: Annotated[Literal["spert", "dygie"], Option("--from")],
+    source_format: Annotated[AnnotationFormat, Option("--from")],
     target_format: Annotated[Literal["spert", "dygie"], Option("--to")],
 ) -> None:
     """`kgmill convert`."""

@@ -31,7 +31,8 @@ def evaluate(
     """`kgmill evaluate`."""
     one_of({"--data": data, "--config": config}, is_needed=True)
     folder = find_model(model.model)
-    from kgmill.extractor.data.annotated import check_types, read_annotated
+    from kgmill.extractor.data.annotated import check_types
+    from kgmill.extractor.data.readers import read_annotated
     from kgmill.extractor.predict import open_predictor
     from kgmill.extractor.training.evaluate import evaluate as run
     from kgmill.extractor.training.evaluate import format_report, format_sizes, not_found, predict_sentences

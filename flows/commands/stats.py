@@ -22,8 +22,8 @@ def stats(
     ] = None,
 ) -> None:
     """`kgmill stats`."""
-    from kgmill.extractor.data.annotated import read_annotated
     from kgmill.extractor.data.reach import beyond_reach
+    from kgmill.extractor.data.readers import read_annotated
     from kgmill.extractor.data.stats import MAX_SPAN_WIDTH, format_stats
     from kgmill.extractor.data.unused import format_unused
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kgmill.extractor import Extractor
-from kgmill.extractor.data.annotated import read_annotated
+from kgmill.extractor.data.readers import read_annotated
 from kgmill.extractor.predict import open_predictor
 from kgmill.extractor.training.evaluate import evaluate
 from kgmill.extractor.training.outcomes import outcomes

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 
 from kgmill.extractor import modelfolder
-from kgmill.extractor.data.annotated import read_annotated
+from kgmill.extractor.data.readers import read_annotated
 from kgmill.extractor.modelfolder import SHIPPED, model_fingerprint
 from kgmill.extractor.training.lineage import n_seen
 from kgmill.flows import cli

@@ -4,14 +4,8 @@ import json
 
 import pytest
 
-from kgmill.extractor.data.annotated import (
-    AnnotatedSentence,
-    EntitySpan,
-    RelationPair,
-    check_types,
-    read_annotated,
-    read_spert,
-)
+from kgmill.extractor.data.annotated import AnnotatedSentence, EntitySpan, RelationPair, check_types, read_spert
+from kgmill.extractor.data.readers import read_annotated
 from kgmill.schemas.errors import DataError
 from kgmill.schemas.ontology import parse_ontology
 
@@ -78,8 +72,8 @@ def test_several_files_in_order(written):
 
 def test_unknown_format():
     """A format that is not known is refused with those that are."""
-    with pytest.raises(DataError, match=r"^unknown format 'conll'; known: spert"):
-        read_annotated([], "conll")
+    with pytest.raises(DataError, match=r"^unknown format 'tacred'; known: spert, dygie, conll"):
+        read_annotated([], "tacred")
 
 
 def test_missing_file(tmp_path):

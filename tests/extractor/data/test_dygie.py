@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from kgmill.extractor.data.annotated import AnnotatedSentence, EntitySpan, RelationPair, read_annotated, read_spert
+from kgmill.extractor.data.annotated import AnnotatedSentence, EntitySpan, RelationPair, read_spert
 from kgmill.extractor.data.convert import convert
 from kgmill.extractor.data.dygie import read_documents
+from kgmill.extractor.data.readers import read_annotated
 from kgmill.extractor.data.unused import format_unused, summarise
 from kgmill.schemas.errors import DataError
 

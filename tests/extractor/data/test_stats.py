@@ -2,7 +2,8 @@
 
 import pytest
 
-from kgmill.extractor.data.annotated import AnnotatedSentence, EntitySpan, RelationPair, read_annotated
+from kgmill.extractor.data.annotated import AnnotatedSentence, EntitySpan, RelationPair
+from kgmill.extractor.data.readers import read_annotated
 from kgmill.extractor.data.stats import count_types, distances, format_stats, imbalance
 
 # Twelve words: 10 widths give 12 + 11 + ... + 3 = 75 spans, of which three are entities.

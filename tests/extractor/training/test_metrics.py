@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from kgmill.extractor.data.annotated import AnnotatedSentence, EntitySpan, RelationPair, read_annotated
+from kgmill.extractor.data.annotated import AnnotatedSentence, EntitySpan, RelationPair
 from kgmill.extractor.data.partial import Partial
+from kgmill.extractor.data.readers import read_annotated
 from kgmill.extractor.decode import DecodedMention, DecodedRelation
 from kgmill.extractor.training import metrics
 from kgmill.extractor.training.metrics import as_gold, n_not_counted, prf, score, score_by_size

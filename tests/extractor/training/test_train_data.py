@@ -6,7 +6,8 @@ import shutil
 import pytest
 from safetensors.torch import load_file, save_file
 
-from kgmill.extractor.data.annotated import AnnotatedSentence, EntitySpan, RelationPair, infer_ontology, read_annotated
+from kgmill.extractor.data.annotated import AnnotatedSentence, EntitySpan, RelationPair, infer_ontology
+from kgmill.extractor.data.readers import read_annotated
 from kgmill.extractor.training.lineage import n_seen
 from kgmill.extractor.training.train import train
 from kgmill.schemas.errors import CheckpointError, DataError, OutputError

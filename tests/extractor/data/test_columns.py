@@ -1,0 +1,66 @@
+"""Columns in the manner of CoNLL."""
+
+import pytest
+
+from kgmill.extractor.data.annotated import EntitySpan
+from kgmill.extractor.data.partial import Partial
+from kgmill.extractor.data.readers import read_annotated
+from kgmill.schemas.errors import DataError
+
+
+def read(folder, text):
+    """The sentences of a file with that text."""
+    (folder / "a.conll").write_text(text, encoding="utf-8")
+    return read_annotated([str(folder / "a.conll")], "conll")
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        ("B-PER I-PER O B-ORG", [(0, 2, "PER"), (3, 4, "ORG")]),  # IOB2
+        ("I-PER I-PER O I-ORG", [(0, 2, "PER"), (3, 4, "ORG")]),  # IOB1
+        ("I-PER B-PER I-ORG O", [(0, 1, "PER"), (1, 2, "PER"), (2, 3, "ORG")]),
+        ("B-PER E-PER S-ORG S-ORG", [(0, 2, "PER"), (2, 3, "ORG"), (3, 4, "ORG")]),  # BIOES
+        ("B-PER L-PER U-ORG O", [(0, 2, "PER"), (2, 3, "ORG")]),  # BILOU
+        ("B-A-B I-A-B O O", [(0, 2, "A-B")]),
+        ("O O O O", []),
+    ],
+)
+def test_tags(tmp_path, tags, expected):
+    """Each way of writing runs."""
+    (sentence,) = read(tmp_path, "".join(f"w{i} X {tag}\n" for i, tag in enumerate(tags.split())))
+
+    assert sentence.entities == tuple(EntitySpan(*one) for one in expected)
+    assert sentence.words == ("w0", "w1", "w2", "w3")
+
+
+def test_documents_and_comments(tmp_path):
+    """Borders of documents, comments and empty lines are no words; a hash may be one."""
+    text = "-DOCSTART- -X- O\n\n# a comment\nIda B-PER\n# O\n\n\nShe O\n\n-DOCSTART- -X- O\n\nOslo B-LOC\n"
+
+    found = read(tmp_path, text)
+
+    assert [(s.words, s.key) for s in found] == [
+        (("Ida", "#"), "a.conll#1"),
+        (("She",), "a.conll#1"),
+        (("Oslo",), "a.conll#2"),
+    ]
+
+
+def test_relations_are_not_known(tmp_path):
+    """There is no place for them, so that nothing says that there are none."""
+    assert read(tmp_path, "Ida B-PER\n")[0].partial == Partial(relations=())
+
+
+def test_numbered_words(tmp_path):
+    """The word stands behind its number, as in CoNLL-U; in columns that tabs part, words may hold spaces."""
+    (sentence,) = read(tmp_path, "# sent_id = 1\n1\tNew York\tPROPN\tB-LOC\n2\t1984\tNUM\tO\n")
+
+    assert sentence.words == ("New York", "1984")
+
+
+@pytest.mark.parametrize("text", ["Ida B-PER\nShe\n", "Ida PER\n", "Ida B-\n", "{}\n"])
+def test_what_is_no_column_is_refused(tmp_path, text):
+    """The line is named."""
+    with pytest.raises(DataError, match=r"a\.conll:\d: wanted a word and, last, a tag"):
+        read(tmp_path, text)
