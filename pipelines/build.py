@@ -26,6 +26,7 @@ from kgmill.pipelines.output.origins import known_others
 from kgmill.pipelines.output.parts import Store
 from kgmill.pipelines.output.rejects import heads, left_out, publish_rejects
 from kgmill.pipelines.output.upkeep import verify
+from kgmill.pipelines.stages.decided import decided
 from kgmill.pipelines.stages.extract import Settings as ExtractSettings
 from kgmill.pipelines.stages.graph import live_counts
 from kgmill.pipelines.stages.stage import NAMES, Outcome, Todo, missing, stage_named
@@ -208,16 +209,14 @@ def _report(run: Run, status: str, documents: Mapping[str, int], reasons: Mappin
     exported = run.reports["export"].counts if "export" in run.reports else {}
     graph = live_counts(store.live("graph")) if exported else {}
     aggregated = store.live("aggregate") if "aggregate" in run.reports or exported else []
-    missed = Counter({"decisions.no_such_fact": len(context.decisions.facts)})
-    missed.subtract({"decisions.no_such_fact": sum(part.counts.get("decided", 0) for part in aggregated)})
+    n_found = sum(part.counts.get("decided", 0) for part in aggregated)
+    missed = decided(context, store.live("resolve")).left_out(n_found) if aggregated else {}
     extracted = run.reports["extract"].counts if "extract" in run.reports else {}
     return {
         "status": status,
         "documents": documents,
         "rejects": reasons,
-        "left_out": left_out(store, Counter(known_others(store)) + (missed if aggregated else Counter()))
-        if run.reports
-        else {},
+        "left_out": left_out(store, Counter(known_others(store)) + Counter(missed)) if run.reports else {},
         "heads": heads(store) if run.reports else {},
         "model_calls": {"sentences": extracted.get("sentences", 0)},
         "stages": {stage: report.row for stage, report in run.reports.items()},

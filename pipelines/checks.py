@@ -77,6 +77,8 @@ def check_build(
         _check_ontology(ontology, folder)
     whole = named(config, store)
     Namespace(whole.base_iri, whole.dataset, ontology)
+    decisions = Decisions.load(Path(config.decisions)) if config.decisions else Decisions()
+    decisions.check_relations(config.decisions, ontology.relations)
     return RunContext(
         sources=sources,
         out=store.where,
@@ -86,7 +88,7 @@ def check_build(
         languages=languages,
         calibration=calibration.as_dict(),
         ontology=ontology,
-        decisions=Decisions.load(Path(config.decisions)) if config.decisions else Decisions(),
+        decisions=decisions,
         pins=pin_files(config.pin) if config.pin else (),
         links=load_links(Path(config.links)) if config.links else {},
         device=device,

@@ -123,6 +123,7 @@ class RunContext(BaseModel):
             "extract": self.extract_key,
             "languages": fingerprint(list(self.read_languages)),
             **{name: fingerprint(value) for name, value in asdict(self.decoding).items()},
+            **({"functional": fingerprint(self.ontology.functional)} if self.ontology.functional else {}),
             "decisions": fingerprint([self.decisions.model_dump(mode="json"), self.pins, dict(self.links)]),
             "wanted_precision": fingerprint(self.config.wanted_precision),
             "names": fingerprint([self.config.base_iri, self.config.dataset, self.config.license]),

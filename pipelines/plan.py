@@ -146,7 +146,9 @@ def _stages(
         combined = missing("combine", context, store, parts)
         if not combined.tasks:
             parts["combine"] = combined.done
-            parts["aggregate"] = missing("aggregate", context, store, parts).done
+            rivals = missing("rivals", context, store, parts)
+            parts["rivals"] = rivals.done
+            parts["aggregate"] = () if rivals.tasks else missing("aggregate", context, store, parts).done
     parts["export"] = missing("export", context, store, parts).done
     files = missing("graph", context, store, parts)
     n_exported = len(parts["export"]) + len(files.done)

@@ -1,6 +1,6 @@
 """What an ontology says of its types beyond what they may join: parents, inverses, functional and transitive relations.
 
-None of it decides what is extracted: it is for reasoners and readers. What can't be true is refused.
+None of it decides what is extracted. What can't be true is refused.
 """
 
 from __future__ import annotations
@@ -61,6 +61,8 @@ def _check_inverse(ontology: Ontology, name: str, relation: RelationType) -> Non
     other = ontology.relations[relation.inverse]
     if relation.symmetric or other.symmetric:
         raise ValueError(f"relation {name} has the inverse {relation.inverse}, and a symmetric one is its own")
+    if others := [n for n, r in ontology.relations.items() if n != name and r.inverse == relation.inverse]:
+        raise ValueError(f"relations {name} and {others[0]} have one inverse, {relation.inverse}; make them one")
     if other.inverse not in ("", name):
         raise ValueError(f"relation {name} has the inverse {relation.inverse}, whose inverse is {other.inverse}")
     if (set(relation.head), set(relation.tail)) != (set(other.tail), set(other.head)):

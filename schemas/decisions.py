@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from kgmill.schemas.errors import ConfigError
 from kgmill.schemas.identity import entity_key
@@ -33,9 +33,19 @@ class OfNames(Decision):
 
 
 class OfFact(Decision):
-    """A decision on a fact, by its id, as tables and IRIs have it."""
+    """A decision on a fact: by its id, as tables and IRIs have it, or by the names of its ends and its relation."""
 
-    fact: str = Field(pattern="^[0-9a-f]{16}$")
+    fact: str = Field("", pattern="^([0-9a-f]{16})?$")
+    head: str = ""
+    relation: str = ""
+    tail: str = ""
+
+    @model_validator(mode="after")
+    def _names_one_fact(self) -> Self:
+        named = (self.head, self.relation, self.tail)
+        if any(named) if self.fact else not all(named):
+            raise ValueError("wanted either fact, an id, or head, relation and tail, as the graph calls them")
+        return self
 
 
 class Decisions(BaseModel):
@@ -75,13 +85,19 @@ class Decisions(BaseModel):
             ends = [entity_key(targets.get(key, key)) for key in keys]
             if len(set(ends)) < len(ends):
                 raise ConfigError(f"{path}: {' and '.join(apart.names)} are both the same and apart")
-        if both := sorted({d.fact for d in self.reject} & {d.fact for d in self.confirm}):
+        wrong, right = ({d.fact for d in made if d.fact} for made in (self.reject, self.confirm))
+        if both := sorted(wrong & right):
             raise ConfigError(f"{path}: fact {both[0]} is both rejected and confirmed")
 
-    @property
-    def facts(self) -> frozenset[str]:
-        """The ids of the facts that are decided on."""
-        return frozenset(d.fact for d in (*self.reject, *self.confirm))
+    def check_relations(self, path: str, known: Collection[str]) -> None:
+        """Makes sure that the relations that facts are named by are the ontology's.
+
+        Raises:
+            ConfigError: one is not, naming those that are.
+        """
+        named = {d.relation for d in (*self.reject, *self.confirm) if d.relation}
+        if unknown := sorted(named - set(known)):
+            raise ConfigError(f"{path}: no relation {unknown[0]!r} in the ontology; it has {', '.join(known)}")
 
     @property
     def targets(self) -> dict[str, str]:

@@ -17,7 +17,8 @@ relation type may share a name (`Ontology.distinct_name`). `equivalent`, `broade
 IRIs of others' classes or properties: they say the same, less (they hold wherever ours does), more, something alike.
 `labels = {de = "Person"}` has the label in other languages, `parent = "Place"` names the type of this ontology that a
 type is below. Of a relation `inverse`, `functional` and `transitive` say what OWL means by them
-(`kgmill.schemas.axioms`). All these are words: nothing that is extracted depends on them.
+(`kgmill.schemas.axioms`). What is extracted depends on none of this, but of two inverse relations the first is told
+(`Ontology.turned`), and of a functional one's facts that contradict one another the surest (`pipelines.conflicts`).
 
 An entity type with `literal = "date"` is one of values: its mentions name no entity, and a fact that ends in one has
 the value of its wording (`kgmill.schemas.literals`). A relation's tails are all of such types or none is; its heads
@@ -189,6 +190,27 @@ class Ontology(BaseModel):
         return frozenset(name for name, relation in self.relations.items() if relation.symmetric)
 
     @cached_property
+    def turned(self) -> dict[str, str]:
+        """For each relation type that is told as its inverse, from tail to head, that one: the first of the two.
+
+        >>> parse_ontology({"entities": {"A": {}}, "relations": {"owns": {"head": ["A"], "tail": ["A"]},
+        ...     "owned_by": {"head": ["A"], "tail": ["A"], "inverse": "owns"}}}, "doctest").turned
+        {'owned_by': 'owns'}
+        """
+        pairs = ((name, relation.inverse) for name, relation in self.relations.items() if relation.inverse)
+        ordered = (sorted(pair, key=self.relation_names.index) for pair in pairs)
+        return {second: first for first, second in ordered}
+
+    @cached_property
+    def functional(self) -> tuple[tuple[str, str], ...]:
+        """The relation types of which a thing has one fact at most, each with the end of the fact at which it is."""
+        return tuple(
+            (self.turned.get(name, name), "tail" if name in self.turned else "head")
+            for name, relation in self.relations.items()
+            if relation.functional
+        )
+
+    @cached_property
     def has_literals(self) -> bool:
         """Whether facts may end in a value."""
         return any(kind.literal for kind in self.entities.values())
@@ -232,6 +254,8 @@ class Ontology(BaseModel):
     def rules(self) -> dict[str, Any]:
         """What decides results, as data that `parse_ontology` takes: types, and what they may join; no words, no IRIs.
 
+        Whether a relation is functional decides of facts alone (`functional`).
+
         >>> parse_ontology({"entities": {"A": {"label": "a", "iri": "urn:x:a"}}}, "doctest").rules()
         {'overlapping_entities': False, 'entities': {'A': {}}, 'relations': {}}
         """
@@ -242,7 +266,10 @@ class Ontology(BaseModel):
                 name: t.model_dump(include={"literal", "names"}, exclude_defaults=True)
                 for name, t in self.entities.items()
             },
-            "relations": {name: {key: getattr(r, key) for key in decisive} for name, r in self.relations.items()},
+            "relations": {
+                name: {key: getattr(r, key) for key in decisive} | ({"inverse": r.inverse} if r.inverse else {})
+                for name, r in self.relations.items()
+            },
         }
 
 

@@ -148,7 +148,10 @@ class Fact:
         datatype: the full IRI of the value's XSD type; empty where the tail is an entity.
         share: of the sentences that name both ends, equal ones once, how many state it.
         first, last: the earliest and the latest date of its documents; empty where none has one.
-        asserted: sure enough to be told as a plain triple, and stated, not denied or supposed.
+        asserted: sure enough to be told as a plain triple, and stated, not denied or supposed, nor overruled.
+        conflict_share: where its relation is functional, its confidence against the sum of its own and of those of the
+            facts that contradict it (`kgmill.pipelines.conflicts`); 1 where none does.
+        overruled_by: the id of the strongest fact that contradicts it and stands; empty where none does.
     """
 
     fact_id: str
@@ -164,6 +167,8 @@ class Fact:
     first: str = ""
     last: str = ""
     asserted: bool = True
+    conflict_share: float = 1.0
+    overruled_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

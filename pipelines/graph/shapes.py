@@ -120,6 +120,8 @@ def _fact(ns: Namespace) -> Shape:
             _confidence(ns, "fact"),
             _count(ns, "fact", "evidenceCount"),
             _count(ns, "fact", "documentCount"),
+            Property("fact-conflict", ns.term("conflictShare"), False, True, _DECIMAL, low=0, high=1),
+            Property("fact-overruled", ns.term("overruledBy"), False, True, classes=(ns.term("AggregatedStatement"),)),
             Property("fact-evidence", f"{PROV}wasDerivedFrom", True, classes=(ns.term("Extraction"),)),
         ),
     )

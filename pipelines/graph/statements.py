@@ -108,10 +108,19 @@ def fact_quads(ns: Namespace, fact: Fact, evidence: Sequence[Evidence]) -> Itera
         (iri(ns.term("evidenceCount")), integer(fact.n_evidence)),
         (iri(ns.term("documentCount")), integer(fact.n_documents)),
         (iri(ns.term("coMentionShare")), decimal(fact.share)),
+        *_conflict(ns, fact),
         *((iri(ns.term(name)), date) for name, date in _dates(fact) if date),
         *((_DERIVED_FROM, iri(ns.extraction(name))) for name in sorted({e.statement_id for e in evidence})),
     )
     yield from lines_of(iri(ns.aggregated_statement(fact.fact_id)), pairs, graph)
+
+
+def _conflict(ns: Namespace, fact: Fact) -> Iterator[Pair]:
+    """Of a fact that others contradict: its share, and by which it is overruled."""
+    if fact.conflict_share < 1:
+        yield iri(ns.term("conflictShare")), decimal(fact.conflict_share)
+    if fact.overruled_by:
+        yield iri(ns.term("overruledBy")), iri(ns.aggregated_statement(fact.overruled_by))
 
 
 def _dates(fact: Fact) -> tuple[Pair, ...]:

@@ -74,6 +74,12 @@ TERMS: tuple[Term, ...] = (
     Term("documentCount", "datatype", "document count", "Documents that mention or support the subject."),
     Term("evidenceCount", "datatype", "evidence count", "Extractions that support a fact."),
     Term("coMentionShare", "datatype", "co-mention share", "Of the sentences that name both ends, how many state it."),
+    Term(
+        "conflictShare",
+        "datatype",
+        "conflict share",
+        "Of a fact that others contradict: its confidence, against the sum of its own and theirs.",
+    ),
     Term("factCount", "datatype", "fact count", "Facts of a dataset."),
     Term("firstDate", "datatype", "first date", "The earliest date of the documents that state a fact."),
     Term("lastDate", "datatype", "last date", "The latest date of the documents that state a fact."),
@@ -86,6 +92,7 @@ TERMS: tuple[Term, ...] = (
         "modelSha256", "datatype", "model SHA-256", "Fingerprint of all that decides a model's scores, in hex digits."
     ),
     Term("objectMention", "object", "object mention", "The span that names the object of an extraction."),
+    Term("overruledBy", "object", "overruled by", "The strongest fact that contradicts the subject and stands."),
     Term("owner", "datatype", "owner", "The id of the output folder that loads a dataset into a store."),
     Term("property", "object", "property", "The property that an extraction or a fact states."),
     Term("sentence", "object", "sentence", "The span of the sentence that an extraction was found in."),

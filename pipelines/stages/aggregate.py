@@ -18,10 +18,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kgmill.pipelines.conflicts import Conflict
 from kgmill.pipelines.engine.request import PartName, Receipt, Request
 from kgmill.pipelines.facts import FactConfidence, Support
 from kgmill.pipelines.output.parts import Part, Store
 from kgmill.pipelines.stages.combine import KINDS, buckets, partition_bits, slice_name
+from kgmill.pipelines.stages.decided import decided
 from kgmill.pipelines.stages.decode import PAIRS
 from kgmill.pipelines.stages.stage import Parts, Todo, partitions_extent, publisher
 from kgmill.schemas.identity import fingerprint
@@ -32,7 +34,7 @@ from kgmill.schemas.units import Unit
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
 
-VERSION = 5
+VERSION = 6
 _OF_ENTITIES: list[tuple[str, pa.DataType]] = [
     ("entity_id", pa.string()),
     ("type", pa.string()),
@@ -45,6 +47,13 @@ _COMBINED = {
     "relations": SCHEMAS["relations"],
     "pairs": PAIRS,
 }
+RIVALS = pa.schema(  # the facts that others contradict, as `pipelines.conflicts` has settled it
+    [
+        pa.field("fact_id", pa.string(), nullable=False),
+        pa.field("conflict_share", pa.float64(), nullable=False),
+        pa.field("overruled_by", pa.string(), nullable=False),
+    ]
+)
 _IN_ORDER = re.compile(r"\d{4}")  # dates that begin so are in order as they stand
 
 
@@ -74,39 +83,48 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A partition to reduce: its name and number, and its part's fingerprint."""
+    """A partition to reduce: its name and number, its part's fingerprint, and that of its rivals; none: it has none."""
 
     unit: str
     fingerprint: str
     number: int
+    rivals: str = ""
 
 
-def plan(store: Store, combined: Sequence[Part], n_bits: int, settings: Settings) -> tuple[list[Part], list[Task]]:
-    """The partitions that are there already, and tasks for those whose slices, or the settings, changed."""
+def plan(
+    store: Store, combined: Sequence[Part], n_bits: int, settings: Settings, rivals: Sequence[Part] = ()
+) -> tuple[list[Part], list[Task]]:
+    """The partitions that are there already, and tasks for those whose slices, rivals or settings changed."""
     done, tasks = [], []
+    contradicted = {part.unit: part.fingerprint for part in rivals if part.rows("rivals")}
     for number in range(1 << n_bits):
         names = [f"{slice_name(kind, number)}.parquet" for kind in KINDS]
         slices = [
             [(name, part.files[name]["sha256"]) for name in names if name in part.files]
             for part in sorted(combined, key=lambda part: part.unit)
         ]
-        unit, key = str(Unit(n_bits, number)), fingerprint({"version": VERSION, "slices": slices, **settings.judgement})
+        unit = str(Unit(n_bits, number))
+        made_of = {"version": VERSION, "slices": slices, "rivals": contradicted.get(unit, "")}
+        key = fingerprint({**made_of, **settings.judgement})
         if found := store.find("aggregate", unit, key):
             done.append(found)
         else:
-            tasks.append(Task(unit, key, number))
+            tasks.append(Task(unit, key, number, contradicted.get(unit, "")))
     return done, tasks
+
+
+def settings_of(context: RunContext, parts: Parts) -> Settings:
+    """What decides what becomes of the facts of combined parts."""
+    combined = tuple((part.unit, part.fingerprint) for part in parts["combine"])
+    people = decided(context, parts["resolve"])
+    judged = context.calibration.get("facts", {}), context.config.wanted_precision
+    return Settings(combined, *judged, people.rejected, people.confirmed)
 
 
 def missing(context: RunContext, store: Store, parts: Parts) -> Todo:
     """What aggregate has to do."""
-    combined = tuple((part.unit, part.fingerprint) for part in parts["combine"])
-    rejected, confirmed = (
-        tuple(sorted(d.fact for d in made)) for made in (context.decisions.reject, context.decisions.confirm)
-    )
-    judged = context.calibration.get("facts", {}), context.config.wanted_precision
-    settings = Settings(combined, *judged, rejected, confirmed)
-    done, tasks = plan(store, parts["combine"], partition_bits(parts["decode"]), settings)
+    settings = settings_of(context, parts)
+    done, tasks = plan(store, parts["combine"], partition_bits(parts["decode"]), settings, parts["rivals"])
     extent = partitions_extent(parts["ingest"], (task.unit for task in tasks))
     return Todo(
         done, tasks, settings, extent, publisher(store, "aggregate", ["entities", "names", "facts", "evidence"])
@@ -118,32 +136,43 @@ def work(request: Request[Task, Settings]) -> Iterator[Callable[[Task], Receipt]
     """Reduces partitions and commits their parts."""
     store, settings = request.store, request.settings
     judge = FactConfidence.parse(settings.facts)
-    least = judge.threshold(settings.wanted_precision)
+    least, confirmed = judge.threshold(settings.wanted_precision), frozenset(settings.confirmed)
 
     def reduce_partition(task: Task) -> Receipt:
         parts = [store.need("combine", unit, key) for unit, key in settings.combined]
-        entities, surfaces, relations, pairs = (_gather(parts, kind, task.number) for kind in KINDS)
+        entities, surfaces, relations, pairs = (gather(parts, kind, task.number) for kind in KINDS)
         tables = {}
         tables["entities"], tables["names"] = reduce_entities(entities, surfaces)
-        is_wrong = pc.is_in(relations["fact_id"], pa.array(settings.rejected, pa.string()))
-        n_rejected = len(pc.unique(relations["fact_id"].filter(is_wrong)))
-        relations = relations.filter(pc.invert(is_wrong))
-        tables["facts"], tables["evidence"] = reduce_facts(
-            relations, pairs, judge, least, frozenset(settings.confirmed)
-        )
-        n_confirmed = len(set(settings.confirmed).intersection(values(relations["fact_id"])))
-        left_out = {"facts.rejected": n_rejected} if n_rejected else {}
-        counts = {"left_out": left_out, "decided": n_rejected + n_confirmed}
+        relations, n_rejected = without_rejected(relations, settings)
+        conflicts = _conflicts(store, task)
+        tables["facts"], tables["evidence"] = reduce_facts(relations, pairs, judge, least, confirmed, conflicts)
+        n_confirmed = len(confirmed.intersection(values(relations["fact_id"])))
+        n_overruled = sum(bool(conflict.overruled_by) for conflict in conflicts.values())
+        left_out = {"facts.rejected": n_rejected, "facts.overruled": n_overruled}
+        counts = {"left_out": {rule: n for rule, n in left_out.items() if n}, "decided": n_rejected + n_confirmed}
         store.commit("aggregate", task.unit, task.fingerprint, tables, counts)
         return Receipt(task.unit, task.fingerprint)
 
     yield reduce_partition
 
 
-def _gather(parts: Sequence[Part], kind: str, number: int) -> pa.Table:
+def _conflicts(store: Store, task: Task) -> dict[str, Conflict]:
+    """What became of the facts of a partition that others contradict."""
+    rows = store.need("rivals", task.unit, task.rivals).read("rivals").to_pylist() if task.rivals else []
+    return {row["fact_id"]: Conflict(row["conflict_share"], row["overruled_by"]) for row in rows}
+
+
+def gather(parts: Sequence[Part], kind: str, number: int) -> pa.Table:
+    """A partition's rows of a kind, from all combined parts."""
     name = slice_name(kind, number)
     slices = [part.read(name).cast(_COMBINED[kind]) for part in parts if f"{name}.parquet" in part.files]
     return pa.concat_tables([_COMBINED[kind].empty_table(), *slices])
+
+
+def without_rejected(relations: pa.Table, settings: Settings) -> tuple[pa.Table, int]:
+    """The relations whose facts people have not rejected; and how many facts they have."""
+    is_wrong = pc.is_in(relations["fact_id"], pa.array(settings.rejected, pa.string()))
+    return relations.filter(pc.invert(is_wrong)), len(pc.unique(relations["fact_id"].filter(is_wrong)))
 
 
 def reduce_entities(entities: pa.Table, surfaces: pa.Table) -> tuple[pa.Table, pa.Table]:
@@ -189,11 +218,13 @@ def reduce_facts(
     judge: FactConfidence,
     least: float,
     confirmed: frozenset[str] = frozenset(),
+    conflicts: Mapping[str, Conflict] = {},
 ) -> tuple[pa.Table, pa.Table]:
     """Facts with their evidence, both in bucket order; a fact's evidence by document and offsets, one a sentence.
 
-    What people have confirmed is certain. Where another fact is stated somewhere, only those sentences say how sure it
-    is; where it is only denied or supposed, all do, and it is not asserted.
+    What people have confirmed is certain; what a stronger fact contradicts (`conflicts`, by fact) is not asserted.
+    Where another fact is stated somewhere, only those sentences say how sure it is; where it is only denied or
+    supposed, all do, and it is not asserted.
     """
     together: Counter[str] = Counter(values(pairs.group_by(["pair", "text_key"]).aggregate([])["pair"]))
     order = ("fact_id", "doc_id", "head_begin", "tail_begin", "statement_id")
@@ -202,7 +233,12 @@ def reduce_facts(
     for _, group in groupby(found, itemgetter("fact_id")):
         rows = _one_a_sentence(group)
         fact = _fact(rows, together, judge, least)
-        facts.append(fact | {"confidence": 1.0, "asserted": True} if fact["fact_id"] in confirmed else fact)
+        if fact["fact_id"] in confirmed:
+            fact |= {"confidence": 1.0, "asserted": True}
+        if conflict := conflicts.get(fact["fact_id"]):
+            fact |= {"conflict_share": conflict.share, "overruled_by": conflict.overruled_by}
+            fact["asserted"] &= not conflict.overruled_by
+        facts.append(fact)
         evidence += rows
     kept = [{name: row[name] for name in SCHEMAS["evidence"].names} for row in evidence]
     return pa.Table.from_pylist(facts, SCHEMAS["facts"]), pa.Table.from_pylist(kept, SCHEMAS["evidence"])
@@ -242,6 +278,8 @@ def _fact(
         "first": dates[0] if dates else "",
         "last": dates[-1] if dates else "",
         "asserted": bool(stated) and confidence >= least,
+        "conflict_share": 1.0,
+        "overruled_by": "",
     }
 
 

@@ -44,7 +44,7 @@ from kgmill.schemas.tables import from_table, values
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
 
-VERSION = 5
+VERSION = 6
 META = "meta"  # the member that describes all others, and so is made after them
 MEMBER = "quads.nq.gz"
 

@@ -47,7 +47,12 @@ STAGES = (
     Stage("ingest", ("ingest",), ("documents",), rejects=True),
     Stage("extract", ("extract",), needs=("ingest",), rejects=True),
     Stage("decode", ("names", "resolve", "decode"), ("mentions", "relations"), needs=("ingest", "extract")),
-    Stage("aggregate", ("combine", "aggregate"), ("entities", "facts", "evidence"), needs=("ingest", "decode")),
+    Stage(
+        "aggregate",
+        ("combine", "rivals", "aggregate"),
+        ("entities", "facts", "evidence"),
+        needs=("ingest", "decode"),
+    ),
     Stage(
         "export",
         ("export", "graph", "changes"),

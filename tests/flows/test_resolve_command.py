@@ -76,6 +76,53 @@ def test_rejected_fact_leaves_and_unknown_ones_are_counted(resolve, copy, tmp_pa
     assert "1 decisions.no_such_fact" in out
 
 
+def test_facts_are_decided_on_by_what_they_say(resolve, copy, tmp_path):
+    """The labels of the ends and the relation are as good as the id; what no document has is counted."""
+    label = {row["entity_id"]: row["label"] for row in rows(copy, "entities")}
+    wrong, right = rows(copy, "facts")[:2]
+    lines = [
+        f'[[{verb}]]\nhead = "{label[fact["head"]]}"\nrelation = "{fact["relation"]}"\ntail = "{label[fact["tail"]]}"\n'
+        for verb, fact in (("reject", wrong), ("confirm", right))
+    ]
+    lines += ['[[reject]]\nhead = "Nobody"\nrelation = "Live_In"\ntail = "London"\n']
+    lines += ['[[same]]\nnames = ["London", "Londinium"]\n']
+    out = resolve("--decisions", write(tmp_path, "d.toml", "".join(lines)))
+    after = {row["fact_id"]: row for row in rows(copy, "facts")}
+    assert (wrong["fact_id"] in after, after[right["fact_id"]]["confidence"]) == (False, 1.0)
+    left_out = run_json(copy)["left_out"]
+    assert {rule: n for rule, n in left_out.items() if rule.startswith(("decisions", "facts"))} == {
+        "decisions.no_such_fact": 1,
+        "decisions.no_such_name": 1,
+        "facts.rejected": 1,
+    }
+    assert "1 decisions.no_such_name" in out
+
+
+def test_one_of_each_head_where_the_ontology_says_so(kgmill, tiny_ontology, tmp_path):
+    """With a functional relation the strongest fact of each head stands; run.json counts those that it overrules."""
+    functional = tiny_ontology.read_text().replace("[relations.Live_In]", "[relations.Live_In]\nfunctional = true")
+    ontology = write(tmp_path, "o.toml", functional)
+    decisions = write(tmp_path, "d.toml", '[[same]]\nnames = ["Bob Stone", "Frank Hill"]\n')
+    (tmp_path / "texts").mkdir()
+    for name, text in (("a", "Bob Stone lives in London ."), ("b", "Frank Hill of Globex lives in Berlin .")):
+        write(tmp_path / "texts", f"{name}.txt", text)
+    out = tmp_path / "out"
+    built = kgmill("build", tmp_path / "texts", "--out", out, "--ontology", ontology, "--decisions", decisions)
+    assert (built.code, built.errors) == (0, [])
+    label = {row["entity_id"]: row["label"] for row in rows(out, "entities")}
+    lives = {label[row["tail"]]: row for row in rows(out, "facts") if row["relation"] == "Live_In"}
+    assert sorted(lives) == ["Berlin", "London"]
+    [lost], [kept] = (
+        [row for row in lives.values() if bool(row["overruled_by"]) is is_lost] for is_lost in (True, False)
+    )
+    assert (lost["overruled_by"], lost["asserted"]) == (kept["fact_id"], False)
+    assert kept["conflict_share"] >= 0.5 >= lost["conflict_share"] > 0
+    assert run_json(out)["left_out"] == {"facts.overruled": 1}
+    asked = "SELECT ?a ?b WHERE { GRAPH ?g { ?a <urn:kgmill:ns:overruledBy> ?b } }"
+    [found] = json.loads(kgmill("query", out, asked, "--format", "json").out)["results"]["bindings"]
+    assert [found[end]["value"][-16:] for end in "ab"] == [lost["fact_id"], kept["fact_id"]]
+
+
 def test_links_say_what_others_call_an_entity(kgmill, resolve, copy, tmp_path):
     """skos:exactMatch, for the entity of this name and type alone."""
     resolve("--links", write(tmp_path, "l.csv", "name,type,iri\nACME  corp,Org,urn:x:acme\nAcme Corp,Loc,urn:x:no\n"))
@@ -108,6 +155,18 @@ def test_pinned_names_keep_their_ids(resolve, copy, tmp_path):
             "A and b are both the same and apart",
         ),
         ("--decisions", "d.toml", "[[reject]]\nfact = 'x'\n", "fact"),
+        (
+            "--decisions",
+            "d.toml",
+            "[[reject]]\nhead = 'a'\ntail = 'b'\n",
+            "wanted either fact, an id, or head, relation",
+        ),
+        (
+            "--decisions",
+            "d.toml",
+            "[[reject]]\nhead = 'a'\nrelation = 'Kil'\ntail = 'b'\n",
+            "d.toml: no relation 'Kil' in the ontology; it has Work_For, Live_In, Kill",
+        ),
         ("--links", "l.csv", "name,iri\na,urn:x:a\n", "wanted a first line with the columns name, type, iri"),
         ("--links", "l.csv", "name,type,iri\na,Org,nothing\n", "l.csv:2: 'nothing' is not an absolute IRI"),
         ("--pin", "p.parquet", "no parquet", "not a Parquet file"),

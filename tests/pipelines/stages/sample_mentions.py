@@ -1,7 +1,13 @@
 """Who works for whom: the mentions and relations that tests of aggregation share."""
 
-from kgmill.schemas.identity import entity_id, fact_id, pair_id, statement_id
+from dataclasses import asdict
+
+import pyarrow as pa
+
+from kgmill.pipelines.stages.decode import PAIRS
+from kgmill.schemas.identity import entity_id, fact_id, fingerprint, pair_id, statement_id
 from kgmill.schemas.records import Mention, Relation
+from kgmill.schemas.tables import to_table
 
 ADA, ACME = "ada-byron-6998d6a848a45b69", "acme-c02333fa6860a777"
 WORKS = "76d0c9a8d31fdbdd"
@@ -35,3 +41,24 @@ def works_for(doc_id, begin, confidence, **others):
 def named_together(*text_keys, one=ADA, other=ACME):
     """Rows of pairs: sentences that name two things."""
     return [{"pair": pair_id(one, other), "text_key": key} for key in text_keys]
+
+
+def commit_units(store, units):
+    """Decode's parts of the units: mentions, relations, and pairs if there are any.
+
+    Equal content has an equal fingerprint, as decode's has.
+    """
+    return [
+        store.commit(
+            "decode",
+            unit,
+            fingerprint([[asdict(row) for row in rows] for rows in (m, r)] + pairs),
+            {
+                "mentions": to_table("mentions", m),
+                "relations": to_table("relations", r),
+                "pairs": pa.Table.from_pylist([row for rows in pairs for row in rows], PAIRS),
+            },
+            {},
+        )
+        for unit, (m, r, *pairs) in units.items()
+    ]

@@ -1,19 +1,16 @@
 """Aggregate: groups, partitions and what an edit redoes, on a real Beam runner."""
 
 import json
-from dataclasses import asdict
 
-import pyarrow as pa
 import pytest
-from sample_mentions import ACME, ADA, WORKS, mention, named_together, relation, works_for
+from sample_mentions import ACME, ADA, WORKS, commit_units, mention, named_together, relation, works_for
 
 from kgmill.pipelines.output.parts import Part, Store
 from kgmill.pipelines.stages import aggregate, combine
-from kgmill.pipelines.stages.decode import PAIRS
 from kgmill.pipelines.storage.files import remove
-from kgmill.schemas.identity import entity_id, fingerprint, statement_id
+from kgmill.schemas.identity import entity_id, statement_id
 from kgmill.schemas.records import Entity, Evidence, Fact, Mention, Name, Relation
-from kgmill.schemas.tables import from_table, to_table
+from kgmill.schemas.tables import from_table
 from kgmill.schemas.units import Unit
 
 UNITS = {
@@ -31,27 +28,6 @@ UNITS = {
         [works_for("d2", 0, 0.8), works_for("d2", 140, 0.9)],
     ),
 }
-
-
-def commit_units(store, units):
-    """Decode's parts of the units: mentions, relations, and pairs if there are any.
-
-    Equal content has an equal fingerprint, as decode's has.
-    """
-    return [
-        store.commit(
-            "decode",
-            unit,
-            fingerprint([[asdict(row) for row in rows] for rows in (m, r)] + pairs),
-            {
-                "mentions": to_table("mentions", m),
-                "relations": to_table("relations", r),
-                "pairs": pa.Table.from_pylist([row for rows in pairs for row in rows], PAIRS),
-            },
-            {},
-        )
-        for unit, (m, r, *pairs) in units.items()
-    ]
 
 
 @pytest.fixture
