@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, groupby
 from typing import TYPE_CHECKING, Any
 
@@ -110,6 +110,7 @@ def decode(
     types = [end.mention.type for end in ends]
     for text, claimed in _claimed(ends, claims):
         stances = {(claim.head, claim.tail, claim.type): how for claim, how in claimed}
+        told: dict[DecodedRelation, Relation] = {}
         for claim in choose_relations([claim for claim, _ in claimed], types, ontology):
             head, tail = ends[claim.head], ends[claim.tail]
             if head.entity and head.entity == tail.entity:
@@ -120,13 +121,24 @@ def decode(
             how = stances.get((claim.head, claim.tail, claim.type)) or stances.get(
                 (claim.tail, claim.head, claim.type), ""
             )
-            relations.append(_relation(text, claim, head, tail, how))
+            pair = replace(claim, confidence=0.0)
+            if turned := ontology.turned.get(claim.type):
+                claim, head, tail = replace(claim, type=turned), tail, head
+                pair = DecodedRelation(pair.tail, pair.head, turned, 0.0)
+            found = _relation(text, claim, head, tail, how)
+            told[pair] = max(told.get(pair, found), found, key=_surest)
+        relations += told.values()
     tables = {
         "mentions": to_table("mentions", [end.mention for end in ends]),
         "relations": to_table("relations", relations),
         "pairs": _pairs(ends),
     }
     return tables, dict(sorted(left_out.items()))
+
+
+def _surest(relation: Relation) -> tuple[bool, float]:
+    """Of a relation and its inverse, which are one, the one that is stated, then the surer."""
+    return not relation.stance, relation.confidence
 
 
 @dataclass(frozen=True, slots=True)

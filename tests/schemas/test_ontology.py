@@ -1,6 +1,7 @@
 """Ontology files."""
 
 import doctest
+import tomllib
 
 import pytest
 
@@ -278,8 +279,11 @@ def test_axioms_are_written_and_read_again(tmp_path):
 
 
 def test_axioms_decide_nothing(tmp_path):
-    """With or without them, the same is extracted, and everything in the graph is called the same."""
-    keys = ("parent", "labels", "transitive", "inverse", "functional")
+    """With or without them, the same is extracted, and everything in the graph is called the same.
+
+    But for an inverse: which of two relations is told is a rule.
+    """
+    keys = ("parent", "labels", "transitive", "functional")
     plain = [line for line in AXIOMS.splitlines() if not line.startswith(keys)]
     (tmp_path / "o.toml").write_text(AXIOMS, encoding="utf-8")
     (tmp_path / "plain.toml").write_text("\n".join(plain), encoding="utf-8")
@@ -287,6 +291,28 @@ def test_axioms_decide_nothing(tmp_path):
 
     assert one != two
     assert (one.rules(), one.without_words()) == (two.rules(), two.without_words())
+    alone = parse_ontology(tomllib.loads(AXIOMS.replace('inverse = "holds"', "")), "test")
+    assert (alone.rules(), alone.turned) != (one.rules(), one.turned) == (two.rules(), {"holds": "in"})
+    assert parse_ontology(one.rules(), "test").turned == one.turned
+
+
+def test_first_of_two_inverse_relations_is_told():
+    """Whichever names the other, or both; what is functional of the second is so of the first's tails."""
+    types = {"entities": {"A": {}, "B": {}}}
+    owns, owned = {"head": ["A"], "tail": ["B"]}, {"head": ["B"], "tail": ["A"], "functional": True}
+    for first, second in ((owns | {"inverse": "owned"}, owned), (owns, owned | {"inverse": "owns"})):
+        found = parse_ontology(types | {"relations": {"owns": first, "owned": second}}, "test")
+        assert (found.turned, found.functional) == ({"owned": "owns"}, (("owns", "tail"),))
+        turned = parse_ontology(types | {"relations": {"owned": second, "owns": first}}, "test")
+        assert (turned.turned, turned.functional) == ({"owns": "owned"}, (("owned", "head"),))
+
+
+def test_two_relations_have_no_inverse_in_common():
+    """Which of the two a third one turns into could not be said."""
+    ends = {"head": ["A"], "tail": ["A"]}
+    relations = {"a": ends, "b": ends | {"inverse": "a"}, "c": ends | {"inverse": "a"}}
+    with pytest.raises(OntologyError, match="relations b and c have one inverse, a; make them one"):
+        parse_ontology({"entities": {"A": {}}, "relations": relations}, "test")
 
 
 @pytest.mark.parametrize(

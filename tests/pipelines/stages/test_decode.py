@@ -248,6 +248,58 @@ def test_symmetric_relation_has_one_direction_in_all_sentences():
     assert len(set(tables["relations"]["fact_id"].to_pylist())) == 1
 
 
+INVERSES = ONTOLOGY | {
+    "relations": {
+        "Live_In": {"head": ["Peop"], "tail": ["Loc"]},
+        "Home_Of": {"head": ["Loc"], "tail": ["Peop"], "inverse": "Live_In"},
+    }
+}
+
+
+def test_of_two_inverse_relations_the_first_is_told():
+    """What a sentence says the other way round is the same fact, with both mentions where they stand."""
+    sentences = [sentence(), sentence(number=1, begin=27, end=50, key="00c0ffee")]
+    mentions = [*MENTIONS[:2], mention(1, 27, 36, "Ada Byron", PEOP), mention(1, 40, 46, "London", LOC)]
+    claims = [claim(0, 1, 0.9), claim(3, 2, 0.8, "hedged", "Home_Of")]
+    tables, _ = decoded(INVERSES, sentences=sentences, mentions=mentions, claims=claims)
+    found = list(from_table("relations", tables["relations"]))
+    assert [(r.type, r.head_entity, r.head_begin, r.tail_entity, r.tail_begin, r.stance) for r in found] == [
+        ("Live_In", ADA, 0, LONDON, 19, ""),
+        ("Live_In", ADA, 27, LONDON, 40, "hedged"),
+    ]
+    assert {r.fact_id for r in found} == {fact_id(ADA, "Live_In", LONDON)}
+    assert [r.statement_id for r in found] == [
+        statement_id("d1", (0, 9), (19, 25), "Live_In"),
+        statement_id("d1", (27, 36), (40, 46), "Live_In"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [((0.7, ""), (0.9, ""), (0.9, "")), ((0.7, ""), (0.9, "negated"), (0.7, "")), ((0.7, ""), (0.2, ""), (0.7, ""))],
+)
+def test_both_directions_of_one_pair_are_one_relation(one, other, expected):
+    """What a sentence says in both words is told once: the one that is stated, then the surer."""
+    claims = [claim(0, 1, *one), claim(1, 0, *other, "Home_Of")]
+    for given in (claims, claims[::-1]):
+        tables, _ = decoded(INVERSES, claims=given)
+        [found] = from_table("relations", tables["relations"])
+        assert (found.type, found.head_entity, found.confidence, found.stance) == ("Live_In", ADA, *expected)
+
+
+def test_inverse_is_part_of_the_fingerprint(store, commit):
+    """A relation that has an inverse now is decoded again; other words of an ontology decode nothing."""
+    keys = []
+    for ontology in (INVERSES, ONTOLOGY | {"relations": {**INVERSES["relations"], "Home_Of": {**HOME, "label": "x"}}}):
+        rules = parse_ontology(ontology, "test").rules()
+        keys.append(decode.plan(store, *commit(), decode.Settings(rules))[1][0].fingerprint)
+    named = parse_ontology(INVERSES | {"name": "named"}, "test").rules()
+    assert decode.plan(store, *commit(), decode.Settings(named))[1][0].fingerprint == keys[0] != keys[1]
+
+
+HOME = {"head": ["Loc"], "tail": ["Peop"]}
+
+
 def test_nothing_is_related_to_itself():
     """Two mentions of one thing are no fact, whatever they are called, and are counted; two of unlike things are."""
     types = ONTOLOGY | {"relations": {"Live_In": {"head": ["Peop"], "tail": ["Peop"]}}}
