@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import warnings
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import fields
 from operator import attrgetter
 from pathlib import Path
@@ -25,6 +25,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import rdflib
 
+from kgmill.extractor.modelfolder import find_model
+from kgmill.pipelines.closure import derive
 from kgmill.pipelines.graph.subset import chosen_quads
 from kgmill.pipelines.output import layout
 from kgmill.pipelines.output.format import check_readable
@@ -34,6 +36,7 @@ from kgmill.pipelines.output.parts import Store
 from kgmill.pipelines.triplestores.dump import read_graphs
 from kgmill.pipelines.triplestores.query import finished_graph
 from kgmill.schemas.errors import CorruptPartError, UsageError
+from kgmill.schemas.ontology import Ontology, load_ontology
 from kgmill.schemas.records import Entity, Evidence, Fact
 from kgmill.schemas.tables import from_table
 
@@ -51,6 +54,7 @@ class _Choice(TypedDict, total=False):
     relations: Collection[str] | None
     largest: bool
     isolated: bool
+    closure: bool
 
 
 @overload
@@ -71,6 +75,7 @@ def load_graph(
     relations: Collection[str] | None = None,
     largest: bool = False,
     isolated: bool = False,
+    closure: bool = False,
     as_: Literal["networkx", "rdflib"] = "networkx",
 ) -> nx.MultiDiGraph[str] | rdflib.Dataset:
     """The graph of a finished build, or what is chosen of it; the same each time, in the order of ids.
@@ -84,13 +89,19 @@ def load_graph(
     A Dataset has the chosen lines of graph.nq.gz: the entities and facts, the extractions behind them with mentions and
     sentences, the ontology and the provenance. Without GRAPH a pattern matches in all its graphs.
 
+    Of two inverse relations the graph tells the first that the ontology lists. Asked for by the other's name, its edges
+    are of that, from tail to head, under the same key.
+
     Args:
         output: the output of a build, a folder or a URL.
         min_confidence: of a fact, from 0 to 1.
         types: of entities; facts with an entity of another type are left out.
-        relations: of facts, those that end in a value too.
+        relations: of facts, those that end in a value too; a Dataset has an inverse as it is told.
         largest: only the largest component, directions aside; of equally large ones the one with the first node.
         isolated: also entities that no chosen fact joins to another one.
+        closure: also what follows from the chosen facts where the ontology says that their relation is transitive. Such
+            an edge has `derived=True`, the least confidence of its `chain`, the ids of the facts that it follows from
+            with spaces between them, and no sentence. It is in no file, and a Dataset has none.
         as_: `networkx` or `rdflib`.
 
     Raises:
@@ -101,10 +112,16 @@ def load_graph(
         raise UsageError(f"min_confidence: wanted a number from 0 to 1, got {min_confidence:g}")
     if as_ not in ("networkx", "rdflib"):
         raise UsageError(f"as_: wanted networkx or rdflib, got {as_!r}")
+    if closure and as_ == "rdflib":
+        raise UsageError("closure: a Dataset has what graph.nq.gz has; ask it with a path, such as v:located_in+")
     store = Store(output)
     names = _names(store)
-    entities, facts = _chosen(store, min_confidence, types, relations)
+    wanted = _told(store, relations)
+    entities, facts = _chosen(store, min_confidence, types, None if relations is None else set(wanted))
     graph = _network(entities, facts, names)
+    if closure:
+        _add_derived(graph, facts, {name for name, r in _ontology(store).relations.items() if r.transitive})
+    _turn(graph, {told: asked for told, asked in wanted.items() if asked})
     _reduce(graph, largest=largest, isolated=isolated)
     if as_ == "rdflib":
         return _dataset(str(output), graph, facts)
@@ -150,6 +167,47 @@ def _known(what: str, wanted: Collection[str] | None, known: set[str]) -> set[st
     if unknown := sorted(names - known):
         raise UsageError(f"{what}: the graph has no {', '.join(unknown)}; it has {', '.join(sorted(known)) or 'none'}")
     return names
+
+
+def _told(store: Store, relations: Collection[str] | None) -> dict[str, str]:
+    """The relations that the graph tells for those that are asked for; each with its inverse, where that is asked for.
+
+    Where both are asked for, the one that is told is.
+    """
+    asked = {relations} if isinstance(relations, str) else set(relations or ())
+    facts = store.storage.dataset(f"{layout.TABLES}/facts").to_table(columns=["relation"])
+    turned = _ontology(store).turned if asked - set(pc.unique(facts["relation"]).to_pylist()) else {}
+    inverse = {turned[name]: name for name in sorted(asked) if name in turned}
+    return {name: "" for name in asked if name not in turned} | {
+        told: name for told, name in inverse.items() if told not in asked
+    }
+
+
+def _ontology(store: Store) -> Ontology:
+    """The ontology of the last run.
+
+    Raises:
+        UsageError: it, or the model that has it, isn't where it was then.
+    """
+    config = last_run(store)["config"]
+    own = config["ontology"] in ("", "all")
+    return load_ontology(find_model(config["model"]) / "ontology.toml" if own else Path(config["ontology"]))
+
+
+def _add_derived(graph: nx.MultiDiGraph[str], facts: Iterable[Fact], transitive: Collection[str]) -> None:
+    """Adds the edges that follow from others, and says of each edge whether it does."""
+    nx.set_edge_attributes(graph, False, "derived")
+    for one in derive(facts, transitive):
+        said = {"relation": one.relation, "confidence": one.confidence, "weight": one.confidence}
+        graph.add_edge(one.head, one.tail, one.fact_id, **said, derived=True, chain=" ".join(one.chain))
+
+
+def _turn(graph: nx.MultiDiGraph[str], inverse: Mapping[str, str]) -> None:
+    """Gives edges the inverse of their relation, from tail to head."""
+    for head, tail, key, data in list(graph.edges(keys=True, data=True)) if inverse else ():
+        if data["relation"] in inverse:
+            graph.remove_edge(head, tail, key)
+            graph.add_edge(tail, head, key, **data | {"relation": inverse[data["relation"]]})
 
 
 def _network(entities: Iterable[Entity], facts: Iterable[Fact], names: dict[str, str]) -> nx.MultiDiGraph[str]:

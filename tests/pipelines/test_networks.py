@@ -21,8 +21,9 @@ from kgmill.pipelines.graph.statements import Holdings, entity_quads, fact_quads
 from kgmill.pipelines.graph.vocabulary import KGMILL, NIF, PROV, Namespace
 from kgmill.pipelines.storage import open_storage
 from kgmill.schemas.errors import CorruptPartError, OutputError, UsageError
+from kgmill.schemas.identity import fact_id
 from kgmill.schemas.literals import XSD
-from kgmill.schemas.ontology import parse_ontology
+from kgmill.schemas.ontology import format_ontology, parse_ontology
 from kgmill.schemas.records import Document, Entity, Evidence, Fact, Mention, Relation
 from kgmill.schemas.tables import to_table
 
@@ -58,6 +59,8 @@ ONTOLOGY = {
         "born_in": {"head": ["Person"], "tail": ["Place"]},
         "born_on": {"head": ["Person"], "tail": ["Date"]},
         "educated_at": {"head": ["Person"], "tail": ["Organization"]},
+        "educated": {"head": ["Organization"], "tail": ["Person"], "inverse": "educated_at"},
+        "located_in": {"head": ["Place", "Organization"], "tail": ["Place"], "transitive": True},
     },
 }
 NS = Namespace("https://kg.example.org/", "people", parse_ontology(ONTOLOGY, "test"))
@@ -127,9 +130,11 @@ def write_output(folder, rows, status="done"):
     lines = "".join(quads(rows)).encode()
     (folder / "graph").mkdir()
     (folder / "graph" / "graph.nq.gz").write_bytes(gzip.compress(lines, mtime=0))
+    ontology = folder.with_suffix(".toml")
+    ontology.write_text(format_ontology(NS.ontology))
     run = {
         "status": status,
-        "config": {"base_iri": NS.base_iri, "dataset": NS.dataset},
+        "config": {"base_iri": NS.base_iri, "dataset": NS.dataset, "ontology": str(ontology)},
         "graph": {"sha256": hashlib.sha256(lines).hexdigest()},
     }
     (folder / "run.json").write_text(json.dumps(run))
@@ -176,6 +181,8 @@ def test_edge_is_a_fact_with_its_surest_sentence(output):
         "first": "",
         "last": "",
         "asserted": True,
+        "conflict_share": 1.0,
+        "overruled_by": "",
         "sentence": "Alan Turing was at Princeton!",
         "doc_id": "rumours",
     }
@@ -431,3 +438,44 @@ def test_page_is_what_the_demo_says(maker, tmp_path):
 
     page = maker.PAGE.read_text(encoding="utf-8")
     assert maker.run(page, str(tmp_path / "demo"))[0] == page
+
+
+def test_inverse_relation_turns_its_edges(output):
+    """What is told from head to tail is asked for from tail to head: the same fact, with all that is said of it."""
+    told, turned = load_graph(output, relations="educated_at"), load_graph(output, relations=["educated"])
+    assert edges(turned) == [("princeton", "educated", "alan-turing")]
+    [(*_, key, data)], [(*_, other_key, other)] = (g.edges(keys=True, data=True) for g in (told, turned))
+    assert (key, {**data, "relation": "educated"}) == (other_key, other)
+    assert edges(load_graph(output, relations=["educated", "educated_at"])) == edges(told)
+    assert len(load_graph(output, relations=["educated"], as_="rdflib")) == len(
+        load_graph(output, relations=["educated_at"], as_="rdflib")
+    )
+
+
+def test_closure_adds_what_follows(tmp_path):
+    """An edge that no sentence says has its chain and the least confidence; without being asked for there is none."""
+    rows = tables()
+    ids = [fact_id(*ends) for ends in (("bell", "located_in", "town"), ("town", "located_in", "london"))]
+    rows["entities"] += [Entity("town", "Place", "Princeton", 1, 1, 0.9)]
+    rows["facts"] += [
+        Fact(ids[0], "bell", "located_in", "town", 0.9, 0, 1),
+        Fact(ids[1], "town", "located_in", "london", 0.7, 0, 1),
+    ]
+    output = write_output(tmp_path / "out", rows)
+    plain, closed = load_graph(output), load_graph(output, closure=True)
+    new = fact_id("bell", "located_in", "london")
+    assert {key for *_, key in closed.edges(keys=True)} - {key for *_, key in plain.edges(keys=True)} == {new}
+    assert closed.edges["bell", "london", new] == {
+        "relation": "located_in",
+        "confidence": 0.7,
+        "weight": 0.7,
+        "derived": True,
+        "chain": " ".join(ids),
+    }
+    assert closed.edges["bell", "town", ids[0]] == {
+        **plain.edges["bell", "town", ids[0]],
+        "derived": False,
+    }
+    assert new not in {key for *_, key in load_graph(output, closure=True, min_confidence=0.8).edges(keys=True)}
+    with pytest.raises(UsageError, match="closure: a Dataset has what graph"):
+        load_graph(output, closure=True, as_="rdflib")
