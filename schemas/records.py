@@ -108,7 +108,7 @@ class Entity:
 
     Attributes:
         label: the commonest of its names (`kgmill.schemas.names.label_of`), of equally common ones the smallest; short
-            forms and acronyms only where it has no other.
+            forms and acronyms only where it has no other; a country's usual full name where it is among them.
         confidence: of the surest mention.
     """
 

@@ -118,6 +118,20 @@ def country_of(name: str) -> str:
     return _countries()[0].get(_bare(name), "")
 
 
+@cache
+def _full_names() -> frozenset[tuple[str, ...]]:
+    return frozenset(_bare(country.name()) for country in all_countries())
+
+
+def is_full_country_name(name: str) -> bool:
+    """Whether a name that means a country is the one that it is usually called in full.
+
+    >>> [is_full_country_name(name) for name in ("the United States", "America", "U.S.", "UK", "Paris")]
+    [True, False, False, False, False]
+    """
+    return bool(country_of(name)) and _bare(name) in _full_names()
+
+
 def country_of_people(name: str) -> str:
     """The code of the country whose people, or what is theirs, a name means; empty where it means none.
 

@@ -22,19 +22,20 @@ from kgmill.pipelines.conflicts import Conflict
 from kgmill.pipelines.engine.request import PartName, Receipt, Request
 from kgmill.pipelines.facts import FactConfidence, Support
 from kgmill.pipelines.output.parts import Part, Store
+from kgmill.pipelines.resolution.known import is_full_country_name
 from kgmill.pipelines.stages.combine import KINDS, buckets, partition_bits, slice_name
 from kgmill.pipelines.stages.decided import decided
 from kgmill.pipelines.stages.decode import PAIRS
 from kgmill.pipelines.stages.stage import Parts, Todo, partitions_extent, publisher
 from kgmill.schemas.identity import fingerprint
-from kgmill.schemas.name_rules import SAYING_LESS
+from kgmill.schemas.name_rules import COUNTRY, SAYING_LESS
 from kgmill.schemas.tables import SCHEMAS, values
 from kgmill.schemas.units import Unit
 
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
 
-VERSION = 6
+VERSION = 7
 _OF_ENTITIES: list[tuple[str, pa.DataType]] = [
     ("entity_id", pa.string()),
     ("type", pa.string()),
@@ -179,7 +180,8 @@ def reduce_entities(entities: pa.Table, surfaces: pa.Table) -> tuple[pa.Table, p
     """Entities and their names, in bucket order; an entity's names the commonest first.
 
     The label is the commonest name, of equally common ones the smallest; those that are short for others, or in
-    capitals alone, come last.
+    capitals alone, come last. Of a country's names the usual full one is, wherever it is said: not America, however
+    common.
     """
     merged = entities.group_by("entity_id").aggregate([("type", "min"), ("n_documents", "sum"), ("confidence", "max")])
     merged = merged.sort_by("entity_id")
@@ -197,7 +199,8 @@ def reduce_entities(entities: pa.Table, surfaces: pa.Table) -> tuple[pa.Table, p
     forms = forms.append_column("short", pa.array(is_short, pa.bool_()))
     labels = forms.group_by(["entity_id", "name"]).aggregate([("n_mentions", "sum"), ("short", "min")])
     labels = labels.rename_columns(["entity_id", "name", "n_mentions", "short"])
-    labels = labels.sort_by([*order, ("name", "ascending")])
+    labels = labels.append_column("other", pa.array(_is_other(labels, forms), pa.bool_()))
+    labels = labels.sort_by([order[0], ("other", "ascending"), *order[1:], ("name", "ascending")])
     first_E = _starts(labels["entity_id"])
     columns = {
         "entity_id": merged["entity_id"],
@@ -210,6 +213,15 @@ def reduce_entities(entities: pa.Table, surfaces: pa.Table) -> tuple[pa.Table, p
     names = forms.sort_by([*order, ("name", "ascending"), ("rule", "ascending")])
     names = _table("names", {name: names[name] for name in SCHEMAS["names"].names})
     return _in_bucket_order(_table("entities", columns), "entity_id"), _in_bucket_order(names, "entity_id")
+
+
+def _is_other(labels: pa.Table, forms: pa.Table) -> list[bool]:
+    """For each name of an entity whether it is no country's usual full name; of what is no country all are."""
+    countries = set(values(forms.filter(pc.equal(forms["rule"], pa.scalar(COUNTRY)))["entity_id"]))
+    return [
+        entity not in countries or not is_full_country_name(name)
+        for entity, name in zip(values(labels["entity_id"]), values(labels["name"]), strict=True)
+    ]
 
 
 def reduce_facts(

@@ -95,6 +95,21 @@ def test_full_names_may_be_labels(rule):
     assert label_of([("Augusta Ada King", rule)] * 2 + [("Ada Byron", "")]) == ("Augusta Ada King", 3)
 
 
+@pytest.mark.parametrize(
+    ("forms", "expected"),
+    [
+        ([("America", "")] * 5 + [("U.S.", "country")] * 9 + [("the United States", "country")], "the United States"),
+        ([("America", "")] * 2 + [("the States", "country")], "America"),
+        ([("Burma", "country")] * 2 + [("Myanmar", "")], "Burma"),
+        ([("Chad", "")] + [("Chad Smith", "")] * 2, "Chad Smith"),
+        ([("American", "")] * 2 + [("Americans", "people")], "American"),
+    ],
+)
+def test_country_is_called_by_its_usual_name(forms, expected):
+    """However common another one is; of two usual ones by the commoner; where no text has it, as anything else."""
+    assert label_of(forms) == (expected, len(forms))
+
+
 def test_a_form_counts_with_all_its_rules():
     """Mentions of one form are counted together, by whatever rule they are the entity's: one is enough for a label."""
     assert label_of([("Byron", "short"), ("Byron", "short"), ("Byron", ""), ("Ada Byron", "")]) == ("Byron", 4)
