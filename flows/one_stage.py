@@ -34,6 +34,7 @@ def opened(context: RunContext, **how: Any) -> Iterator[Run]:
 
 def run_alone(stage: str, sources: list[str], out: str, options: BuildOptions, config: BuildConfig) -> None:
     """Runs a stage and prints what it did."""
+    from kgmill.flows.summary import untold_lines
     from kgmill.pipelines.build import finish, run_stage
     from kgmill.pipelines.checks import check_finished
     from kgmill.pipelines.output.format import check_readable
@@ -47,9 +48,10 @@ def run_alone(stage: str, sources: list[str], out: str, options: BuildOptions, c
     with opened(options.check(sources, out, config), stages=(stage,)) as run:
         report = run_stage(run, stage)
         ledger = _count_rejects(run, (*before, stage))
-        if stage == NAMES[-1]:
-            finish(run)  # run.json has to promise the bytes of the new graph
+        # After the last, run.json has to promise the bytes of the new graph.
+        untold = untold_lines(finish(run)["graph"]) if stage == NAMES[-1] else []
     print(f"{stage}: {report.n_done} work units made, {report.n_reused} reused, {report.seconds:.1f} s")
+    print("".join(f"{line}\n" for line in untold), end="")
     if ledger:
         from kgmill.flows.summary import ledger_lines
         from kgmill.pipelines.checks import check_rejects

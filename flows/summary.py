@@ -106,11 +106,21 @@ def format_summary(store: Store, report: dict[str, Any], n_facts: int = 12) -> s
         *ledger_lines(d, report["rejects"], report["left_out"]),
         f"{met} sentences met the model; {seconds}; peak memory {peak:.0f} MB",
         f"{g['entities']} entities, {g['facts']} facts, {g['quads']} quads in {graph}",
+        *untold_lines(g),
     ]
     facts = best_facts(store, n_facts)
     if facts:
         lines += ["", *_fact_table(facts)]
     return "\n".join(lines)
+
+
+def untold_lines(graph: dict[str, Any]) -> list[str]:
+    """A line for each format that can't tell all of the graph that run.json speaks of: what it leaves out."""
+    lines = []
+    for name, counted in graph.get("left_out", {}).items():
+        ordered = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
+        lines.append(f"  {name} leaves out: " + ", ".join(f"{printable(what)} {n}" for what, n in ordered))
+    return lines
 
 
 def _language(rule: str) -> str:

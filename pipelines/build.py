@@ -28,7 +28,7 @@ from kgmill.pipelines.output.rejects import heads, left_out, publish_rejects
 from kgmill.pipelines.output.upkeep import verify
 from kgmill.pipelines.stages.decided import decided
 from kgmill.pipelines.stages.extract import Settings as ExtractSettings
-from kgmill.pipelines.stages.graph import live_counts
+from kgmill.pipelines.stages.graph import live_counts, untold
 from kgmill.pipelines.stages.stage import NAMES, Outcome, Todo, missing, stage_named
 from kgmill.pipelines.storage.files import remove
 from kgmill.schemas.errors import DISK_HINTS, DiskError, LockError, StorageError, UsageError, WorkerError
@@ -207,7 +207,8 @@ def fail(run: Run, error: BaseException) -> None:
 def _report(run: Run, status: str, documents: Mapping[str, int], reasons: Mapping[str, int]) -> dict[str, Any]:
     context, store = run.context, run.store
     exported = run.reports["export"].counts if "export" in run.reports else {}
-    graph = live_counts(store.live("graph")) if exported else {}
+    live = store.live("graph") if exported else []
+    graph, formats = live_counts(live), untold(live)
     aggregated = store.live("aggregate") if "aggregate" in run.reports or exported else []
     n_found = sum(part.counts.get("decided", 0) for part in aggregated)
     missed = decided(context, store.live("resolve")).left_out(n_found) if aggregated else {}
@@ -226,6 +227,7 @@ def _report(run: Run, status: str, documents: Mapping[str, int], reasons: Mappin
             "quads": graph.get("quads", 0),
             "sha256": graph.get("sha256", ""),
             **{name: exported[name] for name in ("added_quads", "removed_quads") if name in exported},
+            **({"left_out": formats} if formats else {}),
         },
         "graph_before": exported.get("graph_before", ""),
         "versions": {"kgmill": __version__, "python": platform.python_version()}

@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 _PIECES_A_WRITE = 1024
 
 
-def write_gzip(path: Path, pieces: Iterable[str]) -> int:
-    """Writes one gzip member whose header holds neither name nor time; returns how many pieces there were."""
-    n_pieces = 0
+@contextmanager
+def open_gzip(path: Path) -> Iterator[gzip.GzipFile]:
+    """A file to write one gzip member to, whose header holds neither name nor time."""
     with path.open("wb") as raw, gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0, compresslevel=6) as file:
-        batch: list[str] = []
-        for piece in pieces:
-            batch.append(piece)
-            if len(batch) == _PIECES_A_WRITE:
-                file.write("".join(batch).encode())
-                n_pieces += len(batch)
-                batch = []
-        file.write("".join(batch).encode())
-    return n_pieces + len(batch)
+        yield file
+
+
+def write_gzip(path: Path, pieces: Iterable[str]) -> int:
+    """Writes pieces of text as one gzip member; returns how many there were."""
+    ahead, n_pieces = iter(pieces), 0
+    with open_gzip(path) as file:
+        while batch := list(islice(ahead, _PIECES_A_WRITE)):
+            file.write("".join(batch).encode())
+            n_pieces += len(batch)
+    return n_pieces
+
+
+def write_gzip_bytes(path: Path, pieces: Iterable[bytes]) -> None:
+    """Writes bytes as one gzip member."""
+    ahead = iter(pieces)
+    with open_gzip(path) as file:
+        while batch := list(islice(ahead, _PIECES_A_WRITE)):
+            file.write(b"".join(batch))

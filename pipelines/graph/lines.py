@@ -54,6 +54,20 @@ def typed(value: str, datatype: str) -> str:
     return literal(value) if datatype == f"{XSD}string" else f"{literal(value)}^^<{datatype}>"
 
 
+def tagged(text: str, language: str) -> str:
+    """A string in a language as a term; `language` is a tag in small letters.
+
+    >>> print(tagged("Ort", "de"))
+    "Ort"@de
+    """
+    return f"{literal(text)}@{language}"
+
+
+def triple_term(s: str, p: str, o: str) -> str:
+    """A triple as a term of RDF 1.2, from terms that are already written."""
+    return f"<<( {s} {p} {o} )>>"
+
+
 def integer(value: int) -> str:
     """A whole number as a term of type xsd:integer."""
     return f'"{value}{_INTEGER}'

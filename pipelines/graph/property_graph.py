@@ -83,14 +83,7 @@ def edges(ns: Namespace, facts: Iterable[Fact], evidence: Iterable[Evidence]) ->
     Raises:
         ValueError: there is evidence of another fact than the next one.
     """
-    behind = groupby(evidence, attrgetter("fact_id"))
-    for fact in facts:
-        found: list[Evidence] = []
-        if fact.n_evidence:
-            name, items = next(behind, ("", ()))
-            if name != fact.fact_id:
-                raise ValueError(f"evidence of {name or 'nothing'} where that of {fact.fact_id} was wanted")
-            found = list(items)
+    for fact, found in with_evidence(facts, evidence):
         attributes = {
             "fact_id": fact.fact_id,
             "relation": fact.relation,
@@ -102,6 +95,23 @@ def edges(ns: Namespace, facts: Iterable[Fact], evidence: Iterable[Evidence]) ->
         }
         tail = ns.fact_value(fact.fact_id) if fact.datatype else ns.entity(fact.tail)
         yield ns.entity(fact.head), tail, f"a-{fact.fact_id}", attributes
+
+
+def with_evidence(facts: Iterable[Fact], evidence: Iterable[Evidence]) -> Iterator[tuple[Fact, list[Evidence]]]:
+    """Each fact with its evidence, which goes by fact in the same order.
+
+    Raises:
+        ValueError: there is evidence of another fact than the next one.
+    """
+    behind = groupby(evidence, attrgetter("fact_id"))
+    for fact in facts:
+        found: list[Evidence] = []
+        if fact.n_evidence:
+            name, items = next(behind, ("", ()))
+            if name != fact.fact_id:
+                raise ValueError(f"evidence of {name or 'nothing'} where that of {fact.fact_id} was wanted")
+            found = list(items)
+        yield fact, found
 
 
 def _evidence_json(evidence: Sequence[Evidence]) -> str:

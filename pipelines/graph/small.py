@@ -6,7 +6,7 @@ from hashlib import sha256
 
 import rdflib
 
-from kgmill.pipelines.graph.lines import iri, literal, quad, typed
+from kgmill.pipelines.graph.lines import iri, quad, tagged, typed
 from kgmill.schemas.literals import XSD
 
 
@@ -23,4 +23,4 @@ def content_hash(triples: rdflib.Graph) -> str:
 def _term(term: rdflib.term.Node) -> str:
     if not isinstance(term, rdflib.Literal):
         return iri(str(term))
-    return f"{literal(term)}@{term.language}" if term.language else typed(term, term.datatype or f"{XSD}string")
+    return tagged(term, term.language) if term.language else typed(term, term.datatype or f"{XSD}string")

@@ -32,6 +32,7 @@ from kgmill.schemas.errors import ConfigError
 from kgmill.schemas.ontology import Ontology, check_iri
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+OWL = "http://www.w3.org/2002/07/owl#"
 RDFS = "http://www.w3.org/2000/01/rdf-schema#"
 PROV = "http://www.w3.org/ns/prov#"
 DCTERMS = "http://purl.org/dc/terms/"

@@ -118,6 +118,13 @@ def live_counts(parts: Sequence[Part]) -> Mapping[str, Any]:
     return {name: value for part in parts for name, value in part.counts.items()}
 
 
+def untold(parts: Sequence[Part]) -> dict[str, dict[str, int]]:
+    """What formats of the live graph can't tell, by format and by what it lacks; those that tell all are not in it."""
+    return {
+        part.unit.removeprefix("format-"): dict(part.counts["left_out"]) for part in parts if "left_out" in part.counts
+    }
+
+
 @contextmanager
 def work(request: Request[Task, Settings]) -> Iterator[Callable[[Task], Receipt]]:
     """Writes formats and commits them."""

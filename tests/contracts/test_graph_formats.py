@@ -1,10 +1,13 @@
 """Every graph format: equal bytes for an equal graph, whatever is in it; each is found, chosen and refused by name."""
 
 import gzip
+import io
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from kgmill.pipelines.graph.formats import Graph, chosen_formats, graph_formats, known_formats
@@ -20,7 +23,15 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "builds.md"
 HOSTILE = "</data>&\"'\\ \x00\x0b\r\n\t\x7f\x85\u2028\ufffe\ud800😀<urn:x> . "
 ONTOLOGY = {
     "entities": {"Peop": {"label": HOSTILE.replace("\ud800", "")}, "When": {"literal": "date"}},
-    "relations": {"Born": {"head": ["Peop"], "tail": ["When"]}, "Knows": {"head": ["Peop"], "tail": ["Peop"]}},
+    "relations": {
+        "Born": {
+            "head": ["Peop"],
+            "tail": ["When"],
+            "equivalent": ["https://schema.org/birthDate"],
+            "close": ["http://www.wikidata.org/prop/direct/P569"],
+        },
+        "Knows": {"head": ["Peop"], "tail": ["Peop"]},
+    },
 }
 NS = Namespace("https://kg.example.org/", "news", parse_ontology(ONTOLOGY, "test"))
 ADA = Entity("ada-0123", "Peop", HOSTILE, 2, 1, 0.5)
@@ -47,55 +58,65 @@ GRAPHS = {
 
 
 def written(name, content, folder):
-    """The bytes of a graph in a format, after two runs that have to agree."""
+    """The bytes of a format's files, after two runs that have to agree."""
     entities, facts = content
     evidence = [EVIDENCE[fact.fact_id] for fact in facts]
     quads = [line for entity in entities for line in entity_quads(NS, entity, [])]
     quads += [line for fact in facts for line in fact_quads(NS, fact, [EVIDENCE[fact.fact_id]])]
     write_gzip(folder / "member.gz", quads)
-    tables = {"entities": entities, "facts": facts, "evidence": evidence}
+    tables = {"entities": entities, "names": [], "facts": facts, "evidence": evidence}
     graph = Graph(NS, lambda table: iter(tables[table]), lambda: iter([(folder / "member.gz").read_bytes()] * 2))
     made = []
     for run in ("first", "second"):
         (folder / run).mkdir()
         counts = FORMATS[name].write(graph, folder / run / FORMATS[name].file)
-        assert [path.name for path in (folder / run).iterdir()] == [FORMATS[name].file]
-        made.append((counts, (folder / run / FORMATS[name].file).read_bytes()))
+        assert sorted(path.name for path in (folder / run).iterdir()) == sorted(FORMATS[name].files)
+        made.append((counts, {file: (folder / run / file).read_bytes() for file in FORMATS[name].files}))
     assert made[0] == made[1]
     return made[0][1]
+
+
+def text_of(file, data):
+    """The text of a file; raises where a lone surrogate made it no UTF-8."""
+    if file.endswith(".parquet"):
+        return json.dumps(pq.read_table(io.BytesIO(data)).to_pylist(), ensure_ascii=False)
+    if file.endswith(".gz"):
+        assert data[3:8] == b"\0\0\0\0\0"  # neither a name nor a time in the header
+        data = gzip.decompress(data)
+    return data.decode()
 
 
 @pytest.mark.parametrize("content", GRAPHS.values(), ids=GRAPHS)
 @pytest.mark.parametrize("name", FORMATS)
 def test_equal_graphs_are_equal_bytes(name, content, tmp_path):
     """Two runs write the same, also an empty graph, values and what XML, JSON and RDF keep for themselves."""
-    data = written(name, content, tmp_path)
-    if FORMATS[name].file.endswith(".gz"):
-        assert data[3:8] == b"\0\0\0\0\0"  # neither a name nor a time in the header
-        data = gzip.decompress(data)
-    data.decode()  # raises where a lone surrogate made it no UTF-8
+    for file, data in written(name, content, tmp_path).items():
+        text_of(file, data)
 
 
 @pytest.mark.parametrize("name", [name for name, form in FORMATS.items() if form.reads != "ontology"])
 def test_what_is_in_the_graph_is_in_the_file(name, tmp_path):
-    """The entity and the value of a fact stand in the file of each format that says that it reads them."""
-    data = gzip.decompress(written(name, GRAPHS["literal values"], tmp_path)).decode()
+    """The entity and the value of a fact stand in the files of each format that says that it reads them."""
+    files = written(name, GRAPHS["literal values"], tmp_path)
+    data = "".join(text_of(file, data) for file, data in files.items())
     assert ("ada-0123" in data, "1815-12-10" in data) == (True, True)
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_fields_are_whole(name):
-    """A name is one that the configuration takes, and the file is no other format's."""
-    assert re.fullmatch(r"[a-z0-9][a-z0-9.-]+", FORMATS[name].file)
-    assert [other for other, form in FORMATS.items() if form.file == FORMATS[name].file] == [name]
+    """A name is one that the configuration takes, and the files are no other format's."""
+    for file in FORMATS[name].files:
+        assert re.fullmatch(r"[a-z0-9][a-z0-9.-]+", file)
+        assert [other for other, form in FORMATS.items() if file in form.files] == [name]
     assert BuildConfig.load(None, {"formats": [name]}).formats == (name,)
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_handbook_names_the_format(name):
-    """The table of graph files in docs/builds.md has each format, with its file."""
+    """The table of graph files in docs/builds.md has each format, with its files."""
     table = PAGE.read_text(encoding="utf-8").partition("| format | file |")[2].partition("\n\n")[0]
-    assert f"| `{name}` | `{FORMATS[name].file}`" in table
+    files = " and ".join(f"`{file}`" for file in FORMATS[name].files)
+    assert f"| `{name}` | {files}" in table
 
 
 def test_formats_of_a_build_are_found():

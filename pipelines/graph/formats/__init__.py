@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import cache
+from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
 from kgmill.pipelines.graph.vocabulary import Namespace
 from kgmill.pipelines.registry import things_of
-from kgmill.schemas.records import Entity, Evidence, Fact
+from kgmill.schemas.records import Entity, Evidence, Fact, Name
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,10 @@ class Graph:
         """The entities."""
         return self.table("entities")
 
+    def names(self) -> Iterator[Name]:
+        """The names of all entities, in their order."""
+        return self.table("names")
+
     def facts(self) -> Iterator[Fact]:
         """The facts."""
         return self.table("facts")
@@ -39,6 +46,14 @@ class Graph:
         """The evidence of all facts, in their order."""
         return self.table("evidence")
 
+    def lines(self) -> Iterator[bytes]:
+        """The lines of graph.nq.gz, with their line breaks."""
+        return chain.from_iterable(self.streams())
+
+    def streams(self) -> Iterator[gzip.GzipFile]:
+        """The members of graph.nq.gz as files to read the lines from, each to be read before the next."""
+        return (gzip.GzipFile(fileobj=BytesIO(data)) for data in self.members())
+
 
 @dataclass(frozen=True, slots=True)
 class GraphFormat:
@@ -46,11 +61,13 @@ class GraphFormat:
 
     Attributes:
         file: the name of the file.
-        write: writes a graph to a path, equal bytes for an equal graph; returns what run.json is to say of the graph.
+        write: writes a graph to a path, equal bytes for an equal graph; returns what run.json is to say of the graph:
+            `left_out` counts what the format can't tell, by what that lacks.
         reads: what its bytes follow from, and so when it is written anew: the `ontology` with its words, the `tables`
             of entities, facts and evidence, or all `quads`.
         version: another one writes the file anew.
         is_always: the file is there whether `--formats` names it or not.
+        beside: the names of further files that `write` puts beside the first.
     """
 
     file: str
@@ -58,6 +75,12 @@ class GraphFormat:
     reads: Literal["ontology", "tables", "quads"]
     version: int = 1
     is_always: bool = False
+    beside: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of all its files."""
+        return self.file, *self.beside
 
 
 @cache
