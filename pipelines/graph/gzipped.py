@@ -7,15 +7,16 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
+from typing import IO, cast
 
 _PIECES_A_WRITE = 1024
 
 
 @contextmanager
-def open_gzip(path: Path) -> Iterator[gzip.GzipFile]:
+def open_gzip(path: Path) -> Iterator[IO[bytes]]:
     """A file to write one gzip member to, whose header holds neither name nor time."""
     with path.open("wb") as raw, gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0, compresslevel=6) as file:
-        yield file
+        yield cast(IO[bytes], file)
 
 
 def write_gzip(path: Path, pieces: Iterable[str]) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import IO, cast
 
 import pyoxigraph as ox
 
@@ -49,13 +48,13 @@ _PREFIXES = {
 
 def quads(graph: Graph) -> Iterator[ox.Quad]:
     """All quads of a graph, in the order of graph.nq.gz."""
-    return chain.from_iterable(ox.parse(cast(IO[bytes], stream), format=ox.RdfFormat.N_QUADS) for stream in graph.streams())
+    return chain.from_iterable(ox.parse(stream, format=ox.RdfFormat.N_QUADS) for stream in graph.streams())
 
 
 def write_rdf(path: Path, said: Iterable[ox.Quad] | Iterable[ox.Triple], form: ox.RdfFormat, ns: Namespace) -> None:
     """Writes quads or triples, whichever the syntax is made for, as one gzip member, with the dataset's prefixes."""
     with open_gzip(path) as file:
-        ox.serialize(said, cast(IO[bytes], file), form, prefixes=prefixes(ns))
+        ox.serialize(said, file, form, prefixes=prefixes(ns))
 
 
 def prefixes(ns: Namespace) -> dict[str, str]:

@@ -18,14 +18,17 @@ FILE = "void.ttl"
 _SPDX = Namespace("http://spdx.org/rdf/terms#")
 _MEDIA_TYPES = "https://www.iana.org/assignments/media-types/"
 _MEDIA = {
+    ".csv": "text/csv",
     ".json": "application/json",
     ".jsonld": "application/ld+json",
     ".nq": "application/n-quads",
     ".nt": "application/n-triples",
+    ".parquet": "application/vnd.apache.parquet",
     ".trig": "application/trig",
+    ".tsv": "text/tab-separated-values",
     ".ttl": "text/turtle",
 }
-_WHOLE = (".nq", ".trig")  # of the suffixes those of files that hold all named graphs
+_WHOLE = ("graph.nq.gz", "graph.trig.gz", "graph.jsonld.gz")  # the files that hold the quads of all named graphs
 
 
 def void_turtle(ns: Names, described: Iterable[bytes], files: Mapping[str, Mapping[str, Any]]) -> str:
@@ -51,7 +54,7 @@ def _add_file(graph: Graph, ns: Names, name: str, file: Mapping[str, Any]) -> No
     dataset, node, dump = (URIRef(iri) for iri in (ns.dataset_iri, ns.distribution(name), ns.dump(name)))
     checksum, suffix = URIRef(f"{node}/sha256"), f".{name.removesuffix('.gz').rpartition('.')[2]}"
     graph.add((dataset, DCAT.distribution, node))
-    if suffix in _WHOLE:
+    if name in _WHOLE:
         graph.add((dataset, VOID.dataDump, dump))
     graph.add((node, RDF.type, DCAT.Distribution))
     graph.add((node, DCTERMS.title, Literal(name)))

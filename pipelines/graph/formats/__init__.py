@@ -9,7 +9,7 @@ from functools import cache
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal, cast
 
 from kgmill.pipelines.graph.vocabulary import Namespace
 from kgmill.pipelines.registry import things_of
@@ -50,9 +50,9 @@ class Graph:
         """The lines of graph.nq.gz, with their line breaks."""
         return chain.from_iterable(self.streams())
 
-    def streams(self) -> Iterator[gzip.GzipFile]:
+    def streams(self) -> Iterator[IO[bytes]]:
         """The members of graph.nq.gz as files to read the lines from, each to be read before the next."""
-        return (gzip.GzipFile(fileobj=BytesIO(data)) for data in self.members())
+        return (cast(IO[bytes], gzip.GzipFile(fileobj=BytesIO(data))) for data in self.members())
 
 
 @dataclass(frozen=True, slots=True)
