@@ -15,7 +15,7 @@ from operator import attrgetter
 from typing import Any, Literal
 
 from kgmill.pipelines.graph.lines import Pair, decimal, integer, iri, lines_of, literal, point_in_time
-from kgmill.pipelines.graph.vocabulary import DCTERMS, ITSRDF, NIF, PROV, RDF, SCHEMA, Namespace
+from kgmill.pipelines.graph.vocabulary import DCTERMS, ITSRDF, NIF, PROV, RDF, SCHEMA, Namespace, own_term
 from kgmill.schemas.records import Document, Mention, Relation
 
 _TYPE = iri(RDF + "type")
@@ -39,6 +39,15 @@ _IS_STRING = iri(NIF + "isString")
 _IN_SENTENCE = iri(NIF + "sentence")
 _CLASS = iri(ITSRDF + "taClassRef")
 _CLASS_CONFIDENCE = iri(ITSRDF + "taConfidence")
+_OWN_DOCUMENT = iri(own_term("Document"))
+_OWN_EXTRACTION = iri(own_term("Extraction"))
+_OWN_CONFIDENCE = iri(own_term("confidence"))
+_OWN_OBJECT_MENTION = iri(own_term("objectMention"))
+_OWN_PROPERTY = iri(own_term("property"))
+_OWN_SENTENCE = iri(own_term("sentence"))
+_OWN_STANCE = iri(own_term("stance"))
+_OWN_SUBJECT_MENTION = iri(own_term("subjectMention"))
+_OWN_TEXT_SHA256 = iri(own_term("textSha256"))
 _LINE = re.compile(r":\d+$")
 _N_DAY = len("2004-05-03")  # shorter ones may be any number
 
@@ -84,7 +93,7 @@ def document_quads(
     """
     graph = iri(ns.document_graph(document.doc_id))
     pairs = (
-        (_TYPE, iri(ns.term("Document"))),
+        (_TYPE, _OWN_DOCUMENT),
         *([(_TITLE, literal(document.title))] if document.title else ()),
         *([(_DATE, date)] if (date := point_in_time(document.date)) else ()),
         *(
@@ -93,7 +102,7 @@ def document_quads(
             if value
         ),
         (_SOURCE, literal(_file(document))),
-        (iri(ns.term("textSha256")), literal(document.sha256)),
+        (_OWN_TEXT_SHA256, literal(document.sha256)),
         *_metadata_pairs(document, shown.metadata),
     )
     yield from lines_of(iri(ns.document(document.doc_id)), dict.fromkeys(pairs), graph)
@@ -178,13 +187,13 @@ def _mention_pairs(ns: Namespace, mentions: Sequence[Mention]) -> Iterable[Pair]
 def _extraction_quads(ns: Namespace, relation: Relation, run_key: str, graph: str) -> Iterator[str]:
     doc_id = relation.doc_id
     pairs = (
-        (_TYPE, iri(ns.term("Extraction"))),
-        (iri(ns.term("property")), iri(ns.property_iri(relation.type))),
-        (iri(ns.term("subjectMention")), iri(ns.chars(doc_id, relation.head_begin, relation.head_end))),
-        (iri(ns.term("objectMention")), iri(ns.chars(doc_id, relation.tail_begin, relation.tail_end))),
-        (iri(ns.term("sentence")), iri(ns.chars(doc_id, relation.sentence_begin, relation.sentence_end))),
-        (iri(ns.term("confidence")), decimal(relation.confidence)),
-        *([(iri(ns.term("stance")), literal(relation.stance))] if relation.stance else ()),
+        (_TYPE, _OWN_EXTRACTION),
+        (_OWN_PROPERTY, iri(ns.property_iri(relation.type))),
+        (_OWN_SUBJECT_MENTION, iri(ns.chars(doc_id, relation.head_begin, relation.head_end))),
+        (_OWN_OBJECT_MENTION, iri(ns.chars(doc_id, relation.tail_begin, relation.tail_end))),
+        (_OWN_SENTENCE, iri(ns.chars(doc_id, relation.sentence_begin, relation.sentence_end))),
+        (_OWN_CONFIDENCE, decimal(relation.confidence)),
+        *([(_OWN_STANCE, literal(relation.stance))] if relation.stance else ()),
         (_GENERATED_BY, iri(ns.activity(run_key))),
     )
     yield from lines_of(iri(ns.extraction(relation.statement_id)), pairs, graph)

@@ -106,6 +106,13 @@ TERMS: tuple[Term, ...] = (
 _TERM_NAMES = frozenset(term.name for term in TERMS)
 
 
+def own_term(name: str) -> str:
+    """The IRI of one of TERMS: the same in every dataset."""
+    if name not in _TERM_NAMES:
+        raise KeyError(f"{name!r} is not one of kgmill's terms")
+    return f"{KGMILL}{name}"
+
+
 @lru_cache(maxsize=1 << 12)
 def _quote(identifier: str) -> str:
     """Percent-encoded UTF-8 in pure ASCII; lone surrogates too, so that different ids never meet."""
@@ -231,6 +238,4 @@ class Namespace:
 
     def term(self, name: str) -> str:
         """The IRI of one of TERMS."""
-        if name not in _TERM_NAMES:
-            raise KeyError(f"{name!r} is not one of kgmill's terms")
-        return f"{KGMILL}{name}"
+        return own_term(name)
