@@ -1,35 +1,59 @@
-"""Ask a finished graph in SPARQL."""
+"""Ask a finished graph, or a triple store, in SPARQL."""
 
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Literal
 
 from typer import Argument, Option
 
-from kgmill.flows.options import Dir
-from kgmill.schemas.errors import SourceError
+from kgmill.schemas.errors import SourceError, UsageError
 from kgmill.schemas.text import decode_utf8, printable_lines
 
 
 def query(
-    folder: Dir,
-    sparql: Annotated[str, Argument(metavar="SPARQL", help="the query, or @FILE to read it from a file")],
+    asked: Annotated[
+        list[str],
+        Argument(
+            metavar="[DIR] SPARQL",
+            help="the output folder of a build (with --endpoint only for its prefixes), and the query, or @FILE to "
+            "read it from a file",
+        ),
+    ],
     *,
-    form: Annotated[Literal["table", "json", "csv"], Option("--format")] = "table",
+    endpoint: Annotated[
+        str | None, Option("--endpoint", metavar="URL", help="ask the server that answers queries there")
+    ] = None,
+    profile: Annotated[
+        str | None, Option("--profile", metavar="NAME", help="its kind: URL is the base URL that kgmill load takes")
+    ] = None,
+    dataset: Annotated[
+        str | None, Option("--dataset", metavar="NAME|IRI", help="whose prefixes are declared, without a DIR")
+    ] = None,
+    form: Annotated[Literal["table", "json", "csv", "tsv", "turtle"], Option("--format")] = "table",
+    whole_iris: Annotated[bool, Option("--whole-iris", help="abbreviate no IRI, in tables and Turtle too")] = False,
     timeout: Annotated[
         float | None, Option("--timeout", metavar="SECONDS", help="how long it may take (default: no limit)")
     ] = None,
 ) -> None:
-    """`kgmill query`."""
+    """`kgmill query DIR 'SPARQL'`, and `kgmill query [DIR] 'SPARQL' --endpoint URL`."""
     from kgmill.pipelines.output.near import nearby
-    from kgmill.pipelines.triplestores.answer import answer
+    from kgmill.pipelines.triplestores.answer import How, answer
 
-    asked = _from_file(sparql[1:]) if sparql.startswith("@") else sparql
-    with nearby(folder) as near:
-        text = answer(near, asked, form, timeout)
-    if sys.stdout.isatty():  # CSV has no escapes: programs get the values as they are, terminals don't
+    folder = asked[0] if len(asked) == 2 else None
+    if not (folder is not None or (endpoint and len(asked) == 1)):
+        raise UsageError("wanted DIR and a query, or a query and --endpoint URL")
+    if not endpoint and (profile or dataset):
+        raise UsageError(f"{'--profile' if profile else '--dataset'} goes with --endpoint URL")
+    if folder is not None and dataset:
+        raise UsageError(f"--dataset {dataset}: {folder} has its dataset's name already; give one of the two")
+    sparql = _from_file(asked[-1][1:]) if asked[-1].startswith("@") else asked[-1]
+    how = How(endpoint=endpoint or "", profile=profile or "", dataset=dataset or "", is_whole=whole_iris)
+    with nearby(folder) if folder is not None else nullcontext() as near:
+        text = answer(near, sparql, form, timeout, how)
+    if sys.stdout.isatty():  # CSV and TSV don't escape it all: programs get the values as they are, terminals don't
         text = printable_lines(text.replace("\r\n", "\n"))
     print(text)
 

@@ -26,10 +26,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from kgmill.schemas.errors import ConfigError
-from kgmill.schemas.ontology import Ontology, check_iri
+
+if TYPE_CHECKING:
+    from kgmill.schemas.ontology import Ontology
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 OWL = "http://www.w3.org/2002/07/owl#"
@@ -142,6 +145,8 @@ class Namespace:
     ontology: Ontology
 
     def __post_init__(self) -> None:
+        from kgmill.schemas.ontology import check_iri
+
         try:
             check_iri(self.base_iri)
         except ValueError as error:

@@ -16,10 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, Any
 
 from kgmill.pipelines.output import layout
 from kgmill.pipelines.output.layout import MANIFEST
@@ -28,6 +25,9 @@ from kgmill.pipelines.storage.base import Storage
 from kgmill.pipelines.storage.files import hash_file, remove, to_json, write_json
 from kgmill.schemas.errors import CorruptPartError
 from kgmill.schemas.identity import fingerprint as fingerprint_of
+
+if TYPE_CHECKING:  # whoever only asks where things are needn't wait for it
+    import pyarrow as pa
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,9 @@ class Part:
         Raises:
             CorruptPartError: the file is missing or was altered.
         """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         return pq.read_table(pa.BufferReader(self.read_bytes(f"{table}.parquet")), columns=columns)
 
     def read_bytes(self, name: str) -> bytes:
@@ -162,6 +165,8 @@ class Store:
         folder = content if isinstance(content, Path) else self.scratch()
         files: dict[str, dict[str, Any]] = {}
         if isinstance(content, Mapping):
+            import pyarrow.parquet as pq
+
             for name, table in content.items():
                 pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
                 files[f"{name}.parquet"] = {"rows": table.num_rows}

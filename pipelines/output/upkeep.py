@@ -12,12 +12,14 @@ from pathlib import Path
 
 from kgmill.pipelines.output import layout
 from kgmill.pipelines.output.format import check_format
+from kgmill.pipelines.output.ledger import last_run
 from kgmill.pipelines.output.parts import Part, Store
 from kgmill.pipelines.storage.files import remove
 from kgmill.schemas.errors import OutputError
 from kgmill.schemas.units import Unit
 
 _RUN_NAME = re.compile(r"^(\d{4}-\d\d-\d\dT\d{6}Z)(?:-(\d+))?(?=\.)")
+_STORE_NAME = re.compile(r"^[0-9a-f]{16}$")
 WORK = "work in progress"
 
 
@@ -100,7 +102,7 @@ def _mend_list(store: Store, stage: str) -> str:
 def collect(store: Store, keep_runs: int | None = None, *, dry_run: bool = False) -> dict[str, tuple[int, int]]:
     """Removes leftovers; returns how many things of each kind went, or would go, and their bytes.
 
-    Leftovers are work in progress, parts and tables that are not live, and, beyond the newest `keep_runs` (None: all),
+    Leftovers are work in progress, parts and tables that are not live, embedded stores of other graphs, and, beyond the newest `keep_runs` (None: all),
     the files of DIR/runs and the changes of those runs. Whatever has another name than kgmill gives is left alone.
 
     Raises:
@@ -148,9 +150,17 @@ def _leftovers(store: Store, keep_runs: int | None) -> dict[str, list[str]]:
         WORK: [name for name in strays if not name.startswith(tuple(f"{place}/" for place in stale))],
         "parts that are not live": stale,
         "tables that are not live": tables,
+        "stores of other graphs": _stale_stores(store),
         "old runs": _old_runs(store, layout.RUNS, keep_runs),
         "changes of old runs": _old_runs(store, layout.CHANGES, keep_runs),
     }
+
+
+def _stale_stores(store: Store) -> list[str]:
+    """The embedded stores of graphs that are not the live one's; where it isn't known which that is, none."""
+    live = str(last_run(store).get("graph", {}).get("sha256", ""))[:16]
+    names = (name for name in store.storage.children(layout.QUERIED) if _STORE_NAME.match(name))
+    return [f"{layout.QUERIED}/{name}" for name in names if live and name != live]
 
 
 def _strays(store: Store, stage: str) -> list[str]:

@@ -2,7 +2,8 @@
 
 The parent sends one line of JSON, the child replies with one when it has opened the store, and then with the text, or
 with a line of JSON that names the error. The parent's clock starts at the first reply: the store is made once, and is
-worth waiting for. Whatever ends the parent ends the child: its input closes.
+worth waiting for. Whatever ends the parent ends the child: its input closes. The parent imports next to nothing, as
+the child has to import all of it again.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ import os
 import subprocess
 import sys
 import threading
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from kgmill.pipelines.triplestores.query import format_result, prepare, query
 from kgmill.schemas import errors
 from kgmill.schemas.errors import KgmillError, TimeLimitError, UsageError
 
@@ -22,12 +24,41 @@ _READY = b"ready\n"
 _FAILED = 3
 
 
-def answer(folder: Path, sparql: str, format_name: str, timeout_s: float | None = None) -> str:
-    """What a finished build's graph answers to a query, formatted: see `kgmill.pipelines.triplestores.query`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class How:
+    """How a query is asked, and told.
+
+    Attributes:
+        endpoint: of a server (`kgmill.pipelines.triplestores.endpoint`); empty: the embedded store.
+        profile: the kind of server.
+        dataset: whose prefixes are declared, where there is no folder that says so.
+        is_whole: no IRI is abbreviated.
+    """
+
+    endpoint: str = ""
+    profile: str = ""
+    dataset: str = ""
+    is_whole: bool = False
+
+
+_USUAL = How()
+
+
+def answer(
+    folder: Path | None, sparql: str, format_name: str, timeout_s: float | None = None, how: How = _USUAL
+) -> str:
+    """What a finished build's graph, or a server, answers to a query, formatted.
+
+    Args:
+        folder: the output folder; of a question to a server the one whose prefixes are declared, or none.
+        sparql: the query.
+        format_name: see `kgmill.pipelines.triplestores.result_text`.
+        timeout_s: seconds that it may take; none: any number.
+        how: it is asked.
 
     Raises:
         TimeLimitError: it took longer than `timeout_s` seconds, not counting the time to make the embedded store.
-        KgmillError: whatever `query` and `format_result` raise.
+        KgmillError: whatever asking and formatting raise.
     """
     if timeout_s is not None and not timeout_s > 0:
         raise UsageError(f"--timeout {timeout_s:g}: wanted a number of seconds above 0")
@@ -40,8 +71,8 @@ def answer(folder: Path, sparql: str, format_name: str, timeout_s: float | None 
     )
     with child:
         try:
-            request = json.dumps({"folder": str(folder), "sparql": sparql, "format": format_name})
-            child.stdin.write(f"{request}\n".encode())  # type: ignore[union-attr]
+            request = {"folder": str(folder or ""), "sparql": sparql, "format": format_name, "how": asdict(how)}
+            child.stdin.write(f"{json.dumps(request)}\n".encode())  # type: ignore[union-attr]
             text, is_late = _read_reply(child, timeout_s)
         finally:
             child.kill()
@@ -82,16 +113,35 @@ def _main() -> int:
     """The child."""
     request = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    folder, sparql = Path(request["folder"]), request["sparql"]
+    from kgmill.pipelines.triplestores.query import format_result
+
+    how = How(**request["how"])
+    folder = Path(request["folder"]) if request["folder"] else None
     try:
-        prepare(folder)
-        os.write(1, _READY)
-        text, code = format_result(query(folder, sparql), request["format"]), 0
+        found = _ask(folder, request["sparql"], how)
+        text, code = format_result(found, request["format"], is_whole=how.is_whole), 0
     except KgmillError as error:
         text, code = json.dumps({"kind": type(error).__name__, "error": str(error)}), _FAILED
     sys.stdout.buffer.write(text.encode())
     sys.stdout.buffer.flush()
     return code
+
+
+def _ask(folder: Path | None, sparql: str, how: How) -> Any:
+    """The answer; says that the clock may start as soon as there is something to ask."""
+    from kgmill.pipelines.triplestores.query import prefixes_of, prefixes_of_name, prepare, query
+
+    if not how.endpoint:
+        assert folder is not None  # noqa: S101 - where there is no server there is a folder
+        prepare(folder)
+        os.write(1, _READY)
+        return query(folder, sparql)
+    from kgmill.pipelines.triplestores.endpoint import ask
+    from kgmill.pipelines.triplestores.prefixes import PREFIXES
+
+    prefixes = prefixes_of(folder) if folder else prefixes_of_name(how.dataset) if how.dataset else PREFIXES
+    os.write(1, _READY)
+    return ask(how.endpoint, sparql, prefixes, how.profile)
 
 
 def _end_with_parent() -> None:

@@ -228,6 +228,32 @@ def test_export_of_no_build_is_refused(kgmill, tmp_path):
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["ASK {}"], "wanted DIR and a query, or a query and --endpoint URL"),
+        (["d", "ASK {}", "ASK {}"], "wanted DIR and a query, or a query and --endpoint URL"),
+        (["d", "ASK {}", "--dataset", "news"], "--dataset goes with --endpoint URL"),
+        (["d", "ASK {}", "--profile", "fuseki"], "--profile goes with --endpoint URL"),
+        (
+            ["d", "ASK {}", "--dataset", "news", "--endpoint", "http://127.0.0.1:1"],
+            "--dataset news: d has its dataset's name already; give one of the two",
+        ),
+    ],
+)
+def test_query_asks_one_thing(kgmill, arguments, line):
+    """What is asked is a folder or a server, and whose prefixes are declared is said once."""
+    done = kgmill("query", *arguments)
+    assert (done.code, done.errors) == (2, [f"kgmill: {line}"])
+
+
+def test_query_asks_a_server(kgmill):
+    """A server that isn't there is the store's fault, and named."""
+    done = kgmill("query", "ASK {}", "--endpoint", "http://127.0.0.1:9")
+    assert done.code == 1
+    assert done.errors[-1].startswith("kgmill: http://127.0.0.1:9: no answer (")
+
+
 def test_query_is_read_from_a_file(kgmill, copy, tmp_path):
     """@FILE names a file that holds the query; one that isn't there is refused."""
     (tmp_path / "q.rq").write_text('ASK { ?entity rdfs:label "Nobody" }')

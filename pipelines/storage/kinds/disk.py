@@ -11,12 +11,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-
-import pyarrow.dataset as ds
+from typing import TYPE_CHECKING
 
 from kgmill.pipelines.storage.base import Entry, Storage, StorageKind
 from kgmill.pipelines.storage.files import remove, write_whole
 from kgmill.schemas.errors import LockError, OutputError
+
+if TYPE_CHECKING:
+    import pyarrow.dataset as ds
 
 LOCK, TMP = ".lock", ".tmp"
 
@@ -119,6 +121,8 @@ class Disk(Storage):
         remove(self.root / name)
 
     def dataset(self, name: str) -> ds.Dataset:
+        import pyarrow.dataset as ds
+
         return ds.dataset(self.root / name, format="parquet")
 
     def has(self, name: str) -> bool:

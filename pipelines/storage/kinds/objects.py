@@ -22,14 +22,15 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
-
-import pyarrow.dataset as ds
+from typing import TYPE_CHECKING, Any
 
 from kgmill.pipelines.storage.base import Entry, Storage, StorageKind
 from kgmill.pipelines.storage.files import remove, to_json
 from kgmill.pipelines.urls import file_system, line
 from kgmill.schemas.errors import KgmillError, LockError, OutputError, StorageError
+
+if TYPE_CHECKING:
+    import pyarrow.dataset as ds
 
 LOCK = ".lock"
 LEASE_S = 60.0
@@ -155,6 +156,8 @@ class Objects(Storage):
         self._remove(name)
 
     def dataset(self, name: str) -> ds.Dataset:
+        import pyarrow.dataset as ds
+
         self._fs.invalidate_cache()
         return ds.dataset(self._path(name), filesystem=self._fs, format="parquet")
 

@@ -103,6 +103,13 @@ def test_select_is_csv(same_build):
     )
 
 
+def test_select_is_tsv(same_build):
+    """TSV is that of SPARQL 1.1: terms as Turtle writes them."""
+    assert answer(same_build, f"{LABELS} LIMIT 1", "tsv") == (
+        '?entity\t?label\n<https://kg.example.org/entity/ada>\t"Ada Lovelace"'
+    )
+
+
 def test_unbound_last_row_stays_in_csv(same_build):
     """An empty row at the end is a row."""
     assert answer(same_build, "SELECT (1/0 AS ?x) {}") == "x\r\n"
@@ -143,6 +150,22 @@ def test_construct_is_turtle(same_build):
     )
 
 
+def test_turtle_is_for_graphs(same_build):
+    """A graph is Turtle by that name too; a result set is refused, with a way out."""
+    sparql = f"CONSTRUCT {{ <{E}ada> rdfs:label ?name }} {{ <{E}ada> rdfs:label ?name }}"
+    assert answer(same_build, sparql, "turtle") == answer(same_build, sparql, "table")
+    with pytest.raises(UsageError, match=r"Turtle holds nothing else: use --format json, csv or tsv, or a CONSTRUCT"):
+        answer(same_build, LABELS, "turtle")
+
+
+def test_iris_are_whole_by_choice(same_build):
+    """No IRI is abbreviated in a table or in Turtle where that is asked for."""
+    found = query(same_build, 'SELECT ?p { ?s ?p "London" }')
+    assert format_result(found, "table", is_whole=True).splitlines()[2] == f"<{LABEL}>"
+    graph = query(same_build, f"CONSTRUCT {{ <{E}ada> rdfs:label ?name }} {{ <{E}ada> rdfs:label ?name }}")
+    assert format_result(graph, "turtle", is_whole=True) == f'<{E}ada> <{LABEL}> "Ada Lovelace" .'
+
+
 def test_graph_holds_a_triple_once(build):
     """A triple of two named graphs is described once."""
     make_build(build, [f'<{E}ada> <{V}age> "36" <{graph}> .\n' for graph in (A, B)])
@@ -150,16 +173,16 @@ def test_graph_holds_a_triple_once(build):
     assert answer(build, f"DESCRIBE <{E}ada>", "table") == turtle
 
 
-@pytest.mark.parametrize("format_name", ["json", "csv"])
+@pytest.mark.parametrize("format_name", ["json", "csv", "tsv"])
 def test_construct_is_no_result_set(same_build, format_name):
     """A graph as JSON or CSV results is refused, with a way out."""
-    with pytest.raises(UsageError, match=r"use --format table, which writes Turtle, or a SELECT query"):
+    with pytest.raises(UsageError, match=r"use --format turtle, or a SELECT query"):
         answer(same_build, f"DESCRIBE <{E}ada>", format_name)
 
 
 def test_unknown_format_is_refused(same_build):
     """The message lists the formats that there are."""
-    with pytest.raises(UsageError, match=r"unknown format 'xml'; known: table, json, csv"):
+    with pytest.raises(UsageError, match=r"unknown format 'xml'; known: table, json, csv, tsv, turtle"):
         answer(same_build, LABELS, "xml")
 
 
@@ -361,6 +384,20 @@ def test_damaged_store_is_made_again(build):
     query(build, "ASK {}")
     (next((build / "store").iterdir()) / "CURRENT").unlink()
     assert answer(build, "ASK { ?s ?p 'London' }", "table") == "yes"
+
+
+def test_altered_store_is_made_again(build):
+    """Each file of a store that has other bytes is noticed before native code reads it, which may never end."""
+    query(build, "ASK {}")
+    [store] = (build / "store").iterdir()
+    names = [path.name for path in sorted(store.iterdir()) if path.suffix == ".sst"]
+    assert names
+    for name in names:
+        data = bytearray((store / name).read_bytes())
+        data[len(data) // 3] ^= 0xFF
+        (store / name).write_bytes(data)
+        assert answer(build, "ASK { ?s ?p 'London' }", "table") == "yes"
+        assert (store / name).read_bytes() != bytes(data)
 
 
 def test_processes_may_ask_at_once(build):

@@ -1,0 +1,60 @@
+"""SPARQL queries to a server, by the SPARQL 1.1 protocol, with the login that a load takes."""
+
+from __future__ import annotations
+
+import re
+import sys
+from urllib.parse import urlsplit
+
+import httpx
+import pyoxigraph as ox
+
+from kgmill.pipelines.triplestores.client import open_server
+from kgmill.pipelines.triplestores.prefixes import NOT_KEYWORDS, declared
+from kgmill.pipelines.triplestores.profiles import DEFAULT_PROFILE
+from kgmill.pipelines.triplestores.query import check_no_update
+from kgmill.pipelines.triplestores.result_text import Result
+from kgmill.schemas.errors import StoreError, UsageError
+
+_FORM = re.compile(r"\b(SELECT|ASK|CONSTRUCT|DESCRIBE)\b", re.IGNORECASE)
+_RESULTS = "application/sparql-results+json"
+_GRAPH = "application/n-triples, text/turtle;q=0.9"
+_TIMEOUT = httpx.Timeout(None, connect=5.0)  # how long an answer may take is --timeout's to say
+_CUT = "X-SPARQL-MaxRows"  # Virtuoso's word for an answer that it has cut
+
+
+def ask(endpoint: str, sparql: str, prefixes: dict[str, str], profile: str = "") -> Result:
+    """The answer of a server to a SPARQL query; what the default graph is, and SERVICE, are the server's to say.
+
+    Args:
+        endpoint: what answers queries; with a `profile`, or where it has no path, the store's base URL, as `kgmill
+            load` takes it.
+        sparql: a SELECT, ASK, CONSTRUCT or DESCRIBE query.
+        prefixes: that need no declaration.
+        profile: the kind of store; empty: any.
+
+    Raises:
+        UsageError: a wrong endpoint, profile or login, no query, or an update.
+        StoreError: no answer, a refusal, or something else than an answer.
+    """
+    sparql = sparql.removeprefix("\ufeff")
+    check_no_update(sparql, "kgmill query changes nothing")
+    form = _FORM.search(NOT_KEYWORDS.sub(" ", sparql))
+    if form is None:
+        raise UsageError("not a SPARQL 1.1 query: wanted SELECT, ASK, CONSTRUCT or DESCRIBE")
+    is_graph = form[1].upper() in ("CONSTRUCT", "DESCRIBE")
+    with open_server(endpoint, profile or DEFAULT_PROFILE) as server:
+        is_base = bool(profile) or urlsplit(endpoint).path in ("", "/")
+        url = f"{server.url}{server.profile.query}" if is_base else endpoint
+        headers = {"Accept": _GRAPH if is_graph else _RESULTS}
+        data = {"query": declared(sparql, prefixes)}
+        response = server.connection.request("POST", url, "query", headers=headers, data=data, timeout=_TIMEOUT)
+    if n_rows := response.headers.get(_CUT):
+        sys.stderr.write(f"kgmill: {url}: has cut its answer at {n_rows} rows; ask by pages, with LIMIT and OFFSET\n")
+    try:
+        if is_graph:
+            return [quad.triple for quad in ox.parse(response.content, ox.RdfFormat.TURTLE)]
+        return ox.parse_query_results(response.content, ox.QueryResultsFormat.JSON)
+    except (SyntaxError, ValueError):
+        kind = "RDF" if is_graph else "SPARQL results as JSON"
+        raise StoreError(f"{url}: wanted {kind}, got something else; does this URL answer queries?") from None

@@ -1,0 +1,118 @@
+"""Queries that are sent to a server, on a real Oxigraph, with one between that answers wrongly."""
+
+import json
+import time
+
+import pytest
+from store_builds import GRAPHS, KG, E, make_build
+
+from kgmill.pipelines.triplestores.answer import How, answer
+from kgmill.pipelines.triplestores.endpoint import ask
+from kgmill.pipelines.triplestores.load import load
+from kgmill.pipelines.triplestores.prefixes import PREFIXES, declared
+from kgmill.pipelines.triplestores.query import format_result, prefixes_of, prefixes_of_name
+from kgmill.schemas.errors import StoreError, TimeLimitError, UsageError
+
+LABELS = "SELECT ?label { GRAPH g:kg { ?entity rdfs:label ?label } } ORDER BY ?label"
+
+
+@pytest.fixture
+def loaded(endpoint, build):
+    """A store that holds a build."""
+    load(build, endpoint)
+    return endpoint
+
+
+def text(url, sparql, prefixes, form="csv", **how):
+    return format_result(ask(url, sparql, prefixes, **how), form)
+
+
+def test_server_answers_as_the_embedded_store_does(loaded, build):
+    """The same rows in each format, with the dataset's prefixes of the folder, by the base URL and by the whole one."""
+    prefixes = prefixes_of(build)
+    for form in ("table", "json", "csv", "tsv"):
+        assert text(loaded, LABELS, prefixes, form) == answer(build, LABELS, form)
+    for url, how in ((f"{loaded}/query", {}), (loaded, {"profile": "oxigraph"})):
+        assert text(url, LABELS, prefixes, **how) == "label\r\nAda Łovelace\r\nLondon"
+
+
+@pytest.mark.parametrize("dataset", ["https://kg.example.org/news", "news"])
+def test_dataset_is_given_by_iri_or_name(loaded, dataset):
+    """The prefixes are those of that dataset; a name is one under the default base."""
+    base = "https://kg.example.org/" if ":" in dataset else "urn:kgmill:dataset:news:"
+    found = text(loaded, "SELECT (e:ada AS ?e) (v:Peop AS ?v) (x:owner AS ?x) {}", prefixes_of_name(dataset))
+    assert found == f"e,v,x\r\n{base}news/entity/ada,{base}vocab#Peop,urn:kgmill:ns:owner"
+
+
+def test_name_that_is_none_is_refused():
+    """A dataset's name can't have a blank."""
+    with pytest.raises(UsageError, match=r"--dataset my news: wanted a dataset's name, or its IRI"):
+        prefixes_of_name("my news")
+
+
+def test_boolean_and_graph(loaded, build):
+    """ASK is yes or no, CONSTRUCT is Turtle."""
+    prefixes = prefixes_of(build)
+    assert text(loaded, "ASK { GRAPH g:kg { ?s rdfs:label 'London' } }", prefixes, "table") == "yes"
+    sparql = "CONSTRUCT { ?s rdfs:label ?l } { GRAPH g:kg { ?s rdfs:label ?l FILTER(?l = 'London') } }"
+    assert text(loaded, sparql, prefixes, "turtle").endswith(f'<{E}london> rdfs:label "London" .')
+
+
+def test_declarations_are_the_querys_own(loaded, build):
+    """A prefix that the query declares is not declared again, and means what it says."""
+    asked = "BASE <urn:b:> PREFIX g: <urn:other:> SELECT (g:kg AS ?g) {}"
+    assert declared(asked, prefixes_of(build)) == asked
+    assert text(loaded, asked, prefixes_of(build)) == "g\r\nurn:other:kg"
+
+
+@pytest.mark.parametrize("sparql", ["DROP ALL", "PREFIX a: <a:> INSERT DATA { a:a a:b a:c }", "nonsense"])
+def test_no_update_is_sent(proxy, sparql):
+    """What is no query never leaves."""
+    with pytest.raises(UsageError):
+        ask(proxy.url, sparql, PREFIXES)
+    assert proxy.requests == []
+
+
+def test_refusal_is_one_line(loaded):
+    """What the server says of the query is told, with its URL."""
+    with pytest.raises(StoreError, match=r"^http://127\.0\.0\.1:\d+: query: status 400: ") as error:
+        ask(loaded, "SELECT * { ?s undeclared:x ?o }", PREFIXES)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("sparql", "wanted"), [("ASK {}", "SPARQL results as JSON"), ("DESCRIBE <a:b>", "RDF")])
+def test_page_is_no_answer(proxy, sparql, wanted):
+    """A web page at a wrong URL is told from an answer."""
+    proxy.faults["QUERY"] = [(200, {"Content-Type": "text/html"}, b"<html>Welcome!</html>")]
+    with pytest.raises(StoreError, match=f"/query: wanted {wanted}, got something else; does this URL answer queries"):
+        ask(f"{proxy.url}/query", sparql, PREFIXES)
+
+
+def test_cut_answer_is_told(proxy, capsys):
+    """Virtuoso's word that it gave fewer rows than there are reaches people."""
+    body = json.dumps({"head": {"vars": []}, "results": {"bindings": []}}).encode()
+    proxy.faults["QUERY"] = [(200, {"X-SPARQL-MaxRows": "5000"}, body)]
+    ask(proxy.url, "SELECT * { ?s ?p ?o }", PREFIXES)
+    assert "/query: has cut its answer at 5000 rows; ask by pages" in capsys.readouterr().err
+
+
+def test_login_is_that_of_a_load(proxy, monkeypatch):
+    """It comes from the environment."""
+    monkeypatch.setenv("KGMILL_STORE_USER", "ada")
+    monkeypatch.setenv("KGMILL_STORE_PASSWORD", "lovelace")
+    ask(proxy.url, "ASK {}", PREFIXES)
+    assert proxy.logins == ["Basic YWRhOmxvdmVsYWNl"]
+
+
+def test_child_asks_within_the_time(endpoint, tmp_path):
+    """The command's way, in a child: an answer, and the end of one that takes too long, whatever the server does."""
+    graphs = {f"{KG}doc/{n}": [f"<{E}m{n}> <{E}p{n % 7}> <{E}x{n}> .\n"] for n in range(300)}
+    make_build(tmp_path, GRAPHS | graphs)
+    load(tmp_path, endpoint)
+    how = How(endpoint=endpoint)
+    assert answer(tmp_path, "ASK { GRAPH g:kg { ?s ?p ?o } }", "table", how=how) == "yes"
+    endless = " ".join(f"GRAPH ?g{n} {{ ?a{n} ?p{n} ?b{n} }}" for n in range(6))
+    started = time.monotonic()
+    with pytest.raises(TimeLimitError, match=r"no answer within 0\.5 s"):
+        answer(None, f"SELECT (COUNT(*) AS ?n) {{ {endless} FILTER(STR(?a0) > STR(?b5)) }}", "table", 0.5, how)
+    assert time.monotonic() - started < 30
