@@ -21,6 +21,7 @@ from kgmill.pipelines.engine.request import Request
 from kgmill.pipelines.engine.runners import LOCAL
 from kgmill.pipelines.engine.worker import Worker
 from kgmill.pipelines.output import format as output_format
+from kgmill.pipelines.output.forgotten import finish_forgetting
 from kgmill.pipelines.output.ledger import last_run, now, write_run
 from kgmill.pipelines.output.origins import known_others
 from kgmill.pipelines.output.parts import Store
@@ -187,6 +188,7 @@ def finish(run: Run) -> dict[str, Any]:
     report = _report(run, "done", documents, reasons)
     write_run(run.store, report)
     output_format.settle(run.store)
+    finish_forgetting(run.store)
     return report
 
 

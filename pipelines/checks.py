@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kgmill.extractor.calibration import load_calibration
+from kgmill.extractor.calibration import Calibration, load_calibration
 from kgmill.extractor.modelfolder import find_model, model_fingerprint, model_languages
 from kgmill.extractor.neural.devices import check_device, check_precision, choose_precision
 from kgmill.extractor.text.language import check_languages
@@ -34,7 +34,8 @@ from kgmill.schemas.errors import ConfigError, OntologyError, OutputError, TooMa
 from kgmill.schemas.ontology import Ontology, load_ontology
 
 EVERYTHING = "all"  # as an ontology: the model's own, with the relations that its calibration masks
-_NO_FAULTS = ("duplicate", "near_duplicate", "language")  # rejects that say nothing about the quality of the sources
+# Rejects that say nothing about the quality of the sources.
+_NO_FAULTS = ("duplicate", "near_duplicate", "language", "forgotten")
 
 
 def check_build(
@@ -68,13 +69,7 @@ def check_build(
     folder = find_model(config.model)
     model, languages = model_fingerprint(folder), model_languages(folder)
     check_languages(languages)
-    calibration = load_calibration(folder)
-    if config.ontology == EVERYTHING:
-        calibration = replace(calibration, masked=())
-    own = config.ontology in ("", EVERYTHING)
-    ontology = load_ontology(folder / "ontology.toml" if own else Path(config.ontology))
-    if not own:
-        _check_ontology(ontology, folder)
+    calibration, ontology = decoding_of(config, folder)
     whole = named(config, store)
     Namespace(whole.base_iri, whole.dataset, ontology)
     decisions = Decisions.load(Path(config.decisions)) if config.decisions else Decisions()
@@ -98,6 +93,22 @@ def check_build(
         yes=yes,
         started=started or now(),
     )
+
+
+def decoding_of(config: BuildConfig, folder: Path) -> tuple[Calibration, Ontology]:
+    """The calibration and the ontology that the candidates of a model's folder are decoded with.
+
+    Raises:
+        UsageError: one of them is wrong, or the ontology isn't the model's.
+    """
+    calibration = load_calibration(folder)
+    if config.ontology == EVERYTHING:
+        calibration = replace(calibration, masked=())
+    own = config.ontology in ("", EVERYTHING)
+    ontology = load_ontology(folder / "ontology.toml" if own else Path(config.ontology))
+    if not own:
+        _check_ontology(ontology, folder)
+    return calibration, ontology
 
 
 def pin_files(place: str) -> tuple[tuple[str, str], ...]:

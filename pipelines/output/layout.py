@@ -7,6 +7,7 @@ DIR/parts/STAGE/live.json                      the parts that make up the stage'
                                                that says what they were made from, where a stage gives one
 DIR/tables/TABLE/UNIT.FINGERPRINT.parquet      the live rows, as links to the parts (copies where links can't be)
 DIR/graph/, DIR/changes/                       the graph's files, and what each run added and removed
+DIR/forgotten.json                             hashes of the ids of documents that are kept out
 DIR/load/, DIR/store/                          what was loaded where, and the store that `kgmill query` asks
 DIR/.lock, DIR/.tmp/                           who holds it; work in progress, where DIR is on a disk
 """
@@ -20,6 +21,7 @@ RUN, RUNS = "run.json", "runs"
 PARTS, MANIFEST, LIVE = "parts", "manifest.json", "live.json"
 TABLES, GRAPH, CHANGES = "tables", "graph", "changes"
 NQUADS = "graph.nq.gz"
+FORGOTTEN = "forgotten.json"
 LOAD, QUERIED = "load", "store"
 
 _PART_NAME = re.compile(r"^[^.]+\.[0-9a-f]{16}$")

@@ -38,10 +38,15 @@ def last_run(store: Store) -> dict[str, Any]:
 
 def all_runs(store: Store) -> Iterator[dict[str, Any]]:
     """The ledgers of the last run and of those before, latest first."""
-    before = sorted((name for name in store.storage.children(layout.RUNS) if name.endswith(".json")), reverse=True)
-    for name in (layout.RUN, *(f"{layout.RUNS}/{name}" for name in before)):
+    for name in all_run_files(store):
         with suppress(OSError, ValueError):
             yield json.loads(store.storage.read(name))
+
+
+def all_run_files(store: Store) -> list[str]:
+    """Their files, latest first."""
+    before = sorted((name for name in store.storage.children(layout.RUNS) if name.endswith(".json")), reverse=True)
+    return [layout.RUN, *(f"{layout.RUNS}/{name}" for name in before)]
 
 
 def now() -> str:

@@ -14,6 +14,15 @@ from kgmill.schemas.errors import UsageError
 _ALWAYS = (layout.FORMAT, f"{layout.GRAPH}/{layout.NQUADS}")
 
 
+def remove_copy(store: Store) -> None:
+    """Removes the copy that was kept of an output that lies elsewhere."""
+    remove(_copy(store))
+
+
+def _copy(store: Store) -> Path:
+    return store.tmp.with_name(f"{store.tmp.name}.near")
+
+
 @contextmanager
 def nearby(output: str, names: Sequence[str] = (), back: str = "") -> Iterator[Path]:
     """A folder with an output's graph, ledger and format: the output itself on a disk, elsewhere a copy that is kept.
@@ -34,7 +43,7 @@ def nearby(output: str, names: Sequence[str] = (), back: str = "") -> Iterator[P
         yield folder
         return
     store.create()
-    copy = store.tmp.with_name(f"{store.tmp.name}.near")
+    copy = _copy(store)
     if not storage.has(layout.RUN):
         raise UsageError(f"{output}: no finished build here; run kgmill build SOURCE... --out {output} first")
     run = storage.read(layout.RUN)

@@ -102,8 +102,9 @@ def _mend_list(store: Store, stage: str) -> str:
 def collect(store: Store, keep_runs: int | None = None, *, dry_run: bool = False) -> dict[str, tuple[int, int]]:
     """Removes leftovers; returns how many things of each kind went, or would go, and their bytes.
 
-    Leftovers are work in progress, parts and tables that are not live, embedded stores of other graphs, and, beyond the newest `keep_runs` (None: all),
-    the files of DIR/runs and the changes of those runs. Whatever has another name than kgmill gives is left alone.
+    Leftovers are work in progress, parts and tables that are not live, embedded stores of other graphs, and, beyond the
+    newest `keep_runs` (None: all), the files of DIR/runs and the changes of those runs. Whatever has another name than
+    kgmill gives is left alone.
 
     Raises:
         OutputError: no build ever ran in the folder, or one of a later kgmill.
@@ -114,18 +115,24 @@ def collect(store: Store, keep_runs: int | None = None, *, dry_run: bool = False
         raise OutputError(f"{store.where}: no output folder of kgmill; name the DIR of a build's --out")
     check_format(store)
     with store.lock(clear=False):
-        unfinished = sorted(store.tmp.iterdir())
-        found = {kind: sorted(names) for kind, names in _leftovers(store, keep_runs).items()}
-        freed = {WORK: (len(unfinished), sum(map(_n_bytes, unfinished)))}
-        for kind, names in found.items():
-            n_bytes = sum(entry.n_freed for name in names for entry in storage.entries(name))
-            n_names, n_before = freed.get(kind, (0, 0))
-            freed[kind] = (n_names + len(names), n_before + n_bytes)
-        if not dry_run:
-            for path in unfinished:
-                remove(path)
-            for name in (name for names in found.values() for name in names):
-                storage.remove(name)
+        return sweep(store, keep_runs, dry_run=dry_run)
+
+
+def sweep(store: Store, keep_runs: int | None = None, *, dry_run: bool = False) -> dict[str, tuple[int, int]]:
+    """The same for the holder of the lock."""
+    storage = store.storage
+    unfinished = sorted(store.tmp.iterdir())
+    found = {kind: sorted(names) for kind, names in _leftovers(store, keep_runs).items()}
+    freed = {WORK: (len(unfinished), sum(map(_n_bytes, unfinished)))}
+    for kind, names in found.items():
+        n_bytes = sum(entry.n_freed for name in names for entry in storage.entries(name))
+        n_names, n_before = freed.get(kind, (0, 0))
+        freed[kind] = (n_names + len(names), n_before + n_bytes)
+    if not dry_run:
+        for path in unfinished:
+            remove(path)
+        for name in (name for names in found.values() for name in names):
+            storage.remove(name)
     return freed
 
 

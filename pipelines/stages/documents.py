@@ -13,7 +13,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,8 @@ from kgmill.pipelines.engine.progress import Teller
 from kgmill.pipelines.engine.request import PartName, Receipt, Request
 from kgmill.pipelines.engine.shapes import WorkFn, regroup, scattered
 from kgmill.pipelines.engine.spills import read_spills, spill
-from kgmill.pipelines.output.parts import Part
+from kgmill.pipelines.output.forgotten import DETAIL, REASON, Forgotten
+from kgmill.pipelines.output.parts import Part, Store
 from kgmill.pipelines.sources.claims import Claim, Claims
 from kgmill.pipelines.sources.duplicates import (
     KEYS,
@@ -69,6 +70,7 @@ class Settings:
         near_duplicates: see `BuildConfig`.
         source: how sources are read.
         live: the parts that will be replaced.
+        forgotten: the documents that are kept out.
     """
 
     n_bits: int
@@ -76,6 +78,7 @@ class Settings:
     near_duplicates: float
     source: SourceConfig
     live: tuple[PartName, ...]
+    forgotten: Forgotten = field(default_factory=Forgotten)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,17 +127,24 @@ def _records(task: Task, request: Request[Task, Settings], on_read: Callable[[in
 
     What the files hold is said by hash in a small file of the task's name, see `read_digests`.
     """
+    forgotten = request.settings.forgotten
     if task.carried:
         part = request.store.need("ingest", *task.carried)
         for i, document in enumerate(from_table("documents", part.read("documents"))):
-            yield _CARRIED, i, "", document
+            yield _CARRIED, i, "", _allowed(document, forgotten)
         return
     digests: dict[str, str] = {}
     for number, file in enumerate(task.files, task.first):
         on_digest = partial(digests.__setitem__, file.name)
         for i, record in enumerate(read_records(file, request.settings.source, on_read, on_digest)):
-            yield number, i, file.name, record
+            yield number, i, file.name, _allowed(record, forgotten)
     write_json(Path(request.scratch) / _DIGESTS / f"{task.step}.json", digests)
+
+
+def _allowed(record: Document | Reject, forgotten: Forgotten) -> Document | Reject:
+    """The record, or a reject that says no more than that it is kept out."""
+    is_out = forgotten.has(record.doc_id) or forgotten.has(record.source)
+    return Reject("ingest", "", "", REASON, DETAIL) if is_out else record
 
 
 def read_digests(scratch: Path) -> dict[str, str]:
@@ -230,6 +240,17 @@ def commit(request: Request[Task, Settings], element: tuple[str, Iterable[str]])
             documents.filter(pc.invert(is_lost)),
             pa.concat_tables([rejects, to_table("rejects", found)]),
         )
+    store = request.store
+    part = commit_documents(store, unit, documents, rejects)
+    mine = Unit.parse(unit)
+    before = [store.need("ingest", *name) for name in request.settings.live if mine.overlaps(Unit.parse(name[0]))]
+    new = dict(zip(values(documents["doc_id"]), values(documents["sha256"]), strict=True))
+    told = {"documents": documents.num_rows, "rejects": rejects.num_rows}
+    return Receipt(unit, part.fingerprint, {**told, **changes(before, mine, new)})
+
+
+def commit_documents(store: Store, unit: str, documents: pa.Table, rejects: pa.Table) -> Part:
+    """Commits a unit's documents, which are in order, and its rejects."""
     rejects = rejects.sort_by([(name, "ascending") for name in ("source", "reason", "doc_id", "detail")])
     rows = {"documents": documents.drop_columns("text").to_pydict(), "rejects": rejects.to_pydict()}
     counts = {
@@ -239,14 +260,8 @@ def commit(request: Request[Task, Settings], element: tuple[str, Iterable[str]])
         "left_out": left_out(rows["documents"]["notes"]),
         "heads": {name: n for name in HEADS if (n := sum(map(bool, rows["documents"][name])))},
     }
-    store = request.store
     tables = {"documents": documents, "rejects": rejects}
-    part = store.commit("ingest", unit, fingerprint({"version": VERSION, **rows}), tables, counts)
-    mine = Unit.parse(unit)
-    before = [store.need("ingest", *name) for name in request.settings.live if mine.overlaps(Unit.parse(name[0]))]
-    new = dict(zip(rows["documents"]["doc_id"], rows["documents"]["sha256"], strict=True))
-    told = {"documents": documents.num_rows, "rejects": rejects.num_rows}
-    return Receipt(unit, part.fingerprint, {**told, **changes(before, mine, new)})
+    return store.commit("ingest", unit, fingerprint({"version": VERSION, **rows}), tables, counts)
 
 
 def left_out(notes: Iterable[str]) -> dict[str, int]:

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kgmill.pipelines.engine.progress import Extent
+from kgmill.pipelines.output.forgotten import Forgotten, read_forgotten
 from kgmill.pipelines.output.origins import Origin, commit_origins, known_origins, publish_origins
 from kgmill.pipelines.output.parts import Part, Store
 from kgmill.pipelines.sources.duplicates import (
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Settings", "Task", "build", "work"]  # what a job has, beside what is here
 
+NOTHING = Forgotten()
 MAX_BITS = 12
 MAX_VANISHING = 0.2  # of the live documents, without --yes
 _KEY_BYTES_A_PARTITION = 16 << 20
@@ -45,9 +47,19 @@ def settings_key(config: BuildConfig) -> str:
     return fingerprint({"version": VERSION, "agencies": agencies, **config.read_by("ingest")})
 
 
-def source_key(digests: Mapping[str, str], config: BuildConfig) -> str:
-    """Fingerprint of the files, by name and SHA-256, and of all that decides which documents come out of them."""
-    return fingerprint({"settings": settings_key(config), "files": sorted(digests.items())})
+def source_key(
+    digests: Mapping[str, str], config: BuildConfig, forgotten: Forgotten = NOTHING, names: Sequence[str] = ()
+) -> str:
+    """Fingerprint of the files, by name and SHA-256, and of all that decides which documents come out of them.
+
+    Of files (`names` are those that there are) that were forgotten only that they are there is in it.
+    """
+    known: dict[str, Any] = {"settings": settings_key(config)}
+    known["files"] = sorted((name, sha256) for name, sha256 in digests.items() if not forgotten.has(name))
+    if forgotten.hashes:
+        there = sorted(forgotten.hash_of(name) for name in names if forgotten.has(name))
+        known["forgotten"] = [sorted(forgotten.hashes), there]
+    return fingerprint(known)
 
 
 def known_digests(files: Sequence[SourceFile], origins: Mapping[str, Origin]) -> dict[str, str]:
@@ -78,7 +90,9 @@ def unit_bits(n_bytes: int, unit_bytes: int, max_bits: int = MAX_BITS) -> int:
     return min(max_bits, (n_units - 1).bit_length())
 
 
-def plan(files: Sequence[SourceFile], live: Sequence[Part], config: BuildConfig) -> tuple[list[Task], Settings]:
+def plan(
+    files: Sequence[SourceFile], live: Sequence[Part], config: BuildConfig, forgotten: Forgotten = NOTHING
+) -> tuple[list[Task], Settings]:
     """The job's tasks and settings. In mode append the documents of live parts count for the number of units too."""
     carried = live if config.mode == "append" else []
     n_bytes = sum(file.n_bytes for file in files) + sum(part.counts["bytes"] for part in carried)
@@ -89,6 +103,7 @@ def plan(files: Sequence[SourceFile], live: Sequence[Part], config: BuildConfig)
         near_duplicates=config.near_duplicates,
         source=config.source,
         live=tuple((part.unit, part.fingerprint) for part in live),
+        forgotten=forgotten,
     )
     tasks: list[Task] = []
     first = 0
@@ -117,15 +132,18 @@ def missing(context: RunContext, store: Store, parts: Parts) -> Todo:
         KgmillError: documents would be appended to ones that are gone.
     """
     config, origins, kept = context.config, known_origins(store), kept_origins(context, store)
+    forgotten = read_forgotten(store)
     found = find_sources(context, kept)
     live = store.live("ingest")
-    digests = known_digests(found.files, origins) if store.live_key("ingest") else {}
-    if digests and store.is_whole("ingest") and source_key(digests, config) == store.live_key("ingest"):
+    told = [file for file in found.files if not forgotten.has(file.name)]
+    digests = known_digests(told, origins) if store.live_key("ingest") else {}
+    key = source_key(digests, config, forgotten, [file.name for file in found.files])
+    if digests and store.is_whole("ingest") and key == store.live_key("ingest"):
         publish = partial(_publish, context, store, found, kept, digests)
         return Todo(live, (), None, Extent({}), publish)
     if config.mode == "append" and not store.is_whole("ingest"):
         raise KgmillError(f"{store.where}: some documents of earlier runs are gone; build without --mode append")
-    tasks, settings = plan(found.files, live, config)
+    tasks, settings = plan(found.files, live, config, forgotten)
     return Todo((), tasks, settings, extent(tasks, settings), partial(_publish, context, store, found, kept, {}))
 
 
@@ -166,15 +184,22 @@ def _publish(
         digests = read_digests(outcome.scratch)
         files = {file.name: file for file in find_sources(context, kept).files}
     # Sources that changed while they were read: which version was met is not known.
-    is_known = all(file.name in digests and files.get(file.name) == file for file in found.files)
-    key = source_key(digests, context.config) if is_known and len(files) == len(found.files) else ""
+    forgotten = read_forgotten(store)  # of their files no name is kept
+    told = [file for file in found.files if not forgotten.has(file.name)]
+    is_known = all(file.name in digests and files.get(file.name) == file for file in told)
+    key = (
+        source_key(digests, context.config, forgotten, list(files))
+        if is_known and len(files) == len(found.files)
+        else ""
+    )
     stamps = {file.name: file.stamp for file in found.files} if key else {}
     origins = {
         name: Origin(path, stamps.get(name, ""), digests.get(name, "") if key else "")
         for name, path in found.origins.items()
     }
     others = count_others(found, context.config.source)
-    part = commit_origins(store, outcome.parts, {**kept, **origins}, others)
+    named = {name: origin for name, origin in {**kept, **origins}.items() if not forgotten.has(name)}
+    part = commit_origins(store, outcome.parts, named, others)
     store.publish("ingest", outcome.parts, ["documents"], key)
     publish_origins(store, part)
     return dict(counts)

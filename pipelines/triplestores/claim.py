@@ -142,7 +142,7 @@ def claim(
     meta = metas.get(meta_graph(survey.prefix))
     is_ours = meta is not None and meta.owner == owner
     surplus = [name for name in sorted(counts) if name not in survey.graphs and name != meta_graph(survey.prefix)]
-    known = journal.known() if is_ours and surplus else set()
+    known = journal.known(surplus) if is_ours and surplus else set()
     strangers = [name for name in surplus if name not in known] if is_ours else sorted(counts)
     if strangers and meta is None and wishes.adopt:
         unproven = _unproven(server, strangers, journal)

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from kgmill.pipelines.output import layout
+from kgmill.pipelines.output.forgotten import hidden_name
 from kgmill.schemas.errors import OutputError
 
 logger = logging.getLogger(__name__)
@@ -55,11 +56,16 @@ class Journal:
     def __init__(self, folder: Path, base: str) -> None:
         self._path = folder / layout.LOAD / f"{hashlib.sha256(base.encode()).hexdigest()[:16]}.json"
         self.digests, self.states = _read(self._path)
+        self._owner = read_owner(folder)
 
-    def known(self) -> set[str]:
-        """The graphs that this folder ever loaded into any store; one store can have more than one URL."""
+    def known(self, graphs: Iterable[str]) -> set[str]:
+        """Those of some graphs that this folder ever loaded into any store; one store can have more than one URL.
+
+        The graph of a document that was forgotten since is known by a hash.
+        """
         others = (_read(path)[0] for path in self._path.parent.glob("*.json") if path != self._path)
-        return set(self.digests).union(*others)
+        names = set(self.digests).union(*others)
+        return {graph for graph in graphs if graph in names or hidden_name(graph, self._owner) in names}
 
     def distrust(self, iris: Iterable[str]) -> None:
         """Whether the store holds what was meant for these graphs is no longer, or not yet, known."""
@@ -69,6 +75,7 @@ class Journal:
         """The graphs are gone from the store."""
         for iri in iris:
             self.digests.pop(iri, None)
+            self.digests.pop(hidden_name(iri, self._owner), None)
 
     def save(self) -> None:
         """Writes the journal: the old one, or the new one, is whole at any moment."""

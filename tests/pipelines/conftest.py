@@ -1,12 +1,18 @@
 """What the tests of the pipelines share: jobs and whole builds that run in this process, on the real Beam runner."""
 
+import gzip
+import json
+
+import pyarrow.parquet as pq
 import pytest
 
 from kgmill.pipelines.build import Run, finish, run_stage
 from kgmill.pipelines.checks import check_build
 from kgmill.pipelines.engine.request import Request, read_receipts
 from kgmill.pipelines.engine.worker import Worker, run_job
+from kgmill.pipelines.forget import forget, settings_of
 from kgmill.pipelines.output.format import begin
+from kgmill.pipelines.output.ledger import last_run
 from kgmill.pipelines.output.parts import Store
 from kgmill.pipelines.stages.stage import NAMES
 from kgmill.pipelines.storage.files import remove
@@ -63,3 +69,44 @@ def build_here(tiny_model):
             return finish(here)
 
     return build_here
+
+
+@pytest.fixture(scope="session")
+def forget_here():
+    """Forgets documents of a build that `build_here` made, in this process; returns the report."""
+
+    def forget_here(out, *doc_ids):
+        store = Store(out)
+        config = BuildConfig.load(None, last_run(store)["config"])
+        context = settings_of(check_build((), out, config, n_workers=1, started="2026-01-01T00:10:00Z"))
+        with store.lock():
+            return forget(Run(context, store, WorkerInThisProcess()), doc_ids)
+
+    return forget_here
+
+
+@pytest.fixture(scope="session")
+def traces():
+    """Finds the files below a folder that hold one of some texts, read as their formats have it."""
+
+    def traces(folder, texts):
+        return sorted(
+            (path.relative_to(folder).as_posix(), text)
+            for path in folder.rglob("*")
+            if path.is_file()
+            for data in [f"{path.name}\n".encode() + read_through(path)]
+            for text in texts
+            if text.encode() in data
+        )
+
+    return traces
+
+
+def read_through(path):
+    """The bytes of a file, and what they are when they are decompressed."""
+    data = path.read_bytes()
+    if path.suffix == ".gz":
+        return data + gzip.decompress(data)
+    if path.suffix == ".parquet":
+        return data + json.dumps(pq.read_table(path).to_pylist(), ensure_ascii=False, default=str).encode()
+    return data

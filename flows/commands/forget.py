@@ -1,0 +1,51 @@
+"""Take documents out of a finished graph, and keep them out."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from typer import Argument, Option
+
+from kgmill.flows.options import BuildOptions, Dir
+
+GOES_ON = "; the next forget or build goes on"
+
+
+def forget(
+    folder: Dir,
+    documents: Annotated[list[str], Argument(metavar="DOC", help="a document's id, as tables/documents has it")],
+    *,
+    allow: Annotated[
+        bool, Option("--allow", help="let them in again: the next build reads them, if a source has them")
+    ] = False,
+) -> None:
+    """`kgmill forget DIR DOC...` and `kgmill forget --allow DIR DOC...`: no source is read and no model asked."""
+    from kgmill.flows.one_stage import config_of, opened
+    from kgmill.pipelines import forget as forgetting
+    from kgmill.pipelines.output.parts import Store
+
+    store = Store(folder)
+    options = BuildOptions()
+    config = config_of(folder, options)
+    if allow:
+        forgetting.allow(store, documents)
+        print(f"{_n(len(documents))} may come back: the next build reads what a source has of them")
+        return
+    context = forgetting.settings_of(options.check([], folder, config))
+    forgetting.check_forget(context, store, documents)
+    with opened(context, stages=forgetting.STAGES) as run:
+        report = forgetting.forget(run, documents)
+    gone = [f"{report.before.get(name, 0) - report.after[name]} {name}" for name in ("entities", "facts", "quads")]
+    print(f"{_n(report.n_documents)} forgotten, and with them {', '.join(gone)}")
+    if report.equal:
+        print(
+            f"left out as duplicates until now, and read by the next build: {', '.join(report.equal)}; forget them too?"
+        )
+    print(
+        "What the sources hold stays there, and is kept out of later builds of this folder. Stores have it until the "
+        "next kgmill load;\ndumps, copies and backups are yours to look after (docs/forgetting.md)."
+    )
+
+
+def _n(number: int) -> str:
+    return "1 document" if number == 1 else f"{number} documents"
