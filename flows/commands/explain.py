@@ -1,0 +1,39 @@
+"""Tell why an entity, a fact or a document is as it is in a finished graph."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+from typer import Argument
+
+from kgmill.flows.options import Dir, Json
+
+
+def explain(
+    folder: Dir,
+    what: Annotated[
+        list[str],
+        Argument(
+            metavar="WHAT",
+            help="id, IRI or name of an entity; id or IRI of a fact, or its head, relation and tail; id of a document",
+        ),
+    ],
+    *,
+    json: Json = False,
+) -> None:
+    """`kgmill explain DIR WHAT`: its sentences, candidates, scores, and the rules and thresholds that decided."""
+    from kgmill.flows.explanation import explanation_lines
+    from kgmill.pipelines.explain import Explainer
+    from kgmill.schemas.text import printable_json
+
+    explainer = Explainer(folder)
+    told = explainer.explain(explainer.find(what))
+    if json:
+        print(printable_json(told, 1))
+        return
+    print("\n".join(explanation_lines(told, is_coloured=sys.stdout.isatty())))
+    if explainer.built.decoding is None:
+        print(
+            "the model's folder, or its settings, are not those of the build any more: no scores of candidates are told"
+        )

@@ -1,0 +1,132 @@
+"""What `kgmill explain` tells, in words: sentences with their mentions marked, scores, rules, thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from kgmill.schemas.text import printable
+
+_COLOURS = {"head": "1;32", "tail": "1;36"}
+_MENTION = "1;33"
+_MOST = 12  # candidates of a sentence
+
+# The rules by which a name is an entity's, in words; docs/resolution.md has more.
+RULES = {
+    "": "its own name",
+    "short": "short for a longer name of the same document",
+    "title": "the same name with a title",
+    "acronym": "stands for it where a document says so, or has one name with these initials",
+    "bracket": "a name with its acronym in brackets",
+    "homonym": "a commoner thing of another type has the name too",
+    "form": "the same but for case, marks or a legal form",
+    "country": "another name of the country",
+    "people": "names of a country's people",
+    "spelling": "another spelling",
+    "person": "another form of the person's name",
+    "surname": "a surname that one person of the corpus has",
+    "alias": "what all the world calls it for short",
+    "decision": "people decided so",
+    "document": "a surname that several have: one person in each document",
+}
+
+
+def explanation_lines(told: Mapping[str, Any], *, is_coloured: bool) -> Iterator[str]:
+    """The lines of an explanation."""
+    show = {"entity": _entity, "fact": _fact, "document": _document}[told["kind"]]
+    yield from show(told, is_coloured)
+
+
+def marked(text: str, marks: Iterable[Mapping[str, Any]], *, is_coloured: bool) -> str:
+    """A sentence on one line, with its mentions in colour, or in brackets.
+
+    >>> marked("Ada met Bob.", [{"begin": 0, "end": 3, "what": "head"}], is_coloured=False)
+    '[Ada] met Bob.'
+    """
+    pieces, at = [], 0
+    for mark in sorted(marks, key=lambda m: (m["begin"], m["end"])):
+        if mark["begin"] < at:
+            continue  # overlaps one that is marked already
+        pieces.append(printable(" ".join(text[at : mark["begin"]].split("\n"))))
+        words, at = printable(" ".join(text[mark["begin"] : mark["end"]].split())), mark["end"]
+        colour = _COLOURS.get(mark["what"], _MENTION)
+        pieces.append(f"\x1b[{colour}m{words}\x1b[0m" if is_coloured else f"[{words}]")
+    pieces.append(printable(" ".join(text[at:].split("\n"))))
+    return "".join(pieces).strip()
+
+
+def _entity(told: Mapping[str, Any], is_coloured: bool) -> Iterator[str]:
+    e = told["entity"]
+    yield printable(f"{e['label']} ({e['type']}), {told['id']}")
+    counts = f"{e['n_mentions']} mentions in {e['n_documents']} documents, the surest {e['confidence']:g}"
+    yield f"  {counts}; {told['n_facts']} facts"
+    yield "names"
+    for name in told["names"]:
+        yield printable(f"  {name['n_mentions']:>5}  {name['name']}  {name['rule']}: {RULES.get(name['rule'], '')}")
+    if told["redirects"]:
+        yield "ids that lead here: " + ", ".join(told["redirects"])
+    yield from _decisions(told["decisions"])
+    yield "facts"
+    for fact in told["facts"]:
+        sign = "" if fact["asserted"] else "  (not asserted)"
+        claim = f"{fact['head_label']}  --{fact['relation']}->  {fact['tail_label']}"
+        yield printable(f"  {fact['confidence']:.3f}  {claim}  {fact['fact_id']}{sign}")
+    yield "sentences"
+    for s in told["sentences"]:
+        rule = f", {s['rule']}: {RULES.get(s['rule'], '')}" if s["rule"] else ""
+        yield f"  {marked(s['text'], s['marks'], is_coloured=is_coloured)}"
+        yield printable(f"      {s['doc_id']}, {s['type']} {s['confidence']:.3f}{rule}")
+
+
+def _fact(told: Mapping[str, Any], is_coloured: bool) -> Iterator[str]:
+    f = told["fact"]
+    yield printable(f"{f['head_label']}  --{f['relation']}->  {f['tail_label']}, {told['id']}")
+    yield f"  {told['asserted']}"
+    yield from _decisions(told["decisions"])
+    if parts := told.get("confidence"):
+        yield f"confidence {f['confidence']:g}"
+        stances = ", ".join(f"{n} {stance}" for stance, n in parts["stances"].items())
+        yield f"  sentences (equal ones once): {parts['sentences']}, documents: {parts['documents']}; {stances}"
+        share = f"{parts['share_of_sentences_with_both']:.0%} of the sentences with both ends say it"
+        yield f"  mean {parts['mean']:g}, surest {parts['surest']:g}; {share}"
+        if odds := parts.get("log_odds"):
+            yield "  log-odds: " + ", ".join(f"{what} {value:+.3f}" for what, value in odds.items())
+        else:
+            yield "  nothing was fitted to facts, so it is the mean, and at most 0.98"
+    yield "sentences"
+    for s in told["sentences"]:
+        how = f", {s['stance']}" if s["stance"] else ""
+        counted = "" if s["counted"] else f", not counted: {s['why']}"
+        date = f", {s['date']}" if s["date"] else ""
+        yield f"  {marked(s['text'], s['marks'], is_coloured=is_coloured)}"
+        yield printable(f"      {s['doc_id']}{date}, {s['confidence']:.3f}{how}{counted}")
+
+
+def _document(told: Mapping[str, Any], is_coloured: bool) -> Iterator[str]:
+    yield printable(told["id"])
+    if about := told.get("document"):
+        for name in ("title", "date", "source", "dateline", "agency", "byline", "notes", "n_characters"):
+            if about[name]:
+                yield printable(f"  {name}: {about[name]}")
+    if told["why"]:
+        yield printable(f"  {told['why']}")
+    for s in told.get("sentences", ()):
+        yield f"{s['sentence'] + 1:>3}  {marked(s['text'], s['marks'], is_coloured=is_coloured)}"
+        for r in s["relations"]:
+            how = f", {r['stance']}" if r["stance"] else ""
+            yield f"       {r['confidence']:.3f}  relation {r['type']}, of fact {r['fact_id']}{how}"
+        for span in s.get("spans", ()):
+            if span["verdict"] != "mention":
+                yield printable(f"       {span['score']:.3f}  {span['text']}  {span['type']}: {span['verdict']}")
+        pairs = [pair for pair in s.get("pairs", ()) if pair["verdict"] != "relation"]
+        for pair in pairs[:_MOST]:
+            claim = f"{pair['head']}  --{pair['relation']}->  {pair['tail']}"
+            yield printable(f"       {pair['score']:.3f}  {claim}: {pair['verdict']}")
+        if len(pairs) > _MOST:
+            yield f"       and {len(pairs) - _MOST} less likely pairs (--json has them)"
+
+
+def _decisions(decisions: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    for d in decisions:
+        what = " = ".join(d["names"]) if "names" in d else d["is"]
+        yield printable(f"decision: {what}, by {d['by'] or 'somebody'}: {d['why']}")

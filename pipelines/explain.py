@@ -1,0 +1,217 @@
+"""Why an entity, a fact or a document is in a finished build as it is, told from what the build left; no model."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from kgmill.pipelines.asked import Finished, Thing
+from kgmill.pipelines.facts import FactConfidence, Support
+from kgmill.pipelines.output.forgotten import read_forgotten
+from kgmill.pipelines.verdicts import RELATION, judge
+from kgmill.schemas.identity import entity_id, entity_key
+from kgmill.schemas.name_rules import MERGING
+from kgmill.schemas.records import Document
+
+_MOST = 20  # sentences of an entity
+_FEATURES = ("log-odds of the mean", "surest above the mean", "log of the share", "log of the sentences", "stated")
+
+
+class Explainer:
+    """A finished build that is asked.
+
+    Raises:
+        UsageError: there is none.
+    """
+
+    def __init__(self, output: str) -> None:
+        self.built = Finished(output)
+
+    def find(self, words: Sequence[str]) -> Thing:
+        """The thing that words name; see `Finished.find`."""
+        return self.built.find(words)
+
+    def explain(self, thing: Thing) -> dict[str, Any]:
+        """All that is told of a thing, as JSON-like data."""
+        told: dict[str, Any] = getattr(self, f"_explain_{thing.kind}")(thing.id)
+        return {"kind": thing.kind, "id": thing.id, **told}
+
+    def _explain_entity(self, name: str) -> dict[str, Any]:
+        [entity] = self.built.rows("entities", entity_id=name)
+        names = self.built.rows("names", entity_id=name)
+        mentions = self.built.rows("mentions", entity_id=name)
+        facts = [*self.built.rows("facts", head=name), *self.built.rows("facts", tail=name)]
+        labels = self.built.labels(end for fact in facts for end in (fact["head"], fact["tail"]))
+        called = {entity_key(row["name"]) for row in names}
+        decided = [d.model_dump() for d in (*self.built.decisions.same, *self.built.decisions.apart)]
+        mentions.sort(key=lambda m: (-m["confidence"], m["doc_id"], m["begin"]))
+        return {
+            "entity": entity,
+            "names": names,
+            "redirects": sorted({entity_id(row["name"]) for row in names if row["rule"] in MERGING} - {name}),
+            "decisions": [d for d in decided if called & set(map(entity_key, d["names"]))],
+            "facts": [
+                _words(fact, labels) for fact in sorted(facts, key=lambda f: (-f["confidence"], f["fact_id"]))[:_MOST]
+            ],
+            "n_facts": len(facts),
+            "sentences": self._mention_sentences(mentions[:_MOST]),
+            "n_mentions": len(mentions),
+        }
+
+    def _mention_sentences(self, mentions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        places = self.built.sentence_places({m["doc_id"] for m in mentions})
+        documents = {doc_id: self.built.document(doc_id) for doc_id in {m["doc_id"] for m in mentions}}
+        told = []
+        for m in mentions:
+            document = documents[m["doc_id"]]
+            begin, end = places.get((m["doc_id"], m["sentence"]), (m["begin"], m["end"]))
+            if document:
+                marks = [_mark(m["begin"], m["end"], m["type"], begin)]
+                how = {name: m[name] for name in ("doc_id", "confidence", "type", "rule")}
+                told.append({**how, "text": document.text[begin:end], "begin": begin, "marks": marks})
+        return told
+
+    def _explain_fact(self, name: str) -> dict[str, Any]:
+        relations = self.built.rows("relations", fact_id=name)
+        evidence = {row["statement_id"] for row in self.built.rows("evidence", fact_id=name)}
+        fact = next(iter(self.built.rows("facts", fact_id=name)), None)
+        first = relations[0]
+        ends = {"head": first["head_entity"], "relation": first["type"], "tail": first["tail_entity"]}
+        named = _words(
+            ends | {"fact_id": name, "value": first["value"], "datatype": first["datatype"]},
+            self.built.labels((first["head_entity"], first["tail_entity"])),
+        )
+        decided = [d.model_dump() | {"is": "rejected"} for d in self.built.decisions.reject if d.fact == name]
+        decided += [d.model_dump() | {"is": "confirmed"} for d in self.built.decisions.confirm if d.fact == name]
+        told = {"fact": named | (fact or {}), "decisions": decided}
+        if fact is None:
+            told["asserted"] = "a decision of people rejects this fact: it is no row of the facts, and in no graph"
+        else:
+            told |= self._confidence(fact, relations, evidence, bool(decided))
+        return told | {"sentences": self._relation_sentences(relations, evidence)}
+
+    def _confidence(
+        self, fact: Mapping[str, Any], relations: Sequence[Mapping[str, Any]], evidence: set[str], is_decided: bool
+    ) -> dict[str, Any]:
+        rows = [row for row in relations if row["statement_id"] in evidence]
+        stated = [row for row in rows if not row["stance"]]
+        texts: dict[str, float] = defaultdict(float)
+        for row in stated or rows:
+            key = row["text_key"] or f"{row['doc_id']} {row['sentence_begin']}"
+            texts[key] = max(texts[key], row["confidence"])
+        n_together = round(len(texts) / fact["share"]) if fact["share"] else len(texts)
+        support = Support([texts[key] for key in sorted(texts)], n_together, bool(stated))
+        parts: dict[str, Any] = {
+            "sentences": fact["n_evidence"],
+            "documents": fact["n_documents"],
+            "mean": round(support.mean, 6),
+            "surest": max(support.confidences),
+            "share_of_sentences_with_both": fact["share"],
+            "stances": dict(Counter(row["stance"] or "stated" for row in rows)),
+        }
+        least = None
+        if self.built.decoding:
+            fitted = FactConfidence.parse(self.built.decoding.calibration.facts)
+            least = round(fitted.threshold(self.built.config.wanted_precision), 6)
+            if fitted.weights:
+                features = zip(_FEATURES, fitted.weights, support.features(), strict=True)
+                parts["log_odds"] = {"bias": fitted.bias, "relation": fitted.relations.get(fact["relation"], 0.0)}
+                parts["log_odds"] |= {what: round(w * x, 4) for what, w, x in features}
+        return {"confidence": parts, "least": least, "asserted": self._asserted(fact, stated, least, is_decided)}
+
+    def _asserted(self, fact: Mapping[str, Any], stated: Sequence[Any], least: float | None, is_decided: bool) -> str:
+        share = f"{self.built.config.wanted_precision:.0%} of the cases"
+        wanted = f"the least at which facts that were read are right in {share}"
+        if is_decided and fact["asserted"]:
+            return "asserted: people have confirmed it"
+        if fact["asserted"]:
+            return f"asserted: {fact['confidence']:g} is at or above {least:g}, {wanted}" if least else "asserted"
+        if not stated:
+            return "not asserted: no sentence states it; see the stances"
+        return f"not asserted: {fact['confidence']:g} is below {least:g}, {wanted}" if least else "not asserted"
+
+    def _relation_sentences(self, relations: Sequence[Mapping[str, Any]], evidence: set[str]) -> list[dict[str, Any]]:
+        told, seen = [], set()
+        for r in sorted(
+            relations, key=lambda r: (r["statement_id"] not in evidence, bool(r["stance"]), -r["confidence"])
+        ):
+            document = self.built.document(r["doc_id"])
+            if document is None:
+                continue
+            begin, end = r["sentence_begin"], r["sentence_end"]
+            how = {name: r[name] for name in ("doc_id", "statement_id", "confidence", "stance", "date")}
+            is_counted = r["statement_id"] in evidence and r["text_key"] not in seen
+            why = (
+                "" if is_counted else "another sentence has the same words" if r["text_key"] in seen else "a surer one"
+            )
+            seen |= {r["text_key"]} if r["text_key"] and r["statement_id"] in evidence else set()
+            marks = [_mark(r[f"{end_}_begin"], r[f"{end_}_end"], end_, begin) for end_ in ("head", "tail")]
+            told.append({**how, "counted": is_counted, "why": why, "text": document.text[begin:end], "begin": begin})
+            told[-1]["marks"] = marks
+        return told
+
+    def _explain_document(self, doc_id: str) -> dict[str, Any]:
+        if read_forgotten(self.built.store).has(doc_id):
+            return {"why": "it was forgotten, and is kept out (kgmill forget --allow takes that back)"}
+        rejects, document = self.built.rejects(doc_id), self.built.document(doc_id)
+        if document is None:
+            return {"rejects": rejects, "why": "; ".join(f"rejected: {r['reason']}: {r['detail']}" for r in rejects)}
+        about = {k: v for k, v in asdict(document).items() if k not in ("text", "metadata", "doc_id")}
+        told = {"document": about | {"n_characters": len(document.text)}, "rejects": rejects}
+        sentences = self._document_sentences(document)
+        return told | {"why": _why(rejects, sentences), "sentences": sentences}
+
+    def _document_sentences(self, document: Document) -> list[dict[str, Any]]:
+        mentions, relations = (self.built.rows(table, doc_id=document.doc_id) for table in ("mentions", "relations"))
+        told = []
+        for row, candidates in self.built.candidates(document):
+            number, begin, end = row["sentence"], row["begin"], row["end"]
+            here = [m for m in mentions if m["sentence"] == number]
+            kept = {(m["begin"], m["end"]): m["type"] for m in here}
+            said = [r for r in relations if r["sentence"] == number]
+            stated = [((r["head_begin"], r["head_end"]), (r["tail_begin"], r["tail_end"]), r["type"]) for r in said]
+            marks = [_mark(m["begin"], m["end"], m["type"], begin) for m in sorted(here, key=lambda m: m["begin"])]
+            judged = judge(self.built.decoding, document, candidates, kept, stated) if self.built.decoding else {}
+            facts = [{k: r[k] for k in ("fact_id", "type", "confidence", "stance")} for r in said]
+            told.append(
+                {"sentence": number, "begin": begin, "text": document.text[begin:end], "marks": marks, **judged}
+            )
+            told[-1]["relations"] = facts
+        return told
+
+
+def _mark(begin: int, end: int, what: str, offset: int) -> dict[str, Any]:
+    """A mention's place in the text of its sentence, which begins at the offset."""
+    return {"begin": begin - offset, "end": end - offset, "what": what}
+
+
+def _words(fact: Mapping[str, Any], labels: Mapping[str, str]) -> dict[str, Any]:
+    tail = fact["value"] if fact["datatype"] else labels.get(fact["tail"], fact["tail"])
+    told = {name: fact[name] for name in ("fact_id", "relation", "confidence", "asserted") if name in fact}
+    return told | {"head_label": labels.get(fact["head"], fact["head"]), "tail_label": tail}
+
+
+def _why(rejects: Sequence[Mapping[str, Any]], sentences: Sequence[Mapping[str, Any]]) -> str:
+    """Why a document gave no more than it did; empty where it gave facts."""
+    if rejects:
+        return "; ".join(f"rejected: {r['reason']}: {r['detail']}" for r in rejects)
+    if any(s["relations"] for s in sentences):
+        return ""
+    if not sentences:
+        return "no sentence in it was found"
+    if not any(s["marks"] for s in sentences):
+        spans = [span for s in sentences for span in s.get("spans", ())]
+        if not spans:
+            return "no mention, and no candidate above the floor (candidate_floor) in any sentence"
+        best = max(spans, key=lambda span: span["score"])
+        surest = f"{best['text']!r} ({best['score']:g}): {best['verdict']}"
+        return f"no mention: of {len(spans)} candidates the surest is {surest}"
+    pairs = [pair for s in sentences for pair in s.get("pairs", ()) if pair["verdict"] != RELATION]
+    n = sum(len(s["marks"]) for s in sentences)
+    if not pairs:
+        return f"mentions: {n}, and no pair of them that is likely to hold a relation"
+    best = max(pairs, key=lambda pair: pair["score"])
+    claim = f"{best['head']!r} {best['relation']} {best['tail']!r} ({best['score']:g})"
+    return f"mentions: {n}, and no relation: of {len(pairs)} candidates the surest is {claim}: {best['verdict']}"

@@ -1,0 +1,45 @@
+"""The commands explain and forget, as they are typed."""
+
+import json
+
+from kgmill.flows.explanation import marked
+
+
+def test_explain_marks_both_ends(kgmill, first):
+    """A fact by its words; elsewhere than on a terminal its mentions are in brackets."""
+    done = kgmill("explain", first.folder, "Bob Stone", "Live_In", "London")
+    assert (done.code, done.errors) == (0, [])
+    assert "  [Bob Stone] lives in [London] ." in done.out.splitlines()
+
+
+def test_explain_is_json_for_programs(kgmill, first):
+    """The same as data."""
+    told = json.loads(kgmill("explain", first.folder, "letters/b.txt", "--json").out)
+    assert (told["kind"], told["id"]) == ("document", "letters/b.txt")
+    assert told["sentences"][0]["marks"]
+
+
+def test_marks_are_colours_on_a_terminal():
+    """Text of the corpus gets no say in it, and what overlaps is marked once."""
+    text = "Ada \x1b[2J met Bob."
+    marks = [{"begin": 0, "end": 3, "what": "head"}, {"begin": 0, "end": 8, "what": "x"}]
+    assert marked(text, marks, is_coloured=True) == "\x1b[1;32mAda\x1b[0m \\x1b[2J met Bob."
+
+
+def test_forget_and_allow(kgmill, copy, source):
+    """What was forgotten stays out of the next build, with a line, until it is let in again."""
+    done = kgmill("forget", copy, "letters/b.txt")
+    assert (done.code, done.errors) == (0, [])
+    assert done.out.startswith("1 document forgotten, and with them ")
+    assert "docs/forgetting.md" in done.out
+    built = kgmill("build", source, "--out", copy)
+    assert (built.code, "  rejected: 1 forgotten" in built.out.splitlines()) == (0, True)
+    assert kgmill("forget", "--allow", copy, "letters/b.txt").out.startswith("1 document may come back")
+    assert "forgotten" not in kgmill("build", source, "--out", copy).out
+
+
+def test_forget_knows_its_documents(kgmill, copy):
+    """A mistyped id is one line, and nothing happens."""
+    done = kgmill("forget", copy, "letters/x.txt")
+    assert done.code == 2
+    assert "holds no document 'letters/x.txt'" in done.errors[0]
