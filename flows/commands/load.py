@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
 from typer import Option
@@ -17,9 +18,17 @@ GOES_ON = "; the next load goes on from what the store holds"
 class LoadOptions:
     """What a load may do."""
 
-    profile: Annotated[str, Option("--profile", metavar="NAME", help=f"the kind of store: {', '.join(PROFILES)}")] = (
-        DEFAULT_PROFILE
-    )
+    profile: Annotated[
+        str,
+        Option(
+            "--profile",
+            metavar="NAME|FILE.toml|auto",
+            help=f"the kind of store: {', '.join(PROFILES)}; a file that describes one; or what answers",
+        ),
+    ] = DEFAULT_PROFILE
+    ca_file: Annotated[
+        Path | None, Option("--ca-file", metavar="FILE", help="whose certificates an https store may have, as PEM")
+    ] = None
     facts: Annotated[Literal["graph", "default"], Option("--facts", help="where entities and facts go")] = "graph"
     prune: Annotated[bool, Option("--prune", help="remove what others put under this dataset's name")] = False
     adopt: Annotated[bool, Option("--adopt", help="take over what this folder loaded by kgmill 0.1.0")] = False
@@ -47,6 +56,7 @@ def load(
             endpoint,
             options.profile,
             wishes=Wishes(options.prune, options.adopt, options.yes, options.facts),
+            ca_file=options.ca_file,
             on_progress=lambda done, total: shown.update("load", done / total if total else 1.0, total),
         )
     print(format_load(report))

@@ -13,12 +13,14 @@ from hashlib import sha256
 from kgmill.pipelines.graph.lines import integer, iri, literal
 from kgmill.pipelines.graph.vocabulary import KGMILL
 from kgmill.pipelines.triplestores.client import GraphStore
-from kgmill.pipelines.triplestores.dump import Survey, in_order, prefix_of
+from kgmill.pipelines.triplestores.dump import in_order, prefix_of
 from kgmill.pipelines.triplestores.journal import Journal
+from kgmill.pipelines.triplestores.survey import Survey
+from kgmill.pipelines.triplestores.transactions import LOADING
 from kgmill.schemas.errors import StoreError, UsageError, VanishError
 
 MAX_VANISHING = 0.2  # of the documents that the store has of this folder, without --yes
-LOADING = "loading"
+BETWEEN = "loading"  # what the state of a store that is being loaded begins with
 
 _OWNER, _STATE, _FACTS = f"{KGMILL}owner", f"{KGMILL}loadedState", f"{KGMILL}loadedFacts"
 _N_KG, _N_LINKS = f"{KGMILL}loadedFactTriples", f"{KGMILL}loadedLinkTriples"
@@ -107,8 +109,8 @@ def read_metas(server: GraphStore) -> dict[str, Meta]:
     """What the store knows of the loads of each dataset, by the IRI of its metadata graph."""
     terms = zip(_NAMES[1:], (_OWNER, _STATE, _FACTS, _N_KG, _N_LINKS), strict=True)
     pattern = " ; ".join(f"<{term}> ?{name}" for name, term in terms)
-    sparql = f"SELECT {' '.join(f'?{name}' for name in _NAMES)} WHERE {{ GRAPH ?g {{ ?g {pattern} }} }}"
-    rows = server.select(sparql, _NAMES, "query for its datasets")
+    head = " ".join(f"?{name}" for name in _NAMES)
+    rows = server.pages(head, f"GRAPH ?g {{ ?g {pattern} }}", _NAMES, "query for its datasets")
     try:
         return {g: Meta(owner, state, facts, int(kg), int(links)) for g, owner, state, facts, kg, links in rows}
     except ValueError:
@@ -143,6 +145,7 @@ def claim(
     is_ours = meta is not None and meta.owner == owner
     surplus = [name for name in sorted(counts) if name not in survey.graphs and name != meta_graph(survey.prefix)]
     known = journal.known(surplus) if is_ours and surplus else set()
+    known |= {name for name in surplus if name.startswith(survey.prefix + LOADING)}  # of a load that died
     strangers = [name for name in surplus if name not in known] if is_ours else sorted(counts)
     if strangers and meta is None and wishes.adopt:
         unproven = _unproven(server, strangers, journal)

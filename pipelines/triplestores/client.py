@@ -2,51 +2,63 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import io
-import os
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
-from typing import Any
+from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import httpx
 import pyoxigraph as ox
 
-from kgmill.pipelines.triplestores.http_client import (
-    PASSWORD_VARIABLE,
-    TIMEOUT,
-    USER_VARIABLE,
-    Connection,
-    one_line,
-    reason,
-)
-from kgmill.pipelines.triplestores.profiles import Profile, profile_of
+from kgmill.pipelines.triplestores.http_client import Connection, one_line, reason
+from kgmill.pipelines.triplestores.login import BOTH, login_for
+from kgmill.pipelines.triplestores.profiles import Profile
 from kgmill.schemas.errors import StoreError, UsageError
 
-_N_TRIPLES = "application/n-triples"
+_CONNECT_S = 5.0
+_PLAIN = ("application/n-triples", "text/plain;q=0.5")
 
 
 @contextmanager
-def open_server(endpoint: str, profile: str) -> Iterator[GraphStore]:
+def open_server(endpoint: str, profile: Profile, ca_file: Path | None = None) -> Iterator[GraphStore]:
     """The store at a base URL, or at one of the paths below it; nothing is sent yet.
 
+    Args:
+        endpoint: its URL.
+        profile: its kind.
+        ca_file: certificates, as PEM, of who may vouch for an https server; None: those that the web trusts.
+
     Raises:
-        UsageError: a wrong endpoint, profile or login.
+        UsageError: a wrong endpoint, login or file.
     """
-    kind = profile_of(profile)
-    base = _base_url(endpoint, kind)
-    login = _login()
-    if login is None:
-        kind = replace(
-            kind, **{name: getattr(kind, name).removesuffix("-auth") for name in ("store", "query", "update")}
-        )
-    auth = httpx.DigestAuth(*login) if login and kind.is_digest else login
-    with httpx.Client(auth=auth, timeout=TIMEOUT) as client:
-        yield GraphStore(Connection(client, base, _secret_texts(login)), kind)
+    base = base_url(endpoint, profile)
+    login = login_for(profile)
+    if login.auth is None:
+        paths = {name: getattr(profile, name) for name in ("store", "query", "update")}
+        profile = replace(profile, **{name: path and path.removesuffix("-auth") for name, path in paths.items()})
+    timeout = httpx.Timeout(profile.timeout_s, connect=min(_CONNECT_S, profile.timeout_s))
+    trusted = trusting(ca_file)
+    with httpx.Client(auth=login.auth, headers=dict(profile.headers), timeout=timeout, verify=trusted) as client:
+        yield GraphStore(Connection(client, base, profile, login), profile)
+
+
+def trusting(ca_file: Path | None) -> ssl.SSLContext | bool:
+    """What httpx takes for the certificates to be trusted.
+
+    Raises:
+        UsageError: the file holds none.
+    """
+    if ca_file is None:
+        return True
+    try:
+        return ssl.create_default_context(cafile=str(ca_file))
+    except OSError as error:  # ssl.SSLError is one
+        raise UsageError(f"--ca-file {ca_file}: wanted certificates as PEM: {error.strerror or error}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,27 +82,36 @@ class GraphStore:
         except ValueError:
             return host == "localhost" or host.endswith(".localhost")
 
+    # Asking
+
     def counts(self, prefix: str) -> dict[str, int]:
         """The number of triples of each named graph whose IRI begins with the prefix."""
         # The prefix was checked to be an IRI, so it holds no quote and no backslash.
         pattern = f'GRAPH ?g {{ ?s ?p ?o }} FILTER(STRSTARTS(STR(?g), "{prefix}"))'
-        select, n_rows = "SELECT ?g (COUNT(*) AS ?n) WHERE", self.profile.n_rows
-        found: dict[str, int] = {}
-        last = ""
+        rows = self.pages("?g (COUNT(*) AS ?n)", pattern, ("g", "n"), "count of its graphs", "GROUP BY ?g")
+        return {g: int(n) for g, n in rows}
+
+    def count(self, graph: str | None) -> int:
+        """The number of triples of a graph; None: of the default graph."""
+        pattern = "?s ?p ?o" if graph is None else f"GRAPH <{graph}> {{ ?s ?p ?o }}"
+        ((n,),) = self.select(f"SELECT (COUNT(*) AS ?n) WHERE {{ {pattern} }}", ("n",), f"count of {_name(graph)}")
+        return int(n)
+
+    def pages(self, head: str, pattern: str, names: tuple[str, ...], what: str, end: str = "") -> list[tuple[str, ...]]:
+        """All rows of a query whose first variable, `?g`, is bound to another IRI in each.
+
+        A store that cuts an answer without a word is asked again from the last row on, until it has nothing more.
+        """
+        found: list[tuple[str, ...]] = []
+        n_rows = self.profile.n_rows
         while True:
-            begin = f' FILTER(STR(?g) > "{last}")' if last else ""
+            begin = f' FILTER(STR(?g) > "{found[-1][0]}")' if found else ""
             page = f" ORDER BY STR(?g) LIMIT {n_rows}" if n_rows else ""
-            query = f"{select} {{ {pattern}{begin} }} GROUP BY ?g{page}"
-            rows = [row for row in self.select(query, ("g", "n"), "count of its graphs") if row[0]]
-            found |= {g: int(n) for g, n in rows}
+            rows = self.select(f"SELECT {head} WHERE {{ {pattern}{begin} }} {end}{page}", names, what)
+            rows = [row for row in rows if row[0]]
+            found += rows
             if not (n_rows and rows):  # an administrator may allow fewer rows than were asked for
                 return found
-            last = rows[-1][0]
-
-    def count_default(self) -> int:
-        """The number of triples of the default graph."""
-        ((n,),) = self.select("SELECT (COUNT(*) AS ?n) WHERE { ?s ?p ?o }", ("n",), "count of its default graph")
-        return int(n)
 
     def select(self, sparql: str, names: tuple[str, ...], what: str) -> list[tuple[str, ...]]:
         """The rows of a query whose variables have these names, as texts; messages call it `what`."""
@@ -105,36 +126,22 @@ class GraphStore:
             raise StoreError(f"{url}: wanted SPARQL results as CSV, got something else; is this a store?") from None
         return [tuple(row) for row in rows if row]
 
-    def put(self, iri: str | None, body: bytes) -> None:
-        """Replaces a graph by N-Triples."""
-        self._send("PUT", iri, content=body, headers={"Content-Type": _N_TRIPLES})
-
-    def post(self, iri: str | None, body: bytes) -> None:
-        """Adds N-Triples to a graph."""
-        self._send("POST", iri, content=body, headers={"Content-Type": _N_TRIPLES})
-
-    def delete(self, iri: str | None) -> None:
-        """Deletes a graph; one that is gone already is as good."""
-        self._send("DELETE", iri, fine=404)
-
-    def update(self, sparql: str) -> None:
-        """Does a SPARQL update."""
-        url, what, field = self.url + self.profile.update, "update", self.profile.update_field
-        if field:
-            self.connection.request("POST", url, what, data={field: sparql})
-        else:
-            headers = {"Content-Type": "application/sparql-update"}
-            self.connection.request("POST", url, what, headers=headers, content=sparql.encode())
-
-    def triples(self, iri: str | None) -> Iterator[bytes]:
+    def triples(self, graph: str | None) -> Iterator[bytes]:
         """The triples of a graph as canonical lines, however the store writes them; none where there is no graph.
 
         Raises:
             StoreError: no answer, or one that isn't N-Triples to its end.
         """
-        url, what = self._graph_url(iri), f"GET of {_name(iri)}"
-        headers = {"Accept": _N_TRIPLES}
-        response = self.connection.request("GET", url, what, headers=headers, fine=404, is_stream=True)
+        what = f"GET of {_name(graph)}"
+        headers = {"Accept": ", ".join(_PLAIN)}
+        if self.profile.store is None:
+            pattern = "?s ?p ?o" if graph is None else f"GRAPH <{graph}> {{ ?s ?p ?o }}"
+            data = {"query": f"CONSTRUCT {{ ?s ?p ?o }} WHERE {{ {pattern} }}"}
+            url = self.url + self.profile.query
+            response = self.connection.request("POST", url, what, is_stream=True, headers=headers, data=data)
+        else:
+            url = self._graph_url(graph)
+            response = self.connection.request("GET", url, what, fine=404, is_stream=True, headers=headers)
         try:
             if response.status_code == 404:
                 return
@@ -149,18 +156,44 @@ class GraphStore:
         finally:
             response.close()
 
-    def _send(self, method: str, iri: str | None, fine: int = 200, **options: Any) -> None:
-        what = f"{method} of {_name(iri)}"
-        self.connection.request(method, self._graph_url(iri), what, fine=fine, **options)
+    # Writing: the store has to speak the graph store protocol for `put` and `post`, and take quads for `add_quads`
 
-    def _graph_url(self, iri: str | None) -> str:
+    def put(self, graph: str | None, body: bytes) -> None:
+        """Replaces a graph by N-Triples."""
+        self._send("PUT", graph, body)
+
+    def post(self, graph: str | None, body: bytes) -> None:
+        """Adds N-Triples to a graph."""
+        self._send("POST", graph, body)
+
+    def add_quads(self, body: bytes) -> None:
+        """Adds N-Quads, of any graphs."""
+        headers = {"Content-Type": self.profile.quads_type}
+        self.connection.request(
+            "POST", f"{self.url}{self.profile.quads}", "POST of quads", headers=headers, content=body
+        )
+
+    def update(self, sparql: str) -> None:
+        """Does a SPARQL update."""
+        url, what, field = self.url + self.profile.update, "update", self.profile.update_field
+        if field:
+            self.connection.request("POST", url, what, data={field: sparql})
+        else:
+            headers = {"Content-Type": "application/sparql-update"}
+            self.connection.request("POST", url, what, headers=headers, content=sparql.encode())
+
+    def _send(self, method: str, graph: str | None, body: bytes) -> None:
+        what, headers = f"{method} of {_name(graph)}", {"Content-Type": self.profile.triples_type}
+        self.connection.request(method, self._graph_url(graph), what, headers=headers, content=body)
+
+    def _graph_url(self, graph: str | None) -> str:
         # Not httpx's params: those leave an IRI's own %2F as it is, and the store would read it as a slash.
-        which = "default" if iri is None else f"{self.profile.graph}={quote(iri, safe='')}"
+        which = "default" if graph is None else f"{self.profile.graph}={quote(graph, safe='')}"
         return f"{self.url}{self.profile.store}?{which}"
 
 
-def _name(iri: str | None) -> str:
-    return "the default graph" if iri is None else f"graph <{iri}>"
+def _name(graph: str | None) -> str:
+    return "the default graph" if graph is None else f"graph <{graph}>"
 
 
 class _Reader:
@@ -179,8 +212,8 @@ class _Reader:
         return data
 
 
-def _base_url(endpoint: str, profile: Profile) -> str:
-    """The endpoint without a slash or one of the profile's paths at its end.
+def base_url(endpoint: str, profile: Profile | None) -> str:
+    """The endpoint without a slash, or one of the profile's paths, at its end.
 
     Raises:
         UsageError: it isn't an http or https URL, or holds more than one; what may be a secret isn't repeated.
@@ -188,7 +221,7 @@ def _base_url(endpoint: str, profile: Profile) -> str:
     if any(mark in endpoint for mark in "@?#"):
         raise UsageError(
             "the endpoint must be a plain URL, without user name, password or query: command lines are no place for "
-            f"secrets; set {USER_VARIABLE} and {PASSWORD_VARIABLE}"
+            f"secrets; set {BOTH}"
         )
     try:
         parts = urlsplit(endpoint)
@@ -199,22 +232,8 @@ def _base_url(endpoint: str, profile: Profile) -> str:
     if not is_url:
         raise UsageError(f"{endpoint}: wanted the store's http or https URL, such as http://127.0.0.1:7878")
     url = endpoint.rstrip("/")
-    known = [path for path in (profile.store, profile.query, profile.update) if path]
+    known = [path.rstrip("/") for path in (profile.store, profile.query, profile.update) if path] if profile else []
     for path in (*known, *(path.removesuffix("-auth") for path in known)):
         if url.endswith(path):
             return url.removesuffix(path).rstrip("/")
     return url
-
-
-def _login() -> tuple[str, str] | None:
-    user, password = os.environ.get(USER_VARIABLE), os.environ.get(PASSWORD_VARIABLE)
-    if not user and not password:
-        return None
-    if not user or not password:
-        raise UsageError(f"wanted both {USER_VARIABLE} and {PASSWORD_VARIABLE}, or neither; one of them is missing")
-    return user, password
-
-
-def _secret_texts(login: tuple[str, str] | None) -> tuple[str, ...]:
-    """What a store's error page might echo: the header's token, the password and the user name."""
-    return (base64.b64encode(":".join(login).encode()).decode(), login[1], login[0]) if login else ()

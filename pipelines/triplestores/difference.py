@@ -17,8 +17,7 @@ from typing import IO, Self
 from kgmill.pipelines.output import layout
 from kgmill.pipelines.output.ledger import all_runs, run_name
 from kgmill.pipelines.output.parts import Store
-from kgmill.pipelines.triplestores.dump import refusing_damage, split_quad
-from kgmill.pipelines.triplestores.sparql_update import subject_of
+from kgmill.pipelines.triplestores.dump import refusing_damage, split_quad, subject_of
 
 LINES_A_BUCKET = 200_000
 _MAX_BUCKETS = 128  # each is an open file

@@ -1,105 +1,77 @@
-"""The graph's file as a loader reads it: graph after graph, in the file's order, checked before a store is touched.
+"""The graph's file as a loader reads it: graph after graph, in the file's order.
 
-The graph of a document, and each of the others that are small, is one piece of memory. `kg` and `links` are of the
-whole dataset and can be larger than that: their triples are only ever handed on one by one.
+Lines are handed on in runs, those of about a megabyte at once, and told apart by their ends: what is done for each of
+them decides how fast a load can be.
 """
 
 from __future__ import annotations
 
 import gzip
-import hashlib
+import io
 import itertools
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 from kgmill.pipelines.triplestores.http_client import one_line
 from kgmill.schemas.errors import CorruptPartError, UsageError
 
-BIG = ("kg", "links")
+END = b" .\n"  # of a line; text has no line break
 
+_BYTES_A_RUN = 1 << 20
 _QUAD = re.compile(rb'((?:<[^>]*>|_:\S+) <[^>]*> .+) <([^\x00-\x20<>"{}|^`\\]+)> \.\n?')
 
 
-@dataclass(frozen=True, slots=True)
-class Graph:
-    """One named graph.
-
-    Attributes:
-        digest: sha256 of its sorted triples; empty for a big one.
-        n_triples: how many there are; of a big one how many lines, which may hold one triple twice.
-    """
-
-    digest: str
-    n_triples: int
-
-
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """What the file holds.
-
-    Attributes:
-        sha256: of its uncompressed bytes.
-        prefix: what the IRIs of all its graphs begin with, up to `/graph/`.
-        graphs: by IRI, in the file's order.
-        description: the triples of its graph `meta`.
-    """
-
-    sha256: str
-    prefix: str
-    graphs: dict[str, Graph]
-    description: bytes
-
-    def is_big(self, iri: str) -> bool:
-        """Whether a graph may be larger than memory."""
-        return iri.removeprefix(self.prefix) in BIG
-
-
-def survey(file: BinaryIO, path: Path, sha256: str) -> Survey:
-    """Reads the file whole, so that a fault shows before a store is touched.
-
-    Raises:
-        UsageError: it holds something else than the named graphs of one dataset.
-        CorruptPartError: not the bytes of the sha256.
-    """
-    graphs: dict[str, Graph] = {}
-    description = b""
-    whole = hashlib.sha256()
-    for iri, triples in read_graphs(file, str(path), whole.update):
-        if iri in graphs:
-            raise UsageError(f"{path}: the lines of graph <{iri}> don't stand together; run kgmill build again")
-        if (name := iri.removeprefix(str(prefix_of(iri)))) in BIG:
-            graphs[iri] = Graph("", sum(1 for _ in triples))
-            continue
-        body = in_order(triples)
-        graphs[iri] = Graph(hashlib.sha256(body).hexdigest(), body.count(b"\n"))
-        if name == "meta":
-            description = body
-    if whole.hexdigest() != sha256:
-        raise CorruptPartError(f"{path}: not the bytes that run.json promises; run kgmill build again")
-    if not graphs:
-        raise UsageError(f"{path}: holds no quad, so nothing says which dataset to load; run kgmill build again")
-    return Survey(sha256, _common_prefix(graphs), graphs, description)
-
-
 def read_graphs(
-    file: BinaryIO, where: str, on_line: Callable[[bytes], object] | None = None
+    file: BinaryIO, where: str, on_lines: Callable[[bytes], object] | None = None
 ) -> Iterator[tuple[str, Iterator[bytes]]]:
     """Each graph's IRI and its triples as N-Triples lines, which have to be read before the next graph is asked for."""
+    for iri, runs in read_runs(file, where, on_lines):
+        yield iri, triples_of(iri, runs)
+
+
+def triples_of(iri: str, runs: Iterable[list[bytes]]) -> Iterator[bytes]:
+    """The triples of a graph as lines, one by one."""
+    n_cut = len(suffix_of(iri))
+    for lines in runs:
+        yield from (line[:-n_cut] + END for line in lines)
+
+
+def read_runs(
+    file: BinaryIO, where: str, on_lines: Callable[[bytes], object] | None = None
+) -> Iterator[tuple[str, Iterator[list[bytes]]]]:
+    """Each graph's IRI and its quads' lines, in runs that have to be read before the next graph is asked for.
+
+    Args:
+        file: graph.nq.gz, open.
+        where: its name in messages.
+        on_lines: called with the uncompressed bytes, in pieces.
+
+    Raises:
+        UsageError: a line is something else than a quad in a named graph.
+        CorruptPartError: the file is damaged.
+    """
     file.seek(0)
-    with refusing_damage(where), gzip.GzipFile(fileobj=file, mode="rb") as lines:
-        quads = _read_quads(lines, where, on_line)
-        for name, group in itertools.groupby(quads, key=lambda quad: quad[0]):
-            yield str(name, "utf-8"), (triple for _, triple in group)
+    with refusing_damage(where):
+        for name, runs in itertools.groupby(_runs(file, where, on_lines), key=lambda run: run[0]):
+            yield str(name, "utf-8"), (lines for _, lines in runs)
 
 
-def in_order(triples: Iterator[bytes]) -> bytes:
+def suffix_of(iri: str) -> bytes:
+    """What each line of a graph ends with."""
+    return b" <%b>%b" % (iri.encode(), END)
+
+
+def in_order(triples: Iterable[bytes]) -> bytes:
     """The lines sorted, each once."""
     return b"".join(sorted(set(triples)))
+
+
+def subject_of(line: bytes) -> bytes:
+    """The subject of a triple's line."""
+    return line.partition(b" ")[0]
 
 
 def split_quad(line: bytes) -> tuple[bytes, bytes] | None:
@@ -127,30 +99,30 @@ def refusing_damage(where: str) -> Iterator[None]:
         raise CorruptPartError(f"{where}: {one_line(str(error))}; run kgmill build again") from None
 
 
-def _read_quads(
-    lines: gzip.GzipFile, where: str, on_line: Callable[[bytes], object] | None
-) -> Iterator[tuple[bytes, bytes]]:
-    with refusing_damage(where):
-        for number, line in enumerate(lines, start=1):
-            if on_line:
-                on_line(line)
-            quad = split_quad(line)
-            if quad is None:
-                raise UsageError(f"{where}: line {number}: wanted one quad in a named graph, got {line[:80]!r}")
-            yield quad
-
-
-def _common_prefix(graphs: dict[str, Graph]) -> str:
-    """The one prefix of all graphs.
-
-    Raises:
-        UsageError: naming a graph that hasn't it; a load that guessed could delete graphs of other datasets.
-    """
-    first = next(iter(graphs))
-    prefix = prefix_of(first)
-    for iri in graphs:
-        if prefix is None or prefix_of(iri) != prefix:
-            raise UsageError(
-                f"graph <{iri}> isn't of one dataset with <{first}>: wanted IRIs equal up to their last /graph/"
-            )
-    return str(prefix)
+def _runs(
+    file: BinaryIO, where: str, on_lines: Callable[[bytes], object] | None
+) -> Iterator[tuple[bytes, list[bytes]]]:
+    """Neighbouring lines of one graph, and its IRI; each line ends with a line break."""
+    graph, suffix, number = b"", b"\0", 0
+    with refusing_damage(where), gzip.GzipFile(fileobj=file, mode="rb") as unzipped:
+        buffered = io.BufferedReader(unzipped, _BYTES_A_RUN)
+        while lines := buffered.readlines(_BYTES_A_RUN):
+            if on_lines:
+                on_lines(b"".join(lines))
+            if not lines[-1].endswith(b"\n"):
+                lines[-1] += b"\n"
+            begin = 0
+            for end, line in enumerate(lines):
+                # Not its first: what is between two spaces less than that is a triple whose object is the graph.
+                if line.endswith(suffix) and line.count(b" ") > 3:
+                    continue
+                quad = split_quad(line)
+                if quad is None:
+                    place = f"{where}: line {number + end + 1}"
+                    raise UsageError(f"{place}: wanted one quad in a named graph, got {line[:80]!r}")
+                if begin < end:
+                    yield graph, lines[begin:end]
+                begin, graph = end, quad[0]
+                suffix = b" <%b>%b" % (graph, END)
+            yield graph, lines[begin:]
+            number += len(lines)

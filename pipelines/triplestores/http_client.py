@@ -13,24 +13,24 @@ from typing import Any
 
 import httpx
 
+from kgmill.pipelines.triplestores.login import Login
+from kgmill.pipelines.triplestores.profiles import Profile
 from kgmill.schemas.errors import StoreError
 
 logger = logging.getLogger(__name__)
 
-USER_VARIABLE = "KGMILL_STORE_USER"
-PASSWORD_VARIABLE = "KGMILL_STORE_PASSWORD"  # noqa: S105 - the name of a variable
 MAX_TRIES = 5
-TIMEOUT = httpx.Timeout(120.0, connect=5.0)
 
-_TRANSIENT = frozenset({408, 429, 502, 503, 504})
-_HINTS = {
-    401: f"; set {USER_VARIABLE} and {PASSWORD_VARIABLE}",
-    403: f"; set {USER_VARIABLE} and {PASSWORD_VARIABLE}",
-    404: "; is this the store's base URL?",
-}
+_MAX_REDIRECTS = 5
 _FIRST_DELAY_S = 0.3
 _MAX_RETRY_AFTER_S = 60.0
 _MAX_CONNECTING_S = 5.0
+_LARGE, _SLOW = 64 << 10, 1 << 20  # bytes that a break, or a silence, may be due to
+_BROKEN = (httpx.WriteError, httpx.ReadError, httpx.RemoteProtocolError)
+
+
+class TooLargeError(StoreError):
+    """The store, or something before it, doesn't take a request of that size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,15 @@ class Connection:
 
     Attributes:
         url: the server's base URL, which messages name.
-        secrets: what an error page might echo and no message may repeat.
+        profile: its kind.
+        login: what goes out with each request.
     """
 
     client: httpx.Client
     url: str
-    secrets: tuple[str, ...] = field(repr=False)
+    profile: Profile
+    login: Login
+    _moved: dict[str, str] = field(default_factory=dict)
 
     def request(
         self, method: str, url: str, what: str, *, fine: int = 200, is_stream: bool = False, **options: Any
@@ -60,23 +63,30 @@ class Connection:
             options: as httpx takes them.
 
         Raises:
+            TooLargeError: a smaller request might be taken.
             StoreError: no answer, or a refusal.
         """
         started = time.monotonic()
+        n_bytes = len(options.get("content") or "") or sum(map(len, (options.get("data") or {}).values()))
         for n_tries in itertools.count(1):
             delay_s = _backoff_s(n_tries)
             try:
-                response = self.client.send(self.client.build_request(method, url, **options), stream=is_stream)
+                response = self._follow(method, url, what, is_stream, options)
                 if response.is_success or response.status_code == fine:
                     return response
                 response.read()
             except httpx.RequestError as error:
                 fault = f"{self.url}: no answer ({reason(error)}); is the store running?"
+                if n_tries > 1 and _may_be_too_large(error, n_bytes):
+                    raise TooLargeError(fault) from None
                 is_late = time.monotonic() - started + delay_s > _MAX_CONNECTING_S
                 is_final = is_late and isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
             else:
                 fault = self._refusal(what, response)
-                is_final = response.status_code not in _TRANSIENT
+                if response.status_code == 413 or _says(self.profile.too_large, response):
+                    raise TooLargeError(fault)
+                is_transient = response.status_code in self.profile.retried or _says(self.profile.transient, response)
+                is_final = not is_transient
                 delay_s = _retry_after_s(response, delay_s)
             if is_final or n_tries == MAX_TRIES:
                 raise StoreError(fault)
@@ -84,12 +94,63 @@ class Connection:
             time.sleep(delay_s)
         raise AssertionError("unreachable")
 
+    def _follow(self, method: str, url: str, what: str, is_stream: bool, options: dict[str, Any]) -> httpx.Response:
+        """The answer of wherever the store sends the request to on the same host; later ones go there at once."""
+        path, mark, query = url.partition("?")
+        for _ in range(_MAX_REDIRECTS):
+            now = self._moved.get(path, path)
+            request = self.client.build_request(method, f"{now}{mark}{query}", **options)
+            response = self.client.send(request, stream=is_stream)
+            if not response.has_redirect_location:
+                return response
+            response.close()
+            try:
+                target = httpx.URL(now).join(response.headers["location"])
+            except httpx.InvalidURL:
+                raise StoreError(f"{self.url}: {what}: status {response.status_code}, to no URL") from None
+            there = f"{target.scheme}://{target.netloc.decode()}{target.path}"
+            is_worse = (request.url.scheme, target.scheme) == ("https", "http")
+            if response.status_code == 303 or target.host != request.url.host or is_worse:
+                raise StoreError(
+                    f"{self.url}: {what}: status {response.status_code}, to {one_line(there)}, which is not followed; "
+                    "if that is the store, give its base URL as --endpoint"
+                )
+            self._moved[path] = there
+        raise StoreError(f"{self.url}: {what}: sent on more than {_MAX_REDIRECTS} times")
+
     def _refusal(self, what: str, response: httpx.Response) -> str:
         body = response.text
-        for secret in self.secrets:
+        for secret in self.login.secrets:
             body = body.replace(secret, "***")
-        hint = _HINTS.get(response.status_code, "")
-        return f"{self.url}: {what}: status {response.status_code}: {one_line(body)}{hint}"
+        hint = self._hint(response)
+        return f"{self.url}: {what}: status {response.status_code}: {one_line(body)}{f'; {hint}' if hint else ''}"
+
+    def _hint(self, response: httpx.Response) -> str:
+        """What might help, for this kind of store and what is set."""
+        login, status = self.login, response.status_code
+        wanted = response.headers.get("www-authenticate", "").partition(" ")[0].strip(",").title()
+        if status == 404:
+            return f"is this the store's base URL? of this profile it is like {self.profile.endpoint}"
+        if status == 405:
+            return "is the store read-only, or of another profile?"
+        if status not in (401, 403) and not _says(self.profile.denied, response):
+            return ""
+        if status == 401 and wanted and wanted.lower() != login.kind.lower() and login.kind != "SigV4":
+            cure = f'auth = "{wanted.lower()}" in a profile\'s file'
+            return f"it wants a login by {wanted}, and this profile gives {login.kind}: {cure}"
+        if login.auth is None:
+            return f"set {login.source}"
+        may = "it doesn't take the login" if status == 401 else "it doesn't allow this, read-only or not, to the login"
+        return f"{may} of {login.source}"
+
+
+def _says(expression: str, response: httpx.Response) -> bool:
+    return bool(expression) and re.search(expression, response.text[:2000]) is not None
+
+
+def _may_be_too_large(error: httpx.RequestError, n_bytes: int) -> bool:
+    is_slow = isinstance(error, httpx.ReadTimeout | httpx.WriteTimeout)
+    return (is_slow and n_bytes > _SLOW) or (isinstance(error, _BROKEN) and n_bytes > _LARGE)
 
 
 def _backoff_s(n_tries: int) -> float:

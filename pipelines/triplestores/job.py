@@ -9,18 +9,17 @@ from pathlib import Path
 from typing import BinaryIO
 
 from kgmill.pipelines.output import layout
-from kgmill.pipelines.triplestores.claim import LOADING, Claim, Meta, dataset_counts, meta_graph
+from kgmill.pipelines.triplestores.claim import BETWEEN, Claim, Meta, dataset_counts, meta_graph
 from kgmill.pipelines.triplestores.client import GraphStore
 from kgmill.pipelines.triplestores.difference import Difference, compare, recorded_changes, recorded_runs
-from kgmill.pipelines.triplestores.dump import Survey, in_order, read_graphs
+from kgmill.pipelines.triplestores.dump import read_runs, triples_of
 from kgmill.pipelines.triplestores.journal import Journal
-from kgmill.pipelines.triplestores.sparql_update import updates
+from kgmill.pipelines.triplestores.sparql_update import update_text
+from kgmill.pipelines.triplestores.survey import Survey
+from kgmill.pipelines.triplestores.transactions import LOADING, TRIPLES_A_COPY, Writer
 from kgmill.schemas.errors import StoreError
 
-BYTES_A_POST = 8 << 20
-
-_SAVE_EVERY = 200
-_MAX_SAVES = 50
+_FILE = "graph.nq.gz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +80,9 @@ class LoadJob:
     _n_inserted: int = 0
     _n_deleted: int = 0
 
+    def __post_init__(self) -> None:
+        self._writer = Writer(self.server, self.survey.prefix, self._have_loaded)
+
     def run(self, counts: dict[str, int], n_default: int, claim: Claim) -> LoadReport:
         """Does it.
 
@@ -96,12 +98,11 @@ class LoadJob:
         self._tell(graph.n_triples for iri, graph in self.survey.graphs.items() if iri not in stale)
         if stale or claim.leaving or is_moving or not is_described or self.before.state != self.survey.sha256:
             self._begin(stale)
-            self._send(stale)
-            for iri in [*claim.leaving, *self._old_facts(counts, n_default)]:
-                self.server.delete(iri)
+            self._send(stale, [*claim.leaving, *self._old_facts(counts, n_default)])
             self.journal.forget(claim.leaving)
             self._end(claim.leaving)
-        return self._report(len(claim.leaving), claim.note)
+        left_over = f"{self.survey.prefix}{LOADING}"
+        return self._report(sum(not iri.startswith(left_over) for iri in claim.leaving), claim.note)
 
     # What is there
 
@@ -150,7 +151,7 @@ class LoadJob:
     def _begin(self, stale: set[str]) -> None:
         """Says in the store whose this is and that it is being changed, before it is; in the journal even earlier."""
         # A number of its own, so that a journal can tell whether its folder was the last to load here.
-        state = f"{LOADING} {secrets.token_hex(8)}"
+        state = f"{BETWEEN} {secrets.token_hex(8)}"
         is_trusted = self.before.state in self.journal.states
         # Before the store changes: a load that dies half-way must not leave a digest that an older build could trust.
         self.journal.distrust(stale | {self._meta})
@@ -158,67 +159,80 @@ class LoadJob:
         self.journal.save()
         # As long as facts may be in the default graph it is said that they are: they have to be found again there.
         facts = "default" if "default" in (self.before.facts, self.facts) else "graph"
-        self.server.put(self._meta, self._meta_body(replace(self.before, state=state, facts=facts)))
+        self._describe(replace(self.before, state=state, facts=facts))
         self.journal.states = [state]
         if not self._counts.get(self._meta):
             self._whole |= {self._meta} & self.survey.graphs.keys()
 
-    def _send(self, stale: set[str]) -> None:
+    def _describe(self, meta: Meta) -> None:
+        """Writes the metadata graph."""
+        body = self._meta_body(meta)
+        if self.server.profile.store is not None:
+            self.server.put(self._meta, body)
+        else:
+            self.server.update(update_text([self._meta], {}, {self._meta: body}))
+
+    def _send(self, stale: set[str], leaving: list[str | None]) -> None:
         """Sends what is stale, in the file's order, and writes down what the store took even when it stops taking."""
-        # The journal of very many graphs is long, so it isn't written more than some fifty times.
-        save_every = max(_SAVE_EVERY, len(stale) // _MAX_SAVES)
-        n_unsaved = 0
         try:
-            for iri, triples in read_graphs(self.file, "graph.nq.gz"):
+            for iri, runs in read_runs(self.file, _FILE):
                 if iri not in stale:
                     continue
                 if self.survey.is_big(iri):
-                    self._send_big(iri, triples)
+                    self._send_big(iri, runs)
                 else:
-                    self.server.put(iri, in_order(triples))
-                    self._whole.add(iri)
-                    self.journal.digests[iri] = self.survey.graphs[iri].digest
-                n_unsaved += 1
-                if n_unsaved % save_every == 0:
-                    self.journal.save()
-                self._tell([self.survey.graphs[iri].n_triples])
+                    self._replace(iri, runs)
+            for place in leaving:
+                self._writer.drop(place)
+            self._writer.flush()
         finally:
             self.journal.save()
 
-    def _send_big(self, iri: str, triples: Iterator[bytes]) -> None:
-        place, n_there = self._place(iri), self._counts.get(iri, 0)
+    def _have_loaded(self, iris: list[str]) -> None:
+        """Graphs that were sent whole have arrived."""
+        self._whole.update(iris)
+        self.journal.digests |= {iri: self.survey.graphs[iri].digest for iri in iris if not self.survey.is_big(iri)}
+        self.journal.save_if_due()
+        self._tell(self.survey.graphs[iri].n_triples for iri in iris)
+
+    def _send_big(self, iri: str, runs: Iterable[list[bytes]]) -> None:
+        n_there = self._counts.get(iri, 0)
         if n_there == 0:
-            self._post(iri, triples)
+            self._replace(iri, runs)
             return
-        runs = recorded_runs(self.folder, self.before.state, self.survey.sha256)
-        if runs is not None and n_there == self._n_loaded(iri):
-            self._apply(iri, recorded_changes(self.folder, runs, iri, n_there))
-            return
-        self._compare(iri, place, n_there, triples)
+        steps = recorded_runs(self.folder, self.before.state, self.survey.sha256)
+        if steps is not None and n_there == self._n_loaded(iri):
+            self._apply(iri, recorded_changes(self.folder, steps, iri, n_there))
+        else:
+            self._compare(iri, n_there, runs)
+        if iri not in self._whole:
+            self._tell([self.survey.graphs[iri].n_triples])
 
-    def _post(self, iri: str, triples: Iterable[bytes]) -> None:
-        """Sends a graph that the store has nothing of."""
-        self._whole.add(iri)
-        for body in _pieces(triples):
-            self.server.post(self._place(iri), body)
+    def _replace(self, iri: str, runs: Iterable[list[bytes]]) -> None:
+        """Sends a graph whole."""
+        place, is_there, n = self._place(iri), self._counts.get(iri, 0) > 0, self.survey.graphs[iri].n_triples
+        is_big = self.survey.is_big(iri)
+        if is_big and not is_there and n > TRIPLES_A_COPY:
+            self._writer.append(iri, place, runs)
+        else:
+            self._writer.replace(iri, place, runs, is_there=is_there, n_wanted=None if is_big else n)
 
-    def _compare(self, iri: str, place: str | None, n_there: int, triples: Iterable[bytes]) -> None:
+    def _compare(self, iri: str, n_there: int, runs: Iterable[list[bytes]]) -> None:
         """Reads the store's graph and sends the difference; a graph that the store doesn't hand out is sent whole."""
         n_distinct: list[int] = []
         n_lines = max(n_there, self.survey.graphs[iri].n_triples)
-        there = _all_of(self.server.triples(place), n_there)
+        there = _all_of(self.server.triples(self._place(iri)), n_there)
         try:
-            self._apply(iri, compare(there, triples, n_lines, self._scratch, n_distinct))
+            self._apply(iri, compare(there, triples_of(iri, runs), n_lines, self._scratch, n_distinct))
             self._n_distinct[iri] = sum(n_distinct)
         except _CutShortError:
-            self.server.delete(place)
-            self._post(iri, self._triples_of(iri))
+            self._replace(iri, self._runs_of(iri))
 
     def _apply(self, iri: str, differences: Iterable[Difference]) -> None:
         for difference in differences:
-            for request in updates(self._place(iri), difference.deletes, difference.inserts):
+            self._writer.change(self._place(iri), difference.deletes, difference.inserts)
+            if difference.deletes or difference.inserts:
                 self._changed.add(iri)
-                self.server.update(request)
             self._n_deleted += len(difference.deletes)
             self._n_inserted += len(difference.inserts)
 
@@ -235,7 +249,8 @@ class LoadJob:
             n_there = self._counts.get(iri, 0)
             # Recorded changes may lead elsewhere, and a line of the file may be there twice: then comparing tells.
             if n_there != self._n_wanted(iri) and iri not in self._n_distinct:
-                self._compare(iri, self._place(iri), n_there, self._triples_of(iri))
+                self._compare(iri, n_there, self._runs_of(iri))
+                self._writer.flush()
                 self._counts = self._recount()
         wanted = {iri: self._n_wanted(iri) for iri in self.survey.graphs if iri != self._meta}
         for iri, n in (dict.fromkeys(removed, 0) | wanted).items():
@@ -250,21 +265,21 @@ class LoadJob:
         now = Meta(self.before.owner, self.survey.sha256, self.facts, n_kg, n_links)
         self.journal.states.append(now.state)
         self.journal.save()
-        self.server.put(self._meta, self._meta_body(now))
+        self._describe(now)
         self.journal.states = [now.state]
         self.journal.save()
 
     def _recount(self) -> dict[str, int]:
-        n_default = self.server.count_default() if self.facts == "default" else 0
+        n_default = self.server.count(None) if self.facts == "default" else 0
         return self._with_facts(dataset_counts(self.server, self.survey.prefix), n_default)
 
     def _n_wanted(self, iri: str) -> int:
         return self._n_distinct.get(iri, self.survey.graphs[iri].n_triples)
 
-    def _triples_of(self, iri: str) -> Iterator[bytes]:
-        for name, triples in read_graphs(self.file, "graph.nq.gz"):
+    def _runs_of(self, iri: str) -> Iterator[list[bytes]]:
+        for name, runs in read_runs(self.file, _FILE):
             if name == iri:
-                yield from triples
+                yield from runs
                 return
 
     @property
@@ -290,20 +305,6 @@ class LoadJob:
             facts=(self._place(self._kg) or "") if self._kg in self.survey.graphs else None,
             note=note,
         )
-
-
-def _pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """The lines in bodies of a bounded size."""
-    body: list[bytes] = []
-    n_bytes = 0
-    for line in lines:
-        body.append(line)
-        n_bytes += len(line)
-        if n_bytes >= BYTES_A_POST:
-            yield b"".join(body)
-            body, n_bytes = [], 0
-    if body:
-        yield b"".join(body)
 
 
 def _all_of(lines: Iterable[bytes], n_wanted: int) -> Iterator[bytes]:

@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import secrets
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from kgmill.pipelines.output.forgotten import hidden_name
 from kgmill.schemas.errors import OutputError
 
 logger = logging.getLogger(__name__)
+
+WRITING_PAUSES = 30.0  # times as long as writing it took, at least
 
 
 def read_owner(folder: Path) -> str:
@@ -57,6 +60,7 @@ class Journal:
         self._path = folder / layout.LOAD / f"{hashlib.sha256(base.encode()).hexdigest()[:16]}.json"
         self.digests, self.states = _read(self._path)
         self._owner = read_owner(folder)
+        self._due = 0.0
 
     def known(self, graphs: Iterable[str]) -> set[str]:
         """Those of some graphs that this folder ever loaded into any store; one store can have more than one URL.
@@ -79,8 +83,16 @@ class Journal:
 
     def save(self) -> None:
         """Writes the journal: the old one, or the new one, is whole at any moment."""
+        began = time.monotonic()
         value = {"states": self.states, "graphs": self.digests}
         _write(self._path, json.dumps(value, ensure_ascii=False, indent=0, sort_keys=True), "journal")
+        now = time.monotonic()
+        self._due = now + WRITING_PAUSES * (now - began)
+
+    def save_if_due(self) -> None:
+        """Writes the journal unless that takes too much of a load's time: that of very many graphs is long."""
+        if time.monotonic() >= self._due:
+            self.save()
 
 
 def _read(path: Path) -> tuple[dict[str, str], list[str]]:

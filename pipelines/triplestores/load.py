@@ -3,6 +3,7 @@
 The graphs of documents and the other small ones are replaced whole where the journal doesn't know them as loaded. `kg`
 and `links`, which are of the whole dataset, get the exact difference: as the runs since the last load recorded it or,
 where that isn't known or doesn't lead to the right counts, by comparing what the store has with what it should have.
+A request is a transaction over many of them: see `kgmill.pipelines.triplestores.transactions`.
 
 The metadata graph is written first and last: until a load has ended and the counts were found right it names no graph,
 so that a load that dies half-way is found by the next one.
@@ -15,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kgmill.pipelines.triplestores.claim import (
-    LOADING,
+    BETWEEN,
     NO_WISHES,
     Meta,
     Wishes,
@@ -25,11 +26,12 @@ from kgmill.pipelines.triplestores.claim import (
     read_metas,
 )
 from kgmill.pipelines.triplestores.client import GraphStore, open_server
-from kgmill.pipelines.triplestores.dump import Survey, survey
+from kgmill.pipelines.triplestores.detect import profile_for
 from kgmill.pipelines.triplestores.job import LoadJob, LoadReport
 from kgmill.pipelines.triplestores.journal import Journal, make_owner, read_owner
 from kgmill.pipelines.triplestores.profiles import DEFAULT_PROFILE
 from kgmill.pipelines.triplestores.query import finished_graph
+from kgmill.pipelines.triplestores.survey import Survey, survey
 from kgmill.schemas.config import is_default_base
 from kgmill.schemas.errors import UsageError
 
@@ -40,17 +42,19 @@ def load(
     profile: str = DEFAULT_PROFILE,
     *,
     wishes: Wishes = NO_WISHES,
+    ca_file: Path | None = None,
     on_progress: Callable[[int, int], object] = lambda _done, _total: None,
 ) -> LoadReport:
     """Makes a triple store hold exactly the named graphs of a finished build, and checks that it does.
 
-    A user name and password, if the store wants them, come from KGMILL_STORE_USER and KGMILL_STORE_PASSWORD.
+    A login, if the store wants one, comes from the environment: see `kgmill.pipelines.triplestores.login`.
 
     Args:
         folder: the output folder of a build.
         endpoint: the store's base URL, such as http://127.0.0.1:7878, or its graph store URL, such as .../store.
-        profile: the kind of store, a name of `profiles.PROFILES`.
+        profile: the kind of store, a name of `profiles.PROFILES`; `auto`: what answers; or a TOML file's name.
         wishes: what it may do that it doesn't do unasked.
+        ca_file: certificates, as PEM, of who may vouch for an https server; None: those that the web trusts.
         on_progress: called with the number of quads that are done and of all quads.
 
     Raises:
@@ -61,13 +65,14 @@ def load(
         OutputError: the journal can't be written.
     """
     path, sha256 = finished_graph(folder)
-    with path.open("rb") as file, open_server(endpoint, profile) as server:
+    kind = profile_for(profile, endpoint, ca_file)
+    with path.open("rb") as file, open_server(endpoint, kind, ca_file) as server:
         if wishes.facts == "default" and not server.profile.has_default_graph:
             raise UsageError(
                 f"a store of profile {profile} has no default graph of its own: what is asked without GRAPH is asked "
                 "of all graphs; load without --facts default"
             )
-        found = survey(file, path, sha256)
+        found = survey(folder, file, path, sha256)
         _check_base(found.prefix, server, folder)
         counts, metas = dataset_counts(server, found.prefix), read_metas(server)
         journal, owner = Journal(folder, server.url), read_owner(folder)
@@ -105,9 +110,9 @@ def _check_facts(server: GraphStore, found: Survey, metas: dict[str, Meta], befo
             f"{server.url}: holds another dataset too, <{others[0]}>, and two can't share the default graph; "
             "load without --facts default"
         )
-    n_default = server.count_default()
+    n_default = server.count(None)
     n_ours = before.n_kg if before.facts == "default" else 0
-    is_between = before.facts == "default" and before.state.startswith(LOADING)
+    is_between = before.facts == "default" and before.state.startswith(BETWEEN)
     if n_default > n_ours and not (is_between or wishes.prune):
         raise UsageError(
             f"{server.url}: its default graph holds {n_default} triples, {n_ours} of them loaded from this folder; "

@@ -1,61 +1,47 @@
-"""SPARQL updates of bounded size that make a difference in one graph."""
+"""The text of SPARQL updates: graphs dropped, and triples deleted and inserted, in any number of graphs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections.abc import Iterable, Mapping
 
 from kgmill.pipelines.graph.difference import for_sparql
 
-TRIPLES_A_REQUEST = 2_000
-BYTES_A_REQUEST = 1 << 20
+Place = str | None
+"""A graph by its IRI, or the default graph."""
 
 
-def subject_of(line: bytes) -> bytes:
-    """The subject of a triple's line."""
-    return line.partition(b" ")[0]
-
-
-def updates(graph: str | None, deletes: Sequence[bytes], inserts: Sequence[bytes]) -> Iterator[str]:
-    """Requests that delete and insert triples; what is said of one subject is in one request, unless that is too long.
+def update_text(drops: Iterable[Place], deletes: Mapping[Place, bytes], inserts: Mapping[Place, bytes]) -> str:
+    r"""One update that drops graphs, then deletes triples, then inserts triples.
 
     Args:
-        graph: the IRI of the graph; None: the default graph.
-        deletes: lines of N-Triples, sorted.
-        inserts: lines of N-Triples, sorted.
+        drops: the graphs.
+        deletes: lines of N-Triples by graph.
+        inserts: lines of N-Triples by graph.
 
-    >>> print(*updates("a:g", [b'<a:s> <a:p> "x" .\\n'], [b'<a:s> <a:p> "y" .\\n']))
-    DELETE DATA { GRAPH <a:g> {
+    >>> print(update_text(["a:g"], {}, {"a:g": b'<a:s> <a:p> "x" .\n', None: b'<a:s> <a:p> "y" .\n'}))
+    DROP SILENT GRAPH <a:g> ;
+    INSERT DATA {
+    GRAPH <a:g> {
     <a:s> <a:p> "x" .
-    } } ;
-    INSERT DATA { GRAPH <a:g> {
+    }
     <a:s> <a:p> "y" .
-    } }
+    }
     """
-    marked = sorted((subject_of(line), verb, line) for verb, lines in enumerate((deletes, inserts)) for line in lines)
-    request: tuple[list[bytes], list[bytes]] = ([], [])
-    n_triples = n_bytes = 0
-    for _, of_subject in groupby(marked, key=lambda item: item[0]):
-        lines = list(of_subject)
-        n_new, n_new_bytes = len(lines), sum(len(line) for *_, line in lines)
-        if n_triples and (n_triples + n_new > TRIPLES_A_REQUEST or n_bytes + n_new_bytes > BYTES_A_REQUEST):
-            yield _text(graph, *request)
-            request, n_triples, n_bytes = ([], []), 0, 0
-        for _, verb, line in lines:
-            request[verb].append(line)
-            n_triples, n_bytes = n_triples + 1, n_bytes + len(line)
-            if n_triples >= TRIPLES_A_REQUEST or n_bytes >= BYTES_A_REQUEST:
-                yield _text(graph, *request)
-                request, n_triples, n_bytes = ([], []), 0, 0
-    if n_triples:
-        yield _text(graph, *request)
+    operations = [f"DROP SILENT {_ref(place)}" for place in drops]
+    operations += [_data(verb, lines) for verb, lines in (("DELETE", deletes), ("INSERT", inserts)) if lines]
+    return " ;\n".join(operations)
 
 
-def _text(graph: str | None, deletes: list[bytes], inserts: list[bytes]) -> str:
-    begin, end = (f"GRAPH <{graph}> {{\n", "} }") if graph else ("\n", "}")
-    blocks = (
-        f"{verb} DATA {{ {begin}{b''.join(map(for_sparql, lines)).decode()}{end}"
-        for verb, lines in (("DELETE", deletes), ("INSERT", inserts))
-        if lines
-    )
-    return " ;\n".join(blocks)
+def copy_text(source: str, target: Place) -> str:
+    """An update that makes one graph what another one is."""
+    return f"COPY GRAPH <{source}> TO {_ref(target)}"
+
+
+def _ref(place: Place) -> str:
+    return "DEFAULT" if place is None else f"GRAPH <{place}>"
+
+
+def _data(verb: str, lines: Mapping[Place, bytes]) -> str:
+    texts = ((place, for_sparql(triples).decode()) for place, triples in lines.items())
+    blocks = (text if place is None else f"GRAPH <{place}> {{\n{text}}}\n" for place, text in texts)
+    return f"{verb} DATA {{\n{''.join(blocks)}}}"

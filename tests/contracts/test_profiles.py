@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,20 +18,24 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "stores.md"
 def test_fields_are_whole(name):
     """Paths begin with a slash and end without, so that they can be put behind a base URL; parameters are plain."""
     profile = dataclasses.asdict(PROFILES[name])
-    paths = [profile[field] for field in ("store", "query", "update")]
+    paths = [profile[field] for field in ("store", "query", "update", "quads")]
     assert re.fullmatch("[a-z0-9-]+", name)
-    assert [path for path in paths if path and not re.fullmatch("(/[a-z-]+)+", path)] == []
-    assert (bool(profile["store"]), bool(profile["update"]), profile["n_rows"] >= 0) == (True, True, True)
+    assert [path for path in paths if path and not re.fullmatch("(/[a-z-]+)+/?", path)] == []
+    assert profile["endpoint"].startswith(("http://HOST", "https://HOST"))
+    assert profile["n_rows"] >= 0
+    assert min(profile[field] for field in ("n_bytes", "n_triples", "n_graphs", "timeout_s")) > 0
+    for field in ("transient", "too_large", "denied"):
+        re.compile(profile[field])
     assert re.fullmatch("[a-z-]+", profile["graph"])
 
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_endpoint_is_known_by_each_of_its_paths(name):
     """A base URL, with a slash behind it, or the URL of any of the store's services are the same store."""
-    profile, base = PROFILES[name], "http://127.0.0.1:7878/some"
+    profile, base = replace(PROFILES[name], auth="basic"), "http://127.0.0.1:7878/some"
     found = set()
     for path in ("", "/", profile.store, profile.query, profile.update):
-        with open_server(base + path, name) as server:
+        with open_server(f"{base}{path or ''}", profile) as server:
             found.add(server.url)
     assert found == {base}
 

@@ -6,12 +6,18 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import httpx
 import pytest
+from real_stores import logged_in, started  # noqa: F401 - fixtures
 from store_builds import make_build
+
+from kgmill.pipelines.triplestores.profiles import PROFILES
 
 TLS = ssl.create_default_context()  # unused on loopback
 
@@ -122,18 +128,21 @@ class Proxy(ThreadingHTTPServer):
 
     A fault of a method's list is used up by one request: a tuple is an answer (status, headers, body) in the store's
     stead, `drop` closes the connection, `swallow` says 204 without doing anything, and a number is said instead of the
-    store's own status, though the store did as it was told.
+    store's own status, though the store did as it was told. `before` is called before each request; a body of more than
+    `max_bytes` is refused.
     """
 
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, store):
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(self, store, handler=None):
+        super().__init__(("127.0.0.1", 0), handler or Handler)
         self.url = f"http://127.0.0.1:{self.server_port}"
-        self.client = httpx.Client(base_url=store, verify=TLS)
+        self.client = httpx.Client(base_url=store, verify=TLS, timeout=60)
         self.requests = []
         self.logins = []
+        self.before = lambda: None
+        self.max_bytes = 0
         self.faults = {"QUERY": [], "UPDATE": [], "POST": [], "PUT": [], "DELETE": [], "GET": []}
 
     def writes(self):
@@ -151,11 +160,14 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         kind = {"/query": "QUERY", "/update": "UPDATE"}.get(self.path, self.command)
         what = self.path.rpartition("graph%2F")[2] if "?" in self.path else ""
+        self.server.before()
         self.server.requests.append((kind, what.replace("/store?", "")))
         self.server.logins.append(self.headers.get("Authorization"))
         faults = self.server.faults[kind]
         fault = faults.pop(0) if faults else None
-        if fault == "drop":
+        if 0 < self.server.max_bytes < len(body):
+            self.answer(413, {}, b"Request Entity Too Large")
+        elif fault == "drop":
             self.close_connection = True
         elif fault == "swallow":
             self.answer(204, {}, b"")
@@ -181,14 +193,128 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def proxy(endpoint):
-    with Proxy(endpoint) as proxy, proxy.client:
+@contextmanager
+def running(proxy):
+    with proxy, proxy.client:
         thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield proxy
         proxy.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def proxy(endpoint):
+    with running(Proxy(endpoint)) as proxy:
+        yield proxy
+
+
+class Disguised(Handler):
+    """Answers where, and to what, a kind of store would; whatever it wouldn't understand is 404."""
+
+    def handle_one(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.logins.append(self.headers.get("Authorization"))
+        kind, target = self.translated(body)
+        self.server.requests.append((kind, self.path))
+        if kind is None:
+            self.answer(404, {}, b"what?")
+            return
+        method, path, kept, content = target
+        kept["Accept"] = self.headers.get("Accept", "*/*")
+        response = self.server.client.request(method, path, content=content, headers=kept)
+        self.answer(response.status_code, {}, response.content)
+
+    def translated(self, body):
+        """What it is, and the same as Oxigraph wants it."""
+        profile, (path, _, question) = self.server.profile, self.path.partition("?")
+        media_type = self.headers.get("Content-Type", "")
+        if media_type == "application/x-www-form-urlencoded":
+            fields = dict(parse_qsl(body.decode(), strict_parsing=True))
+            sparql = next(iter(fields.values()))
+            is_update = sparql.startswith(("DROP", "DELETE", "INSERT", "COPY"))
+            path = path.rstrip("/")
+            if (path, [*fields]) == (profile.update.removesuffix("-auth"), [profile.update_field]) and is_update:
+                return "UPDATE", ("POST", "/update", {"Content-Type": "application/sparql-update"}, sparql.encode())
+            if (path, [*fields]) == (profile.query.removesuffix("-auth"), ["query"]) and not is_update:
+                return "QUERY", ("POST", "/query", {"Content-Type": "application/sparql-query"}, sparql.encode())
+        elif (
+            media_type == "application/sparql-update"
+            and path.rstrip("/") == profile.update
+            and not profile.update_field
+        ):
+            return "UPDATE", ("POST", "/update", {"Content-Type": media_type}, body)
+        elif profile.store is not None and path == profile.store.removesuffix("-auth") and question:
+            name, _, graph = question.partition("=")
+            if name in (profile.graph, "default") and media_type in (profile.triples_type, ""):
+                where = f"/store?graph={graph}" if graph else "/store?default"
+                return self.command, (self.command, where, {"Content-Type": "application/n-triples"}, body)
+        elif profile.quads is not None and (path, media_type) == (profile.quads, profile.quads_type):
+            return "POST", ("POST", "/store", {"Content-Type": "application/n-quads"}, body)
+        return None, None
+
+    do_POST = do_PUT = do_DELETE = do_GET = handle_one
+
+
+class Passing(Handler):
+    """Hands everything on to any kind of store: as a proxy that has a limit of its own for bodies."""
+
+    def handle_one(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.requests.append((self.command, self.path, len(body)))
+        self.server.before()
+        if 0 < self.server.max_bytes < len(body):
+            self.answer(413, {}, b"Request Entity Too Large")
+            return
+        kept = {name: value for name, value in self.headers.items() if name not in ("Host", "Content-Length")}
+        try:
+            response = self.server.client.request(self.command, self.path, content=body, headers=kept)
+        except httpx.TransportError:
+            self.close_connection = True
+            return
+        names = ("www-authenticate", "content-type", "server", "fuseki-request-id")
+        self.answer(
+            response.status_code, {n: response.headers[n] for n in names if n in response.headers}, response.content
+        )
+
+    do_POST = do_PUT = do_DELETE = do_GET = handle_one
+
+
+@pytest.fixture
+def passing():
+    """A proxy before a real store."""
+    with ExitStack() as stack:
+
+        def passing(store):
+            where, _, path = store.endpoint.removeprefix("http://").partition("/")
+            proxy = stack.enter_context(running(Proxy(f"http://{where}", Passing)))
+            proxy.endpoint = f"{proxy.url}/{path}".rstrip("/")
+            return proxy
+
+        yield passing
+
+
+@pytest.fixture
+def disguised(endpoint):
+    """An empty store that speaks as one of a profile."""
+    with ExitStack() as stack:
+
+        def disguised(profile):
+            proxy = Proxy(endpoint, Disguised)
+            proxy.profile = profile
+            return stack.enter_context(running(proxy))
+
+        yield disguised
+
+
+@pytest.fixture
+def profile(monkeypatch):
+    """Changes what is known of Oxigraph."""
+
+    def profile(**fields):
+        monkeypatch.setitem(PROFILES, "oxigraph", replace(PROFILES["oxigraph"], **fields))
+
+    return profile
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ def test_load_keeps_its_journal_in_the_output(build_here, tmp_path, endpoint, ca
     assert cli.run(command) == 0
     storage = Store(where).storage
     assert storage.has("load/owner")
-    assert len(storage.children("load")) == 2
+    assert len(storage.children("load")) == 3
     first = capsys.readouterr().out
 
     assert cli.run(command) == 0

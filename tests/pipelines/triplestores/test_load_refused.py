@@ -25,7 +25,7 @@ def test_login_is_never_told(build, proxy, login, caplog):
     """Not even a store that echoes them gets name, password or token into a message, a log or the journal."""
     echo = b"loader may not, with s3cret-word or bG9hZGVyOnMzY3JldC13b3Jk"
     caplog.set_level("DEBUG")
-    proxy.faults["PUT"] = [None, (503, {"Retry-After": "0"}, echo), (403, {}, echo)]
+    proxy.faults["POST"] = [(503, {"Retry-After": "0"}, echo), (403, {}, echo)]
     with pytest.raises(StoreError) as error:
         load(build, proxy.url)
     journal = "".join(path.read_text() for path in (build / "load").iterdir())
@@ -91,7 +91,7 @@ def test_endpoint_must_be_an_http_url(build, url):
 
 def test_unknown_profile_is_refused(build):
     """The message lists the profiles that there are."""
-    with pytest.raises(UsageError, match="unknown profile 'jena'; known: oxigraph, fuseki, rdf4j, virtuoso"):
+    with pytest.raises(UsageError, match="unknown profile 'jena'; known: oxigraph, fuseki, virtuoso, graphdb"):
         load(build, "http://127.0.0.1:7878", "jena")
 
 

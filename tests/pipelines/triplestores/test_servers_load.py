@@ -1,0 +1,191 @@
+"""Loads into real servers, in all that may happen to them: counts are equal in the end, and nothing is half there."""
+
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+from real_stores import KINDS, OTHERS_ARE_MARKED
+from store_builds import FACTS, FIRST, GRAPHS, KG, NEW_FACTS, SECOND, E, V, make_build
+
+from kgmill.pipelines.triplestores.claim import Wishes
+from kgmill.pipelines.triplestores.client import open_server
+from kgmill.pipelines.triplestores.detect import profile_for
+from kgmill.pipelines.triplestores.load import load
+from kgmill.pipelines.triplestores.profiles import PROFILES
+from kgmill.schemas.errors import StoreError
+
+PRESS = KG.replace("/news/", "/press/")
+OWN = 5  # triples of the loader's own in a metadata graph
+
+
+def documents(n, word="London", n_triples=3):
+    """Graphs of documents."""
+    return {
+        f"{KG}doc/{number:03}": [f'<{E}m{number}-{i}> <{V}anchorOf> "{word} {i}" .\n' for i in range(n_triples)]
+        for number in range(n)
+    }
+
+
+MANY = GRAPHS | documents(70)
+
+
+@pytest.fixture(params=OTHERS_ARE_MARKED)
+def store(request, started, logged_in):
+    """A real server, without this dataset."""
+    store = started(request.param)
+    logged_in(store)
+    with open_server(store.endpoint, PROFILES[store.profile]) as server:
+        for prefix in (KG, PRESS):
+            for graph in server.counts(prefix):
+                server.update(f"DROP SILENT GRAPH <{graph}>")
+    return store
+
+
+@pytest.fixture
+def many_requests(monkeypatch):
+    """Makes a load send many requests."""
+    for name, profile in PROFILES.items():
+        monkeypatch.setitem(PROFILES, name, replace(profile, n_graphs=10))
+
+
+def counts(store, prefix=KG):
+    with open_server(store.endpoint, PROFILES[store.profile]) as server:
+        return server.counts(prefix)
+
+
+def wanted(graphs):
+    return {iri: len(lines) + OWN * iri.endswith("/meta") for iri, lines in graphs.items()}
+
+
+def words(store, graph):
+    return sorted(store.ask(f"SELECT ?o {{ GRAPH <{graph}> {{ ?s ?p ?o }} }}").split("\r\n" if True else "\n"))
+
+
+def test_life_of_a_dataset(store, build, passing):
+    """A load of more graphs than an answer has rows, nothing new without a write, changes, removals."""
+    proxy = passing(store)
+    make_build(build, MANY)
+    assert load(build, proxy.endpoint, store.profile).n_replaced == 76
+    assert counts(store) == wanted(MANY)
+    proxy.requests.clear()
+    assert load(build, proxy.endpoint, store.profile).n_unchanged == 76
+    queries = {PROFILES[store.profile].query}
+    assert {(method, path.partition(store.endpoint)[2] or path) for method, path, _ in proxy.requests} <= {
+        ("POST", f"/kg{path}" if store.profile == "fuseki" else path) for path in queries
+    }
+    changed = MANY | documents(8, "Paris", 4) | {FACTS: NEW_FACTS}
+    del changed[f"{KG}doc/069"], changed[FIRST]
+    make_build(build, changed)
+    report = load(build, proxy.endpoint, store.profile)
+    assert (report.n_replaced, report.n_changed, report.n_removed) == (8, 1, 2)
+    assert counts(store) == wanted(changed)
+    assert "Paris 3" in store.ask(f"SELECT ?o {{ GRAPH <{KG}doc/000> {{ ?s ?p ?o }} }}")
+
+
+def test_two_datasets_side_by_side(store, build, tmp_path):
+    """Neither load touches the other's graphs."""
+    press = {iri.replace("/news/", "/press/"): lines for iri, lines in GRAPHS.items()}
+    make_build(build, MANY)
+    make_build(tmp_path / "press", press)
+    load(build, store.endpoint, store.profile)
+    load(tmp_path / "press", store.endpoint, store.profile)
+    make_build(build, GRAPHS)
+    assert load(build, store.endpoint, store.profile, wishes=Wishes(yes=True)).n_removed == 70
+    assert (counts(store), counts(store, PRESS)) == (wanted(GRAPHS), wanted(press))
+
+
+@pytest.mark.parametrize("at_write", [2, 4, 7])
+def test_server_killed_in_the_middle(store, build, passing, waits, many_requests, at_write):
+    """Whatever a killed server had taken, the load after its restart ends in the same graphs."""
+    make_build(build, MANY)
+    load(build, store.endpoint, store.profile)
+    changed = MANY | documents(60, "Rome") | {FACTS: NEW_FACTS, SECOND: documents(1, "Rome", 9)[f"{KG}doc/000"]}
+    make_build(build, changed)
+    proxy = passing(store)
+    writes = []
+
+    def before():
+        method, path, _ = proxy.requests[-1]
+        writes.append((method, path) != ("POST", "/sparql-auth") or len(writes) > 2)
+        if sum(writes) == at_write:
+            threading.Timer(0.02, store.kill).start()
+            time.sleep(0.01)
+
+    proxy.before = before
+    try:
+        with pytest.raises(StoreError, match="no answer"):
+            load(build, proxy.endpoint, store.profile)
+    finally:
+        store.restart()
+    load(build, store.endpoint, store.profile)
+    assert counts(store) == wanted(changed)
+    rows = store.ask(
+        f'SELECT ?g {{ GRAPH ?g {{ ?s <{V}anchorOf> "Rome 1" }} FILTER(STRSTARTS(STR(?g), "{KG}doc/0")) }} LIMIT 49'
+    )
+    assert rows.count("\n") == 50
+
+
+def test_wrong_password_is_named(store, build, logged_in):
+    """A login that the store doesn't take is one line, and nothing is there."""
+    if store.login is None:
+        pytest.skip("Oxigraph has no login")
+    logged_in(store, "wrong-word")
+    with pytest.raises(StoreError, match="status 401.*it doesn't take the login of KGMILL_STORE_USER") as error:
+        load(build, store.endpoint, store.profile)
+    assert "wrong-word" not in str(error.value)
+    logged_in(store)
+    assert counts(store) == {}
+
+
+def test_read_only_store_is_named(store, build, monkeypatch):
+    """A store that takes no writes says so, and a way out is named."""
+    if store.profile == "virtuoso":  # who doesn't log in may ask only
+        monkeypatch.delenv("KGMILL_STORE_USER")
+        monkeypatch.delenv("KGMILL_STORE_PASSWORD")
+        more, hint = None, "set KGMILL_STORE_USER"
+    else:
+        more, hint = {"oxigraph": ("serve-read-only", "read-only"), "fuseki": ("", "read-only")}[store.profile]
+        store.restart(more)
+    try:
+        with pytest.raises(StoreError, match=hint):
+            load(build, store.endpoint, store.profile)
+    finally:
+        if more is not None:
+            store.restart()
+    if store.profile != "virtuoso":
+        assert counts(store) == {}
+
+
+def test_limit_of_a_proxy(store, build, passing):
+    """A document of more than the megabyte that a proxy takes is swapped in whole, and readers see no half of it."""
+    big = {f"{KG}doc/book": [f'<{E}m{n}> <{V}anchorOf> "{"word " * 30}{n}" .\n' for n in range(6_000)]}
+    small = {f"{KG}doc/book": big[f"{KG}doc/book"][:10]}
+    make_build(build, GRAPHS | small)
+    load(build, store.endpoint, store.profile)
+    make_build(build, GRAPHS | big)
+    proxy = passing(store)
+    proxy.max_bytes = 1 << 20
+    seen, sparql = set(), f"SELECT (COUNT(*) AS ?n) {{ GRAPH <{KG}doc/book> {{ ?s ?p ?o }} }}"
+    proxy.before = lambda: seen.add(int(store.ask(sparql).split()[1].strip('"')))
+    load(build, proxy.endpoint, store.profile)
+    assert counts(store) == wanted(GRAPHS | big)
+    assert seen == {10, 6_000}
+    assert any(size > 1 << 20 for *_, size in proxy.requests)
+
+
+def test_slow_server(store, build, passing, monkeypatch, many_requests):
+    """A request that isn't answered in time is sent again, and what was done twice is there once."""
+    monkeypatch.setitem(PROFILES, store.profile, replace(PROFILES[store.profile], timeout_s=2.0))
+    make_build(build, MANY)
+    proxy = passing(store)
+    naps = [0, 0, 0, 3.0, 0, 3.0]
+    proxy.before = lambda: time.sleep(naps.pop(0) if naps else 0)
+    load(build, proxy.endpoint, store.profile)
+    assert counts(store) == wanted(MANY)
+
+
+def test_auto_finds_it(store):
+    """Each of them is known by its answer, without a login."""
+    assert profile_for("auto", store.endpoint) == PROFILES[store.profile]
+    assert set(KINDS) == {name for name, profile in PROFILES.items() if profile.is_tried}
