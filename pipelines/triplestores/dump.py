@@ -103,26 +103,36 @@ def _runs(
     file: BinaryIO, where: str, on_lines: Callable[[bytes], object] | None
 ) -> Iterator[tuple[bytes, list[bytes]]]:
     """Neighbouring lines of one graph, and its IRI; each line ends with a line break."""
-    graph, suffix, number = b"", b"\0", 0
+    graph, suffix, number, rest = b"", b"\0", 0, b""
     with refusing_damage(where), gzip.GzipFile(fileobj=file, mode="rb") as unzipped:
-        buffered = io.BufferedReader(unzipped, _BYTES_A_RUN)
-        while lines := buffered.readlines(_BYTES_A_RUN):
+        while read := unzipped.read(_BYTES_A_RUN):
             if on_lines:
-                on_lines(b"".join(lines))
-            if not lines[-1].endswith(b"\n"):
-                lines[-1] += b"\n"
+                on_lines(read)
+            whole, rest = _whole_lines(rest + read)
+            lines = io.BytesIO(whole).readlines()
             begin = 0
             for end, line in enumerate(lines):
-                # Not its first: what is between two spaces less than that is a triple whose object is the graph.
-                if line.endswith(suffix) and line.count(b" ") > 3:
+                if line.endswith(suffix):
                     continue
-                quad = split_quad(line)
-                if quad is None:
-                    place = f"{where}: line {number + end + 1}"
-                    raise UsageError(f"{place}: wanted one quad in a named graph, got {line[:80]!r}")
                 if begin < end:
                     yield graph, lines[begin:end]
-                begin, graph = end, quad[0]
+                begin, graph = end, _graph_of(line, where, number + end + 1)
                 suffix = b" <%b>%b" % (graph, END)
-            yield graph, lines[begin:]
+            if lines:
+                yield graph, lines[begin:]
             number += len(lines)
+        if rest:
+            yield _graph_of(rest, where, number + 1), [rest + b"\n"]
+
+
+def _graph_of(line: bytes, where: str, number: int) -> bytes:
+    quad = split_quad(line)
+    if quad is None:
+        raise UsageError(f"{where}: line {number}: wanted one quad in a named graph, got {line[:80]!r}")
+    return quad[0]
+
+
+def _whole_lines(data: bytes) -> tuple[bytes, bytes]:
+    """The lines that end, and the beginning of the next one."""
+    end = data.rfind(b"\n") + 1
+    return data[:end], data[end:]

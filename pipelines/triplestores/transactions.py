@@ -32,29 +32,29 @@ class Work:
     Attributes:
         graph: its name in the file; empty: none that anybody waits for.
         place: where it is in the store.
+        n_triples: how many lines there are.
         is_dropped: all that is there goes first.
         deletes: lines of triples that go.
         inserts: lines of triples that come.
-        is_whole: the lines are all of the graph.
+        quads: in their stead all lines that the file has of the graph.
     """
 
     graph: str
     place: Place
+    n_triples: int = 0
     is_dropped: bool = False
     deletes: bytes = b""
     inserts: bytes = b""
-    is_whole: bool = False
+    quads: bytes = b""
 
     @property
     def n_bytes(self) -> int:
-        """Its size, as quads."""
-        n_name = len(self.place or "") + 3
-        return len(self.deletes) + len(self.inserts) + n_name * (1 + self.n_triples)
+        """About its size."""
+        return len(self.deletes) + len(self.inserts) + len(self.quads) + len(self.place or "")
 
-    @property
-    def n_triples(self) -> int:
-        """How many lines it has."""
-        return self.deletes.count(b"\n") + self.inserts.count(b"\n")
+    def come(self) -> bytes:
+        """The triples that come."""
+        return _triples_of(self.graph, self.quads) if self.quads else self.inserts
 
 
 @dataclass(slots=True)
@@ -97,13 +97,13 @@ class Writer:
             is_there: the store has something there.
             n_wanted: how many different triples it has; None: no more than lines.
         """
-        suffix = suffix_of(graph)
-        pieces = (b"".join(lines).replace(suffix, END) for lines in self._pieces(runs))
-        first, second = next(pieces, b""), next(pieces, None)
+        pieces = self._pieces(runs)
+        first, second = next(pieces, []), next(pieces, None)
         if second is not None:
-            self._stage(graph, place, itertools.chain((first, second), pieces), n_wanted)
+            bodies = map(b"".join, itertools.chain((first, second), pieces))
+            self._stage(graph, place, (_triples_of(graph, body) for body in bodies), n_wanted)
             return
-        work = Work(graph, place, is_there, inserts=first, is_whole=True)
+        work = Work(graph, place, len(first), is_there, quads=b"".join(first))
         profile = self._profile
         if not is_there and profile.quads is not None:
             self._add(self._quads, work)
@@ -112,12 +112,12 @@ class Writer:
         elif profile.store is not None:
             self._do(self._put, [work])
         else:
-            self._stage(graph, place, iter((first,)), n_wanted)
+            self._stage(graph, place, iter((work.come(),)), n_wanted)
 
     def append(self, graph: str, place: Place, runs: Iterable[list[bytes]]) -> None:
         """Adds the lines of a graph, piece by piece, to what the store has."""
         for lines in self._pieces(runs):
-            self._piece(place, b"".join(lines).replace(suffix_of(graph), END))
+            self._piece(place, _triples_of(graph, b"".join(lines)))
         self._on_done([graph])
 
     def change(self, place: Place, deletes: Sequence[bytes], inserts: Sequence[bytes]) -> None:
@@ -130,7 +130,7 @@ class Writer:
             for begin in range(0, len(lines), self._profile.n_triples):
                 part = lines[begin : begin + self._profile.n_triples]
                 gone, come = (b"".join(line for _, verb, line in part if verb == wanted) for wanted in (0, 1))
-                self._add(self._updates, Work("", place, deletes=gone, inserts=come))
+                self._add(self._updates, Work("", place, len(part), deletes=gone, inserts=come))
 
     def drop(self, place: Place) -> None:
         """Removes a graph; one that is gone already is as good."""
@@ -168,8 +168,8 @@ class Writer:
             if half:
                 self._do(send, works[:half])
                 self._do(send, works[half:])
-            elif works[0].is_whole:
-                lines = works[0].inserts
+            elif works[0].quads:
+                lines = works[0].come()
                 self._stage(works[0].graph, works[0].place, iter(_halves(lines)), len({*lines.split(b"\n")}) - 1)
             else:
                 self._do_in_halves(works[0])
@@ -180,21 +180,22 @@ class Writer:
         deletes, inserts = _halves(work.deletes), _halves(work.inserts)
         if work.n_triples < 2:
             raise StoreError(f"{self._server.url}: doesn't take a request of one triple: it is too large")
-        for part in (Work("", work.place, deletes=lines) for lines in deletes if lines):
-            self._do(self._send_update, [part])
-        for part in (Work("", work.place, inserts=lines) for lines in inserts if lines):
+        parts = [Work("", work.place, lines.count(b"\n"), deletes=lines) for lines in deletes if lines]
+        parts += [Work("", work.place, lines.count(b"\n"), inserts=lines) for lines in inserts if lines]
+        for part in parts:
             self._do(self._send_update, [part])
 
     def _shrink(self, n_refused: int) -> None:
         self._n_bytes = max(_MIN_BYTES, min(self._n_bytes, n_refused // 2))
 
     def _send_quads(self, works: list[Work]) -> None:
-        self._server.add_quads(b"".join(_quads_of(work.place, work.inserts) for work in works))
+        here = (work.quads if work.place == work.graph else _quads_of(work.place, work.come()) for work in works)
+        self._server.add_quads(b"".join(here))
 
     def _send_update(self, works: list[Work]) -> None:
         deletes, inserts = defaultdict[Place, list[bytes]](list), defaultdict[Place, list[bytes]](list)
         for work in works:
-            for lines, added in ((deletes, work.deletes), (inserts, work.inserts)):
+            for lines, added in ((deletes, work.deletes), (inserts, work.come())):
                 if added:
                     lines[work.place].append(added)
         bodies = ({place: b"".join(parts) for place, parts in lines.items()} for lines in (deletes, inserts))
@@ -202,7 +203,7 @@ class Writer:
 
     def _put(self, works: list[Work]) -> None:
         for work in works:
-            self._server.put(work.place, work.inserts)
+            self._server.put(work.place, work.come())
 
     # Graphs that are too large
 
@@ -266,6 +267,10 @@ class Writer:
                 n_bytes += len(line)
         if piece:
             yield piece
+
+
+def _triples_of(graph: str, quads: bytes) -> bytes:
+    return quads.replace(suffix_of(graph), END)
 
 
 def _quads_of(place: Place, triples: bytes) -> bytes:

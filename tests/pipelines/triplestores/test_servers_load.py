@@ -58,10 +58,6 @@ def wanted(graphs):
     return {iri: len(lines) + OWN * iri.endswith("/meta") for iri, lines in graphs.items()}
 
 
-def words(store, graph):
-    return sorted(store.ask(f"SELECT ?o {{ GRAPH <{graph}> {{ ?s ?p ?o }} }}").split("\r\n" if True else "\n"))
-
-
 def test_life_of_a_dataset(store, build, passing):
     """A load of more graphs than an answer has rows, nothing new without a write, changes, removals."""
     proxy = passing(store)
@@ -70,10 +66,9 @@ def test_life_of_a_dataset(store, build, passing):
     assert counts(store) == wanted(MANY)
     proxy.requests.clear()
     assert load(build, proxy.endpoint, store.profile).n_unchanged == 76
-    queries = {PROFILES[store.profile].query}
-    assert {(method, path.partition(store.endpoint)[2] or path) for method, path, _ in proxy.requests} <= {
-        ("POST", f"/kg{path}" if store.profile == "fuseki" else path) for path in queries
-    }
+    where = "/kg/query" if store.profile == "fuseki" else PROFILES[store.profile].query
+    assert {(method, path) for method, path, _ in proxy.requests} == {("POST", where)}
+    assert max(size for *_, size in proxy.requests) < 1000  # Virtuoso's updates go there too, and are longer
     changed = MANY | documents(8, "Paris", 4) | {FACTS: NEW_FACTS}
     del changed[f"{KG}doc/069"], changed[FIRST]
     make_build(build, changed)
@@ -107,7 +102,7 @@ def test_server_killed_in_the_middle(store, build, passing, waits, many_requests
 
     def before():
         method, path, _ = proxy.requests[-1]
-        writes.append((method, path) != ("POST", "/sparql-auth") or len(writes) > 2)
+        writes.append(method == "PUT" or not path.endswith("/query"))
         if sum(writes) == at_write:
             threading.Timer(0.02, store.kill).start()
             time.sleep(0.01)
@@ -120,10 +115,8 @@ def test_server_killed_in_the_middle(store, build, passing, waits, many_requests
         store.restart()
     load(build, store.endpoint, store.profile)
     assert counts(store) == wanted(changed)
-    rows = store.ask(
-        f'SELECT ?g {{ GRAPH ?g {{ ?s <{V}anchorOf> "Rome 1" }} FILTER(STRSTARTS(STR(?g), "{KG}doc/0")) }} LIMIT 49'
-    )
-    assert rows.count("\n") == 50
+    where = f'GRAPH ?g {{ ?s <{V}anchorOf> "Rome 1" }} FILTER(STRSTARTS(STR(?g), "{KG}doc/0"))'
+    assert "60" in store.ask(f"SELECT (COUNT(DISTINCT ?g) AS ?n) {{ {where} }}")
 
 
 def test_wrong_password_is_named(store, build, logged_in):
@@ -131,7 +124,7 @@ def test_wrong_password_is_named(store, build, logged_in):
     if store.login is None:
         pytest.skip("Oxigraph has no login")
     logged_in(store, "wrong-word")
-    with pytest.raises(StoreError, match="status 401.*it doesn't take the login of KGMILL_STORE_USER") as error:
+    with pytest.raises(StoreError, match=r"status 401.*it doesn't take the login of KGMILL_STORE_USER") as error:
         load(build, store.endpoint, store.profile)
     assert "wrong-word" not in str(error.value)
     logged_in(store)
