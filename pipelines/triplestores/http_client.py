@@ -79,6 +79,8 @@ class Connection:
                 fault = f"{self.url}: no answer ({reason(error)}); is the store running?"
                 if n_tries > 1 and _may_be_too_large(error, n_bytes):
                     raise TooLargeError(fault) from None
+                if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                    raise StoreError(f"{self.url}: {reason(error)}; --ca-file names who may vouch for it") from None
                 is_late = time.monotonic() - started + delay_s > _MAX_CONNECTING_S
                 is_final = is_late and isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
             else:

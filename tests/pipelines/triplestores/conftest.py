@@ -24,8 +24,10 @@ TLS = ssl.create_default_context()  # unused on loopback
 
 @pytest.fixture(autouse=True)
 def one_tls_context(monkeypatch):
-    """Each load makes a client, and its TLS context would take most of the time."""
+    """Each load makes a client, and its TLS context would take most of the time; gives the way to a real one."""
+    real = ssl.create_default_context
     monkeypatch.setattr("ssl.create_default_context", lambda *_, **__: TLS)
+    return lambda: monkeypatch.setattr("ssl.create_default_context", real)
 
 
 @pytest.fixture

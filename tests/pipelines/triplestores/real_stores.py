@@ -90,7 +90,9 @@ class RealStore:
 
     def ask(self, sparql, accept="text/csv"):
         """What anybody gets who may ask."""
-        answer = httpx.post(self.query_url, data={"query": sparql}, headers={"Accept": accept}, auth=self.asker)
+        answer = httpx.post(
+            self.query_url, data={"query": sparql}, headers={"Accept": accept}, auth=self.asker, timeout=60
+        )
         return answer.raise_for_status().content.decode()
 
 
