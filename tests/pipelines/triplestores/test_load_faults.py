@@ -1,13 +1,18 @@
 """A store that is in trouble, some of it between a load and the next one."""
 
+import signal
+import subprocess
+import sys
 import time
 
 import pytest
-from store_builds import FACTS, GRAPHS, META, NEW_SECOND, SECOND, make_build, quads
+from store_builds import FACTS, GRAPHS, META, NEW_SECOND, SECOND, E, V, make_build, quads
 
 from kgmill.pipelines.triplestores.claim import Wishes
 from kgmill.pipelines.triplestores.load import load
 from kgmill.schemas.errors import StoreError
+
+EXTRA = f"<{E}new> <{V}Live_In> <{E}london> .\n"
 
 
 def test_interrupted_load_goes_on(build, proxy, dump, profile):
@@ -132,3 +137,36 @@ def test_graph_that_stays_is_found_out(build, proxy):
     proxy.faults["UPDATE"] = ["swallow"]
     with pytest.raises(StoreError, match=rf"graph <{SECOND}> holds 3 triples after the load, wanted 0"):
         load(build, proxy.url, wishes=Wishes(yes=True))
+
+
+# A load that is killed
+
+
+@pytest.mark.parametrize("at_write", [1, 3, 5])
+@pytest.mark.parametrize("is_changed", [False, True])
+def test_killed_load_is_finished_by_the_next(build, proxy, tmp_path, dump, at_write, is_changed):
+    """Whenever a load's process ends without a word, the next load ends in the graphs of the file."""
+    own = tmp_path / "own.toml"
+    own.write_text('profile = "oxigraph"\nn_graphs = 2\n')
+    graphs = GRAPHS
+    if is_changed:
+        load(build, proxy.url, str(own))
+        graphs = {iri: [*lines, EXTRA] for iri, lines in GRAPHS.items()}
+        make_build(build, graphs)
+    proxy.requests.clear()
+    command = [sys.executable, "-m", "kgmill", "load", str(build), "--endpoint", proxy.url, "--profile", str(own)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def kill():
+        if (
+            sum(kind in ("PUT", "POST", "UPDATE") for kind, _ in proxy.requests) == at_write - 1
+            and process.poll() is None
+        ):
+            process.kill()
+
+    proxy.before = kill
+    assert process.wait() == -signal.SIGKILL
+    proxy.before = lambda: None
+    load(build, proxy.url, str(own))
+    assert dump() == sorted(quads(graphs))
+    assert load(build, proxy.url, str(own)).n_unchanged == 6
