@@ -1,7 +1,7 @@
 """wikidata.nt.gz: entities and asserted facts in the words of Wikidata (wdt:), as far as the ontology names them.
 
 Dates take the form that Wikidata's have: a whole xsd:dateTime, a year as its first day. So a relation that ends in
-dates is told by its `close` property too, of which nothing but that form differs; see decision 0037.
+dates is told by its `close` property too, of which nothing but that form differs; see decision 0036.
 """
 
 from __future__ import annotations
