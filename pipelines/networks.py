@@ -196,7 +196,8 @@ def _ontology(store: Store) -> Ontology:
 
 def _add_derived(graph: nx.MultiDiGraph[str], facts: Iterable[Fact], transitive: Collection[str]) -> None:
     """Adds the edges that follow from others, and says of each edge whether it does."""
-    nx.set_edge_attributes(graph, False, "derived")
+    for *_, data in graph.edges(data=True):
+        data["derived"] = False
     for one in derive(facts, transitive):
         said = {"relation": one.relation, "confidence": one.confidence, "weight": one.confidence}
         graph.add_edge(one.head, one.tail, one.fact_id, **said, derived=True, chain=" ".join(one.chain))

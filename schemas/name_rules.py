@@ -7,6 +7,8 @@ from __future__ import annotations
 
 # What a document itself has a longer name for (`kgmill.pipelines.resolution.local`).
 TITLE, BRACKET, SHORT, ACRONYM = "title", "bracket", "short", "acronym"
+MIDDLE = "middle"  # a word from the middle of the only such name of a person: Endara of Guillermo Endara Galimany
+CALLED = "called"  # another name that the document says it is known by
 # Names of the corpus (`kgmill.pipelines.resolution.clusters`); ACRONYM too, where documents agree what it stands for.
 FORM, COUNTRY, PEOPLE, SPELLING, PERSON, SURNAME = "form", "country", "people", "spelling", "person", "surname"
 ALIAS, DECISION = "alias", "decision"  # what all the world knows, and what people decided
@@ -18,4 +20,4 @@ MERGING = frozenset({"", FORM, COUNTRY, PEOPLE, SPELLING, PERSON, ALIAS, DECISIO
 # Names that keep an id for a later build: not those that are short for others in one document alone.
 PINNED = MERGING | {ACRONYM, HOMONYM}
 # Names that say less than others of the same thing, and so are no labels where it has one.
-SAYING_LESS = frozenset({SHORT, SURNAME, ACRONYM, ALIAS, EACH_DOCUMENT})
+SAYING_LESS = frozenset({SHORT, MIDDLE, SURNAME, ACRONYM, ALIAS, EACH_DOCUMENT})

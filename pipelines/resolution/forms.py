@@ -79,13 +79,16 @@ def person_words(name: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1 << 14)
 def company_words(name: str) -> tuple[str, ...]:
-    """The words of an organisation's name without its legal form.
+    """The words of an organisation's name without its legal form, and without what says that it is several companies.
 
     >>> company_words("Microsoft Corp."), company_words("The Walt Disney Company"), company_words("Co")
     (('microsoft',), ('walt', 'disney'), ('co',))
+    >>> company_words("US Airways Group, Inc."), company_words("The Group")
+    (('us', 'airways'), ('group',))
     """
     label = label_of(name)
     found = words(basename(label)) or words(label)
+    found = found[:-1] if found[-1:] == ("group",) and len(found) > 1 and found[0] != "the" else found
     return found[1:] if len(found) > 1 and found[0] == "the" else found
 
 
@@ -112,6 +115,26 @@ def stands_for(short: str, long: str) -> bool:
     return letters in (initials, "".join(w[0] for w in parts if not _SMALL.fullmatch(w)))
 
 
+def abbreviates(short: str, long: str) -> bool:
+    """Whether an acronym that stands beside a name in brackets may be made of it: of its letters, in their order.
+
+    The first letter is that of the name, which has two words and more; the others may stand within words (Schwartz and
+    Hearst, 2003). Elsewhere that says nothing: `stands_for` does.
+
+    >>> abbreviates("ASEAN", "Association of Southeast Asian Nations"), abbreviates("PRR", "Pennsylvania Railroad")
+    (True, True)
+    >>> abbreviates("FBI", "Central Intelligence Agency"), abbreviates("NASA", "Nations")
+    (False, False)
+    """
+    if stands_for(short, long):
+        return True
+    letters = [c for c in short.casefold() if c.isalpha()]
+    parts = words(long)
+    parts = parts[1:] if parts[:1] == ("the",) else parts
+    rest = iter("".join(parts))
+    return len(parts) > 1 and letters[:1] == [parts[0][0]] and all(letter in rest for letter in letters)
+
+
 def bracketed(text: str) -> tuple[str, str] | None:
     """The two names of a text that is one name with its acronym behind it in brackets.
 
@@ -119,7 +142,7 @@ def bracketed(text: str) -> tuple[str, str] | None:
     ('World Health Organization', 'WHO')
     """
     match = _BRACKETED.fullmatch(label_of(text))
-    if match and is_acronym(match["short"]) and stands_for(match["short"], match["long"]):
+    if match and is_acronym(match["short"]) and abbreviates(match["short"], match["long"]):
         return match["long"], match["short"]
     return None
 

@@ -1,7 +1,8 @@
 """The names of one document: each mention's local name, the longest form that the document itself has for it.
 
 "Bush" is "George W. Bush" where the document names a person so (of several, the one it names first), and a bare acronym
-is what it stands for where the document says it in brackets, or has one name with these initials.
+is what it stands for where the document says it in brackets, or has one name with these initials. What is also known as
+something, in the document's words, is that.
 """
 
 from __future__ import annotations
@@ -14,14 +15,31 @@ from itertools import pairwise
 
 import numpy as np
 
-from kgmill.pipelines.resolution.forms import bracketed, is_acronym, person_words, stands_for, without_title
+from kgmill.pipelines.resolution.forms import (
+    abbreviates,
+    bracketed,
+    is_acronym,
+    person_words,
+    stands_for,
+    without_title,
+)
 from kgmill.pipelines.resolution.known import is_short_for
 from kgmill.schemas.identity import entity_key
-from kgmill.schemas.name_rules import ACRONYM, BRACKET, SHORT, TITLE
+from kgmill.schemas.name_rules import ACRONYM, BRACKET, CALLED, MIDDLE, SHORT, TITLE
 from kgmill.schemas.names import label_of
 
 _OPENS, _CLOSES = re.compile(r"\s*\(\s*"), re.compile(r"\s*\)")
+_CALLED = re.compile(  # what stands between a name and another one of the same thing
+    r"""(?: ,?\s* \(? \s* (?:(?:or|and)\ )? (?:(?:is|was|were|are)\ )?
+            (?:(?:also|formerly|previously|originally|better|otherwise|commonly|popularly|sometimes|locally|now|later)
+            [,\ ]+){1,2} (?:known|called|named|referred\ to) (?:\ simply)? (?:\ as)?
+          | ,?\s* \(? \s* (?:a\.k\.a\.|aka|alias|or\ simply)
+          | \s* \( \s* (?:now|also|or|formerly) [:,]?
+        ) (?:\ the)? \s* ["\u201c\u2018']? \s*""",
+    re.VERBOSE,
+)
 _MIN_INITIALS = 3  # letters of an acronym that no bracket explains
+_MIN_MIDDLE = 3  # letters of a word from the middle of a person's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +62,8 @@ class LocalName:
 
     Attributes:
         name: the longest form of it; its key is `schemas.identity.entity_key` of this.
-        rule: why, where it isn't the mention's own text: `title`, `short`, `acronym`, `bracket`; else empty.
+        rule: why, where it isn't the mention's own text: `title`, `short`, `middle`, `acronym`, `bracket`, `called`;
+            else empty.
         column: of the type that the document's mentions of it are most likely of.
     """
 
@@ -92,7 +111,8 @@ def local_names(
         if bare != name:
             own[i] = (bare, rule or TITLE)
     names = _by_key(own, mentions)
-    links = _links(names, kinds, defined)
+    called = [(entity_key(own[i + 1][0]), entity_key(own[i][0])) for i in _renamed(mentions, text)]
+    links = _links(names, kinds, defined, called)
     targets = [_follow(links, entity_key(name)) for name, _ in own]
     votes: dict[str, np.ndarray | float] = defaultdict(float)
     for target, mention in zip(targets, mentions, strict=True):
@@ -118,14 +138,24 @@ def _explained(mentions: Sequence[Spotted], text: str) -> Iterator[tuple[str, st
     for a, b in pairwise(mentions):
         if _OPENS.fullmatch(text, a.end, b.begin) and _CLOSES.match(text, b.end):
             for short, long in ((b, a), (a, b)):
-                if is_acronym(short.text) and stands_for(short.text, long.text):
+                if is_acronym(short.text) and abbreviates(short.text, long.text):
                     yield label_of(short.text), label_of(long.text)
 
 
+def _renamed(mentions: Sequence[Spotted], text: str) -> Iterator[int]:
+    """The mentions behind which the text says that the next one is another name of the same thing."""
+    for i, (a, b) in enumerate(pairwise(mentions)):
+        if _CALLED.fullmatch(text, a.end, b.begin):
+            yield i
+
+
 def _links(
-    names: Mapping[str, _Name], kinds: Sequence[str], defined: Sequence[tuple[str, str]]
+    names: Mapping[str, _Name],
+    kinds: Sequence[str],
+    defined: Sequence[tuple[str, str]],
+    called: Sequence[tuple[str, str]],
 ) -> dict[str, tuple[str, str]]:
-    """For names that are short for another one of the document: its key, and the rule."""
+    """For names that are short for another one of the document, or that it is called too: its key, and the rule."""
     links: dict[str, tuple[str, str]] = {}
     people = {key: person_words(name.form) for key, name in names.items() if kinds[name.column] == "person"}
     for key, parts in people.items():
@@ -133,6 +163,13 @@ def _links(
         fullest = [k for k, full in longer.items() if not any(is_short_form(full, f) for f in longer.values())]
         if fullest:
             links[key] = (fullest[0], SHORT)
+        elif len(parts) == 1 and len(parts[0]) >= _MIN_MIDDLE:
+            around = [other for other, full in people.items() if parts[0] in full[1:-1]]
+            if len(around) == 1:
+                links[key] = (around[0], MIDDLE)
+    for other, key in called:
+        if other != key and other not in links and kinds[names[other].column] == kinds[names[key].column]:
+            links[other] = (key, CALLED)
     for short, long in defined:
         if entity_key(short) in names and entity_key(long) in names:
             links[entity_key(short)] = (entity_key(long), ACRONYM)

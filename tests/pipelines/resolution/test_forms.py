@@ -128,6 +128,12 @@ def test_legal_forms_are_no_part_of_a_company(name):
     assert company_words(name) == ("acme",)
 
 
+def test_group_is_no_part_of_a_company():
+    """A company and its group are one, with a legal form or without; a group that is all the name stays."""
+    assert {company_words(name) for name in ("Acme Group", "Acme Group, Inc.", "Acme")} == {("acme",)}
+    assert (company_words("The Group"), company_words("Group")) == (("group",), ("group",))
+
+
 @pytest.mark.parametrize("name", ["Acme Bank", "Acme University", "Acme 2"])
 def test_other_words_are_part_of_a_company(name):
     """Only a legal form is left out."""

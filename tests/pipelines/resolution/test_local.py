@@ -161,6 +161,85 @@ def test_brackets_without_an_acronym(text):
     assert (found[1][1], definitions) == ("", [])
 
 
+@pytest.mark.parametrize(
+    ("short", "long"),
+    [
+        ("PRR", "Pennsylvania Railroad"),
+        ("ASEAN", "Association of Southeast Asian Nations"),
+        ("NSB", "Norges Statsbaner"),
+        ("FLAMA", "Frente de Libertação do Arquipélago da Madeira"),
+    ],
+)
+def test_acronym_in_brackets_may_have_letters_from_within_words(short, long):
+    """What stands in brackets beside a name is of its letters, the first of them first; elsewhere that says nothing."""
+    found, definitions = named(f"The [Org {long}] ([Org {short}]) left. [Org {short}] is gone.")
+    assert (found, definitions) == ([(long, ""), (long, "acronym"), (long, "acronym")], [(short, long)])
+    assert called(f"The [Org {long}] left. [Org {short}] is gone.")[1] == (short, "")
+
+
+def test_word_from_the_middle_of_a_name():
+    """A surname that isn't the last word is the one person's who has it there."""
+    full = "Guillermo David Endara Galimany"
+    assert called(f"[Peop {full}] won. [Peop Endara] spoke.")[1] == (full, "middle")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[Peop Ann Endara Lee] met [Peop Bob Endara Moss]. [Peop Endara] spoke.",  # two people's
+        "[Peop Ann Li Moss] won. [Peop Li] spoke.",  # two letters
+        "[Loc San Juan Capistrano] lies there. [Loc Juan] too.",  # a place's
+    ],
+)
+def test_middle_of_a_name_that_says_too_little(text):
+    """Where it could be two people's, is an initial or the like, or is no person's, it stays."""
+    assert called(text)[-1][1] == ""
+
+
+def test_last_word_goes_before_the_middle():
+    """A surname in the usual place is that person's, whoever has it in the middle."""
+    text = "[Peop Ann Endara Lee] met [Peop Bob Endara]. [Peop Endara] spoke."
+    assert called(text)[-1] == ("Bob Endara", "short")
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        ", also known as ",
+        " (also known as ",
+        ", formerly called the ",
+        " (formerly ",
+        " (now ",
+        " (or ",
+        ", better known as \u201c",
+        " is also called ",
+        ", alias ",
+        " (a.k.a. ",
+        ", and later known simply as ",
+    ],
+)
+def test_what_a_thing_is_called_too(between):
+    """What the text says to be another name of a thing is that thing, throughout."""
+    found = called(f"[Loc Klamath Falls]{between}[Loc Linkville]) grew. [Loc Linkville] burnt.")
+    assert found == [("Klamath Falls", ""), ("Klamath Falls", "called"), ("Klamath Falls", "called")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[Loc Klamath Falls] or [Loc Linkville] grew.",
+        "[Loc Klamath Falls] ([Loc Oregon]) grew.",
+        "[Loc Klamath Falls], also in [Loc Oregon], grew.",
+        "[Loc Klamath Falls], also known as a town of [Loc Oregon], grew.",
+        "[Loc Klamath Falls], formerly known as [Peop Ann Lee]'s, grew.",
+        "[Loc Klamath Falls] grew. Also known: [Loc Linkville].",
+    ],
+)
+def test_what_is_no_other_name(text):
+    """Choices, places that a place lies in, and things of another kind are no names of it."""
+    assert [rule for _, rule in called(text)] == ["", ""]
+
+
 def test_acronym_by_initials():
     """Without brackets an acronym of three letters is the one name of the document that has these initials."""
     found, definitions = named("[Org WHO] met. The [Org World Health Organization] has left.")
