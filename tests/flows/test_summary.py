@@ -93,6 +93,13 @@ def test_summary_is_for_a_terminal(folder):
     ]
 
 
+def test_summary_says_what_formats_leave_out(folder):
+    """A line a format that can't tell all, the most first."""
+    told = {"wikidata": {"no class: Misc": 2, "no property: award": 12}}
+    lines = format_summary(Store(folder), REPORT | {"graph": REPORT["graph"] | {"left_out": told}}, 1).splitlines()
+    assert lines[5] == "  wikidata leaves out: no property: award 12, no class: Misc 2"
+
+
 def test_summary_of_other_languages(folder):
     """How many documents were passed over, in which languages, and the way to have them read."""
     left_out = {"bytes_replaced": 2, "language.de": 1, "language.fr": 3}
