@@ -81,13 +81,14 @@ def _doccano(record: dict[str, Any], place: str) -> MarkedText:
 def _label_studio(task: dict[str, Any], place: str) -> MarkedText:
     texts = [value for value in task["data"].values() if isinstance(value, str)]
     given = task.get("annotations", task.get("completions")) or ()
-    result = next((one["result"] for one in given if not one.get("was_cancelled")), [])
+    result: list[dict[str, Any]] = next((one["result"] for one in given if not one.get("was_cancelled")), [])
     source = {one.get("to_name") for one in result if one["type"] == "labels"}
     text = _text(task["data"].get("text", max(texts, key=len) if texts else None))
     if len(source) > 1:
         raise ValueError(f"labels of several texts: {', '.join(sorted(map(str, source)))}")
     rows = [one for one in result if one["type"] == "labels"]
-    marks, numbers = [], {}
+    marks: list[Mark] = []
+    numbers: dict[str, int] = {}
     for one in rows:
         value = one["value"]
         for label in value["labels"][:1]:

@@ -11,7 +11,7 @@ import json
 import re
 import tomllib
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +127,7 @@ def write_hashes(path: Path, sentences: Sequence[AnnotatedSentence]) -> None:
         raise OutputError(f"{path}: {error.strerror}") from None
 
 
-def _write_hashes(path: Path, title: str, found: set[str]) -> None:
+def _write_hashes(path: Path, title: str, found: Set[str]) -> None:
     hashes = sorted(found)
     rows = [" ".join(hashes[i : i + _A_LINE]) for i in range(0, len(hashes), _A_LINE)]
     text = "\n".join([f"# {title}", 'sentences = """', *rows, '"""', ""])
