@@ -26,6 +26,7 @@ from kgmill.pipelines.resolution.known import is_full_country_name
 from kgmill.pipelines.stages.combine import KINDS, buckets, partition_bits, slice_name
 from kgmill.pipelines.stages.decided import decided
 from kgmill.pipelines.stages.decode import PAIRS
+from kgmill.pipelines.stages.names import not_null
 from kgmill.pipelines.stages.stage import Parts, Todo, partitions_extent, publisher
 from kgmill.schemas.identity import fingerprint
 from kgmill.schemas.name_rules import COUNTRY, SAYING_LESS
@@ -48,13 +49,8 @@ _COMBINED = {
     "relations": SCHEMAS["relations"],
     "pairs": PAIRS,
 }
-RIVALS = pa.schema(  # the facts that others contradict, as `pipelines.conflicts` has settled it
-    [
-        pa.field("fact_id", pa.string(), nullable=False),
-        pa.field("conflict_share", pa.float64(), nullable=False),
-        pa.field("overruled_by", pa.string(), nullable=False),
-    ]
-)
+# The facts that others contradict, as `pipelines.conflicts` has settled it.
+RIVALS = not_null(fact_id=pa.string(), conflict_share=pa.float64(), overruled_by=pa.string())
 _IN_ORDER = re.compile(r"\d{4}")  # dates that begin so are in order as they stand
 
 

@@ -149,7 +149,7 @@ def settle_each(element: tuple[str, Iterable[str]], request: Request[Task, Setti
         for _, group in groupby(sorted(rows, key=thing), thing)
         for fact, conflict in sorted(settle(Claim(*(row[name] for name in fields)) for row in group).items())
     ]
-    partitions = [str(Unit.of(row["fact_id"][:8], request.settings.n_bits)) for row in found]
+    partitions = [str(Unit.of(str(row["fact_id"])[:8], request.settings.n_bits)) for row in found]
     table = pa.Table.from_pylist(found, aggregate.RIVALS)
     yield from spill(table, partitions, Path(request.scratch) / "spills" / f"{uuid.uuid4().hex}.settled")
 
@@ -169,13 +169,14 @@ def commit(request: Request[Task, Settings], element: tuple[str, Iterable[str]])
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in read_spills(aggregate.RIVALS, spills, ".settled").to_pylist():
         found[row["fact_id"]].append(row)
-    rows = [
-        min(found[fact], key=lambda row: (not row["overruled_by"], row["conflict_share"], row["overruled_by"]))
-        for fact in sorted(found)
-    ]
+    rows = [min(found[fact], key=_standing) for fact in sorted(found)]
     key = fingerprint({"version": VERSION, "rows": rows})
     request.store.commit("rivals", unit, key, {"rivals": pa.Table.from_pylist(rows, aggregate.RIVALS)}, {})
     return Receipt(unit, key)
+
+
+def _standing(row: Mapping[str, Any]) -> tuple[bool, float, str]:
+    return not row["overruled_by"], row["conflict_share"], row["overruled_by"]
 
 
 def build(pipeline: beam.Pipeline, request: Request[Task, Settings]) -> None:
