@@ -53,7 +53,7 @@ def multiplies_bytes(cpu_info: Path = Path("/proc/cpuinfo")) -> bool:
     except OSError:
         return False
     flags = re.search(r"^flags\s*:(.*)$", text, re.MULTILINE)
-    return bool(flags) and not _BYTE_PRODUCTS.isdisjoint(flags[1].split())
+    return flags is not None and not _BYTE_PRODUCTS.isdisjoint(flags[1].split())
 
 
 _BYTE_PRODUCTS = {"avx512_vnni", "avx_vnni", "amx_int8"}
