@@ -26,7 +26,6 @@ from kgmill.schemas.errors import ConfigError
 _BEGIN_WITH = "sparql"
 _FROM_TABLE = ("endpoint", "sign", "is_tried")  # which only a row of the table has
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
-_CHECKED: TypeAdapter[Profile] = TypeAdapter(Profile)
 _POSITIVE = ("n_bytes", "n_triples", "n_graphs", "timeout_s")
 _EXPRESSIONS = ("transient", "too_large", "denied")
 
@@ -50,7 +49,9 @@ def read_profile(path: Path) -> Profile:
     if unknown := sorted(keys.keys() - known):
         raise ConfigError(f"{path}: unknown key {unknown[0]}; known: profile, {', '.join(known)}")
     try:
-        checked = _CHECKED.validate_python({name: keys.get(name, getattr(row, name)) for name in Profile.__slots__})
+        checked = TypeAdapter(Profile).validate_python(
+            {name: keys.get(name, getattr(row, name)) for name in Profile.__slots__}
+        )
     except ValidationError as error:
         fault = error.errors(include_input=False, include_url=False)[0]
         raise ConfigError(f"{path}: {'.'.join(map(str, fault['loc']))}: {fault['msg']}") from None

@@ -112,7 +112,7 @@ PROFILES = {
         is_atomic=True,
         n_bytes=32 << 20,
         n_triples=100_000,
-        sign=("/query", r"(?i)\n(fuseki-request-id|server: .*apache jena fuseki)"),
+        sign=("/query", r"(?i)\n(fuseki-request-id|server: .*apache jena fuseki|www-authenticate: .*\"triplestore\")"),
         is_tried=True,
     ),
     "virtuoso": Profile(

@@ -23,6 +23,7 @@ TRIPLES_A_COPY = 2_000_000  # more than that a store need not be able to copy in
 LOADING = "loading/"  # what the name of a graph that is being put together begins with, behind the dataset's prefix
 
 _MIN_BYTES = 1 << 10
+_MAX_COPIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,9 +225,22 @@ class Writer:
                 f"{self._server.url}: graph <{graph}> was sent in pieces, which came to {n_there} triples, wanted "
                 f"{n_wanted}; it was left as it was: run kgmill load again"
             )
-        self._server.update(copy_text(staged, place))
+        self._copy(graph, staged, place, n_there)
         self._server.update(drop)
         self._on_done([graph])
+
+    def _copy(self, graph: str, staged: str, place: Place, n_wanted: int) -> None:
+        """Copies a graph, and once more if that isn't what is there then: what was sent is kept until it is."""
+        n_there = -1
+        for _ in range(_MAX_COPIES):
+            self._server.update(copy_text(staged, place))
+            n_there = self._server.count(place)
+            if n_there == n_wanted:
+                return
+        raise StoreError(
+            f"{self._server.url}: graph <{graph}> holds {n_there} triples after a copy of {n_wanted}; if something "
+            "else writes to it, stop that, and run kgmill load again"
+        )
 
     def _piece(self, place: Place, body: bytes) -> None:
         """Adds triples to a graph that nobody counts on yet."""

@@ -207,6 +207,22 @@ def test_graph_that_no_request_can_hold_is_swapped_in_whole(build, proxy, update
     assert dump() == sorted(quads(GRAPHS | {SECOND: long}))
 
 
+@pytest.mark.parametrize("n_lost", [2, 3])
+def test_copy_that_did_not_happen_is_made_again(build, proxy, dump, profile, n_lost):
+    """A store that says yes to a copy and doesn't make it is asked again, while what was sent is still there."""
+    long = [f'<{E}m{n}> <{V}anchorOf> "{n:04}" .\n' for n in range(40)]
+    make_build(build, {SECOND: long})
+    profile(n_bytes=1000)
+    proxy.faults["UPDATE"] = [None, *["swallow"] * n_lost]
+    if n_lost == 2:
+        load(build, proxy.url)
+    else:
+        with pytest.raises(StoreError, match=rf"graph <{SECOND}> holds 0 triples after a copy of 40"):
+            load(build, proxy.url)
+        load(build, proxy.url)
+    assert dump() == sorted(quads({SECOND: long}))
+
+
 def test_load_that_died_while_putting_together_is_healed(build, proxy, dump, profile):
     """What a load left under another name goes with the next one."""
     profile(n_bytes=200)
