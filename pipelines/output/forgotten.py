@@ -16,10 +16,11 @@ from kgmill.pipelines.output import layout
 from kgmill.pipelines.output.ledger import all_run_files
 from kgmill.pipelines.output.near import remove_copy
 from kgmill.pipelines.output.parts import Store
-from kgmill.pipelines.output.upkeep import sweep
+from kgmill.pipelines.output.upkeep import old_files, sweep
 from kgmill.pipelines.storage.files import to_json
 from kgmill.schemas.errors import OutputError
 from kgmill.schemas.identity import digest
+from kgmill.schemas.tables import values
 
 REASON = "forgotten"  # of the rejects that these documents are
 DETAIL = "kgmill forget keeps this document out; kgmill forget --allow DIR DOC takes that back"
@@ -87,13 +88,14 @@ def finish_forgetting(store: Store) -> None:
 
     These are the changes of all runs, the embedded store, what failed runs said, parts that are not live, and names of
     graphs in the journals of loads: the next load still has to know that it may remove them. Only the holder of the
-    lock may call it; it can be done again.
+    lock may call it; it can be done again. Where the documents are still live it is too early, and nothing is done.
     """
     listed = read_forgotten(store)
-    if not listed.is_unfinished:
+    if not listed.is_unfinished or _is_there(store, listed):
         return
     storage = store.storage
-    storage.remove(layout.CHANGES)
+    for name in old_files(store, layout.CHANGES, 0):
+        storage.remove(name)
     storage.remove(layout.QUERIED)
     for name in all_run_files(store):
         _rewrite(store, name, _without_error)
@@ -104,6 +106,16 @@ def finish_forgetting(store: Store) -> None:
     sweep(store)
     remove_copy(store)
     write_forgotten(store, replace(listed, is_unfinished=False))
+
+
+def _is_there(store: Store, listed: Forgotten) -> bool:
+    columns = ("doc_id", "doc_id", "source"), ("documents", "rejects", "rejects")
+    return any(
+        listed.has(value)
+        for part in store.live("ingest")
+        for column, table in zip(*columns, strict=True)
+        for value in values(part.read(table, [column])[column])
+    )
 
 
 def hidden_name(graph: str, owner: str) -> str:

@@ -158,8 +158,8 @@ def _leftovers(store: Store, keep_runs: int | None) -> dict[str, list[str]]:
         "parts that are not live": stale,
         "tables that are not live": tables,
         "stores of other graphs": _stale_stores(store),
-        "old runs": _old_runs(store, layout.RUNS, keep_runs),
-        "changes of old runs": _old_runs(store, layout.CHANGES, keep_runs),
+        "old runs": old_files(store, layout.RUNS, keep_runs),
+        "changes of old runs": old_files(store, layout.CHANGES, keep_runs),
     }
 
 
@@ -177,7 +177,7 @@ def _strays(store: Store, stage: str) -> list[str]:
     return [name for name in files if name.count("/") > 2 and name not in named and not name.endswith(layout.MANIFEST)]
 
 
-def _old_runs(store: Store, folder: str, keep: int | None) -> list[str]:
+def old_files(store: Store, folder: str, keep: int | None) -> list[str]:
     """The files of all runs but the newest `keep`; a run's files share the run's name, which is when it started."""
     if keep is None:
         return []

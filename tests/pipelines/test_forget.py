@@ -148,6 +148,18 @@ def test_killed_forget_is_finished(out, build_here, forget_here, source, monkeyp
     assert not read_forgotten(Store(out)).is_unfinished
 
 
+def test_early_end_is_no_end(out, forget_here, monkeypatch, traces):
+    """A command that ends between the list and the tables doesn't take the document for gone."""
+    with monkeypatch.context() as patch:
+        kill_at(patch, "commit_origins")
+        with pytest.raises(KilledError):
+            forget_here(out, GONE)
+    forgotten.finish_forgetting(Store(out))
+    assert read_forgotten(Store(out)).is_unfinished
+    forget_here(out, GONE)
+    assert traces(out, TRACES) == []
+
+
 def kill_at(patch, place):
     def killed(*arguments):
         raise KilledError

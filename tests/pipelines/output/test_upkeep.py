@@ -162,6 +162,20 @@ def test_newest_runs_are_kept(leftovers, keep, kept):
     assert {path.name.partition(".")[0] for path in (leftovers.storage.root / "changes").iterdir()} == kept
 
 
+def test_stores_of_other_graphs_go(store, parts):
+    """Embedded stores of graphs before the live one go; where it isn't known which that is, none does."""
+    root = store.storage.root
+    with store.lock():
+        pass
+    for name in ("a" * 16, "b" * 16, "mine"):
+        (root / "store" / name).mkdir(parents=True)
+        (root / "store" / name / "CURRENT").write_text("123")
+    assert numbers(collect(store)) == {}
+    (root / "run.json").write_text(json.dumps({"graph": {"sha256": "b" * 64}}))
+    assert collect(store)["stores of other graphs"] == (1, 3)
+    assert sorted(path.name for path in (root / "store").iterdir()) == ["b" * 16, "mine"]
+
+
 def test_dry_run_removes_nothing(leftovers):
     """A dry run says the same and does nothing."""
     before = sorted(leftovers.storage.root.rglob("*"))
