@@ -14,6 +14,7 @@ from kgmill.extractor.neural.checkpoint import encoder_source
 from kgmill.flows import cli
 from kgmill.flows.commands import find
 from kgmill.flows.parser import parse
+from kgmill.schemas.decisions import Decisions
 from kgmill.schemas.ontology import load_ontology
 from kgmill.schemas.training import TrainConfig
 
@@ -59,8 +60,15 @@ def test_example_ontology_loads(path):
     assert load_ontology(path).entities
 
 
+def test_example_decisions_load():
+    """The decisions in examples/ are ones."""
+    assert Decisions.load(ROOT / "examples/decisions.toml").same
+
+
 @pytest.mark.parametrize(
-    "path", [p for p in sorted(ROOT.glob("examples/*.toml")) if ".ontology" not in p.name], ids=lambda p: p.name
+    "path",
+    [p for p in sorted(ROOT.glob("examples/*.toml")) if ".ontology" not in p.name and p.stem != "decisions"],
+    ids=lambda p: p.name,
 )
 def test_example_training_configuration_loads(path):
     """Each training configuration in examples/ is valid, and its ontology is there."""
