@@ -7,7 +7,7 @@ TORCH_INDEX ?=
 INDEX_OPTION := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX),)
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test test-all test-servers test-faults coverage lint bench bench-engine clean
+.PHONY: setup demo test test-all test-servers test-browser test-faults coverage lint bench bench-engine clean
 
 setup: $(STAMP)
 
@@ -26,10 +26,13 @@ test: setup
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test-all: setup
-	$(BIN)/python -m pytest -m 'not faults and not servers'
+	$(BIN)/python -m pytest -m 'not faults and not servers and not browser'
 
 test-servers: setup
 	$(BIN)/python -m pytest -m servers tests/pipelines/triplestores
+
+test-browser: setup
+	$(BIN)/python -m pytest -m browser tests/pipelines/report
 
 test-faults: setup
 	$(BIN)/python -m pytest -m faults tests/faults

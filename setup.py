@@ -27,6 +27,7 @@ setup(
     package_data={
         "kgmill": ["py.typed"],
         "kgmill.extractor": ["models/default/*"],
+        "kgmill.pipelines.report": ["assets/*"],
         "kgmill.pipelines.sources": ["agencies.txt"],
     },
     # Ranges here, exact pins in constraints.txt. fastapi and sqlalchemy: newer ones break Prefect (decision 0001).
@@ -75,6 +76,7 @@ setup(
             "moto[server]>=5.2,<6",
             "mypy>=1.15",
             "oxigraph>=0.5,<0.6",
+            "playwright>=1.49,<2",
             "pyarrow-stubs",
             "pyshacl>=0.30,<1",
             "pytest>=8.3",

@@ -29,8 +29,7 @@ from kgmill.extractor.modelfolder import find_model
 from kgmill.pipelines.closure import derive
 from kgmill.pipelines.graph.subset import chosen_quads
 from kgmill.pipelines.output import layout
-from kgmill.pipelines.output.format import check_readable
-from kgmill.pipelines.output.ledger import last_run
+from kgmill.pipelines.output.ledger import finished_run
 from kgmill.pipelines.output.near import nearby
 from kgmill.pipelines.output.parts import Store
 from kgmill.pipelines.triplestores.dump import read_graphs
@@ -135,14 +134,8 @@ def _names(store: Store) -> dict[str, str]:
     Raises:
         UsageError: it isn't finished, or there was none.
     """
-    check_readable(store)
-    run = last_run(store)
-    again = f"run kgmill build SOURCE... --out {store.where}"
-    if not run:
-        raise UsageError(f"{store.where}: no finished build here; {again} first")
-    if run["status"] != "done":
-        raise UsageError(f"{store.where}: the last build here did not finish; {again} again")
-    return {name: run["config"][name] for name in ("base_iri", "dataset")}
+    config = finished_run(store)["config"]
+    return {name: config[name] for name in ("base_iri", "dataset")}
 
 
 def _chosen(

@@ -8,6 +8,7 @@ DIR/parts/STAGE/live.json                      the parts that make up the stage'
 DIR/tables/TABLE/UNIT.FINGERPRINT.parquet      the live rows, as links to the parts (copies where links can't be)
 DIR/graph/, DIR/changes/                       the graph's files, and what each run added and removed
 DIR/forgotten.json                             hashes of the ids of documents that are kept out
+DIR/report.html                                the page that `kgmill report` writes
 DIR/load/, DIR/store/                          what was loaded where, and the store that `kgmill query` asks
 DIR/.lock, DIR/.tmp/                           who holds it; work in progress, where DIR is on a disk
 """
@@ -23,6 +24,7 @@ TABLES, GRAPH, CHANGES = "tables", "graph", "changes"
 NQUADS = "graph.nq.gz"
 FORGOTTEN = "forgotten.json"
 LOAD, QUERIED = "load", "store"
+REPORT = "report.html"
 
 _PART_NAME = re.compile(r"^[^.]+\.[0-9a-f]{16}$")
 

@@ -10,8 +10,10 @@ from itertools import chain, count
 from typing import Any
 
 from kgmill.pipelines.output import layout
+from kgmill.pipelines.output.format import check_readable
 from kgmill.pipelines.output.parts import Store
 from kgmill.pipelines.storage.files import to_json
+from kgmill.schemas.errors import UsageError
 
 
 def write_run(store: Store, report: dict[str, Any]) -> None:
@@ -34,6 +36,23 @@ def last_run(store: Store) -> dict[str, Any]:
         return dict(json.loads(store.storage.read(layout.RUN)))
     except (OSError, ValueError, TypeError):
         return {}
+
+
+def finished_run(store: Store) -> dict[str, Any]:
+    """What run.json says of a build that ended well, whose tables and graph are of one piece.
+
+    Raises:
+        UsageError: the last one isn't finished, or there was none.
+        OutputError: the folder is of another format.
+    """
+    check_readable(store)
+    run = last_run(store)
+    again = f"run kgmill build SOURCE... --out {store.where}"
+    if not run:
+        raise UsageError(f"{store.where}: no finished build here; {again} first")
+    if run["status"] != "done":
+        raise UsageError(f"{store.where}: the last build here did not finish; {again} again")
+    return run
 
 
 def all_runs(store: Store) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,1 @@
+"""report.html: what a finished build holds, on one page that needs nothing else."""
