@@ -7,7 +7,7 @@ TORCH_INDEX ?=
 INDEX_OPTION := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX),)
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test test-all test-servers test-browser test-faults coverage lint bench bench-engine clean
+.PHONY: setup demo test test-all test-servers test-browser test-faults coverage lint bench bench-engine bench-graph clean
 
 setup: $(STAMP)
 
@@ -51,6 +51,9 @@ bench: setup
 
 bench-engine: setup
 	$(BIN)/python -m benchmarks.engine
+
+bench-graph: setup
+	$(BIN)/python -m benchmarks.graph
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -29,7 +29,7 @@ from kgmill.extractor.modelfolder import find_model
 from kgmill.pipelines.closure import derive
 from kgmill.pipelines.graph.subset import chosen_quads
 from kgmill.pipelines.output import layout
-from kgmill.pipelines.output.ledger import finished_run
+from kgmill.pipelines.output.ledger import finished_run, last_run
 from kgmill.pipelines.output.near import nearby
 from kgmill.pipelines.output.parts import Store
 from kgmill.pipelines.triplestores.dump import read_graphs

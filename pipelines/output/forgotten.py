@@ -86,9 +86,10 @@ def write_forgotten(store: Store, listed: Forgotten) -> None:
 def finish_forgetting(store: Store) -> None:
     """Erases what is left of forgotten documents beside the live tables and graph, which have none of them.
 
-    These are the changes of all runs, the embedded store, what failed runs said, parts that are not live, and names of
-    graphs in the journals of loads: the next load still has to know that it may remove them. Only the holder of the
-    lock may call it; it can be done again. Where the documents are still live it is too early, and nothing is done.
+    These are the changes of all runs, the embedded store, the report, what failed runs said, parts that are not live,
+    and names of graphs in the journals of loads: the next load still has to know that it may remove them. Only the
+    holder of the lock may call it; it can be done again. Where the documents are still live it is too early, and
+    nothing is done.
     """
     listed = read_forgotten(store)
     if not listed.is_unfinished or _is_there(store, listed):
@@ -97,6 +98,7 @@ def finish_forgetting(store: Store) -> None:
     for name in old_files(store, layout.CHANGES, 0):
         storage.remove(name)
     storage.remove(layout.QUERIED)
+    storage.remove(layout.REPORT)
     for name in all_run_files(store):
         _rewrite(store, name, _without_error)
     owner = _owner(store)

@@ -10,6 +10,7 @@ from kgmill.pipelines import forget as forgetting
 from kgmill.pipelines.output import forgotten
 from kgmill.pipelines.output.forgotten import read_forgotten
 from kgmill.pipelines.output.parts import Store
+from kgmill.pipelines.report.report import write_report
 from kgmill.pipelines.triplestores.query import format_result, query
 from kgmill.schemas.errors import LockError, OutputError
 
@@ -41,14 +42,15 @@ def source(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def finished(build_here, source, tmp_path_factory, traces):
-    """A folder with two runs, the changes between them and an embedded store; only copied."""
+    """A folder with two runs, the changes between them, an embedded store and a report; only copied."""
     folder = tmp_path_factory.mktemp("finished")
     before = write(folder / "before", TEXTS | {GONE: "Carl May killed Dora Lane in Rome ."})
     build_here(before, folder / "out")
     build_here(source, folder / "out", started="2026-01-01T00:01:00Z")
     assert "Dora Lane" in format_result(query(folder / "out", "SELECT ?l { ?e rdfs:label ?l }"), "csv")
+    write_report(Store(folder / "out"))
     places = {name.partition("/")[0] for name, _ in traces(folder / "out", TRACES)}
-    assert {"tables", "graph", "changes", "parts", "store"} <= places
+    assert {"tables", "graph", "changes", "parts", "store", "report.html"} <= places
     return folder / "out"
 
 
