@@ -27,7 +27,8 @@ def query(
         str | None, Option("--endpoint", metavar="URL", help="ask the server that answers queries there")
     ] = None,
     profile: Annotated[
-        str | None, Option("--profile", metavar="NAME", help="its kind: URL is the base URL that kgmill load takes")
+        str | None,
+        Option("--profile", metavar="NAME|FILE.toml|auto", help="its kind: URL is the base URL that kgmill load takes"),
     ] = None,
     dataset: Annotated[
         str | None, Option("--dataset", metavar="NAME|IRI", help="whose prefixes are declared, without a DIR")

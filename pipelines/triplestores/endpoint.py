@@ -10,6 +10,7 @@ import httpx
 import pyoxigraph as ox
 
 from kgmill.pipelines.triplestores.client import open_server
+from kgmill.pipelines.triplestores.detect import profile_for
 from kgmill.pipelines.triplestores.prefixes import NOT_KEYWORDS, declared
 from kgmill.pipelines.triplestores.profiles import DEFAULT_PROFILE
 from kgmill.pipelines.triplestores.query import check_no_update
@@ -31,7 +32,7 @@ def ask(endpoint: str, sparql: str, prefixes: dict[str, str], profile: str = "")
             load` takes it.
         sparql: a SELECT, ASK, CONSTRUCT or DESCRIBE query.
         prefixes: that need no declaration.
-        profile: the kind of store; empty: any.
+        profile: the kind of store, as `kgmill load` takes it; empty: any.
 
     Raises:
         UsageError: a wrong endpoint, profile or login, no query, or an update.
@@ -43,7 +44,7 @@ def ask(endpoint: str, sparql: str, prefixes: dict[str, str], profile: str = "")
     if form is None:
         raise UsageError("not a SPARQL 1.1 query: wanted SELECT, ASK, CONSTRUCT or DESCRIBE")
     is_graph = form[1].upper() in ("CONSTRUCT", "DESCRIBE")
-    with open_server(endpoint, profile or DEFAULT_PROFILE) as server:
+    with open_server(endpoint, profile_for(profile or DEFAULT_PROFILE, endpoint)) as server:
         is_base = bool(profile) or urlsplit(endpoint).path in ("", "/")
         url = f"{server.url}{server.profile.query}" if is_base else endpoint
         headers = {"Accept": _GRAPH if is_graph else _RESULTS}
