@@ -190,6 +190,8 @@ def speeds(folder: Path, names: Sequence[str], n_documents: int, n_rounds: int) 
 
 def memory(folder: Path, names: Sequence[str], n_documents: int, growth: int) -> list[str]:
     """The table of formats: the highest memory of each at both sizes, and quads a CPU second, gzip and all."""
+    if not names:
+        return []
     sizes, n_quads = (n_documents, n_documents * growth), []
     for size in sizes:
         (folder / f"members-{size}").mkdir()

@@ -21,7 +21,7 @@ from kgmill.pipelines.graph.rows import clean, every_fact, every_node
 from kgmill.schemas.records import Evidence, Fact
 
 _EDGES = "edges.parquet"
-_ROWS_A_GROUP = 16_384
+_ROWS_A_GROUP = 4_096
 
 _TEXT, _TEXTS, _INT, _FLOAT = pa.string(), pa.list_(pa.string()), pa.int64(), pa.float64()
 _Types = dict[str, pa.DataType]
