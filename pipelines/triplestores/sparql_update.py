@@ -32,9 +32,16 @@ def update_text(drops: Iterable[Place], deletes: Mapping[Place, bytes], inserts:
     return " ;\n".join(operations)
 
 
-def copy_text(source: str, target: Place) -> str:
-    """An update that makes one graph what another one is."""
-    return f"COPY GRAPH <{source}> TO {_ref(target)}"
+def copy_text(source: str, target: Place, *, is_atomic: bool) -> str:
+    """An update that makes one graph what another one is.
+
+    Where a whole update is a transaction it is said in two operations: Fuseki 5.6's COPY into a graph that isn't empty
+    reads what it is changing, and loses triples.
+    """
+    if not is_atomic:
+        return f"COPY GRAPH <{source}> TO {_ref(target)}"
+    triples = "?s ?p ?o" if target is None else f"{_ref(target)} {{ ?s ?p ?o }}"
+    return f"DROP SILENT {_ref(target)} ;\nINSERT {{ {triples} }} WHERE {{ GRAPH <{source}> {{ ?s ?p ?o }} }}"
 
 
 def _ref(place: Place) -> str:

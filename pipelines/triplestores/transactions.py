@@ -233,7 +233,7 @@ class Writer:
         """Copies a graph, and once more if that isn't what is there then: what was sent is kept until it is."""
         n_there = -1
         for _ in range(_MAX_COPIES):
-            self._server.update(copy_text(staged, place))
+            self._server.update(copy_text(staged, place, is_atomic=self._profile.is_atomic))
             n_there = self._server.count(place)
             if n_there == n_wanted:
                 return
