@@ -99,6 +99,7 @@ def finish_forgetting(store: Store) -> None:
         storage.remove(name)
     storage.remove(layout.QUERIED)
     storage.remove(layout.REPORT)
+    storage.remove(layout.SURVEY)
     for name in all_run_files(store):
         _rewrite(store, name, _without_error)
     owner = _owner(store)

@@ -24,6 +24,7 @@ TABLES, GRAPH, CHANGES = "tables", "graph", "changes"
 NQUADS = "graph.nq.gz"
 FORGOTTEN = "forgotten.json"
 LOAD, QUERIED = "load", "store"
+SURVEY = f"{LOAD}/survey"  # what the graph held when it was last loaded
 REPORT = "report.html"
 
 _PART_NAME = re.compile(r"^[^.]+\.[0-9a-f]{16}$")

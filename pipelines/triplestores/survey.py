@@ -17,7 +17,6 @@ from kgmill.schemas.errors import CorruptPartError, UsageError
 
 BIG = ("kg", "links")
 
-_MEMORY = "survey"  # DIR/load/survey
 _FORMAT = 1
 
 
@@ -69,7 +68,7 @@ def survey(folder: Path, file: BinaryIO, path: Path, sha256: str) -> Survey:
         CorruptPartError: not the bytes of the sha256.
     """
     key: list[object] = [_FORMAT, sha256, hash_file(path)]
-    memory = folder / layout.LOAD / _MEMORY
+    memory = folder / layout.SURVEY
     if known := _remembered(memory, key):
         return known
     found = _read(file, path, sha256)
