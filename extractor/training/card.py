@@ -27,7 +27,7 @@ def write_card(
 def training_toml(config: TrainConfig) -> str:
     """The configuration as TOML that `kgmill train` takes, the versions as comments."""
     lines = [f"# {name} {version(name)}" for name in ("torch", "transformers", "numpy")]
-    for key, value in config.model_dump(mode="json").items():
+    for key, value in config.model_dump(mode="json", exclude={"encoder"} if config.start else set()).items():
         lines.append(f"{key} = {_toml(value)}")
     return "\n".join(lines) + "\n"
 
@@ -49,7 +49,7 @@ def _card(config: TrainConfig, n_sentences: int, reports: Sequence[Any], notes: 
         "",
         "A two-phase span-based joint entity-relation extractor, made by `kgmill train training.toml`.",
         "",
-        f"- Encoder: {config.encoder}",
+        f"- Goes on from: {config.start}" if config.start else f"- Encoder: {config.encoder}",
         f"- Trained on: {', '.join(config.train_files)} ({n_sentences} sentences)",
         *(f"- {note[0].upper()}{note[1:]}" for note in notes),
         f"- Seed {config.seed}, epochs {config.epochs}, batch {config.batch_size}, rates {rates}",

@@ -112,6 +112,16 @@ def test_it_has_seen_what_its_start_has(going_on, tiny_model, tmp_path, tiny_sen
     assert len(seen_by(tmp_path / "model")) == len(seen_by(tiny_model)) + 1
 
 
+def test_its_configuration_can_be_trained_again(going_on, tiny_model, tmp_path):
+    """training.toml and the card say what it went on from, and the configuration is one that `kgmill train` takes."""
+    config = going_on()
+
+    train(config)
+
+    assert TrainConfig.load(tmp_path / "model" / "training.toml", {}) == config
+    assert f"Goes on from: {tiny_model}" in (tmp_path / "model" / "README.md").read_text()
+
+
 def test_encoder_and_start_together_are_refused(training, tiny_model):
     """Which of both encoders is meant?"""
     with pytest.raises(ConfigError, match="`start` brings its own encoder"):
