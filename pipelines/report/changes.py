@@ -6,7 +6,7 @@ import gzip
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
-from typing import Any
+from typing import IO, Any, cast
 from urllib.parse import unquote
 
 from pyoxigraph import Literal, NamedNode, RdfFormat, parse
@@ -80,7 +80,7 @@ def changes_of(store: Store, started: str) -> Changes | None:
 
 
 def _quads(data: bytes) -> Iterator[Any]:
-    yield from parse(gzip.GzipFile(fileobj=BytesIO(data)), format=RdfFormat.N_QUADS)
+    yield from parse(cast("IO[bytes]", gzip.GzipFile(fileobj=BytesIO(data))), format=RdfFormat.N_QUADS)
 
 
 def _side(quads: Iterator[Any]) -> Side:

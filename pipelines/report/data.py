@@ -42,7 +42,7 @@ class Limits:
     n_entities: int = 20_000
     n_sentences: int = 3
     graph_bytes: int = 14_000_000
-    all_bytes: int = 27_000_000
+    all_bytes: int = 28_500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,8 @@ class _Rows:
         facts = []
         for fact in ranked:
             new = [found[end] for end in dict.fromkeys((fact.head, fact.tail)) if end and end not in self.place]
-            cost = _FACT_BYTES + _n_bytes(shown(fact.value)) + sum(map(self._cost, new))
+            said = (shown(fact.value), shown(fact.first), shown(fact.last))
+            cost = _FACT_BYTES + sum(map(_n_bytes, said)) + sum(map(self._cost, new))
             if self.n_bytes + cost > self.room:
                 break
             self._add(new, cost)

@@ -69,7 +69,7 @@ def _packed(groups: list[_Places]) -> Picture:
     ys: list[int] = []
     boxes = [_box(group) for group in groups]
     area = sum((w + _GAP) * (h + _GAP) for _, _, w, h in boxes)
-    width = max([math.sqrt(area) * 1.35, *(w for _, _, w, _ in boxes)], default=0.0)
+    width = max([math.sqrt(area), *(w for _, _, w, _ in boxes)], default=0.0)
     left = top = height = 0.0
     for group, (x0, y0, w, h) in zip(groups, boxes, strict=True):
         if left and left + w > width:

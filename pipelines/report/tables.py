@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +21,7 @@ N_BINS = 20
 _ROWS_A_BATCH = 1 << 16
 _DOCUMENTS_A_BATCH = 64  # a text may have megabytes
 
-_Order = Sequence[tuple[str, str]]
+_Order = Sequence[tuple[str, Literal["ascending", "descending"]]]
 _BEST_FACTS: _Order = (
     ("confidence", "descending"),
     ("n_evidence", "descending"),

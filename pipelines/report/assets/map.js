@@ -64,6 +64,7 @@ const color = (name) => getComputedStyle(document.documentElement).getPropertyVa
 
 function mapStyle() {
   const types = Array.from({ length: 8 }, (_, t) => ({ selector: `node[type = ${t}]`, style: { "background-color": color(`type-${t}`) } }));
+  const near = { "border-color": color("accent"), "min-zoomed-font-size": 0, "text-max-width": 300 };
   return [
     {
       selector: "node",
@@ -105,10 +106,10 @@ function mapStyle() {
     },
     { selector: ".hid", style: { display: "none" } },
     { selector: ".lone", style: { opacity: 0.25 } },
-    { selector: ".near", style: { "border-width": 3, "border-color": color("accent"), "min-zoomed-font-size": 0, "z-index": 9 } },
-    { selector: "edge.of", style: { label: "data(relation)", width: 2.4, "line-color": color("accent"), "target-arrow-color": color("accent"), "z-index": 8 } },
-    { selector: "node.of", style: { "min-zoomed-font-size": 0, "z-index": 8 } },
-    { selector: ".open", style: { "border-width": 5, "border-color": color("accent"), "font-weight": "bold", "min-zoomed-font-size": 0, "z-index": 10 } },
+    { selector: ".near", style: { ...near, "border-width": 3, "font-size": 24, "z-index": 9 } },
+    { selector: "edge.of", style: { label: "data(relation)", "font-size": 16, width: 2.4, "line-color": color("accent"), "target-arrow-color": color("accent"), "z-index": 8 } },
+    { selector: "node.of", style: { "min-zoomed-font-size": 0, "font-size": 20, "z-index": 8 } },
+    { selector: ".open", style: { ...near, "border-width": 5, "font-size": 26, "font-weight": "bold", "z-index": 10 } },
   ];
 }
 
