@@ -91,9 +91,21 @@ function disclosure(f, row) {
   return button;
 }
 
+// The sentences of a fact. They are the last of the page to come: until then there is a line that says so.
 function sentencesOf(f) {
-  const evidence = evidenceOf(f);
   const block = make("div", { class: "evidence" });
+  if (document.readyState === "loading") {
+    block.append(make("p", { class: "note" }, "The sentences are still being read."));
+    addEventListener("DOMContentLoaded", () => fill(block, f), { once: true });
+  } else {
+    fill(block, f);
+  }
+  return block;
+}
+
+function fill(block, f) {
+  block.replaceChildren();
+  const evidence = evidenceOf(f);
   for (const { text, document: [id, title, date], marks, confidence, stance } of evidence) {
     const from = [title ? make("bdi", { class: "title" }, title) : "", make("bdi", { class: "id" }, id), date, sure(confidence), stance];
     block.append(
@@ -110,7 +122,6 @@ function sentencesOf(f) {
     const none = evidence.length ? "" : " Ask for them with kgmill query.";
     block.append(make("p", { class: "note" }, `${plural(missing, "sentence is", "sentences are")} not on this page.${none}`));
   }
-  return block;
 }
 
 // The sentence as nodes, with head and tail marked; one may lie in the other.

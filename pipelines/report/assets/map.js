@@ -109,7 +109,7 @@ function mapStyle() {
     { selector: ".near", style: { ...near, "border-width": 3, "font-size": 24, "z-index": 9 } },
     { selector: "edge.of", style: { label: "data(relation)", "font-size": 16, width: 2.4, "line-color": color("accent"), "target-arrow-color": color("accent"), "z-index": 8 } },
     { selector: "node.of", style: { "min-zoomed-font-size": 0, "font-size": 20, "z-index": 8 } },
-    { selector: ".open", style: { ...near, "border-width": 5, "font-size": 26, "font-weight": "bold", "z-index": 10 } },
+    { selector: ".open", style: { ...near, "border-width": 5, "font-size": 26, "z-index": 10 } },
   ];
 }
 
