@@ -64,7 +64,7 @@ const color = (name) => getComputedStyle(document.documentElement).getPropertyVa
 
 function mapStyle() {
   const types = Array.from({ length: 8 }, (_, t) => ({ selector: `node[type = ${t}]`, style: { "background-color": color(`type-${t}`) } }));
-  const near = { "border-color": color("accent"), "min-zoomed-font-size": 0, "text-max-width": 300 };
+  const near = { "border-color": color("accent"), "min-zoomed-font-size": 0 };
   return [
     {
       selector: "node",
@@ -76,7 +76,7 @@ function mapStyle() {
         "font-size": "data(font)",
         "font-family": "system-ui, sans-serif",
         "min-zoomed-font-size": 9,
-        "text-max-width": 150,
+        "text-max-width": 240,
         "text-wrap": "ellipsis",
         "text-valign": "bottom",
         "text-margin-y": 2,
@@ -132,8 +132,12 @@ function showOnMap(entity) {
   if (entity < 0 || node.empty()) return;
   node.addClass("open");
   node.connectedEdges().addClass("of").connectedNodes().addClass("of");
-  const { x1, y1, x2, y2 } = node.renderedBoundingBox();
-  if (x1 < 0 || y1 < 0 || x2 > cy.width() || y2 > cy.height()) cy.center(node);
+  bringIn(node);
+}
+
+function bringIn(node) {
+  const { x, y } = node.renderedPosition();
+  if (x < 0 || y < 0 || x > cy.width() || y > cy.height()) cy.center(node);
 }
 
 const TOWARDS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -165,7 +169,6 @@ function point(i) {
   const node = cy.getElementById(`n${picture.nodes[i]}`);
   cy.nodes().removeClass("near");
   node.addClass("near");
-  const { x, y } = node.renderedPosition();
-  if (x < 0 || y < 0 || x > cy.width() || y > cy.height()) cy.center(node);
+  bringIn(node);
   byId("status").textContent = `${entities.label[picture.nodes[i]]}, ${entities.types[entities.type[picture.nodes[i]]]}`;
 }
