@@ -150,25 +150,23 @@ def _span_quads(
         named[span].append(mention)
     anchored = {_PHRASE} if shown == "none" else {_PHRASE, _SENTENCE}
 
-    def name(span: _Span) -> str:
-        return iri(ns.chars(document.doc_id, *span))
-
-    context = name(whole)
+    names = {span: iri(ns.chars(document.doc_id, *span)) for span in kinds}
     for span in sorted(kinds):
         begin, end = span
-        pairs = (
+        found, within = kinds[span], {m.sentence for m in named[span]} & sentences.keys() if span in named else ()
+        pairs = [
             (_TYPE, _STRING),
-            *((_TYPE, kind) for kind in sorted(kinds[span])),
-            (_IN_CONTEXT, context),  # a context is its own: NIF says so of each, and one may be a sentence or a mention
+            *[(_TYPE, kind) for kind in sorted(found)],
+            (_IN_CONTEXT, names[whole]),  # a context is its own: NIF says so of each; it may be a sentence or a mention
             *([(_SOURCE_URL, iri(ns.document(document.doc_id)))] if span == whole else ()),
-            *((_IN_SENTENCE, name(sentences[n])) for n in sorted({m.sentence for m in named[span]} & sentences.keys())),
+            *[(_IN_SENTENCE, names[sentences[n]]) for n in sorted(within)],
             (_BEGIN, integer(begin)),
             (_END, integer(end)),
-            *([(_ANCHOR, literal(document.text[begin:end]))] if kinds[span] & anchored else ()),
+            *([(_ANCHOR, literal(document.text[begin:end]))] if found & anchored else ()),
             *([(_IS_STRING, literal(document.text))] if span == whole and shown == "full" else ()),
-            *_mention_pairs(ns, named[span]),
-        )
-        yield from lines_of(name(span), pairs, graph)
+            *(_mention_pairs(ns, named[span]) if span in named else ()),
+        ]
+        yield from lines_of(names[span], pairs, graph)
 
 
 def _mention_pairs(ns: Namespace, mentions: Sequence[Mention]) -> Iterable[Pair]:

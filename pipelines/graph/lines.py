@@ -9,7 +9,7 @@ A file of these lines is cut at `\\n` and nowhere else: text may hold U+0085 or 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from kgmill.schemas.literals import XSD
@@ -112,7 +112,7 @@ def quad(s: str, p: str, o: str, g: str) -> str:
     return f"{s} {p} {o} {g} .\n"
 
 
-def lines_of(subject: str, pairs: Iterable[Pair], graph: str) -> Iterator[str]:
+def lines_of(subject: str, pairs: Iterable[Pair], graph: str) -> list[str]:
     """The lines of a subject, given as a term, with its predicates and objects, in a graph."""
-    for predicate, value in pairs:
-        yield f"{subject} {predicate} {value} {graph} .\n"  # as `quad` has it, without a call for each line
+    # As `quad` has them, without a call for each line.
+    return [f"{subject} {predicate} {value} {graph} .\n" for predicate, value in pairs]

@@ -24,6 +24,7 @@ from kgmill.pipelines.graph.vocabulary import (
     SKOS,
     VOID,
     Namespace,
+    own_term,
 )
 from kgmill.schemas.identity import digest, entity_id
 from kgmill.schemas.name_rules import MERGING
@@ -48,6 +49,15 @@ _ENTITY = iri(ITSRDF + "taIdentRef")
 _ALIAS = iri(SKOS + "altLabel")
 _SAME = iri(SKOS + "exactMatch")
 _REPLACED_BY = iri(DCTERMS + "isReplacedBy")
+_OWN_AGGREGATED_STATEMENT = iri(own_term("AggregatedStatement"))
+_OWN_CO_MENTION_SHARE = iri(own_term("coMentionShare"))
+_OWN_CONFIDENCE = iri(own_term("confidence"))
+_OWN_CONFIGURATION = iri(own_term("configuration"))
+_OWN_DOCUMENT_COUNT = iri(own_term("documentCount"))
+_OWN_EVIDENCE_COUNT = iri(own_term("evidenceCount"))
+_OWN_FACT_COUNT = iri(own_term("factCount"))
+_OWN_MENTION_COUNT = iri(own_term("mentionCount"))
+_OWN_MODEL_SHA256 = iri(own_term("modelSha256"))
 _DATASETS = iri(VOID + "Dataset"), iri(DCAT + "Dataset")
 
 
@@ -76,9 +86,9 @@ def entity_quads(ns: Namespace, entity: Entity, names: Sequence[Name], links: Se
     pairs = (
         (_TYPE, iri(ns.class_iri(entity.type))),
         (_LABEL, literal(entity.label)),
-        (iri(ns.term("mentionCount")), integer(entity.n_mentions)),
-        (iri(ns.term("documentCount")), integer(entity.n_documents)),
-        (iri(ns.term("confidence")), decimal(entity.confidence)),
+        (_OWN_MENTION_COUNT, integer(entity.n_mentions)),
+        (_OWN_DOCUMENT_COUNT, integer(entity.n_documents)),
+        (_OWN_CONFIDENCE, decimal(entity.confidence)),
         *((_ALIAS, literal(name)) for name in sorted({n.name for n in names} - {entity.label})),
         *((_SAME, iri(link)) for link in links),
     )
@@ -101,13 +111,13 @@ def fact_quads(ns: Namespace, fact: Fact, evidence: Sequence[Evidence]) -> Itera
     if fact.asserted:
         yield quad(*triple, graph)
     pairs = (
-        (_TYPE, iri(ns.term("AggregatedStatement"))),
+        (_TYPE, _OWN_AGGREGATED_STATEMENT),
         (_TYPE, _STATEMENT),
         *zip((_SUBJECT, _PREDICATE, _OBJECT), triple, strict=True),
-        (iri(ns.term("confidence")), decimal(fact.confidence)),
-        (iri(ns.term("evidenceCount")), integer(fact.n_evidence)),
-        (iri(ns.term("documentCount")), integer(fact.n_documents)),
-        (iri(ns.term("coMentionShare")), decimal(fact.share)),
+        (_OWN_CONFIDENCE, decimal(fact.confidence)),
+        (_OWN_EVIDENCE_COUNT, integer(fact.n_evidence)),
+        (_OWN_DOCUMENT_COUNT, integer(fact.n_documents)),
+        (_OWN_CO_MENTION_SHARE, decimal(fact.share)),
         *_conflict(ns, fact),
         *((iri(ns.term(name)), date) for name, date in _dates(fact) if date),
         *((_DERIVED_FROM, iri(ns.extraction(name))) for name in sorted({e.statement_id for e in evidence})),
@@ -161,8 +171,8 @@ def meta_quads(ns: Namespace, holdings: Holdings, run_key: str, licence: str = "
         (iri(VOID + "vocabulary"), iri(ns.vocabulary)),
         (iri(VOID + "triples"), integer(holdings.n_triples)),
         (iri(VOID + "entities"), integer(sum(entities.values()))),
-        (iri(ns.term("factCount")), integer(holdings.n_facts)),
-        (iri(ns.term("documentCount")), integer(holdings.n_documents)),
+        (_OWN_FACT_COUNT, integer(holdings.n_facts)),
+        (_OWN_DOCUMENT_COUNT, integer(holdings.n_documents)),
     )
     yield from lines_of(dataset, about, graph)
     parts = [("class", "entities", *item) for item in sorted(classes.items())]
@@ -195,13 +205,13 @@ def provenance_quads(
         (_TYPE, _ACTIVITY),
         (_USED, model),
         (_CONFORMS_TO, iri(ns.vocabulary)),
-        *((iri(ns.term("configuration")), literal(setting)) for setting in settings),
+        *((_OWN_CONFIGURATION, literal(setting)) for setting in settings),
     )
     yield from lines_of(iri(ns.activity(run_key)), activity, graph)
     agent = (
         (_TYPE, _PROV_ENTITY),
         (_TYPE, _SOFTWARE),
         (_LABEL, literal(model_name)),
-        (iri(ns.term("modelSha256")), literal(model_sha256)),
+        (_OWN_MODEL_SHA256, literal(model_sha256)),
     )
     yield from lines_of(model, agent, graph)
