@@ -34,7 +34,7 @@ class Side:
     Attributes:
         facts: ids of facts whose statement came or went; it may only have got another name.
         told: by fact id the head, relation, tail and confidence, as far as these quads say them: ends and relations by
-            what their IRIs end in, values by their text.
+            what their IRIs end in, values by their text, with a datatype.
         labels: of entities, by id.
     """
 
@@ -65,14 +65,14 @@ class Changes:
         return sorted(self.before.facts - self.after.facts)
 
 
-def changes_of(store: Store, started: str) -> Changes | None:
-    """What the run that began then changed of the facts; None where it kept no changes.
+def changes_of(store: Store, run: str) -> Changes | None:
+    """What the run of this start, or of this name, changed of the facts; None where it kept no changes.
 
     A first build keeps none, as all of it is new, nor does a run that changed no quad.
     """
     sides = []
     for side in (REMOVED, ADDED):
-        name = f"{layout.CHANGES}/{run_name(started)}.{side}.nq.gz"
+        name = f"{layout.CHANGES}/{run_name(run)}.{side}.nq.gz"
         if not store.storage.has(name):
             return None
         sides.append(_side(_quads(store.storage.read(name))))
@@ -94,7 +94,10 @@ def _side(quads: Iterator[Any]) -> Side:
             if predicate == _TYPE and quad.object.value == KGMILL + "AggregatedStatement":
                 side.facts.add(fact)
             elif kind := _KINDS.get(predicate):
-                side.told.setdefault(fact, {})[kind] = _last(quad.object)
+                told = side.told.setdefault(fact, {})
+                told[kind] = _last(quad.object)
+                if kind == "tail" and isinstance(quad.object, Literal):
+                    told["datatype"] = quad.object.datatype.value
         elif predicate == _LABEL and "/entity/" in subject:
             side.labels[_last(quad.subject)] = quad.object.value
     return side

@@ -1,5 +1,6 @@
-"""`kgmill report`: what it writes of a real build, what it prints, what it refuses."""
+"""`kgmill report` and `kgmill diff`: what they write of a real build, what they print, what they refuse."""
 
+import json
 import webbrowser
 
 import pyarrow.parquet as pq
@@ -41,3 +42,15 @@ def test_report_without_a_build_is_refused(kgmill, tmp_path):
     assert (none.code, far.code) == (2, 2)
     assert "no finished build here; run kgmill build SOURCE" in none.errors[0]
     assert "is not on this machine" in far.errors[0]
+
+
+def test_diff_tells_two_runs_apart(kgmill, copy):
+    """As a table and as JSON; a run with itself differs in nothing; an unknown run is refused by its name."""
+    table, told = kgmill("diff", copy, "last", "last"), kgmill("diff", copy, "last", "last", "--json")
+    relations = json.loads(told.out)["relations"]
+    assert (table.code, told.code) == (0, 0)
+    assert {row["added"] + row["removed"] for row in relations.values()} == {0}
+    assert sum(row["after"] for row in relations.values()) == pq.read_table(copy / "tables" / "facts").num_rows
+    assert table.out.splitlines()[0].split() == ["run", "documents", "entities", "facts"]
+    assert [line.split()[0] for line in table.out.splitlines()[5:]] == list(relations)
+    assert kgmill("diff", copy, "monday", "last").code == 2

@@ -8,6 +8,7 @@ import json
 import re
 from html.parser import HTMLParser
 
+import fsspec
 import pytest
 
 from benchmarks.report import synthetic, write_output
@@ -281,3 +282,17 @@ def test_while_a_build_runs_nothing_is_written(people):
 def test_doctests(module):
     """The examples in the docstrings are true."""
     assert doctest.testmod(module).failed == 0
+
+
+def test_report_of_an_output_elsewhere_lies_there(people):
+    """An output that is no folder of this machine gets the same page."""
+    memory = fsspec.filesystem("memory")
+    memory.put(f"{people.where}/", "/report-elsewhere/", recursive=True)
+    try:
+        far = Store("memory://report-elsewhere")
+        written = write_report(far)
+        write_report(people)
+        assert far.storage.read("report.html") == people.storage.read("report.html")
+        assert written.n_bytes == len(people.storage.read("report.html"))
+    finally:
+        memory.rm("/report-elsewhere", recursive=True)
