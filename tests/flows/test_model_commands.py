@@ -177,7 +177,7 @@ def test_foreign_data_is_named(run, tmp_path):
     done = run("stats", tmp_path / "t.conll")
 
     assert (done.code, len(done.errors)) == (2, 1)
-    assert done.errors[0].startswith(f"kgmill: {tmp_path}/t.conll: looks like columns in the manner of CoNLL, ")
+    assert done.errors[0].startswith(f"kgmill: {tmp_path}/t.conll: looks like columns in the manner of CoNLL: give ")
 
 
 def test_sentences_that_a_model_was_trained_on_are_said(run, tiny_model, own_model, tiny_sentences, fresh):

@@ -1,5 +1,7 @@
 """How a command line is read: what typer takes otherwise than it is meant is refused, in one line."""
 
+from typing import get_args
+
 import pytest
 
 from kgmill.flows import cli, commands
@@ -8,6 +10,7 @@ from kgmill.flows.options import BuildOptions
 from kgmill.flows.parser import parse
 from kgmill.pipelines.stages.stage import NAMES
 from kgmill.schemas.errors import UsageError
+from kgmill.schemas.training import AnnotationFormat
 
 
 def parsed(command, *beam_options):
@@ -55,7 +58,7 @@ def test_options_of_a_build_come_as_one_value():
         ("build a --out --yes", "option '--out' requires an argument"),
         (
             "evaluate --data a --format b",
-            "invalid value for '--format': 'b' is not one of 'spert', 'dygie'",
+            f"invalid value for '--format': 'b' is not one of {', '.join(map(repr, get_args(AnnotationFormat)))}",
         ),
         ("gc d --keep-runs -1", "invalid value for '--keep-runs': '-1' is no number of runs"),
         (

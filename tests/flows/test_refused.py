@@ -128,7 +128,10 @@ def test_refused_runner_is_refused(refused):
     [
         (["--workers", "-3"], "--workers -3: wanted a number of CPU threads, or 0 for all of them"),
         (["--runner", "FlinkRuner"], "runner FlinkRuner: Beam has no such runner; did you mean FlinkRunner?"),
-        (["--formats", "nq,ttl"], "formats: unknown formats ['ttl']; known are graphml, json, nq"),
+        (
+            ["--formats", "nq,xml"],
+            "formats: unknown formats ['xml']; known are graphml, json, jsonld, kgx, neo4j, ",
+        ),
         (["--min-confidence", "1.5"], "min_confidence: Input should be less than or equal to 1; known keys: "),
         (["--min-confidence", "nan"], "min_confidence: Input should be less than or equal to 1; known keys: "),
         (["--max-reject-ratio", "-1"], "max_reject_ratio: Input should be greater than or equal to 0; known keys: "),

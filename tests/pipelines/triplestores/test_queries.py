@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from test_servers import fuseki, oxigraph, store, virtuoso  # noqa: F401 - fixtures
+from real_stores import OTHERS_ARE_MARKED
 
 from kgmill.pipelines.triplestores.claim import Wishes
 from kgmill.pipelines.triplestores.endpoint import ask
@@ -27,6 +27,14 @@ def corpus(build_here, tmp_path_factory):
     out = tmp_path_factory.mktemp("queries") / "out"
     build_here(ROOT / "examples/corpus", out, model="default", decisions=str(ROOT / "examples/decisions.toml"))
     return out
+
+
+@pytest.fixture(params=OTHERS_ARE_MARKED)
+def store(request, started, logged_in):
+    """A real server in its default configuration, but for the login and the rows of an answer."""
+    store = started(request.param)
+    logged_in(store)
+    return store
 
 
 @pytest.fixture(scope="module")
@@ -72,15 +80,14 @@ def test_answer_is_in_the_texts(corpus, number, row):
     assert row in rows(query(corpus, QUESTIONS[number][1]))
 
 
-def test_every_question_has_the_same_rows(store, corpus, loaded):  # noqa: F811
+def test_every_question_has_the_same_rows(store, corpus, loaded):
     """A server gives what the embedded store gives, for each question of the page."""
-    profile, endpoint, _ = store
-    loaded(profile, endpoint)
+    loaded(store.profile, store.endpoint)
     differing = {
         number: (question, set(there) ^ set(here))
         for number, (question, sparql) in QUESTIONS.items()
         for here in [rows(query(corpus, sparql))]
-        for there in [rows(ask(endpoint, sparql, prefixes_of(corpus), profile))]
+        for there in [rows(ask(store.endpoint, sparql, prefixes_of(corpus), store.profile))]
         if sorted(there) != sorted(here)
     }
     assert differing == {}
