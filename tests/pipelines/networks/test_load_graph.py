@@ -1,151 +1,24 @@
-"""A build as a graph to compute with: what is loaded, what is chosen, what is refused, and the page that shows it."""
+"""A build as a graph to compute with: what is loaded, what is chosen, and what is refused."""
 
 import gzip
-import hashlib
-import importlib.util
 import json
-import re
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import networkx as nx
-import pyarrow.parquet as pq
 import pytest
 from rdflib import RDF, URIRef
+from sample_network import NS, ONTOLOGY, quads, tables, write_output
 
 from kgmill.pipelines import load_graph
-from kgmill.pipelines.graph.documents import document_quads
-from kgmill.pipelines.graph.statements import Holdings, entity_quads, fact_quads, link_quads, meta_quads
-from kgmill.pipelines.graph.vocabulary import KGMILL, NIF, PROV, Namespace
+from kgmill.pipelines.graph.vocabulary import KGMILL, NIF, PROV
 from kgmill.pipelines.storage import open_storage
 from kgmill.schemas.errors import CorruptPartError, OutputError, UsageError
 from kgmill.schemas.identity import fact_id
-from kgmill.schemas.literals import XSD
-from kgmill.schemas.ontology import format_ontology, parse_ontology
-from kgmill.schemas.records import Document, Entity, Evidence, Fact, Mention, Relation
-from kgmill.schemas.tables import to_table
-
-DOCS = Path(__file__).resolve().parents[2] / "docs"
-TEXTS = {
-    "bell": "Claude Shannon was at Bell. Brian Kernighan was at Bell.",
-    "books": "Ada Lovelace was born in 1815.",
-    "princeton": "Brian Kernighan taught at Princeton. Alan Turing, born in London in 1912, was at Princeton.",
-    "rumours": "Turing was at Princeton? Alan Turing was at Princeton!",
-    "ships": "Grace Hopper was in the Navy.",
-}
-ENTITIES = {
-    **dict.fromkeys(("Ada Lovelace", "Alan Turing", "Brian Kernighan", "Claude Shannon", "Grace Hopper"), "Person"),
-    **dict.fromkeys(("Bell", "Navy", "Princeton"), "Organization"),
-    "London": "Place",
-}
-# document, sentence, head, relation, tail, confidence
-FOUND = (
-    ("bell", 0, "Claude Shannon", "affiliation", "Bell", 0.8),
-    ("bell", 1, "Brian Kernighan", "affiliation", "Bell", 0.7),
-    ("books", 0, "Ada Lovelace", "born_on", "1815", 0.9),
-    ("princeton", 0, "Brian Kernighan", "affiliation", "Princeton", 0.5),
-    ("princeton", 1, "Alan Turing", "born_in", "London", 0.9),
-    ("princeton", 1, "Alan Turing", "born_on", "1912", 0.8),
-    ("princeton", 1, "Alan Turing", "educated_at", "Princeton", 0.6),
-    ("rumours", 1, "Alan Turing", "educated_at", "Princeton", 0.75),
-    ("ships", 0, "Grace Hopper", "affiliation", "Navy", 0.4),
-)
-ONTOLOGY = {
-    "entities": {"Person": {}, "Organization": {}, "Place": {}, "Date": {"literal": "date"}},
-    "relations": {
-        "affiliation": {"head": ["Person"], "tail": ["Organization"]},
-        "born_in": {"head": ["Person"], "tail": ["Place"]},
-        "born_on": {"head": ["Person"], "tail": ["Date"]},
-        "educated_at": {"head": ["Person"], "tail": ["Organization"]},
-        "educated": {"head": ["Organization"], "tail": ["Person"], "inverse": "educated_at"},
-        "located_in": {"head": ["Place", "Organization"], "tail": ["Place"], "transitive": True},
-    },
-}
-NS = Namespace("https://kg.example.org/", "people", parse_ontology(ONTOLOGY, "test"))
-
-
-def name_of(label):
-    return label.lower().replace(" ", "-")
-
-
-def tables(found=FOUND):
-    """The tables of a build that found these."""
-    evidence, relations, mentions, facts = [], [], {}, {}
-    for i, (doc_id, number, head, relation, tail, confidence) in enumerate(found):
-        text = TEXTS[doc_id]
-        marks = [k for k, c in enumerate(text) if c in ".?!"]
-        begin, end = (marks[number - 1] + 2 if number else 0), marks[number] + 1
-        spans = [(at := text.index(word, begin), at + len(word)) for word in (head, tail)]
-        fact_id, value = f"{relation}-{name_of(head)}-{name_of(tail)}", tail if tail.isdigit() else ""
-        datatype = f"{XSD}gYear" if value else ""
-        target = "" if value else name_of(tail)
-        before = facts.get(fact_id)
-        seen = [*(e.confidence for e in evidence if e.fact_id == fact_id), confidence]
-        mean, n_documents = sum(seen) / len(seen), before.n_documents + 1 if before else 1
-        facts[fact_id] = Fact(fact_id, name_of(head), relation, target, mean, len(seen), n_documents, value, datatype)
-        evidence.append(Evidence(fact_id, f"{i}", doc_id, begin, end, *spans[0], *spans[1], confidence))
-        relations.append(
-            Relation(
-                *(f"{i}", fact_id, doc_id, number, begin, end, relation),
-                *(*spans[0], name_of(head), *spans[1], target, confidence, value, datatype),
-            )
-        )
-        for word, span in zip((head, tail), spans, strict=True):
-            kind = ENTITIES.get(word, "Date")
-            entity = name_of(word) if kind != "Date" else ""
-            mentions[doc_id, span] = Mention(doc_id, number, *span, word, kind, 0.9, entity)
-    return {
-        "documents": [Document(k, k, "", text, "{}", "0" * 64) for k, text in TEXTS.items()],
-        "entities": [Entity(name_of(label), kind, label, 2, 1, 0.9) for label, kind in reversed(ENTITIES.items())],
-        "evidence": evidence,
-        "facts": list(facts.values()),
-        "mentions": list(mentions.values()),
-        "relations": relations,
-    }
-
-
-def quads(rows):
-    """The graph that export makes of the tables, its members in the chain's order."""
-    of = {f.fact_id: [e for e in rows["evidence"] if e.fact_id == f.fact_id] for f in rows["facts"]}
-    for entity in rows["entities"]:
-        yield from entity_quads(NS, entity, [])
-    for fact in rows["facts"]:
-        yield from fact_quads(NS, fact, of[fact.fact_id])
-    yield from link_quads(NS, rows["mentions"])
-    for d in rows["documents"]:
-        of_it = ([r for r in rows[name] if r.doc_id == d.doc_id] for name in ("mentions", "relations"))
-        yield from document_quads(NS, d, *of_it, "run")
-    yield from meta_quads(NS, Holdings(1, len(TEXTS), {}, 0, {}), "run")
-
-
-def write_output(folder, rows, status="done"):
-    """A finished build, as far as its readers look."""
-    for name, records in rows.items():
-        (folder / "tables" / name).mkdir(parents=True)
-        half = len(records) // 2
-        for part, some in (("01-0000", records[:half]), ("01-0001", records[half:])):
-            pq.write_table(to_table(name, some), folder / "tables" / name / f"{part}.{'0' * 16}.parquet")
-    lines = "".join(quads(rows)).encode()
-    (folder / "graph").mkdir()
-    (folder / "graph" / "graph.nq.gz").write_bytes(gzip.compress(lines, mtime=0))
-    ontology = folder.with_suffix(".toml")
-    ontology.write_text(format_ontology(NS.ontology))
-    run = {
-        "status": status,
-        "config": {"base_iri": NS.base_iri, "dataset": NS.dataset, "ontology": str(ontology)},
-        "graph": {"sha256": hashlib.sha256(lines).hexdigest()},
-    }
-    (folder / "run.json").write_text(json.dumps(run))
-    (folder / "format.json").write_text('{"format": 2}')
-    return str(folder)
-
-
-@pytest.fixture(scope="module")
-def output(tmp_path_factory):
-    """The output of a build of five texts."""
-    return write_output(tmp_path_factory.mktemp("networks") / "out", tables())
+from kgmill.schemas.ontology import parse_ontology
+from kgmill.schemas.records import Entity, Fact
 
 
 def edges(graph):
@@ -243,9 +116,7 @@ def test_surest_value_stands(tmp_path):
     for table in ("evidence", "relations"):
         rows[table] = [r for r in rows[table] if r.fact_id != born.fact_id]
     ontology = {**ONTOLOGY, "relations": {**ONTOLOGY["relations"], "label": ONTOLOGY["relations"]["born_on"]}}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(f"{__name__}.NS", replace(NS, ontology=parse_ontology(ontology, "test")))
-        write_output(tmp_path / "out", rows)
+    write_output(tmp_path / "out", rows, ns=replace(NS, ontology=parse_ontology(ontology, "test")))
 
     node = load_graph(str(tmp_path / "out")).nodes["alan-turing"]
 
@@ -389,55 +260,6 @@ def test_real_build_gives_the_facts_of_its_json(tmp_path, build_here):
     assert all(d["sentence"] in text for *_, d in graph.edges(data=True))
     statements = dataset.subjects(predicate=RDF.type, object=URIRef(f"{KGMILL}AggregatedStatement"))
     assert {str(s).rpartition("/a-")[2] for s in statements} == set(facts)
-
-
-@pytest.fixture(scope="module")
-def maker():
-    """docs/make_networks.py, which is no module of the package."""
-    spec = importlib.util.spec_from_file_location("make_networks", DOCS / "make_networks.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_code_of_the_page_runs(maker, output):
-    """Each block of docs/networks.md runs, and says who is central, how two are joined, and who belongs together."""
-    page, names = maker.run(maker.PAGE.read_text(encoding="utf-8"), output)
-
-    printed = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
-    assert len(printed) == page.count("```python") == 5
-    assert printed[0] == "MultiDiGraph with 8 nodes and 6 edges\n"
-    assert printed[1].splitlines()[0].split("  ")[1:] == ["2 facts", "Bell"]
-    assert printed[2].splitlines()[0] == "Brian Kernighan (affiliation): Brian Kernighan was at Bell."
-    assert printed[3].splitlines()[:2] == [
-        "Alan Turing - Princeton: educated_at 0.68",
-        "    Alan Turing was at Princeton! (rumours)",
-    ]
-    assert names["path"] == ["alan-turing", "princeton", "brian-kernighan", "bell", "claude-shannon"]
-    assert printed[4] == " 3  Alan Turing, London, Princeton\n"
-
-
-def test_pictures_of_the_page_are_drawn(maker, output, tmp_path):
-    """Equal builds give equal pictures, with each name in them; those of the page are there, and small."""
-    _, names = maker.run(maker.PAGE.read_text(encoding="utf-8"), output)
-    maker.draw(names, tmp_path)
-    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    maker.draw(names, tmp_path)
-
-    assert before == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    assert sorted(before) == sorted(re.findall(r"\]\((\S+\.svg)\)", maker.PAGE.read_text(encoding="utf-8")))
-    assert all(b">Claude Shannon<" in svg for name, svg in before.items() if name != "networks-communities.svg")
-    assert all((DOCS / name).stat().st_size < 150_000 for name in before)
-
-
-@pytest.mark.slow
-def test_page_is_what_the_demo_says(maker, tmp_path):
-    """The page says what it prints of a build of examples/corpus: python docs/make_networks.py DIR makes it anew."""
-    command = [sys.executable, "-m", "kgmill", "build", DOCS.parent / "examples/corpus", "--out", tmp_path / "demo"]
-    subprocess.run([*command, "--no-prefect"], check=True)
-
-    page = maker.PAGE.read_text(encoding="utf-8")
-    assert maker.run(page, str(tmp_path / "demo"))[0] == page
 
 
 def test_inverse_relation_turns_its_edges(output):
