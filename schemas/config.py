@@ -167,7 +167,8 @@ class BuildConfig(Config):
             was found too, or the `full` text too.
         metadata: fields of the documents' metadata that the graph has, each with its property: `section =
             "schema:articleSection"`, or a whole IRI. Days and times in ISO 8601's form are typed, all else is a string.
-        max_reject_ratio: rejected documents, but for duplicates, over documents read, above which the exit code is 3.
+        max_reject_ratio: rejected documents, but for duplicates, other languages and what was forgotten, over documents
+            read, above which the exit code is 3.
         mode: `snapshot`: what is not in the sources any more leaves the graph; `append`: it stays.
         near_duplicates: similarity, 0.5 to 0.98, from which on a document is a near-duplicate of another one and goes;
             0: only documents with equal text go.
@@ -180,8 +181,8 @@ class BuildConfig(Config):
         source: how sources are read.
     """
 
-    model: Annotated[str, ReadBy(("extract", "decode", "export"))] = "default"
-    ontology: Annotated[str, ReadBy(("decode", "export"))] = ""
+    model: Annotated[str, ReadBy(("extract", "decode", "aggregate", "export"))] = "default"
+    ontology: Annotated[str, ReadBy(("decode", "aggregate", "export"))] = ""
     device: Annotated[str, ReadBy(("extract", "export"))] = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     precision: Annotated[Literal["auto", "fp32", "bf16", "fp16", "int8"], ReadBy(("extract", "export"))] = "fp32"
     compile: Annotated[bool, ReadBy(("extract",))] = False

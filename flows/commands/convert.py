@@ -13,8 +13,8 @@ from kgmill.schemas.training import AnnotationFormat
 
 
 def convert(
-    source: Annotated[str, Argument(metavar="SOURCE")],
-    target: Annotated[str, Argument(metavar="TARGET")],
+    source: Annotated[str, Argument(metavar="SOURCE", help="annotated data, a file or a folder")],
+    target: Annotated[str, Argument(metavar="TARGET", help="the file to write")],
     *,
     source_format: Annotated[AnnotationFormat, Option("--from")],
     target_format: Annotated[Literal["spert", "dygie"], Option("--to")],

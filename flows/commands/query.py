@@ -30,6 +30,9 @@ def query(
         str | None,
         Option("--profile", metavar="NAME|FILE.toml|auto", help="its kind: URL is the base URL that kgmill load takes"),
     ] = None,
+    ca_file: Annotated[
+        Path | None, Option("--ca-file", metavar="FILE", help="whose certificates an https server may have, as PEM")
+    ] = None,
     dataset: Annotated[
         str | None, Option("--dataset", metavar="NAME|IRI", help="whose prefixes are declared, without a DIR")
     ] = None,
@@ -46,12 +49,19 @@ def query(
     folder = asked[0] if len(asked) == 2 else None
     if not (folder is not None or (endpoint and len(asked) == 1)):
         raise UsageError("wanted DIR and a query, or a query and --endpoint URL")
-    if not endpoint and (profile or dataset):
-        raise UsageError(f"{'--profile' if profile else '--dataset'} goes with --endpoint URL")
+    of_servers = {"--profile": profile, "--ca-file": ca_file, "--dataset": dataset}
+    if not endpoint and (given := next((name for name, value in of_servers.items() if value), "")):
+        raise UsageError(f"{given} goes with --endpoint URL")
     if folder is not None and dataset:
         raise UsageError(f"--dataset {dataset}: {folder} has its dataset's name already; give one of the two")
     sparql = _from_file(asked[-1][1:]) if asked[-1].startswith("@") else asked[-1]
-    how = How(endpoint=endpoint or "", profile=profile or "", dataset=dataset or "", is_whole=whole_iris)
+    how = How(
+        endpoint=endpoint or "",
+        profile=profile or "",
+        ca_file=str(ca_file or ""),
+        dataset=dataset or "",
+        is_whole=whole_iris,
+    )
     with nearby(folder) if folder is not None else nullcontext() as near:
         text = answer(near, sparql, form, timeout, how)
     if sys.stdout.isatty():  # CSV and TSV don't escape it all: programs get the values as they are, terminals don't

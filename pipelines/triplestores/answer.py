@@ -31,12 +31,14 @@ class How:
     Attributes:
         endpoint: of a server (`kgmill.pipelines.triplestores.endpoint`); empty: the embedded store.
         profile: the kind of server.
+        ca_file: certificates of who may vouch for it, as PEM; empty: those that the web trusts.
         dataset: whose prefixes are declared, where there is no folder that says so.
         is_whole: no IRI is abbreviated.
     """
 
     endpoint: str = ""
     profile: str = ""
+    ca_file: str = ""
     dataset: str = ""
     is_whole: bool = False
 
@@ -141,7 +143,7 @@ def _ask(folder: Path | None, sparql: str, how: How) -> Any:
 
     prefixes = prefixes_of(folder) if folder else prefixes_of_name(how.dataset) if how.dataset else PREFIXES
     os.write(1, _READY)
-    return ask(how.endpoint, sparql, prefixes, how.profile)
+    return ask(how.endpoint, sparql, prefixes, how.profile, Path(how.ca_file) if how.ca_file else None)
 
 
 def _end_with_parent() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -24,7 +25,7 @@ _TIMEOUT = httpx.Timeout(None, connect=5.0)  # how long an answer may take is --
 _CUT = "X-SPARQL-MaxRows"  # Virtuoso's word for an answer that it has cut
 
 
-def ask(endpoint: str, sparql: str, prefixes: dict[str, str], profile: str = "") -> Result:
+def ask(endpoint: str, sparql: str, prefixes: dict[str, str], profile: str = "", ca_file: Path | None = None) -> Result:
     """The answer of a server to a SPARQL query; what the default graph is, and SERVICE, are the server's to say.
 
     Args:
@@ -33,6 +34,7 @@ def ask(endpoint: str, sparql: str, prefixes: dict[str, str], profile: str = "")
         sparql: a SELECT, ASK, CONSTRUCT or DESCRIBE query.
         prefixes: that need no declaration.
         profile: the kind of store, as `kgmill load` takes it; empty: any.
+        ca_file: certificates, as PEM, of who may vouch for an https server; None: those that the web trusts.
 
     Raises:
         UsageError: a wrong endpoint, profile or login, no query, or an update.
@@ -44,7 +46,7 @@ def ask(endpoint: str, sparql: str, prefixes: dict[str, str], profile: str = "")
     if form is None:
         raise UsageError("not a SPARQL 1.1 query: wanted SELECT, ASK, CONSTRUCT or DESCRIBE")
     is_graph = form[1].upper() in ("CONSTRUCT", "DESCRIBE")
-    with open_server(endpoint, profile_for(profile or DEFAULT_PROFILE, endpoint)) as server:
+    with open_server(endpoint, profile_for(profile or DEFAULT_PROFILE, endpoint, ca_file), ca_file) as server:
         is_base = bool(profile) or urlsplit(endpoint).path in ("", "/")
         url = f"{server.url}{server.profile.query}" if is_base else endpoint
         headers = {"Accept": _GRAPH if is_graph else _RESULTS}

@@ -53,6 +53,15 @@ def test_own_authority_is_trusted(build, https, certificate, dump, capsys):
     assert dump() == sorted(quads(GRAPHS))
 
 
+def test_query_takes_it_too(build, https, certificate, capsys):
+    """A question to that store is answered with --ca-file, and without it the error names the option."""
+    asked = ["query", "SELECT (COUNT(*) AS ?n) { ?s ?p ?o }", "--endpoint", https, "--format", "csv"]
+    assert run([*asked, "--ca-file", str(certificate)]) == 0
+    assert capsys.readouterr().out.split() == ["n", "0"]
+    assert run(asked) == 1
+    assert "--ca-file names who may vouch for it" in capsys.readouterr().err
+
+
 def test_unknown_authority_is_refused(build, https, proxy):
     """Without it nothing is sent, and the way out is named at once."""
     with pytest.raises(StoreError, match=r"certificate verify failed.*; --ca-file names who may vouch for it"):
