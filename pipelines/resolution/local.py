@@ -167,9 +167,6 @@ def _links(
             around = [other for other, full in people.items() if parts[0] in full[1:-1]]
             if len(around) == 1:
                 links[key] = (around[0], MIDDLE)
-    for other, key in called:
-        if other != key and other not in links and kinds[names[other].column] == kinds[names[key].column]:
-            links[other] = (key, CALLED)
     for short, long in defined:
         if entity_key(short) in names and entity_key(long) in names:
             links[entity_key(short)] = (entity_key(long), ACRONYM)
@@ -178,6 +175,10 @@ def _links(
             longs = [other for other, o in names.items() if other != key and stands_for(name.form, o.form)]
             if len(longs) == 1 and kinds[names[longs[0]].column] != "person":
                 links[key] = (longs[0], ACRONYM)
+    for other, key in called:  # last, and never back to where a link comes from: of both names one stays
+        is_alike = kinds[names[other].column] == kinds[names[key].column]
+        if other not in links and is_alike and _follow(links, key)[0] != other:
+            links[other] = (key, CALLED)
     return links
 
 

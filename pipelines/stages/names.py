@@ -38,7 +38,7 @@ from kgmill.schemas.tables import from_table
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
 
-VERSION = 4
+VERSION = 5
 VALUE = -1  # the column of a mention that is a value
 _DOUBT = -9.0  # the log probability of types that a name can't have
 
