@@ -39,12 +39,14 @@ def run_alone(stage: str, sources: list[str], out: str, options: BuildOptions, c
     from kgmill.pipelines.checks import check_finished
     from kgmill.pipelines.output.format import check_readable
     from kgmill.pipelines.output.parts import Store
+    from kgmill.pipelines.output.steps import check_in_step
     from kgmill.pipelines.stages.stage import NAMES
 
     before = NAMES[: NAMES.index(stage)]
     store = Store(out)
     check_readable(store)
     check_finished(store, before)
+    check_in_step(store, before)
     with opened(options.check(sources, out, config), stages=(stage,)) as run:
         report = run_stage(run, stage)
         ledger = _count_rejects(run, (*before, stage))

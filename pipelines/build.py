@@ -26,6 +26,7 @@ from kgmill.pipelines.output.ledger import last_run, now, write_run
 from kgmill.pipelines.output.origins import known_others
 from kgmill.pipelines.output.parts import Store
 from kgmill.pipelines.output.rejects import heads, left_out, publish_rejects
+from kgmill.pipelines.output.steps import note_step
 from kgmill.pipelines.output.upkeep import verify
 from kgmill.pipelines.stages.decided import decided
 from kgmill.pipelines.stages.extract import Settings as ExtractSettings
@@ -113,6 +114,7 @@ def run_stage(run: Run, name: str) -> StageReport:
         if job in (stage.counted or (name,)):
             n_done, n_reused = n_done + len(outcome.receipts), n_reused + len(todo.done)
         peak_rss_mb = max(peak_rss_mb, job_rss_mb)
+    note_step(run.store, name, [job for need in stage.needs for job in stage_named(need).jobs])
     report = StageReport(
         seconds=round(perf_counter() - started, 3),
         model_seconds=round(counts.pop("model_seconds", 0.0), 3),
@@ -213,7 +215,8 @@ def _report(run: Run, status: str, documents: Mapping[str, int], reasons: Mappin
     graph, formats = live_counts(live), untold(live)
     aggregated = store.live("aggregate") if "aggregate" in run.reports or exported else []
     n_found = sum(part.counts.get("decided", 0) for part in aggregated)
-    missed = decided(context, store.live("resolve")).left_out(n_found) if aggregated else {}
+    is_whole = aggregated and status == "done"  # of a run that failed the resolved names may be what is at fault
+    missed = decided(context, store.live("resolve")).left_out(n_found) if is_whole else {}
     extracted = run.reports["extract"].counts if "extract" in run.reports else {}
     return {
         "status": status,
@@ -277,9 +280,9 @@ def hold(
                 for line in filter(None, (output_format.begin(store), *verify(store))):
                     listener.on_note(line)
                 yield run
-            except UsageError:
-                raise  # nothing was touched, so the last run is still what run.json says
             except BaseException as error:
+                if isinstance(error, UsageError) and not run.reports:
+                    raise  # nothing was touched, so the last run is still what run.json says
                 with suppress(OSError):
                     store.clear()  # room for run.json on a full disk
                 if isinstance(error, OSError) and error.errno in DISK_HINTS:

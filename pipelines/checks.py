@@ -195,10 +195,10 @@ def check_nothing_lost(files: Sequence[SourceFile], out: str) -> None:
 
 
 def check_finished(store: Store, stages: Sequence[str]) -> None:
-    """Makes sure that a later stage can run alone; touches nothing.
+    """Makes sure that stages before a later one ended here; touches nothing.
 
     Raises:
-        OutputError: one of the stages before it never finished here, or lost a part since.
+        OutputError: one of them never finished here, or lost a part since.
     """
     for stage in stages:
         if not (listed := store.listed(stage)) or len(store.live(stage)) < len(listed):

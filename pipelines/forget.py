@@ -1,12 +1,13 @@
 """Forgetting: documents leave a finished build as if they had never been read, without the sources and the model.
 
-The list of what is kept out is written first. Then the documents' rows leave the parts of ingest, the stages after it
-make their results anew of what is left, and what earlier results left beside them is erased. Whenever that is cut, the
-next `kgmill forget` or `kgmill build` finishes it.
+The list of what is kept out is written first. Then the documents' rows leave the parts of ingest and extract, the
+stages after them make their results anew of what is left, and what earlier results left beside them is erased. Whenever
+that is cut, the next `kgmill forget` or `kgmill build` finishes it.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,12 +22,14 @@ from kgmill.pipelines.output.forgotten import Forgotten, read_forgotten, write_f
 from kgmill.pipelines.output.ledger import last_run
 from kgmill.pipelines.output.origins import commit_origins, known_origins, known_others, publish_origins
 from kgmill.pipelines.output.parts import Part, Store
+from kgmill.pipelines.output.steps import check_in_step, note_step
 from kgmill.pipelines.stages.documents import commit_documents
+from kgmill.pipelines.stages.extract import commit_fewer
 from kgmill.pipelines.stages.stage import NAMES
 from kgmill.schemas.errors import OutputError, UsageError
 from kgmill.schemas.tables import values
 
-STAGES = NAMES[1:]  # that are done again
+STAGES = NAMES[2:]  # that are done again
 _GONE = "a document that was forgotten"
 
 
@@ -46,24 +49,49 @@ class Report:
     equal: tuple[str, ...]
 
 
-def check_forget(context: RunContext, store: Store, doc_ids: Sequence[str]) -> None:
+def check_forget(store: Store, doc_ids: Sequence[str]) -> None:
     """Makes sure that documents can be forgotten; touches nothing.
 
     Raises:
-        UsageError: no such document, no finished build, or another model than that of the last one.
+        UsageError: no such document, a file that others are in, or no finished build.
     """
     check_finished(store, NAMES)
     listed = read_forgotten(store)
-    known = {doc_id for part in store.live("ingest") for doc_id in _ids(part)}
+    if not listed.is_unfinished:  # a forgetting that was cut off is gone on with
+        check_in_step(store)
+    known: set[str] = set()
+    files: Counter[str] = Counter()
+    for part in store.live("ingest"):
+        known.update(_ids(part))
+        files.update(file for doc_id, file in _places(part) if file != doc_id)
+    if full := [i for i in doc_ids if files[i]]:
+        raise UsageError(f"{full[0]}: a file with {files[full[0]]} documents; forget them by their own ids")
     if missing := [i for i in doc_ids if i not in known and not listed.has(i)]:
         raise OutputError(
             f"{store.where}: holds no document {missing[0]!r}; the ids are in the column doc_id of tables/documents"
         )
-    if any(part.counts["key"] != context.extract_key for part in store.live("extract")):
+
+
+def check_model(context: RunContext, store: Store) -> None:
+    """Makes sure that the candidates that are here are those of the model that is to decode them.
+
+    Raises:
+        UsageError: the last run had another model.
+    """
+    model = last_run(store).get("fingerprints", {}).get("model", context.model)
+    if model != context.model:
         raise UsageError(
-            f"{store.where}: was built with another model, device or precision than there is now, so that "
-            "all documents would meet the model, which kgmill forget doesn't call; build again first"
+            f"{store.where}: was built with another model ({model[:12]}) than {context.config.model} is now "
+            f"({context.model[:12]}); run kgmill build first, or give the --model that it was built with"
         )
+
+
+def _places(part: Part) -> Iterator[tuple[str, str]]:
+    """Each document's id, and the file that it comes from."""
+    table = part.read("documents", ["doc_id", "source"])
+    for doc_id, source in zip(*(values(table[name]) for name in ("doc_id", "source")), strict=True):
+        for file in {source, source.partition("!")[0], source.rpartition(":")[0]} - {""}:
+            yield doc_id, file
 
 
 def _ids(part: Part) -> Iterator[str]:
@@ -79,17 +107,25 @@ def forget(run: Run, doc_ids: Sequence[str]) -> Report:
         UsageError: see `check_forget`.
     """
     store = run.store
-    check_forget(run.context, store, doc_ids)
+    check_forget(store, doc_ids)
     before = last_run(store).get("graph", {})
     listed = read_forgotten(store).with_ids(doc_ids)
     write_forgotten(store, listed)
     live = store.live("ingest")
-    kept = [_without(store, part, listed) for part in live]
-    equal = tuple(sorted({doc_id for part in live for doc_id in _equal(part, listed)}))
+    found = [_without(store, part, listed) for part in live]
+    kept = [part for part, _ in found]
+    equal = tuple(sorted({doc_id for _, ids in found for doc_id in ids}))
+    documents = {part.unit: part for part in kept}
+    candidates = [
+        commit_fewer(store, part, documents[part.unit], listed.has, run.context.read_languages)
+        for part in store.live("extract")
+    ]
     origins = {name: origin for name, origin in known_origins(store).items() if not listed.has(name)}
     part = commit_origins(store, kept, origins, known_others(store))
     store.publish("ingest", kept, ["documents"])
     publish_origins(store, part)
+    store.publish("extract", candidates, [])
+    note_step(store, "extract", ["ingest"])
     n_gone = _n_read(live) - _n_read(kept)
     counts = {"added": 0, "changed": 0, "removed": n_gone}
     run.reports["ingest"] = StageReport(0.0, 0.0, 0.0, 0, len(kept), counts)
@@ -97,11 +133,6 @@ def forget(run: Run, doc_ids: Sequence[str]) -> Report:
         run_stage(run, stage)
     after = finish(run)["graph"]
     return Report(n_gone, before, after, equal)
-
-
-def settings_of(context: RunContext) -> RunContext:
-    """The context of a run that forgets: no document meets the model, not even one that it broke on."""
-    return context.model_copy(update={"config": context.config.model_copy(update={"retry_rejects": False})})
 
 
 def allow(store: Store, doc_ids: Sequence[str]) -> None:
@@ -122,19 +153,20 @@ def _n_read(parts: Sequence[Part]) -> int:
     return sum(part.counts["kept"] + part.counts["rejected"] for part in parts)
 
 
-def _without(store: Store, part: Part, listed: Forgotten) -> Part:
-    """A part of ingest without the documents; itself, where it has none of them."""
+def _without(store: Store, part: Part, listed: Forgotten) -> tuple[Part, list[str]]:
+    """A part of ingest without the documents, itself where it has none of them; and rejects that were equal to them."""
     documents, rejects = part.read("documents"), part.read("rejects")
     is_document = _is_out(documents["doc_id"], listed)
     is_reject = pc.or_(_is_out(rejects["doc_id"], listed), _is_out(rejects["source"], listed))
-    told = [_told(row, listed) for row in rejects.to_pylist()]
+    rows = rejects.to_pylist()
+    equal = [row["doc_id"] for row in rows if _other(row, listed) and not listed.has(row["doc_id"])]
+    told = [_told(row, listed) for row in rows]
     if not (pc.any(is_document).as_py() or pc.any(is_reject).as_py() or told != rejects["detail"].to_pylist()):
-        return part
+        return part, equal
     column = rejects.schema.get_field_index("detail")
     rejects = rejects.set_column(column, rejects.schema.field("detail"), pa.array(told, pa.string()))
-    return commit_documents(
-        store, part.unit, documents.filter(pc.invert(is_document)), rejects.filter(pc.invert(is_reject))
-    )
+    documents, rejects = documents.filter(pc.invert(is_document)), rejects.filter(pc.invert(is_reject))
+    return commit_documents(store, part.unit, documents, rejects), equal
 
 
 def _is_out(ids: pa.ChunkedArray[Any], listed: Forgotten) -> pa.Array[Any]:
@@ -157,9 +189,3 @@ def _told(row: dict[str, Any], listed: Forgotten) -> str:
     if other := _other(row, listed):
         return str(row["detail"]).replace(other, _GONE, 1)
     return str(row["detail"])
-
-
-def _equal(part: Part, listed: Forgotten) -> Iterator[str]:
-    for row in part.read("rejects").to_pylist():
-        if _other(row, listed) and not listed.has(row["doc_id"]):
-            yield row["doc_id"]

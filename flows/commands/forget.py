@@ -31,8 +31,9 @@ def forget(
         forgetting.allow(store, documents)
         print(f"{_n(len(documents))} may come back: the next build reads what a source has of them")
         return
-    context = forgetting.settings_of(options.check([], folder, config))
-    forgetting.check_forget(context, store, documents)
+    context = options.check([], folder, config)
+    forgetting.check_model(context, store)
+    forgetting.check_forget(store, documents)
     with opened(context, stages=forgetting.STAGES) as run:
         report = forgetting.forget(run, documents)
     gone = [f"{report.before.get(name, 0) - report.after[name]} {name}" for name in ("entities", "facts", "quads")]

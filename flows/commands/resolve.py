@@ -15,11 +15,13 @@ def resolve(folder: Dir, options: BuildOptions) -> None:
     from kgmill.pipelines.checks import check_finished
     from kgmill.pipelines.output.ledger import last_run
     from kgmill.pipelines.output.parts import Store
+    from kgmill.pipelines.output.steps import check_in_step
     from kgmill.pipelines.stages.stage import NAMES
 
     store, config = Store(folder), config_of(folder, options)
     first = NAMES.index("decode")
     check_finished(store, NAMES[:first])
+    check_in_step(store, NAMES[:first])
     with opened(options.check([], folder, config), stages=NAMES[first:]) as run:
         for stage in NAMES[first:]:
             run_stage(run, stage)

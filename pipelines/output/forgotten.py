@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote
@@ -16,6 +16,7 @@ from kgmill.pipelines.output import layout
 from kgmill.pipelines.output.ledger import all_run_files
 from kgmill.pipelines.output.near import remove_copy
 from kgmill.pipelines.output.parts import Store
+from kgmill.pipelines.output.steps import is_in_step
 from kgmill.pipelines.output.upkeep import old_files, sweep
 from kgmill.pipelines.storage.files import to_json
 from kgmill.schemas.errors import OutputError
@@ -88,11 +89,11 @@ def finish_forgetting(store: Store) -> None:
 
     These are the changes of all runs, the embedded store, the report, what failed runs said, parts that are not live,
     and names of graphs in the journals of loads: the next load still has to know that it may remove them. Only the
-    holder of the lock may call it; it can be done again. Where the documents are still live it is too early, and
-    nothing is done.
+    holder of the lock may call it; it can be done again. Where the documents are still live, or a stage's results are
+    of when they were, it is too early, and nothing is done.
     """
     listed = read_forgotten(store)
-    if not listed.is_unfinished or _is_there(store, listed):
+    if not listed.is_unfinished or _is_there(store, listed) or not is_in_step(store):
         return
     storage = store.storage
     for name in old_files(store, layout.CHANGES, 0):
@@ -112,12 +113,14 @@ def finish_forgetting(store: Store) -> None:
 
 
 def _is_there(store: Store, listed: Forgotten) -> bool:
-    columns = ("doc_id", "doc_id", "source"), ("documents", "rejects", "rejects")
+    columns = {"documents": ["doc_id"], "rejects": ["doc_id", "source"]}
     return any(
         listed.has(value)
-        for part in store.live("ingest")
-        for column, table in zip(*columns, strict=True)
-        for value in values(part.read(table, [column])[column])
+        for stage in ("ingest", "extract")
+        for part in store.live(stage)
+        for table, names in columns.items()
+        for column in part.read(table, names).columns
+        for value in values(column)
     )
 
 
@@ -132,16 +135,21 @@ def hidden_name(graph: str, owner: str) -> str:
     return f"{prefix}/graph/forgotten/{digest('forgotten', owner, graph)[:32]}"
 
 
-def _hidden(journal: dict[str, Any], listed: Forgotten, owner: str) -> dict[str, Any]:
-    graphs = journal.get("graphs")
-    if not isinstance(graphs, dict):
-        return journal
+def hide(graphs: Mapping[str, str], listed: Forgotten, owner: str) -> dict[str, str]:
+    """What a journal says of graphs, under hidden names where they are those of forgotten documents."""
     renamed: dict[str, str] = {}
     for graph, sha256 in graphs.items():
         _, is_document, doc_id = graph.rpartition("/graph/doc/")
         is_gone = bool(is_document) and listed.has(unquote(doc_id, errors="surrogatepass"))
         renamed |= {hidden_name(graph, owner): ""} if is_gone else {graph: sha256}
-    return journal | {"graphs": renamed}
+    return renamed
+
+
+def _hidden(journal: dict[str, Any], listed: Forgotten, owner: str) -> dict[str, Any]:
+    graphs = journal.get("graphs")
+    if isinstance(graphs, dict):
+        return journal | {"graphs": hide(graphs, listed, owner)}
+    return dict(hide(journal, listed, owner))  # of 0.1.0
 
 
 def _without_error(ledger: dict[str, Any]) -> dict[str, Any]:
@@ -151,9 +159,13 @@ def _without_error(ledger: dict[str, Any]) -> dict[str, Any]:
 def _rewrite(store: Store, name: str, change: Any) -> None:
     try:
         before = json.loads(store.storage.read(name))
-    except (OSError, ValueError):
-        return  # damaged, and so of no use to its readers either
-    if isinstance(before, dict) and (after := change(before)) != before:
+        after = change(before)
+    except OSError:
+        return
+    except (ValueError, TypeError, AttributeError):
+        store.storage.remove(name)  # damaged, and so of no use to its readers either
+        return
+    if after != before:
         store.storage.write(name, to_json(after))
 
 

@@ -7,6 +7,7 @@ DIR/parts/STAGE/live.json                      the parts that make up the stage'
                                                that says what they were made from, where a stage gives one
 DIR/tables/TABLE/UNIT.FINGERPRINT.parquet      the live rows, as links to the parts (copies where links can't be)
 DIR/graph/, DIR/changes/                       the graph's files, and what each run added and removed
+DIR/steps.json                                 which parts each stage was made of
 DIR/forgotten.json                             hashes of the ids of documents that are kept out
 DIR/report.html                                the page that `kgmill report` writes
 DIR/load/, DIR/store/                          what was loaded where, and the store that `kgmill query` asks
@@ -22,7 +23,7 @@ RUN, RUNS = "run.json", "runs"
 PARTS, MANIFEST, LIVE = "parts", "manifest.json", "live.json"
 TABLES, GRAPH, CHANGES = "tables", "graph", "changes"
 NQUADS = "graph.nq.gz"
-FORGOTTEN = "forgotten.json"
+FORGOTTEN, STEPS = "forgotten.json", "steps.json"
 LOAD, QUERIED = "load", "store"
 SURVEY = f"{LOAD}/survey"  # what the graph held when it was last loaded
 REPORT = "report.html"

@@ -12,6 +12,7 @@ from typing import Any
 from kgmill.pipelines.output import layout
 from kgmill.pipelines.output.format import check_readable
 from kgmill.pipelines.output.parts import Store
+from kgmill.pipelines.output.steps import check_in_step
 from kgmill.pipelines.storage.files import to_json
 from kgmill.schemas.errors import UsageError
 
@@ -43,7 +44,7 @@ def finished_run(store: Store) -> dict[str, Any]:
 
     Raises:
         UsageError: the last one isn't finished, or there was none.
-        OutputError: the folder is of another format.
+        OutputError: the folder is of another format, or a run was cut off since.
     """
     check_readable(store)
     run = last_run(store)
@@ -52,6 +53,7 @@ def finished_run(store: Store) -> dict[str, Any]:
         raise UsageError(f"{store.where}: no finished build here; {again} first")
     if run["status"] != "done":
         raise UsageError(f"{store.where}: the last build here did not finish; {again} again")
+    check_in_step(store)
     return run
 
 

@@ -14,7 +14,7 @@ from kgmill.pipelines.output import layout
 from kgmill.pipelines.output.format import check_format
 from kgmill.pipelines.output.ledger import last_run
 from kgmill.pipelines.output.parts import Part, Store
-from kgmill.pipelines.storage.files import remove
+from kgmill.pipelines.storage.files import is_alive, remove
 from kgmill.schemas.errors import OutputError
 from kgmill.schemas.units import Unit
 
@@ -121,7 +121,7 @@ def collect(store: Store, keep_runs: int | None = None, *, dry_run: bool = False
 def sweep(store: Store, keep_runs: int | None = None, *, dry_run: bool = False) -> dict[str, tuple[int, int]]:
     """The same for the holder of the lock."""
     storage = store.storage
-    unfinished = sorted(store.tmp.iterdir())
+    unfinished = [*sorted(store.tmp.iterdir()), *_half_written(store)]
     found = {kind: sorted(names) for kind, names in _leftovers(store, keep_runs).items()}
     freed = {WORK: (len(unfinished), sum(map(_n_bytes, unfinished)))}
     for kind, names in found.items():
@@ -161,6 +161,20 @@ def _leftovers(store: Store, keep_runs: int | None) -> dict[str, list[str]]:
         "old runs": old_files(store, layout.RUNS, keep_runs),
         "changes of old runs": old_files(store, layout.CHANGES, keep_runs),
     }
+
+
+def _half_written(store: Store) -> list[Path]:
+    """What processes that died left beside the files that they were writing, where DIR is on this machine."""
+    folder = store.storage.folder()
+    if folder is None:
+        return []
+    partial = [path for pattern in (".*.partial", f"{layout.LOAD}/.*.partial") for path in folder.glob(pattern)]
+    journals = [
+        path
+        for path in folder.glob(f"{layout.LOAD}/.tmp-*")
+        if (pid := path.name.split("-")[1]).isdigit() and not is_alive(int(pid))  # a load takes no lock
+    ]
+    return sorted([*partial, *journals])
 
 
 def _stale_stores(store: Store) -> list[str]:

@@ -100,7 +100,7 @@ def plan(
             made.setdefault((part.unit, part.counts["wanted"]), part)
     done, tasks = [], []
     for part in ingested:
-        wanted = fingerprint({"key": key, "documents": part.fingerprint, "languages": list(languages)})
+        wanted = _wanted(key, part, languages)
         if found := made.get((part.unit, wanted)):
             done.append(found)
             continue
@@ -110,6 +110,27 @@ def plan(
         reusable = tuple((p.unit, p.fingerprint) for p in near if Unit.parse(p.unit).overlaps(unit))
         tasks.append(Task(part.unit, part.fingerprint, wanted, reusable))
     return done, tasks
+
+
+def _wanted(key: str, ingested: Part, languages: Sequence[str]) -> str:
+    """The fingerprint of a unit's part, if no document is rejected."""
+    return fingerprint({"key": key, "documents": ingested.fingerprint, "languages": list(languages)})
+
+
+def commit_fewer(
+    store: Store, part: Part, ingested: Part, is_out: Callable[[str], bool], languages: Sequence[str] = ()
+) -> Part:
+    """Commits what a part has of a unit with fewer documents, whatever it was made with: the model is not asked.
+
+    A part that has none of those that are out is left as it is.
+    """
+    if not any(map(is_out, values(part.read("documents", ["doc_id"])["doc_id"]))):
+        return part
+    tables = {}
+    for name in ("documents", "sentences"):
+        table = part.read(name)
+        tables[name] = table.filter(pa.array([not is_out(doc_id) for doc_id in values(table["doc_id"])], pa.bool_()))
+    return _commit(store, part.unit, tables, part.counts["key"], _wanted(part.counts["key"], ingested, languages))
 
 
 def missing(context: RunContext, store: Store, parts: Parts) -> Todo:
@@ -165,18 +186,23 @@ def extract_unit(request: Request[Task, Settings], task: Task) -> Receipt:
         n_sentences = pc.sum(found["documents"]["n_sentences"]).as_py()
     seconds = time.perf_counter() - started
     tables = _in_order(tables, documents)
+    part = _commit(store, task.unit, tables, settings.key, task.wanted)
+    n_rejects = part.counts["rejected"]
+    told = {"documents": len(new), "rejects": n_rejects, "sentences": n_sentences, "reused": len(kept)}
+    return Receipt(task.unit, part.fingerprint, {**told, "model_seconds": seconds})
+
+
+def _commit(store: Store, unit: str, tables: dict[str, pa.Table], key: str, wanted: str) -> Part:
+    """Commits a unit's part; its rejects are the documents with a fault."""
     rejected = [row for row in tables["documents"].to_pylist() if row["fault"]]
     rejects = [Reject("extract", "", row["doc_id"], *row["fault"].split(": ", 1)) for row in rejected]
-    tables["rejects"] = to_table("rejects", rejects)
     languages = Counter(row["fault"].split()[1] for row in rejected if _is_language(row["fault"]))
-    counts: dict[str, Any] = {"key": settings.key, "wanted": task.wanted, "rejected": len(rejects)}
+    counts: dict[str, Any] = {"key": key, "wanted": wanted, "rejected": len(rejects)}
     counts["languages"] = dict(sorted(languages.items()))
-    key = task.wanted
+    name = wanted
     if rejected:  # what a retry makes of this unit must have another name
-        key = fingerprint({"wanted": key, "faults": [[row["doc_id"], row["fault"]] for row in rejected]})
-    store.commit("extract", task.unit, key, tables, counts)
-    told = {"documents": len(new), "rejects": len(rejects), "sentences": n_sentences, "reused": len(kept)}
-    return Receipt(task.unit, key, {**told, "model_seconds": seconds})
+        name = fingerprint({"wanted": wanted, "faults": [[row["doc_id"], row["fault"]] for row in rejected]})
+    return store.commit("extract", unit, name, tables | {"rejects": to_table("rejects", rejects)}, counts)
 
 
 def find_foreign(documents: Iterable[Document], languages: Sequence[str]) -> dict[str, str]:

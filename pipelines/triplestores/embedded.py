@@ -22,7 +22,7 @@ from typing import BinaryIO
 
 import pyoxigraph as ox
 
-from kgmill.pipelines.storage.files import hash_file, write_json
+from kgmill.pipelines.storage.files import hash_file, is_alive, write_json
 from kgmill.schemas.errors import CorruptPartError, OutputError
 
 _STORE_NAME = re.compile(r"[0-9a-f]{16}")
@@ -133,15 +133,5 @@ def _remove_dead(stores: Path) -> None:
     """Removes the half-built stores of processes that are no more."""
     for folder in stores.iterdir():
         match = _TEMPORARY_NAME.fullmatch(folder.name)
-        if match and not _is_alive(int(match[1])):
+        if match and not is_alive(int(match[1])):
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        pass
-    return True

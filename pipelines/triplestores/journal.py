@@ -13,10 +13,12 @@ import os
 import secrets
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from kgmill.pipelines.output import layout
-from kgmill.pipelines.output.forgotten import hidden_name
+from kgmill.pipelines.output.forgotten import Forgotten, hidden_name, hide, read_forgotten
+from kgmill.pipelines.output.parts import Store
 from kgmill.schemas.errors import OutputError
 
 logger = logging.getLogger(__name__)
@@ -57,6 +59,7 @@ class Journal:
     """
 
     def __init__(self, folder: Path, base: str) -> None:
+        self._folder = folder
         self._path = folder / layout.LOAD / f"{hashlib.sha256(base.encode()).hexdigest()[:16]}.json"
         self.digests, self.states = _read(self._path)
         self._owner = read_owner(folder)
@@ -84,10 +87,16 @@ class Journal:
     def save(self) -> None:
         """Writes the journal: the old one, or the new one, is whole at any moment."""
         began = time.monotonic()
-        value = {"states": self.states, "graphs": self.digests}
+        graphs = hide(self.digests, self._forgotten(), self._owner)  # of documents forgotten while it loads, too
+        value = {"states": self.states, "graphs": graphs}
         _write(self._path, json.dumps(value, ensure_ascii=False, indent=0, sort_keys=True), "journal")
         now = time.monotonic()
         self._due = now + WRITING_PAUSES * (now - began)
+
+    def _forgotten(self) -> Forgotten:
+        with suppress(OutputError):  # the next build or forget says that the list is damaged
+            return read_forgotten(Store(self._folder))
+        return Forgotten()
 
     def save_if_due(self) -> None:
         """Writes the journal unless that takes too much of a load's time: that of very many graphs is long."""

@@ -10,7 +10,7 @@ from kgmill.pipelines.build import Run, finish, run_stage
 from kgmill.pipelines.checks import check_build
 from kgmill.pipelines.engine.request import Request, read_receipts
 from kgmill.pipelines.engine.worker import Worker, run_job
-from kgmill.pipelines.forget import forget, settings_of
+from kgmill.pipelines.forget import forget
 from kgmill.pipelines.output.format import begin
 from kgmill.pipelines.output.ledger import last_run
 from kgmill.pipelines.output.parts import Store
@@ -78,7 +78,7 @@ def forget_here():
     def forget_here(out, *doc_ids):
         store = Store(out)
         config = BuildConfig.load(None, last_run(store)["config"])
-        context = settings_of(check_build((), out, config, n_workers=1, started="2026-01-01T00:10:00Z"))
+        context = check_build((), out, config, n_workers=1, started="2026-01-01T00:10:00Z")
         with store.lock():
             return forget(Run(context, store, WorkerInThisProcess()), doc_ids)
 

@@ -9,10 +9,13 @@ import pytest
 from kgmill.pipelines import forget as forgetting
 from kgmill.pipelines.output import forgotten
 from kgmill.pipelines.output.forgotten import read_forgotten
+from kgmill.pipelines.output.ledger import last_run
 from kgmill.pipelines.output.parts import Store
+from kgmill.pipelines.output.steps import check_in_step
 from kgmill.pipelines.report.report import write_report
+from kgmill.pipelines.stages.stage import NAMES
 from kgmill.pipelines.triplestores.query import format_result, query
-from kgmill.schemas.errors import LockError, OutputError
+from kgmill.schemas.errors import LockError, OutputError, UsageError
 
 GONE = "letters/carl.txt"
 TEXTS = {
@@ -131,6 +134,48 @@ def test_record_of_a_file(out, build_here, forget_here, source, traces):
     assert traces(out, ["Report 3", "/doc/d3"]) == []
     done = build_here(source, out, started="2026-01-01T00:20:00Z")
     assert (done["rejects"], done["documents"]["kept"]) == ({"forgotten": 1}, 8)
+
+
+@pytest.mark.parametrize("place", ["publish_origins", "decode", "aggregate"])
+def test_killed_forget_is_not_taken_for_finished(out, forget_here, monkeypatch, traces, place):
+    """What reads tables, or makes a graph of what is there, is refused until a forget or build has gone on."""
+    with monkeypatch.context() as patch:
+        kill_at(patch, place)
+        with pytest.raises(KilledError):
+            forget_here(out, GONE)
+    store = Store(out)
+    before = NAMES[:2] if place == "publish_origins" else NAMES
+    with pytest.raises(OutputError, match=r"was made of another \w+ than is here now, .*; run kgmill build again"):
+        check_in_step(store, before)
+    forgotten.finish_forgetting(store)
+    assert read_forgotten(store).is_unfinished
+
+
+def test_half_written_files_go_too(out, forget_here, traces):
+    """What processes that died were writing is beside the files, and is in no list."""
+    (out / ".report.html.partial").write_text("Dora Lane")
+    (out / "load").mkdir(exist_ok=True)
+    (out / "load" / ".survey.partial").write_text("carl.txt")
+    (out / "load" / ".tmp-99999999-abc.json").write_text("carl.txt")
+    of_0_1_0 = {"https://kg.example.org/kg/graph/doc/letters%2Fcarl.txt": "0"}
+    (out / "load" / "abc.json").write_text(json.dumps(of_0_1_0))
+    (out / "load" / "def.json").write_text('{"graphs": {"carl.txt')
+    forget_here(out, GONE)
+    assert traces(out, TRACES) == []
+
+
+def test_other_builds_can_forget_too(out, forget_here, monkeypatch, traces):
+    """Neither another kind of device nor a later version of extract matters: nothing is extracted."""
+    monkeypatch.setattr("kgmill.pipelines.stages.extract.VERSION", 99)
+    forget_here(out, GONE)
+    assert traces(out, TRACES) == []
+    assert last_run(Store(out))["model_calls"] == {"sentences": 0}
+
+
+def test_file_of_records_is_forgotten_by_record(out, forget_here):
+    """Its own name is refused: which of its documents were meant?"""
+    with pytest.raises(UsageError, match=r"^d\.jsonl: a file with 6 documents; forget them by their own ids"):
+        forget_here(out, "d.jsonl")
 
 
 @pytest.mark.parametrize("ending", ["build", "forget"])

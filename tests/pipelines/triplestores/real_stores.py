@@ -149,9 +149,9 @@ KINDS = {kind.profile: kind for kind in (Oxigraph, Fuseki, Virtuoso)}
 OTHERS_ARE_MARKED = ["oxigraph", *(pytest.param(name, marks=pytest.mark.servers) for name in ("fuseki", "virtuoso"))]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def started(tmp_path_factory):
-    """Starts one server of each kind that is asked for."""
+    """Starts one server of each kind that is asked for, which no other file's tests have left graphs in."""
     running = {}
 
     def started(name):
