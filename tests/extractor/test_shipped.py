@@ -114,6 +114,7 @@ def test_lower_thresholds_give_more_all_the_way_down(sci):
     assert counts == sorted(set(counts))
 
 
+@pytest.mark.slow
 def test_sci_on_dev(sci, shared_data):
     """Strict precision and F1 of the scientific model on SciERC dev, which it was not trained on."""
     sentences = read_annotated([str(shared_data / "scierc" / "dev.jsonl")], "dygie")

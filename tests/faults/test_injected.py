@@ -31,6 +31,7 @@ def met(folder, names):
     return [row for row in table.to_pylist() if row["doc_id"] in names]
 
 
+@pytest.mark.slow
 def test_document_that_crashes_the_model_is_rejected_alone(corpus, faulty_build, tiny_model, tmp_path):
     """A real segmentation fault costs its document; the others' scores are those of a build without it, bit for bit."""
     out = tmp_path / "out"

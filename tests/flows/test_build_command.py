@@ -144,6 +144,7 @@ def test_build_elsewhere_has_equal_bytes(kgmill, source, first, tmp_path):
     assert {name: one[name] for name in GRAPH_FILES[1:-1]} == {name: other[name] for name in GRAPH_FILES[1:-1]}
 
 
+@pytest.mark.slow
 def test_same_build_elsewhere_has_equal_bytes(kgmill, source, first, tmp_path):
     """Another folder with equal settings: every file of the graph is the same to the last byte."""
     assert kgmill("build", source, "--out", tmp_path / "elsewhere").code == 0
@@ -267,6 +268,7 @@ def test_interrupted_build_shows_nothing_half_written(interrupted):
     assert len(rows(out, "documents")) == 16
 
 
+@pytest.mark.slow
 def test_stopped_build_ends_in_order(source, tiny_model, tmp_path):
     """On SIGTERM in the middle of a stage: one line, exit code 143, a run.json that says so, and nobody left."""
     command = [KGMILL, "build", source, "--out", tmp_path / "out", "--model", tiny_model, "--no-prefect"]
@@ -421,6 +423,7 @@ def test_runs_of_one_second_are_all_kept(kgmill, source, copy, monkeypatch):
     assert len(list((copy / "runs").iterdir())) == 4
 
 
+@pytest.mark.slow
 def test_masked_relation_comes_back_with_the_whole_ontology(kgmill, source, tiny_model, tmp_path):
     """What the model's calibration masks is in no graph, until all is asked for; that meets the model with nothing."""
     model = shutil.copytree(tiny_model, tmp_path / "model")

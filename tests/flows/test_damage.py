@@ -65,7 +65,7 @@ def test_damaged_manifest_heals(kgmill, source, copy, first, stage):
     assert visible(copy) == visible(first.folder)
 
 
-@pytest.mark.parametrize("damage", [flip, truncate, lambda path: path.unlink()])
+@pytest.mark.parametrize("damage", [flip, *(pytest.param(d, marks=pytest.mark.slow) for d in (truncate, Path.unlink))])
 @pytest.mark.parametrize(
     "pattern", ["tables/documents/*", "tables/facts/*", "graph/graph.nq.gz", "graph/ontology.ttl", "graph/void.ttl"]
 )
@@ -124,6 +124,7 @@ def test_full_disk_is_one_line_and_heals(kgmill, source, first, disk, n_kb):
     assert visible(folder) == visible(first.folder)
 
 
+@pytest.mark.slow
 def test_read_only_disk_touches_nothing(kgmill, source, disk):
     """A disk that can't be written is a wrong output, whether a build was there before or not."""
     folder = disk("size=4m")

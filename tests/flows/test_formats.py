@@ -73,6 +73,7 @@ def test_build_over_a_folder_of_0_1_is_a_fresh_build(build, kept, tmp_path):
     assert (report["graph_before"], report["graph"]["removed_quads"]) == (before["graph"]["sha256"], 254)
 
 
+@pytest.mark.slow
 def test_append_to_a_folder_of_0_1_keeps_its_documents(build, kept, tmp_path):
     """Documents of 0.1.0 are carried on, those of the same text count once: the graph is that of a fresh build."""
     assert build(kept / "out", "--mode", "append").code == build(tmp_path / "fresh").code == 0

@@ -100,6 +100,7 @@ def test_plan_says_that_the_build_would_stop(kgmill, plan, own_source, copy):
     assert (made["stops"], made["documents"]["unchanged"], made["documents"]["removed"]) == ("", 16, 0)
 
 
+@pytest.mark.slow
 def test_plan_finds_near_duplicates(plan, own_source, copy, tmp_path):
     """Near-duplicates are foreseen with the same signatures as ingest's."""
     (tmp_path / "near.toml").write_text("near_duplicates = 0.6\n")
@@ -112,6 +113,7 @@ def test_plan_finds_near_duplicates(plan, own_source, copy, tmp_path):
     assert (made["rejects"], made["documents"]["new"]) == ({"near_duplicate": 1}, 1)
 
 
+@pytest.mark.slow
 def test_plan_finds_other_languages(plan, own_source, copy):
     """A document that is in another language than the model's doesn't meet it, unless any language is read."""
     (own_source / "german.txt").write_text(

@@ -98,6 +98,7 @@ def test_facts_are_decided_on_by_what_they_say(resolve, copy, tmp_path):
     assert "1 decisions.no_such_name" in out
 
 
+@pytest.mark.slow
 def test_one_of_each_head_where_the_ontology_says_so(kgmill, tiny_ontology, tmp_path):
     """With a functional relation the strongest fact of each head stands; run.json counts those that it overrules."""
     functional = tiny_ontology.read_text().replace("[relations.Live_In]", "[relations.Live_In]\nfunctional = true")

@@ -99,6 +99,7 @@ def test_append_of_taken_ids_is_refused_record_by_record(kgmill, corpus):
     assert list(rejects(root / "out")) == ["b/x.jsonl:1"]
 
 
+@pytest.mark.slow
 def test_append_without_known_origins_overwrites_nothing(kgmill, corpus):
     """Where it is lost which file a document came from, a file of its name is taken for another one."""
     root = corpus({"mon/news.txt": OSLO, "tue/news.txt": PARIS})
@@ -108,6 +109,7 @@ def test_append_without_known_origins_overwrites_nothing(kgmill, corpus):
     assert texts(root / "out") == {"news.txt": OSLO, "tue/news.txt": PARIS}
 
 
+@pytest.mark.slow
 def test_moved_corpus_has_the_same_bytes(kgmill, corpus):
     """Names don't hang on where a corpus lies: a copy elsewhere is built to the same tables, with nothing to do."""
     root = corpus({"a/x/news.txt": OSLO, "a/y/news.txt": PARIS})

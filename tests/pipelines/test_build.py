@@ -416,6 +416,7 @@ def test_sources_are_read_once(build_here, tmp_path, monkeypatch):
     assert sum(n_read) == 0
 
 
+@pytest.mark.slow
 def test_touched_sources_are_known_by_their_content(build_here, tmp_path):
     """A file with a new time and the old bytes is read for its hash, and nothing is done."""
     path = tmp_path / "a.txt"

@@ -90,6 +90,7 @@ def test_store_has_ontology_shapes_and_description(built, void):
     }
 
 
+@pytest.mark.slow
 def test_two_builds_describe_themselves_alike(built, build_here, tmp_path):
     """No clock and no host: equal input gives equal bytes, also in a second run that has nothing to do."""
     source, out = built

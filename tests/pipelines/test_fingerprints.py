@@ -16,12 +16,19 @@ TEXT = (
 )
 
 
+@pytest.fixture(scope="module")
+def finished(build_here, tmp_path_factory):
+    """A source of one document, and the folder it was built in; only copied."""
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "a.txt").write_text("Ada Byron worked for Acme Corp in Paris . Bob Stone lives in London .")
+    build_here(folder / "a.txt", folder / "out")
+    return folder
+
+
 @pytest.fixture
-def built(build_here, tmp_path):
-    """A source of one document, and the folder it was built in."""
-    (tmp_path / "a.txt").write_text("Ada Byron worked for Acme Corp in Paris . Bob Stone lives in London .")
-    build_here(tmp_path / "a.txt", tmp_path / "out")
-    return tmp_path / "a.txt", tmp_path / "out"
+def built(finished, tmp_path):
+    """A copy that a test may build on: its source, and its folder."""
+    return finished / "a.txt", shutil.copytree(finished / "out", tmp_path / "out")
 
 
 def what_ran(report):
@@ -74,6 +81,7 @@ def test_wanted_precision_redoes_aggregate_and_later(built, build_here):
     assert after["graph"]["removed_quads"] >= 2 * (1 + 3)
 
 
+@pytest.mark.slow
 def test_threshold_below_the_candidate_floor_needs_the_model(built, build_here):
     """What a threshold below the floor asks for was forgotten: it meets the model again, and there is more of it."""
     before = build_here(*built)

@@ -179,7 +179,9 @@ def test_file_of_records_is_forgotten_by_record(out, forget_here):
 
 
 @pytest.mark.parametrize("ending", ["build", "forget"])
-@pytest.mark.parametrize("place", ["publish_origins", "aggregate", "finish_forgetting"])
+@pytest.mark.parametrize(
+    "place", ["publish_origins", pytest.param("aggregate", marks=pytest.mark.slow), "finish_forgetting"]
+)
 def test_killed_forget_is_finished(out, build_here, forget_here, source, monkeypatch, traces, place, ending):
     """Wherever it ends, the next forget or build finishes it."""
     with monkeypatch.context() as patch:
@@ -223,6 +225,7 @@ def kill_at(patch, place):
         patch.setattr(forgetting, place, killed)
 
 
+@pytest.mark.slow
 def test_allowed_again(out, build_here, forget_here, source, finished):
     """What is let in again comes back with the next build, to the same graph."""
     forget_here(out, GONE)
@@ -233,6 +236,7 @@ def test_allowed_again(out, build_here, forget_here, source, finished):
         forgetting.allow(Store(out), [GONE])
 
 
+@pytest.mark.slow
 def test_duplicates_of_it_are_told(build_here, forget_here, tmp_path, traces):
     """A document with the same text was left out for it: its reject names it no more, and the report says so."""
     text = "Carl May killed Dora Lane in Rome ."

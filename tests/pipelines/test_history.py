@@ -3,6 +3,7 @@
 import gzip
 import json
 import random
+import shutil
 
 import pyarrow.dataset as ds
 import pyoxigraph
@@ -89,14 +90,16 @@ def as_quads(lines):
     return set(pyoxigraph.parse(b"\n".join(lines), pyoxigraph.RdfFormat.N_QUADS))
 
 
-@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
-def test_any_history_equals_a_build_from_nothing(build_here, tmp_path, seed):
+@pytest.mark.parametrize(
+    ("seed", "n_edits"), [(1, 1), *(pytest.param(seed, N_EDITS, marks=pytest.mark.slow) for seed in (1, 2))]
+)
+def test_any_history_equals_a_build_from_nothing(build_here, tmp_path, seed, n_edits):
     """After each of some random edits: graph files and tables as of a new build; changes lead from the old graph."""
     history = History(tmp_path / "source", seed)
     out, new = tmp_path / "out", tmp_path / "new"
     build_here(history.folder, out, **history.settings)
     seen_reasons = set()
-    for n in range(1, N_EDITS + 1):
+    for n in range(1, n_edits + 1):
         before = quads(out)
         history.edit()
         report = build_here(history.folder, out, f"2026-01-0{n}T12:00:00Z", yes=True, **history.settings)
@@ -117,13 +120,20 @@ def test_any_history_equals_a_build_from_nothing(build_here, tmp_path, seed):
     assert seen_reasons >= {"duplicate"}
 
 
+@pytest.fixture(scope="module")
+def finished(build_here, tmp_path_factory):
+    """A build of one document; only copied."""
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "source").mkdir()
+    (folder / "source" / "a.txt").write_text(SENTENCES[0])
+    build_here(folder / "source", folder / "out")
+    return folder
+
+
 @pytest.fixture
-def grown(build_here, tmp_path):
-    """A build of one document, and a second document that was not built yet: the source, the folder, the quads."""
-    source, out = tmp_path / "source", tmp_path / "out"
-    source.mkdir()
-    (source / "a.txt").write_text(SENTENCES[0])
-    build_here(source, out)
+def grown(finished, tmp_path):
+    """A copy, and a second document that was not built yet: the source, the folder, the quads."""
+    source, out = (shutil.copytree(finished / name, tmp_path / name) for name in ("source", "out"))
     (source / "b.txt").write_text(SENTENCES[1])
     return source, out, quads(out)
 
@@ -138,7 +148,7 @@ def quads_of_parts(out):
     return {line for line in gzip.decompress(part.read_bytes("graph.nq.gz")).split(b"\n") if line}
 
 
-@pytest.mark.parametrize("edit", [False, True])
+@pytest.mark.parametrize("edit", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_changes_of_a_run_that_died_late_are_not_lost(build_here, grown, monkeypatch, edit):
     """A run that dies just after its graph went live leaves its changes to the next run, whatever that one builds."""
     source, out, before = grown
@@ -162,6 +172,7 @@ def test_changes_of_a_run_that_died_late_are_not_lost(build_here, grown, monkeyp
     assert list((out / "parts" / "changes").glob("*/")) == []
 
 
+@pytest.mark.slow
 def test_changes_of_a_run_that_died_early_go(build_here, grown, monkeypatch):
     """A run that dies before its graph is live changed nothing; the next one compares with the graph that is there."""
     source, out, before = grown
@@ -184,6 +195,7 @@ def test_changes_of_a_run_that_died_early_go(build_here, grown, monkeypatch):
     assert (run_names(out), list((out / "parts" / "changes").glob("*/"))) == (set(), [])
 
 
+@pytest.mark.slow
 def test_deleted_member_costs_the_changes_alone(build_here, grown):
     """Where a part of the old graph is gone its changes can't be known; the new graph is made all the same."""
     source, out, _ = grown

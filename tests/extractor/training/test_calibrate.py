@@ -124,6 +124,7 @@ def test_table_says_what_is_promised(report):
     assert lines[-2].startswith("A promise takes at least 20 items whose precision is as wanted with 95 % certainty.")
 
 
+@pytest.mark.slow
 def test_what_is_not_annotated_is_fitted_to_by_nobody():
     """Without one type and one relation, and their mentions unmarked, the scales are those of the full annotation."""
     candidates, sentences = made_up(1500)

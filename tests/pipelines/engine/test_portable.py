@@ -63,6 +63,7 @@ def files(out):
     return {str(path.relative_to(out)): path.read_bytes() for path in found}
 
 
+@pytest.mark.slow
 def test_loopback_workers_make_the_bytes_of_a_local_build(local, build_on):
     """The embedded job service, with workers in the process that submits."""
     assert build_on("--environment_type=LOOPBACK") == local

@@ -214,6 +214,7 @@ def test_networks_have_a_node_for_each_value(made):
     assert [data.get("kind", "entity") for _, data in graphml.nodes(data=True)] == ["entity"] * 5 + ["literal"] * 4
 
 
+@pytest.mark.slow
 def test_number_of_partitions_changes_no_byte(made, run, tmp_path):
     """Nodes of values too lie in the order of the hashes, however the work was cut."""
     eighths = Made(run, tmp_path / "out", n_bits=3)
@@ -221,6 +222,7 @@ def test_number_of_partitions_changes_no_byte(made, run, tmp_path):
         assert eighths.file(name) == made.file(name)
 
 
+@pytest.mark.slow
 def test_changes_turn_entities_into_values(build_here, tiny_model, tmp_path):
     """An ontology that takes a type for values needs no model again; what changed is an update of the graph."""
     text = (tiny_model / "ontology.toml").read_text()

@@ -48,6 +48,7 @@ def lines(folder):
     return set(gzip.decompress((folder / "graph" / "graph.nq.gz").read_bytes()).decode().splitlines())
 
 
+@pytest.mark.slow
 def test_record_that_goes_moves_nobody(build_here, tmp_path):
     """When the first of many records leaves, the graphs of the others stay as they are, line numbers and all."""
     records = [

@@ -1,5 +1,7 @@
 """What each stage was made of: a result that a run left in two pieces is told from a whole one."""
 
+import shutil
+
 import pytest
 
 from kgmill.flows.cli import run
@@ -12,33 +14,44 @@ from kgmill.schemas.errors import OutputError
 TEXT = "Ada Byron worked for Acme Corp in Paris .\n"
 
 
-@pytest.fixture
-def source(tmp_path):
-    """Two documents."""
-    (tmp_path / "source").mkdir()
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, build_here):
+    """A build of two documents; only copied."""
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "source").mkdir()
     for name in ("a.txt", "b.txt"):
-        (tmp_path / "source" / name).write_text(TEXT if name == "a.txt" else "Bob Stone lives in London .")
-    return tmp_path / "source"
+        (folder / "source" / name).write_text(TEXT if name == "a.txt" else "Bob Stone lives in London .")
+    build_here(folder / "source", folder / "out")
+    return folder
 
 
 @pytest.fixture
-def cut(source, tmp_path, build_here):
+def source(finished, tmp_path):
+    """A copy of the documents."""
+    return shutil.copytree(finished / "source", tmp_path / "source")
+
+
+@pytest.fixture
+def out(finished, tmp_path):
+    """A copy of the build."""
+    return shutil.copytree(finished / "out", tmp_path / "out")
+
+
+@pytest.fixture
+def cut(source, out):
     """A finished build, and new documents that a run got no further with."""
-    out = tmp_path / "out"
-    build_here(source, out)
     (source / "a.txt").write_text(f"Carl May killed Dora Lane in Rome .\n{TEXT}")
     assert run(["ingest", str(source), "--out", str(out), "--yes"]) == 0
     return out
 
 
-def test_whole_build_is_in_step(source, tmp_path, build_here):
+def test_whole_build_is_in_step(source, out, build_here):
     """After a build all is; a second one with nothing new writes nothing more."""
-    build_here(source, tmp_path / "out")
-    written = (tmp_path / "out" / "steps.json").stat().st_mtime_ns
-    build_here(source, tmp_path / "out", started="2026-01-01T00:01:00Z")
+    written = (out / "steps.json").stat().st_mtime_ns
+    build_here(source, out, started="2026-01-01T00:01:00Z")
 
-    assert is_in_step(Store(tmp_path / "out"))
-    assert (tmp_path / "out" / "steps.json").stat().st_mtime_ns == written
+    assert is_in_step(Store(out))
+    assert (out / "steps.json").stat().st_mtime_ns == written
 
 
 def test_two_pieces_are_no_build(cut, capsys):
@@ -62,11 +75,10 @@ def test_build_brings_them_together(cut, source, build_here):
 
 
 @pytest.mark.parametrize("content", [None, "{", "[]", '{"extract": 3}'])
-def test_folder_that_does_not_say(source, tmp_path, build_here, content):
+def test_folder_that_does_not_say(out, content):
     """A folder of an earlier version, or a damaged file, says nothing of it."""
-    build_here(source, tmp_path / "out")
-    (tmp_path / "out" / "steps.json").unlink()
+    (out / "steps.json").unlink()
     if content:
-        (tmp_path / "out" / "steps.json").write_text(content)
+        (out / "steps.json").write_text(content)
 
-    assert is_in_step(Store(tmp_path / "out"))
+    assert is_in_step(Store(out))

@@ -345,6 +345,7 @@ def test_suspects_are_called_first_and_by_themselves(broken_model, settings):
     assert tables["sentences"]["doc_id"].to_pylist() == [*"abcde"]
 
 
+@pytest.mark.slow
 def test_mark_names_the_documents_of_the_call(monkeypatch, settings, tmp_path):
     """While the model works a file says on what and for how long it may; afterwards it is gone."""
     mark = tmp_path / "calls" / "00-0000.json"

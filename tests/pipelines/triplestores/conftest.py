@@ -80,11 +80,20 @@ def serving():
 
 
 @pytest.fixture(scope="session")
-def server(free_port, serving):
-    """The URL of an Oxigraph server as it comes, which keeps its data in memory."""
-    address = f"127.0.0.1:{free_port()}"
-    command = [Path(sys.executable).with_name("oxigraph"), "serve", "-b", address]
-    with serving(command, f"http://{address}") as url:
+def oxigraph(free_port, serving):
+    """An Oxigraph server as it comes, which keeps its data in memory; a context whose value is its URL."""
+
+    def oxigraph():
+        address = f"127.0.0.1:{free_port()}"
+        return serving([Path(sys.executable).with_name("oxigraph"), "serve", "-b", address], f"http://{address}")
+
+    return oxigraph
+
+
+@pytest.fixture(scope="session")
+def server(oxigraph):
+    """The URL of the server that most tests share."""
+    with oxigraph() as url:
         yield url
 
 

@@ -48,7 +48,10 @@ def test_fact_leads_to_its_sentences_and_their_source(built):
     }
 
 
-@pytest.mark.parametrize(("text", "n_sentences", "n_texts"), [("none", 0, 0), ("sentences", 3, 0), ("full", 3, 2)])
+@pytest.mark.parametrize(
+    ("text", "n_sentences", "n_texts"),
+    [pytest.param("none", 0, 0, marks=pytest.mark.slow), ("sentences", 3, 0), ("full", 3, 2)],
+)
 def test_text_is_as_much_as_was_asked_for(built, text, n_sentences, n_texts):
     """The text of sentences and of documents is there or not; that of mentions always is."""
     out = built(text, text=text)

@@ -43,6 +43,7 @@ def test_store_forgets_with_the_next_load(built, proxy, dump, forget_here, trace
     assert load(built, proxy.url).n_replaced == 0
 
 
+@pytest.mark.slow
 def test_foreign_graph_is_still_refused(built, endpoint, update, forget_here):
     """What this folder never loaded is no graph that was forgotten."""
     load(built, endpoint)

@@ -3,12 +3,15 @@
 import json
 import uuid
 
+import pytest
+
 from kgmill.flows import cli
 from kgmill.pipelines.output.parts import Store
 
 TEXTS = {"a.txt": "Ada Byron worked for Acme Corp in Paris .", "b.txt": "Bob Stone lives in London ."}
 
 
+@pytest.mark.slow
 def test_load_keeps_its_journal_in_the_output(build_here, tmp_path, endpoint, capsys):
     """What was loaded where goes back, so that the next load, from another machine's copy, has nothing to send."""
     where = f"memory://{uuid.uuid4().hex}/out"

@@ -67,6 +67,7 @@ def test_store_follows_the_builds(builds, folder, proxy, update, dump, is_collec
     assert dump(whole=True) == followed
 
 
+@pytest.mark.slow
 def test_new_base_leaves_the_old_one(folder, tmp_path, proxy, build_here):
     """After a build under another base the old names stay, with a word, and go with --adopt."""
     for name, text in TEXTS.items():
