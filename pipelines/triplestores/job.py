@@ -76,12 +76,14 @@ class LoadJob:
     _n_distinct: dict[str, int] = field(default_factory=dict)
     _whole: set[str] = field(default_factory=set)
     _changed: set[str] = field(default_factory=set)
+    _done: set[str] = field(default_factory=set)
     _n_done: int = 0
     _n_inserted: int = 0
     _n_deleted: int = 0
 
     def __post_init__(self) -> None:
         self._writer = Writer(self.server, self.survey.prefix, self._have_loaded)
+        self._n_quads = sum(graph.n_triples for graph in self.survey.graphs.values())
 
     def run(self, counts: dict[str, int], n_default: int, claim: Claim) -> LoadReport:
         """Does it.
@@ -95,7 +97,7 @@ class LoadJob:
         stale = {iri for iri in self.survey.graphs if not self._is_current(iri)}
         is_moving = self.before.facts != self.facts
         is_described = counts.get(self._meta, 0) == self._meta_body(self.before).count(b"\n")
-        self._tell(graph.n_triples for iri, graph in self.survey.graphs.items() if iri not in stale)
+        self._tell(self.survey.graphs.keys() - stale)
         if stale or claim.leaving or is_moving or not is_described or self.before.state != self.survey.sha256:
             self._begin(stale)
             self._send(stale, [*claim.leaving, *self._old_facts(counts, n_default)])
@@ -193,7 +195,7 @@ class LoadJob:
         self._whole.update(iris)
         self.journal.digests |= {iri: self.survey.graphs[iri].digest for iri in iris if not self.survey.is_big(iri)}
         self.journal.save_if_due()
-        self._tell(self.survey.graphs[iri].n_triples for iri in iris)
+        self._tell(iris)
 
     def _send_big(self, iri: str, runs: Iterable[list[bytes]]) -> None:
         n_there = self._counts.get(iri, 0)
@@ -205,8 +207,6 @@ class LoadJob:
             self._apply(iri, recorded_changes(self.folder, steps, iri, n_there))
         else:
             self._compare(iri, n_there, runs)
-        if iri not in self._whole:
-            self._tell([self.survey.graphs[iri].n_triples])
 
     def _replace(self, iri: str, runs: Iterable[list[bytes]]) -> None:
         """Sends a graph whole."""
@@ -226,7 +226,8 @@ class LoadJob:
             self._apply(iri, compare(there, triples_of(iri, runs), n_lines, self._scratch, n_distinct))
             self._n_distinct[iri] = sum(n_distinct)
         except _CutShortError:
-            self._replace(iri, self._runs_of(iri))
+            # Of `runs` nothing was read yet: the store's side comes first. The file itself is being read by `_send`.
+            self._replace(iri, runs)
 
     def _apply(self, iri: str, differences: Iterable[Difference]) -> None:
         for difference in differences:
@@ -235,6 +236,7 @@ class LoadJob:
                 self._changed.add(iri)
             self._n_deleted += len(difference.deletes)
             self._n_inserted += len(difference.inserts)
+        self._tell([iri])
 
     # What is there now
 
@@ -286,16 +288,19 @@ class LoadJob:
     def _scratch(self) -> Path:
         return self.folder / layout.LOAD
 
-    def _tell(self, counts: Iterable[int]) -> None:
-        self._n_done += sum(counts)
-        self.on_progress(self._n_done, sum(graph.n_triples for graph in self.survey.graphs.values()))
+    def _tell(self, iris: Iterable[str]) -> None:
+        """Says that graphs are done; one that has to be sent again is done once."""
+        news = set(iris) - self._done
+        self._done |= news
+        self._n_done += sum(self.survey.graphs[iri].n_triples for iri in news)
+        self.on_progress(self._n_done, self._n_quads)
 
     def _report(self, n_removed: int, note: str) -> LoadReport:
         n_graphs = len(self.survey.graphs)
         changed = self._changed - self._whole
         return LoadReport(
             n_graphs=n_graphs,
-            n_quads=sum(graph.n_triples for graph in self.survey.graphs.values()),
+            n_quads=self._n_quads,
             n_replaced=len(self._whole),
             n_changed=len(changed),
             n_unchanged=n_graphs - len(self._whole) - len(changed),

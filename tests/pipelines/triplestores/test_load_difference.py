@@ -1,6 +1,7 @@
 """How the facts and links, which are of the whole dataset, are brought up to date."""
 
 import gzip
+from random import Random
 
 import pytest
 from store_builds import FACTS, GRAPHS, LINKS, NEW_FACTS, NEW_SECOND, SECOND, E, V, build_again, make_build, quads
@@ -128,6 +129,21 @@ def test_graph_that_cannot_be_read_is_sent_whole(build, proxy, dump):
     assert load(build, proxy.url).n_replaced == 2
     assert of_big(proxy) == [("GET", "kg"), ("GET", "links"), ("UPDATE", "")]
     assert dump() == sorted(quads(NEW))
+
+
+def test_graph_that_is_sent_whole_leaves_the_file_where_it_was(build, proxy, dump):
+    """What stands in the file behind facts of megabytes, which the store handed out by halves, is loaded too."""
+    random = Random(1)
+    facts = [f'<{E}m{n}> <{V}note> "{random.randbytes(4_000).hex()}" .\n' for n in range(300)]
+    make_build(build, GRAPHS | {FACTS: facts})
+    load(build, proxy.url)
+    make_build(build, NEW | {FACTS: [*facts, *NEW_FACTS], LINKS: GRAPHS[LINKS][:1]})
+    proxy.faults["GET"] = [(200, {"Content-Type": "application/n-triples"}, facts[0].encode())]
+    shares = []
+    report = load(build, proxy.url, on_progress=lambda done, total: shares.append(done / total))
+    assert (report.n_replaced, report.n_changed) == (2, 1)
+    assert dump() == sorted(quads(NEW | {FACTS: [*facts, *NEW_FACTS], LINKS: GRAPHS[LINKS][:1]}))
+    assert (shares == sorted(shares), shares[-1]) == (True, 1.0)
 
 
 def test_page_instead_of_a_graph_is_refused(build, proxy):
