@@ -77,7 +77,7 @@ def subject_of(line: bytes) -> bytes:
 def split_quad(line: bytes) -> tuple[bytes, bytes] | None:
     """The IRI of a line's graph, and its triple as a line; None where it is no quad in a named graph."""
     match = _QUAD.fullmatch(line)
-    return (match[2], match[1] + b" .\n") if match else None
+    return (match[2], match[1] + END) if match else None
 
 
 def prefix_of(iri: str) -> str | None:

@@ -16,10 +16,8 @@ from kgmill.pipelines.triplestores.dump import read_runs, triples_of
 from kgmill.pipelines.triplestores.journal import Journal
 from kgmill.pipelines.triplestores.sparql_update import update_text
 from kgmill.pipelines.triplestores.survey import Survey
-from kgmill.pipelines.triplestores.transactions import LOADING, TRIPLES_A_COPY, Writer
+from kgmill.pipelines.triplestores.transactions import LOADING, Writer
 from kgmill.schemas.errors import StoreError
-
-_FILE = "graph.nq.gz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +175,7 @@ class LoadJob:
     def _send(self, stale: set[str], leaving: list[str | None]) -> None:
         """Sends what is stale, in the file's order, and writes down what the store took even when it stops taking."""
         try:
-            for iri, runs in read_runs(self.file, _FILE):
+            for iri, runs in read_runs(self.file, self._path):
                 if iri not in stale:
                     continue
                 if self.survey.is_big(iri):
@@ -210,12 +208,14 @@ class LoadJob:
 
     def _replace(self, iri: str, runs: Iterable[list[bytes]]) -> None:
         """Sends a graph whole."""
-        place, is_there, n = self._place(iri), self._counts.get(iri, 0) > 0, self.survey.graphs[iri].n_triples
-        is_big = self.survey.is_big(iri)
-        if is_big and not is_there and n > TRIPLES_A_COPY:
-            self._writer.append(iri, place, runs)
-        else:
-            self._writer.replace(iri, place, runs, is_there=is_there, n_wanted=None if is_big else n)
+        self._writer.replace(
+            iri,
+            self._place(iri),
+            runs,
+            n_triples=self.survey.graphs[iri].n_triples,
+            is_there=self._counts.get(iri, 0) > 0,
+            is_exact=not self.survey.is_big(iri),
+        )
 
     def _compare(self, iri: str, n_there: int, runs: Iterable[list[bytes]]) -> None:
         """Reads the store's graph and sends the difference; a graph that the store doesn't hand out is sent whole."""
@@ -279,10 +279,14 @@ class LoadJob:
         return self._n_distinct.get(iri, self.survey.graphs[iri].n_triples)
 
     def _runs_of(self, iri: str) -> Iterator[list[bytes]]:
-        for name, runs in read_runs(self.file, _FILE):
+        for name, runs in read_runs(self.file, self._path):
             if name == iri:
                 yield from runs
                 return
+
+    @property
+    def _path(self) -> str:
+        return str(self.folder / layout.GRAPH / layout.NQUADS)
 
     @property
     def _scratch(self) -> Path:

@@ -87,17 +87,25 @@ class Writer:
         self._quads, self._updates = _Batch(), _Batch()
 
     def replace(
-        self, graph: str, place: Place, runs: Iterable[list[bytes]], *, is_there: bool, n_wanted: int | None
+        self, graph: str, place: Place, runs: Iterable[list[bytes]], *, n_triples: int, is_there: bool, is_exact: bool
     ) -> None:
         """Makes a graph of the store what the file has.
+
+        It is whole or not there at all, unless it is new and so large that the store might not be able to copy it: then
+        it grows where it belongs.
 
         Args:
             graph: its name in the file.
             place: where it is in the store.
             runs: its lines in the file, quads of its name.
+            n_triples: how many triples it has.
             is_there: the store has something there.
-            n_wanted: how many different triples it has; None: no more than lines.
+            is_exact: False: it may have fewer, as lines may be there twice.
         """
+        if n_triples > TRIPLES_A_COPY and not is_there:
+            self._append(graph, place, runs)
+            return
+        n_wanted = n_triples if is_exact else None
         pieces = self._pieces(runs)
         first, second = next(pieces, []), next(pieces, None)
         if second is not None:
@@ -114,12 +122,6 @@ class Writer:
             self._do(self._put, [work])
         else:
             self._stage(graph, place, iter((work.come(),)), n_wanted)
-
-    def append(self, graph: str, place: Place, runs: Iterable[list[bytes]]) -> None:
-        """Adds the lines of a graph, piece by piece, to what the store has."""
-        for lines in self._pieces(runs):
-            self._piece(place, _triples_of(graph, b"".join(lines)))
-        self._on_done([graph])
 
     def change(self, place: Place, deletes: Sequence[bytes], inserts: Sequence[bytes]) -> None:
         """Takes sorted lines of triples from a graph, and puts others there; those of one subject stay together."""
@@ -242,6 +244,12 @@ class Writer:
             "else writes to it, stop that, and run kgmill load again"
         )
 
+    def _append(self, graph: str, place: Place, runs: Iterable[list[bytes]]) -> None:
+        """Adds the lines of a graph, piece by piece, to what the store has."""
+        for lines in self._pieces(runs):
+            self._piece(place, _triples_of(graph, b"".join(lines)))
+        self._on_done([graph])
+
     def _piece(self, place: Place, body: bytes) -> None:
         """Adds triples to a graph that nobody counts on yet."""
         profile = self._profile
@@ -258,7 +266,7 @@ class Writer:
         except TooLargeError as error:
             first, second = _halves(body)
             if not first:
-                raise StoreError(f"{error or self._server.url}; and it is a request of one triple") from None
+                raise StoreError(f"{error}; and it is a request of one triple") from None
             self._shrink(len(body))
             self._piece(place, first)
             self._piece(place, second)

@@ -6,8 +6,7 @@ from dataclasses import replace
 import pytest
 from store_builds import FACTS, FIRST, GRAPHS, LINKS, META, NEW_FACTS, NEW_SECOND, SECOND, E, V, make_build, quads
 
-from kgmill.pipelines.triplestores import job as load_job
-from kgmill.pipelines.triplestores import journal
+from kgmill.pipelines.triplestores import journal, transactions
 from kgmill.pipelines.triplestores.claim import Wishes
 from kgmill.pipelines.triplestores.load import LoadReport, load
 from kgmill.schemas.errors import StoreError
@@ -236,7 +235,7 @@ def test_load_that_died_while_putting_together_is_healed(build, proxy, dump, pro
 
 def test_very_large_facts_are_not_copied(build, proxy, dump, profile, monkeypatch):
     """Facts that a store couldn't copy in one transaction are added where it has nothing."""
-    monkeypatch.setattr(load_job, "TRIPLES_A_COPY", 5)
+    monkeypatch.setattr(transactions, "TRIPLES_A_COPY", 5)
     profile(n_bytes=800)
     load(build, proxy.url)
     assert [kind for kind, _ in proxy.writes()].count("UPDATE") == 0
