@@ -88,14 +88,16 @@ class GraphStore:
         """The number of triples of each named graph whose IRI begins with the prefix."""
         # The prefix was checked to be an IRI, so it holds no quote and no backslash.
         pattern = f'GRAPH ?g {{ ?s ?p ?o }} FILTER(STRSTARTS(STR(?g), "{prefix}"))'
-        rows = self.pages("?g (COUNT(*) AS ?n)", pattern, ("g", "n"), "count of its graphs", "GROUP BY ?g")
-        return {g: int(n) for g, n in rows}
+        what = "count of its graphs"
+        rows = self.pages("?g (COUNT(*) AS ?n)", pattern, ("g", "n"), what, "GROUP BY ?g")
+        return {g: self._number(n, what) for g, n in rows}
 
     def count(self, graph: str | None) -> int:
         """The number of triples of a graph; None: of the default graph."""
         pattern = "?s ?p ?o" if graph is None else f"GRAPH <{graph}> {{ ?s ?p ?o }}"
-        ((n,),) = self.select(f"SELECT (COUNT(*) AS ?n) WHERE {{ {pattern} }}", ("n",), f"count of {_name(graph)}")
-        return int(n)
+        what = f"count of {_name(graph)}"
+        rows = self.select(f"SELECT (COUNT(*) AS ?n) WHERE {{ {pattern} }}", ("n",), what)
+        return self._number(rows[0][0] if len(rows) == 1 else "", what)
 
     def pages(self, head: str, pattern: str, names: tuple[str, ...], what: str, end: str = "") -> list[tuple[str, ...]]:
         """All rows of a query whose first variable, `?g`, is bound to another IRI in each.
@@ -126,6 +128,11 @@ class GraphStore:
             raise StoreError(f"{url}: wanted SPARQL results as CSV, got something else; is this a store?") from None
         return [tuple(row) for row in rows if row]
 
+    def _number(self, text: str, what: str) -> int:
+        if not text.isdecimal():
+            raise StoreError(f"{self.url}: {what}: wanted a number, got {self._told(text)!r}; is this a store?")
+        return int(text)
+
     def triples(self, graph: str | None) -> Iterator[bytes]:
         """The triples of a graph as canonical lines, however the store writes them; none where there is no graph.
 
@@ -149,10 +156,11 @@ class GraphStore:
                 yield f"{triple.triple} .\n".encode()
         except SyntaxError as error:
             raise StoreError(
-                f"{self.url}: {what}: not the N-Triples that were wanted: {one_line(str(error))}"
+                f"{self.url}: {what}: not the N-Triples that were wanted: {self._told(str(error))}"
             ) from None
         except httpx.RequestError as error:
-            raise StoreError(f"{self.url}: {what}: broke off ({reason(error)}); run kgmill load again") from None
+            why = self._told(reason(error))
+            raise StoreError(f"{self.url}: {what}: broke off ({why}); run kgmill load again") from None
         finally:
             response.close()
 
@@ -185,6 +193,10 @@ class GraphStore:
     def _send(self, method: str, graph: str | None, body: bytes) -> None:
         what, headers = f"{method} of {_name(graph)}", {"Content-Type": self.profile.triples_type}
         self.connection.request(method, self._graph_url(graph), what, headers=headers, content=body)
+
+    def _told(self, text: str) -> str:
+        """What somebody else says, for a message."""
+        return one_line(self.connection.login.masked(text))
 
     def _graph_url(self, graph: str | None) -> str:
         # Not httpx's params: those leave an IRI's own %2F as it is, and the store would read it as a slash.

@@ -9,12 +9,12 @@ import re
 import time
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 
-from kgmill.pipelines.triplestores.login import Login
-from kgmill.pipelines.triplestores.profiles import Profile
+from kgmill.pipelines.triplestores.login import BOTH, TOKEN_VARIABLE, Login
+from kgmill.pipelines.triplestores.profiles import Auth, Profile
 from kgmill.schemas.errors import StoreError
 
 logger = logging.getLogger(__name__)
@@ -26,6 +26,11 @@ _FIRST_DELAY_S = 0.3
 _MAX_RETRY_AFTER_S = 60.0
 _MAX_CONNECTING_S = 5.0
 _LARGE, _SLOW = 64 << 10, 1 << 20  # bytes that a break, or a silence, may be due to
+_CURES = {
+    "Basic": f'auth = "basic" in a profile\'s file, with {BOTH}',
+    "Digest": f'auth = "digest" in a profile\'s file, with {BOTH}',
+    "Bearer": f"set {TOKEN_VARIABLE}",
+}
 _BROKEN = (httpx.WriteError, httpx.ReadError, httpx.RemoteProtocolError)
 
 
@@ -76,11 +81,14 @@ class Connection:
                     return response
                 response.read()
             except httpx.RequestError as error:
-                fault = f"{self.url}: no answer ({reason(error)}); is the store running?"
+                why = self.login.masked(reason(error))
+                fault = f"{self.url}: no answer ({why}); is the store running?"
+                if isinstance(error, httpx.LocalProtocolError):
+                    raise StoreError(f"{self.url}: {what}: can't be sent: {why}") from None
                 if n_tries > 1 and _may_be_too_large(error, n_bytes):
                     raise TooLargeError(fault) from None
                 if "CERTIFICATE_VERIFY_FAILED" in str(error):
-                    raise StoreError(f"{self.url}: {reason(error)}; --ca-file names who may vouch for it") from None
+                    raise StoreError(f"{self.url}: {why}; --ca-file names who may vouch for it") from None
                 is_late = time.monotonic() - started + delay_s > _MAX_CONNECTING_S
                 is_final = is_late and isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
             else:
@@ -111,39 +119,51 @@ class Connection:
             except httpx.InvalidURL:
                 raise StoreError(f"{self.url}: {what}: status {response.status_code}, to no URL") from None
             there = f"{target.scheme}://{target.netloc.decode()}{target.path}"
+            told = one_line(self.login.masked(there))
             is_worse = (request.url.scheme, target.scheme) == ("https", "http")
             if response.status_code == 303 or target.host != request.url.host or is_worse:
                 raise StoreError(
-                    f"{self.url}: {what}: status {response.status_code}, to {one_line(there)}, which is not followed; "
+                    f"{self.url}: {what}: status {response.status_code}, to {told}, which is not followed; "
                     "if that is the store, give its base URL as --endpoint"
                 )
             self._moved[path] = there
         raise StoreError(f"{self.url}: {what}: sent on more than {_MAX_REDIRECTS} times")
 
     def _refusal(self, what: str, response: httpx.Response) -> str:
-        body = response.text
-        for secret in self.login.secrets:
-            body = body.replace(secret, "***")
-        hint = self._hint(response)
+        body, hint = self.login.masked(response.text), self._hint(response)
         return f"{self.url}: {what}: status {response.status_code}: {one_line(body)}{f'; {hint}' if hint else ''}"
 
     def _hint(self, response: httpx.Response) -> str:
         """What might help, for this kind of store and what is set."""
         login, status = self.login, response.status_code
-        wanted = response.headers.get("www-authenticate", "").partition(" ")[0].strip(",").title()
         if status == 404:
             return f"is this the store's base URL? of this profile it is like {self.profile.endpoint}"
         if status == 405:
             return "is the store read-only, or of another profile?"
         if status not in (401, 403) and not _says(self.profile.denied, response):
             return ""
-        if status == 401 and wanted and wanted.lower() != login.kind.lower() and login.kind != "SigV4":
-            cure = f'auth = "{wanted.lower()}" in a profile\'s file'
-            return f"it wants a login by {wanted}, and this profile gives {login.kind}: {cure}"
+        wanted = _challenges(response.headers.get("www-authenticate", "")) if status == 401 else []
+        if wanted and login.kind not in (*wanted, "SigV4"):
+            wants = f"it wants a login by {one_line(' or '.join(wanted))}, and"
+            cure = ", or ".join(cure for kind, cure in _CURES.items() if kind in wanted)
+            if not cure:
+                return f"{wants} kgmill knows {', '.join(get_args(Auth))}"
+            return f"{wants} this profile gives {login.kind}: {cure}"
         if login.auth is None:
             return f"set {login.source}"
         may = "it doesn't take the login" if status == 401 else "it doesn't allow this, read-only or not, to the login"
         return f"{may} of {login.source}"
+
+
+def _challenges(header: str) -> list[str]:
+    """The kinds of login that a server names, in any number of headers, which httpx has joined.
+
+    >>> _challenges('Negotiate, digest realm="a, basic b", nonce="x", Basic realm="c"')
+    ['Negotiate', 'Digest', 'Basic']
+    """
+    bare = re.sub(r'"(?:[^"\\]|\\.)*"', '""', header)
+    kinds = re.findall(r"(?:^|,)\s*([\w-]+)(?=\s+[^\s=]|\s*(?:,|$))", bare)
+    return [kind.title() if kind.title() in _CURES else kind for kind in kinds]
 
 
 def _says(expression: str, response: httpx.Response) -> bool:

@@ -11,6 +11,7 @@ X-Api-Key = "${STORE_KEY}"  # from the environment
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import tomllib
@@ -20,12 +21,14 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from kgmill.pipelines.triplestores.login import SENDABLE, is_sendable
 from kgmill.pipelines.triplestores.profiles import Profile, profile_of
 from kgmill.schemas.errors import ConfigError
 
 _BEGIN_WITH = "sparql"
-_FROM_TABLE = ("endpoint", "sign", "is_tried")  # which only a row of the table has
+_NO_KEYS = ("endpoint", "sign", "is_tried", "secrets")  # which a file doesn't say
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _POSITIVE = ("n_bytes", "n_triples", "n_graphs", "timeout_s")
 _EXPRESSIONS = ("transient", "too_large", "denied")
 
@@ -45,7 +48,7 @@ def read_profile(path: Path) -> Profile:
     if not isinstance(first, str):
         raise ConfigError(f"{path}: profile: wanted the name of a kind of store, got {first!r}")
     row = profile_of(first)
-    known = [name for name in Profile.__slots__ if name not in _FROM_TABLE]
+    known = [name for name in Profile.__slots__ if name not in _NO_KEYS]
     if unknown := sorted(keys.keys() - known):
         raise ConfigError(f"{path}: unknown key {unknown[0]}; known: profile, {', '.join(known)}")
     try:
@@ -56,13 +59,20 @@ def read_profile(path: Path) -> Profile:
         fault = error.errors(include_input=False, include_url=False)[0]
         raise ConfigError(f"{path}: {'.'.join(map(str, fault['loc']))}: {fault['msg']}") from None
     _check(path, keys, checked)
-    return replace(checked, headers={name: _filled(path, name, text) for name, text in checked.headers.items()})
+    secrets: list[str] = []
+    headers = {name: _filled(path, name, text, secrets) for name, text in checked.headers.items()}
+    return replace(checked, headers=headers, secrets=tuple(secrets))
 
 
 def _check(path: Path, keys: dict[str, Any], profile: Profile) -> None:
     for name in _POSITIVE:
-        if not getattr(profile, name) > 0:
+        if not 0 < getattr(profile, name) < math.inf:
             raise ConfigError(f"{path}: {name}: wanted a number above 0, got {keys[name]}")
+    if profile.n_rows < 0:
+        raise ConfigError(f"{path}: n_rows: wanted a number of rows, or 0 for any number, got {profile.n_rows}")
+    for name in profile.headers:
+        if not _HEADER.fullmatch(name):
+            raise ConfigError(f"{path}: headers: wanted a header's name, such as X-Api-Key, got {name!r}")
     for name in ("query", "update", "store", "quads"):
         value = getattr(profile, name)
         if value and not value.startswith("/"):
@@ -74,15 +84,16 @@ def _check(path: Path, keys: dict[str, Any], profile: Profile) -> None:
             raise ConfigError(f"{path}: {name}: not a regular expression: {error}") from None
 
 
-def _filled(path: Path, name: str, text: str) -> str:
-    """A header's value with the environment's values in it."""
+def _filled(path: Path, name: str, text: str, secrets: list[str]) -> str:
+    """A header's value with the environment's values in it, which become secrets."""
 
     def value(match: re.Match[str]) -> str:
         if not os.environ.get(match[1]):
             raise ConfigError(f"{path}: headers.{name}: the environment has no {match[1]}")
-        return os.environ[match[1]]
+        secrets.append(os.environ[match[1]])
+        return secrets[-1]
 
     filled = _VARIABLE.sub(value, text)
-    if not (filled.isascii() and filled.isprintable()):
-        raise ConfigError(f"{path}: headers.{name}: wanted printable ASCII")
+    if not is_sendable(filled):
+        raise ConfigError(f"{path}: headers.{name}: {SENDABLE}")
     return filled

@@ -41,6 +41,7 @@ class Profile:
         service: the name of the service that a SigV4 login is for.
         region: where that service is; empty: as AWS's own tools are set up.
         headers: more headers of each request; their values are taken for secrets.
+        secrets: what of those values came from the environment.
         retried: statuses after which a request is sent again.
         transient: an expression that finds, in the page of a refusal with another status, that it will pass.
         too_large: one that finds that a request was too large; status 413 always says so.
@@ -69,6 +70,7 @@ class Profile:
     service: str = ""
     region: str = ""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
     retried: frozenset[int] = RETRIED
     transient: str = ""
     too_large: str = ""

@@ -138,9 +138,10 @@ class Proxy(ThreadingHTTPServer):
     """Hands requests on to a store and writes them down.
 
     A fault of a method's list is used up by one request: a tuple is an answer (status, headers, body) in the store's
-    stead, `drop` closes the connection, `swallow` says 204 without doing anything, and a number is said instead of the
-    store's own status, though the store did as it was told. `before` is called before each request; a body of more than
-    `max_bytes` is refused.
+    stead, bytes are one that is no HTTP, `drop` closes the connection, `swallow` says 204 without doing anything,
+    `half` closes it after the first operation of an update, and a number is said instead of the store's own status,
+    though the store did as it was told. `before` is called before each request, `after` when the store has done it and
+    nobody was told; a body of more than `max_bytes` is refused.
     """
 
     daemon_threads = True
@@ -152,7 +153,7 @@ class Proxy(ThreadingHTTPServer):
         self.client = httpx.Client(base_url=store, verify=TLS, timeout=60)
         self.requests = []
         self.logins = []
-        self.before = lambda: None
+        self.before = self.after = lambda: None
         self.max_bytes = 0
         self.faults = {"QUERY": [], "UPDATE": [], "POST": [], "PUT": [], "DELETE": [], "GET": []}
 
@@ -187,14 +188,24 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         elif fault == "swallow":
             self.answer(204, {}, b"")
+        elif isinstance(fault, bytes):
+            self.wfile.write(fault)
+            self.close_connection = True
         elif isinstance(fault, tuple):
             self.answer(*fault)
+        elif fault == "half":
+            self.handed_on(body.partition(b" ;\n")[0])
+            self.close_connection = True
         else:
-            kept = {name: self.headers[name] for name in ("Content-Type", "Accept") if name in self.headers}
-            response = self.server.client.request(self.command, self.path, content=body, headers=kept)
+            response = self.handed_on(body)
+            self.server.after()
             self.answer(fault or response.status_code, {}, response.content)
 
     do_POST = do_PUT = do_DELETE = do_GET = handle_one
+
+    def handed_on(self, body):
+        kept = {name: self.headers[name] for name in ("Content-Type", "Accept") if name in self.headers}
+        return self.server.client.request(self.command, self.path, content=body, headers=kept)
 
     def answer(self, status, headers, body):
         self.send_response(status)
@@ -288,6 +299,7 @@ class Passing(Handler):
         except httpx.TransportError:
             self.close_connection = True
             return
+        self.server.after()
         names = ("www-authenticate", "content-type", "server", "fuseki-request-id")
         self.answer(
             response.status_code, {n: response.headers[n] for n in names if n in response.headers}, response.content
@@ -339,3 +351,24 @@ def waits(monkeypatch):
     waits = []
     monkeypatch.setattr("kgmill.pipelines.triplestores.http_client.time.sleep", waits.append)
     return waits
+
+
+@pytest.fixture
+def aws(monkeypatch, tmp_path):
+    """Credentials of AWS that are nobody's."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wJalr-secret")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.delenv("AWS_SESSION_TOKEN", raising=False)
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Writes a profile's file."""
+
+    def file(text):
+        (tmp_path / "own.toml").write_text(text)
+        return str(tmp_path / "own.toml")
+
+    return file
