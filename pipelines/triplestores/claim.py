@@ -106,15 +106,30 @@ def dataset_counts(server: GraphStore, prefix: str) -> dict[str, int]:
 
 
 def read_metas(server: GraphStore) -> dict[str, Meta]:
-    """What the store knows of the loads of each dataset, by the IRI of its metadata graph."""
+    """What the store knows of the loads of each dataset, by the IRI of its metadata graph.
+
+    A graph that a load died on may say two things of itself: that it is in between, and that facts may be in the
+    default graph, is what counts then.
+    """
     terms = zip(_NAMES[1:], (_OWNER, _STATE, _FACTS, _N_KG, _N_LINKS), strict=True)
     pattern = " ; ".join(f"<{term}> ?{name}" for name, term in terms)
     head = " ".join(f"?{name}" for name in _NAMES)
     rows = server.pages(head, f"GRAPH ?g {{ ?g {pattern} }}", _NAMES, "query for its datasets")
-    try:
-        return {g: Meta(owner, state, facts, int(kg), int(links)) for g, owner, state, facts, kg, links in rows}
-    except ValueError:
-        raise StoreError(f"{server.url}: a metadata graph of kgmill says nonsense: {rows}") from None
+    metas: dict[str, Meta] = {}
+    for g, owner, state, facts, kg, links in sorted(rows, key=_is_in_between):
+        try:
+            metas[g] = Meta(owner, state, facts, int(kg), int(links))
+        except ValueError:
+            raise StoreError(
+                f"{server.url}: graph <{g}> says nonsense of its last load: wanted numbers of triples, got {kg!r} and "
+                f"{links!r}; remove it, and run kgmill load --prune again"
+            ) from None
+    return metas
+
+
+def _is_in_between(row: tuple[str, ...]) -> tuple[bool, bool]:
+    _, _, state, facts, *_ = row
+    return state.startswith(BETWEEN), facts == "default"
 
 
 def claim(

@@ -165,12 +165,16 @@ class LoadJob:
             self._whole |= {self._meta} & self.survey.graphs.keys()
 
     def _describe(self, meta: Meta) -> None:
-        """Writes the metadata graph."""
-        body = self._meta_body(meta)
+        """Writes the metadata graph; whatever breaks on the way, it says whose it is: what is new comes first."""
+        name, body = self._meta, self._meta_body(meta)
         if self.server.profile.store is not None:
-            self.server.put(self._meta, body)
-        else:
-            self.server.update(update_text([self._meta], {}, {self._meta: body}))
+            self.server.put(name, body)
+            return
+        old = set(self.server.triples(name)) if self._counts.get(name) else set()
+        self.server.update(update_text([], {}, {name: body}))
+        if gone := old - set(body.splitlines(keepends=True)):
+            # Once more with what came: a store that writes a value in its own way would delete that one too.
+            self.server.update(update_text([], {name: b"".join(sorted(gone))}, {name: body}))
 
     def _send(self, stale: set[str], leaving: list[str | None]) -> None:
         """Sends what is stale, in the file's order, and writes down what the store took even when it stops taking."""
