@@ -112,7 +112,10 @@ def _read_reply(child: subprocess.Popen[bytes], timeout_s: float | None) -> tupl
 
 
 def _main() -> int:
-    """The child."""
+    """The child; its standard error is the command's."""
+    import logging
+
+    logging.basicConfig(format="kgmill: %(message)s")
     request = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     from kgmill.pipelines.triplestores.query import format_result

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import re
-import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,11 +12,14 @@ import pyoxigraph as ox
 
 from kgmill.pipelines.triplestores.client import open_server
 from kgmill.pipelines.triplestores.detect import profile_for
+from kgmill.pipelines.triplestores.http_client import one_line
 from kgmill.pipelines.triplestores.prefixes import NOT_KEYWORDS, declared
 from kgmill.pipelines.triplestores.profiles import DEFAULT_PROFILE
 from kgmill.pipelines.triplestores.query import check_no_update
 from kgmill.pipelines.triplestores.result_text import Result
 from kgmill.schemas.errors import StoreError, UsageError
+
+logger = logging.getLogger(__name__)
 
 _FORM = re.compile(r"\b(SELECT|ASK|CONSTRUCT|DESCRIBE)\b", re.IGNORECASE)
 _RESULTS = "application/sparql-results+json"
@@ -53,11 +56,26 @@ def ask(endpoint: str, sparql: str, prefixes: dict[str, str], profile: str = "",
         data = {"query": declared(sparql, prefixes)}
         response = server.connection.request("POST", url, "query", headers=headers, data=data, timeout=_TIMEOUT)
     if n_rows := response.headers.get(_CUT):
-        sys.stderr.write(f"kgmill: {url}: has cut its answer at {n_rows} rows; ask by pages, with LIMIT and OFFSET\n")
+        rows = one_line(n_rows)
+        logger.warning("%s: has cut its answer at %s rows; ask by pages, with LIMIT and OFFSET", url, rows)
     try:
         if is_graph:
             return [quad.triple for quad in ox.parse(response.content, ox.RdfFormat.TURTLE)]
-        return ox.parse_query_results(response.content, ox.QueryResultsFormat.JSON)
+        return _whole(response.content)
     except (SyntaxError, ValueError):
         kind = "RDF" if is_graph else "SPARQL results as JSON"
         raise StoreError(f"{url}: wanted {kind}, got something else; does this URL answer queries?") from None
+
+
+def _whole(content: bytes) -> Result:
+    """An answer of which each row was read once: they are parsed when they are asked for, and the last may be broken.
+
+    Raises:
+        SyntaxError: it isn't SPARQL results as JSON to its end.
+    """
+    found = ox.parse_query_results(content, ox.QueryResultsFormat.JSON)
+    if isinstance(found, ox.QueryBoolean):
+        return found
+    for _ in found:
+        pass
+    return ox.parse_query_results(content, ox.QueryResultsFormat.JSON)

@@ -88,12 +88,37 @@ def test_page_is_no_answer(proxy, sparql, wanted):
         ask(f"{proxy.url}/query", sparql, PREFIXES)
 
 
-def test_cut_answer_is_told(proxy, capsys):
-    """Virtuoso's word that it gave fewer rows than there are reaches people."""
-    body = json.dumps({"head": {"vars": []}, "results": {"bindings": []}}).encode()
-    proxy.faults["QUERY"] = [(200, {"X-SPARQL-MaxRows": "5000"}, body)]
+def rows(n):
+    """The answer to a SELECT, with a row after which a fault can stand."""
+    bindings = [{"s": {"type": "uri", "value": f"urn:e:{i}"}} for i in range(n)]
+    return json.dumps({"head": {"vars": ["s"]}, "results": {"bindings": bindings}}).encode()
+
+
+@pytest.mark.parametrize("end", [b"", b', {"s": {"type": "nonsense"}}]}}', b"\xff"])
+def test_answer_that_breaks_off_is_told(proxy, end):
+    """What is wrong behind the first rows is one line too, before any row is shown."""
+    proxy.faults["QUERY"] = [(200, {}, rows(3).removesuffix(b"]}}") + end)]
+    with pytest.raises(StoreError, match="/query: wanted SPARQL results as JSON, got something else"):
+        ask(proxy.url, "SELECT ?s { ?s ?p ?o }", PREFIXES)
+
+
+def test_cut_answer_is_told(proxy, capsys, caplog):
+    """Virtuoso's word that it gave fewer rows than there are is logged, and nothing else is written."""
+    proxy.faults["QUERY"] = [(200, {"X-SPARQL-MaxRows": "5000"}, rows(0))]
     ask(proxy.url, "SELECT * { ?s ?p ?o }", PREFIXES)
-    assert "/query: has cut its answer at 5000 rows; ask by pages" in capsys.readouterr().err
+    (record,) = caplog.records
+    assert (
+        record.getMessage()
+        == f"{proxy.url}/query: has cut its answer at 5000 rows; ask by pages, with LIMIT and OFFSET"
+    )
+    assert capsys.readouterr().err == ""
+
+
+def test_cut_answer_reaches_people(proxy, capfd):
+    """The command's child says it on standard error, in the command's form."""
+    proxy.faults["QUERY"] = [(200, {"X-SPARQL-MaxRows": "5000"}, rows(1))]
+    assert answer(None, "SELECT * { ?s ?p ?o }", "csv", how=How(endpoint=proxy.url)) == "s\r\nurn:e:0"
+    assert capfd.readouterr().err.startswith(f"kgmill: {proxy.url}/query: has cut its answer at 5000 rows; ")
 
 
 def test_login_is_that_of_a_load(proxy, monkeypatch):
