@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[3]
 BASE = "urn:kgmill:dataset:news:"
 # Hours of work in native code, for a graph of 600 triples.
 ENDLESS = "SELECT (COUNT(*) AS ?n) { ?a ?p ?b . ?c ?q ?d . ?e ?r ?f . ?g ?s ?h FILTER(STR(?a) > STR(?h)) }"
+FAR_LESS_THAN_IT_TAKES_S = 60  # and far more than a busy machine needs to hear
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,7 @@ def test_time_limit_ends_a_query(build):
     with pytest.raises(TimeLimitError) as error:
         answer(build, ENDLESS, "table", 0.5)
     assert str(error.value) == "no answer within 0.5 s (--timeout); ask for less, with LIMIT or with a label given"
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < FAR_LESS_THAN_IT_TAKES_S
 
 
 def test_time_limit_that_is_not_reached_changes_nothing(build):
@@ -73,16 +74,17 @@ def test_time_limit_is_above_zero(build, timeout_s):
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signals_end_a_query(build, number, code):
-    """Ctrl-C and SIGTERM end the command within a second, with one line, and the child with it."""
+    """Ctrl-C and SIGTERM end the command, with one line, and the child with it, whatever the query takes."""
     command = [sys.executable, "-m", "kgmill.flows.cli", "query", build, ENDLESS]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, preexec_fn=hear_signals) as process:
         child = wait_for_child(process.pid)
         time.sleep(0.5)
-        began = time.monotonic()
         process.send_signal(number)
-        errors = process.communicate()[1]
+        try:
+            errors = process.communicate(timeout=FAR_LESS_THAN_IT_TAKES_S)[1]
+        finally:
+            process.kill()
     assert (process.returncode, len(errors.splitlines())) == (code, 1)
-    assert time.monotonic() - began < 1
     assert not Path(f"/proc/{child}").exists()
 
 

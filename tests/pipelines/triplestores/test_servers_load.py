@@ -160,21 +160,28 @@ def test_limit_of_a_proxy(store, build, passing):
     proxy = passing(store)
     proxy.max_bytes = 1 << 20
     sparql = f"SELECT (COUNT(*) AS ?n) {{ GRAPH <{KG}doc/book> {{ ?s ?p ?o }} }}"
-    seen, is_over = set(), threading.Event()
+    seen, has_begun, is_over = [], threading.Event(), threading.Event()
+
+    def read():
+        seen.append(int(store.ask(sparql).split()[1].strip('"')))
+        has_begun.set()
 
     def read_on():
         while not is_over.is_set():
-            seen.add(int(store.ask(sparql).split()[1].strip('"')))
+            read()
 
     reader = threading.Thread(target=read_on)
     reader.start()
+    assert has_begun.wait(60)
     try:
         load(build, proxy.endpoint, store.profile)
     finally:
         is_over.set()
         reader.join()
+    read()
     assert counts(store) == wanted(GRAPHS | big)
-    assert seen <= {10, 6_000}
+    assert set(seen) == {10, 6_000}
+    assert len(seen) > 3  # some of them while the load ran
     assert any(size > 1 << 20 for *_, size in proxy.requests)
 
 
@@ -183,9 +190,19 @@ def test_slow_server(store, build, passing, monkeypatch, many_requests):
     monkeypatch.setitem(PROFILES, store.profile, replace(PROFILES[store.profile], timeout_s=2.0))
     make_build(build, MANY)
     proxy = passing(store)
-    naps = [0, 0, 0, 3.0, 0, 3.0]
-    proxy.before = lambda: time.sleep(naps.pop(0) if naps else 0)
+    are_sent_again = {4: threading.Event(), 6: threading.Event()}
+
+    def after():
+        number = len(proxy.requests)
+        if number in are_sent_again:
+            are_sent_again[number].wait(60)
+        elif number - 1 in are_sent_again:
+            are_sent_again[number - 1].set()
+
+    proxy.after = after
     load(build, proxy.endpoint, store.profile)
+    assert all(event.is_set() for event in are_sent_again.values())
+    assert (proxy.requests[3], proxy.requests[5]) == (proxy.requests[4], proxy.requests[6])
     assert counts(store) == wanted(MANY)
 
 
