@@ -17,7 +17,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 LOGIN = ("loader", "s3cret-word")
-MAX_ROWS = 50
+FEW_ROWS, ROWS_AS_IT_COMES = 50, 10_000  # of an answer of Virtuoso
 VIRTUOSO_INI = """
 [Database]
 DatabaseFile = {folder}/virtuoso.db
@@ -59,10 +59,12 @@ class RealStore:
         query_url: where it answers queries.
         login: user name and password of who may write; None: there is no login.
         asker: those that `query_url` wants.
+        max_rows: rows that an answer may have, where a kind has such a limit.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, max_rows=FEW_ROWS):
         self.folder, self.port, self.process, self.asker = folder, free_port(), None, None
+        self.max_rows = max_rows
         self.prepare()
 
     def start(self, *more):
@@ -135,7 +137,7 @@ class Virtuoso(RealStore):
     def prepare(self):
         if shutil.which("virtuoso-t") is None:
             pytest.skip("no Virtuoso: virtuoso-t isn't there; on Debian it is in virtuoso-opensource-7-bin")
-        values = {"folder": self.folder, "port": self.port, "sql_port": free_port(), "max_rows": MAX_ROWS}
+        values = {"folder": self.folder, "port": self.port, "sql_port": free_port(), "max_rows": self.max_rows}
         (self.folder / "virtuoso.ini").write_text(VIRTUOSO_INI.format(**values))
         self.endpoint = f"http://127.0.0.1:{self.port}"
         self.query_url = f"{self.endpoint}/sparql"
@@ -154,9 +156,9 @@ def started(tmp_path_factory):
     """Starts one server of each kind that is asked for, which no other file's tests have left graphs in."""
     running = {}
 
-    def started(name):
+    def started(name, max_rows=FEW_ROWS):
         if name not in running:
-            running[name] = KINDS[name](tmp_path_factory.mktemp(name)).start()
+            running[name] = KINDS[name](tmp_path_factory.mktemp(name), max_rows).start()
         return running[name]
 
     yield started

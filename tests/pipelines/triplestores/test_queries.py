@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from real_stores import OTHERS_ARE_MARKED
+from real_stores import OTHERS_ARE_MARKED, ROWS_AS_IT_COMES
 
 from kgmill.pipelines.triplestores.claim import Wishes
 from kgmill.pipelines.triplestores.endpoint import ask
@@ -31,8 +31,8 @@ def corpus(build_here, tmp_path_factory):
 
 @pytest.fixture(params=OTHERS_ARE_MARKED)
 def store(request, started, logged_in):
-    """A real server in its default configuration, but for the login and the rows of an answer."""
-    store = started(request.param)
+    """A real server in its default configuration, but for the login."""
+    store = started(request.param, ROWS_AS_IT_COMES)
     logged_in(store)
     return store
 
