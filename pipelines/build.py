@@ -16,6 +16,7 @@ from typing import Any
 from kgmill import __version__
 from kgmill.pipelines.checks import check_finished
 from kgmill.pipelines.context import RunContext
+from kgmill.pipelines.decided import decided
 from kgmill.pipelines.engine.local import run_request
 from kgmill.pipelines.engine.request import Request
 from kgmill.pipelines.engine.runners import LOCAL
@@ -28,7 +29,6 @@ from kgmill.pipelines.output.parts import Store
 from kgmill.pipelines.output.rejects import heads, left_out, publish_rejects
 from kgmill.pipelines.output.steps import note_step
 from kgmill.pipelines.output.upkeep import verify
-from kgmill.pipelines.stages.decided import decided
 from kgmill.pipelines.stages.extract import Settings as ExtractSettings
 from kgmill.pipelines.stages.graph import live_counts, untold
 from kgmill.pipelines.stages.stage import NAMES, Outcome, Todo, missing, stage_named

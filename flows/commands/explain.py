@@ -24,7 +24,7 @@ def explain(
 ) -> None:
     """`kgmill explain DIR WHAT`: its sentences, candidates, scores, and the rules and thresholds that decided."""
     from kgmill.flows.explanation import explanation_lines
-    from kgmill.pipelines.explain import Explainer
+    from kgmill.pipelines.explaining.explain import Explainer
     from kgmill.schemas.text import printable_json
 
     explainer = Explainer(folder)

@@ -19,12 +19,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kgmill.pipelines.conflicts import Conflict
+from kgmill.pipelines.decided import decided
 from kgmill.pipelines.engine.request import PartName, Receipt, Request
 from kgmill.pipelines.facts import FactConfidence, Support
 from kgmill.pipelines.output.parts import Part, Store
 from kgmill.pipelines.resolution.known import is_full_country_name
 from kgmill.pipelines.stages.combine import KINDS, buckets, partition_bits, slice_name
-from kgmill.pipelines.stages.decided import decided
 from kgmill.pipelines.stages.decode import PAIRS
 from kgmill.pipelines.stages.names import not_null
 from kgmill.pipelines.stages.stage import Parts, Todo, partitions_extent, publisher

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from kgmill.pipelines.asked import Finished, Thing
+from kgmill.pipelines.explaining.asked import Finished, Thing
+from kgmill.pipelines.explaining.verdicts import RELATION, judge
 from kgmill.pipelines.facts import FactConfidence, Support
 from kgmill.pipelines.output.forgotten import read_forgotten
-from kgmill.pipelines.verdicts import RELATION, judge
 from kgmill.schemas.identity import entity_id, entity_key
 from kgmill.schemas.name_rules import MERGING
 from kgmill.schemas.records import Document

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pyarrow as pa
 import pytest
 
+from kgmill.pipelines.decided import Decided, decided
 from kgmill.pipelines.stages import resolve
-from kgmill.pipelines.stages.decided import Decided, decided
 from kgmill.schemas.decisions import Decisions
 from kgmill.schemas.errors import ConfigError
 from kgmill.schemas.identity import entity_id, entity_key, fact_id

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from kgmill.extractor.modelfolder import find_model
 from kgmill.pipelines.checks import check_finished, decoding_of
+from kgmill.pipelines.explaining.verdicts import Decoding
 from kgmill.pipelines.output import layout
 from kgmill.pipelines.output.forgotten import read_forgotten
 from kgmill.pipelines.output.format import check_readable
@@ -23,7 +24,6 @@ from kgmill.pipelines.output.parts import Store
 from kgmill.pipelines.stages.candidates import sentence_candidates
 from kgmill.pipelines.stages.names import Settings
 from kgmill.pipelines.stages.stage import NAMES
-from kgmill.pipelines.verdicts import Decoding
 from kgmill.schemas.config import BuildConfig
 from kgmill.schemas.decisions import Decisions
 from kgmill.schemas.errors import KgmillError, UsageError

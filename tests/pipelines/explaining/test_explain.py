@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from kgmill.extractor.calibration import load_calibration
-from kgmill.pipelines.explain import Explainer
+from kgmill.pipelines.explaining.explain import Explainer
 from kgmill.pipelines.output.forgotten import read_forgotten, write_forgotten
 from kgmill.pipelines.output.parts import Store
 from kgmill.schemas.errors import UsageError

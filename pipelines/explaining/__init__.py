@@ -1,0 +1,1 @@
+"""Why something is in a finished build as it is, or is not there."""
