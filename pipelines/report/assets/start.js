@@ -76,10 +76,18 @@ document.addEventListener("keydown", (event) => {
 });
 addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((part) => part.setAttribute("open", "")));
 
+function decoded(id) {
+  try {
+    return decodeURIComponent(id);
+  } catch {
+    return id; // a link that was cut, or none of ours
+  }
+}
+
 function openNamed() {
   const [, id] = /^#entity=(.+)$/.exec(location.hash) || [];
   if (!id) return;
-  const entity = places.get(decodeURIComponent(id));
+  const entity = places.get(decoded(id));
   if (entity !== undefined) openEntity(entity);
 }
 

@@ -30,7 +30,7 @@ def browser():
 class Opened:
     """A page that is open, and all that it said and asked for."""
 
-    def __init__(self, browser, path, **context):
+    def __init__(self, browser, path, fragment="", **context):
         self.context = browser.new_context(**context)
         self.page = self.context.new_page()
         self.page.set_default_timeout(PATIENCE_MS)
@@ -39,7 +39,7 @@ class Opened:
         self.page.on("pageerror", lambda error: self.said.append(str(error)))
         self.page.on("dialog", lambda dialog: (self.said.append(dialog.message), dialog.dismiss()))
         self.page.on("request", lambda request: self.requests.append(request.url))
-        self.url = path.as_uri()
+        self.url = path.as_uri() + fragment
         self.page.goto(self.url, wait_until="commit")
         self.page.wait_for_selector("html[data-ready]", state="attached")
 
@@ -225,4 +225,14 @@ def test_policy_stops_what_would_run_or_ask(browser, written):
     assert opened.page.evaluate("window.owned") is None
     assert refused == "refused"
     assert sum("Content Security Policy" in line for line in opened.said) >= 3
+    opened.context.close()
+
+
+@pytest.mark.parametrize(("fragment", "titles"), [("#entity=ada", ["Ada Lovelace"]), ("#entity=%E0%A4%A", [])])
+def test_link_to_an_entity_opens_it(browser, written, fragment, titles):
+    """A link that was cut in the middle of a character opens nothing, and the page is there all the same."""
+    opened = Opened(browser, written / "people" / "report.html", fragment)
+    assert opened.texts("#entity-title") == titles
+    assert opened.facts() == ["f1", "f2", "f3", "f4"]
+    assert opened.said == []
     opened.context.close()
