@@ -235,8 +235,11 @@ def _reduce(graph: nx.MultiDiGraph[str], *, largest: bool, isolated: bool) -> No
 
 
 def _add_sentences(store: Store, graph: nx.MultiDiGraph[str]) -> None:
-    """Gives each edge the sentence of its surest evidence; edges that were read from one sentence share its text."""
-    edges = {key: data for _, _, key, data in graph.edges(keys=True, data=True)}
+    """Gives each edge of a fact the sentence of its surest evidence; edges of one sentence share its text.
+
+    What follows from facts has none, though a fact that was not chosen may say the same.
+    """
+    edges = {key: data for *_, key, data in graph.edges(keys=True, data=True) if not data.get("derived")}
     surest: dict[str, Evidence] = {}
     for e in _records(store, "evidence"):
         if e.fact_id in edges and (e.fact_id not in surest or _rank(e) > _rank(surest[e.fact_id])):

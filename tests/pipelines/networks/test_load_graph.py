@@ -10,7 +10,7 @@ from pathlib import Path
 import networkx as nx
 import pytest
 from rdflib import RDF, URIRef
-from sample_network import NS, ONTOLOGY, quads, tables, write_output
+from sample_network import FOUND, NS, ONTOLOGY, quads, tables, write_output
 
 from kgmill.pipelines import load_graph
 from kgmill.pipelines.graph.vocabulary import KGMILL, NIF, PROV
@@ -301,3 +301,23 @@ def test_closure_adds_what_follows(tmp_path):
     assert new not in {key for *_, key in load_graph(output, closure=True, min_confidence=0.8).edges(keys=True)}
     with pytest.raises(UsageError, match="closure: a Dataset has what graph"):
         load_graph(output, closure=True, as_="rdflib")
+
+
+def test_derived_edge_has_no_sentence_of_a_fact_that_was_left_out(tmp_path):
+    """What follows may be what a doubtful sentence says too: if that fact was not chosen, nor is its sentence."""
+    rows = tables((*FOUND, ("bell", 0, "Bell", "located_in", "Bell", 0.3)))
+    said = next(f for f in rows["facts"] if f.relation == "located_in")
+    doubtful = replace(said, fact_id=fact_id("bell", "located_in", "london"), tail="london")
+    rows["facts"] = [f for f in rows["facts"] if f is not said] + [
+        doubtful,
+        Fact("one", "bell", "located_in", "town", 0.9, 0, 1),
+        Fact("two", "town", "located_in", "london", 0.7, 0, 1),
+    ]
+    rows["evidence"] = [
+        replace(e, fact_id=doubtful.fact_id) if e.fact_id == said.fact_id else e for e in rows["evidence"]
+    ]
+    rows["entities"] += [Entity("town", "Place", "Princeton", 1, 1, 0.9)]
+    output = write_output(tmp_path / "out", rows)
+    derived = load_graph(output, closure=True, min_confidence=0.5).edges["bell", "london", doubtful.fact_id]
+    assert (derived["derived"], derived["chain"], "sentence" in derived) == (True, "one two", False)
+    assert load_graph(output, closure=True).edges["bell", "london", doubtful.fact_id]["sentence"]
