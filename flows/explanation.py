@@ -5,30 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from kgmill.schemas.name_rules import WORDS
 from kgmill.schemas.text import printable
 
 _COLOURS = {"head": "1;32", "tail": "1;36"}
 _MENTION = "1;33"
 _MOST = 12  # candidates of a sentence
-
-# The rules by which a name is an entity's, in words; docs/resolution.md has more.
-RULES = {
-    "": "its own name",
-    "short": "short for a longer name of the same document",
-    "title": "the same name with a title",
-    "acronym": "stands for it where a document says so, or has one name with these initials",
-    "bracket": "a name with its acronym in brackets",
-    "homonym": "a commoner thing of another type has the name too",
-    "form": "the same but for case, marks or a legal form",
-    "country": "another name of the country",
-    "people": "names of a country's people",
-    "spelling": "another spelling",
-    "person": "another form of the person's name",
-    "surname": "a surname that one person of the corpus has",
-    "alias": "what all the world calls it for short",
-    "decision": "people decided so",
-    "document": "a surname that several have: one person in each document",
-}
 
 
 def explanation_lines(told: Mapping[str, Any], *, is_coloured: bool) -> Iterator[str]:
@@ -62,7 +44,7 @@ def _entity(told: Mapping[str, Any], is_coloured: bool) -> Iterator[str]:
     yield f"  {counts}; {told['n_facts']} facts"
     yield "names"
     for name in told["names"]:
-        yield printable(f"  {name['n_mentions']:>5}  {name['name']}  {name['rule']}: {RULES.get(name['rule'], '')}")
+        yield printable(f"  {name['n_mentions']:>5}  {name['name']}  {name['rule']}: {WORDS.get(name['rule'], '')}")
     if told["redirects"]:
         yield "ids that lead here: " + ", ".join(told["redirects"])
     yield from _decisions(told["decisions"])
@@ -73,7 +55,7 @@ def _entity(told: Mapping[str, Any], is_coloured: bool) -> Iterator[str]:
         yield printable(f"  {fact['confidence']:.3f}  {claim}  {fact['fact_id']}{sign}")
     yield "sentences"
     for s in told["sentences"]:
-        rule = f", {s['rule']}: {RULES.get(s['rule'], '')}" if s["rule"] else ""
+        rule = f", {s['rule']}: {WORDS.get(s['rule'], '')}" if s["rule"] else ""
         yield f"  {marked(s['text'], s['marks'], is_coloured=is_coloured)}"
         yield printable(f"      {s['doc_id']}, {s['type']} {s['confidence']:.3f}{rule}")
 

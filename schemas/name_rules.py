@@ -15,6 +15,27 @@ ALIAS, DECISION = "alias", "decision"  # what all the world knows, and what peop
 HOMONYM = "homonym"  # a commoner thing of another type has this name too
 EACH_DOCUMENT = "document"  # one thing in each document that has the name, and not in two
 
+# The rules in words.
+WORDS = {
+    "": "its own name",
+    SHORT: "short for a longer name of the same document",
+    MIDDLE: "from the middle of the only such name of a person in the same document",
+    TITLE: "the same name with a title",
+    ACRONYM: "stands for it where a document says so, or has one name with these initials",
+    BRACKET: "a name with its acronym in brackets",
+    CALLED: "another name that the document says it is known by",
+    HOMONYM: "a commoner thing of another type has the name too",
+    FORM: "the same but for case, marks or a legal form",
+    COUNTRY: "another name of the country",
+    PEOPLE: "names of a country's people",
+    SPELLING: "another spelling",
+    PERSON: "another form of the person's name",
+    SURNAME: "a surname that one person of the corpus has",
+    ALIAS: "what all the world calls it for short",
+    DECISION: "people decided so",
+    EACH_DOCUMENT: "a surname that several have: one person in each document",
+}
+
 # What had such a name by itself was an entity of its own, and is led to the one that it is now.
 MERGING = frozenset({"", FORM, COUNTRY, PEOPLE, SPELLING, PERSON, ALIAS, DECISION})
 # Names that keep an id for a later build: not those that are short for others in one document alone.

@@ -2,7 +2,10 @@
 
 import json
 
-from kgmill.flows.explanation import marked
+import pytest
+
+from kgmill.flows.explanation import explanation_lines, marked
+from kgmill.schemas import name_rules
 
 
 def test_explain_marks_both_ends(kgmill, first):
@@ -43,3 +46,19 @@ def test_forget_knows_its_documents(kgmill, copy):
     done = kgmill("forget", copy, "letters/x.txt")
     assert done.code == 2
     assert "holds no document 'letters/x.txt'" in done.errors[0]
+
+
+RULES = [value for name, value in vars(name_rules).items() if name.isupper() and isinstance(value, str)]
+
+
+@pytest.mark.parametrize("rule", ["", *RULES])
+def test_every_rule_of_names_is_told_in_words(rule):
+    """Whatever rule the tables have for a name."""
+    entity = {"label": "Siam", "type": "Place", "n_mentions": 1, "n_documents": 1, "confidence": 0.9}
+    names = [{"name": "Siam", "rule": rule, "n_mentions": 1}]
+    told = {"kind": "entity", "id": "siam-1", "entity": entity, "names": names, "n_facts": 0}
+    lines = list(
+        explanation_lines(told | dict.fromkeys(("redirects", "decisions", "facts", "sentences"), ()), is_coloured=False)
+    )
+    words = lines[3].partition(f"Siam  {rule}: ")[2]
+    assert len(words) > 8
