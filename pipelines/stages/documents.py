@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -45,9 +45,6 @@ from kgmill.schemas.identity import fingerprint, order_key
 from kgmill.schemas.records import Document, Reject
 from kgmill.schemas.tables import SCHEMAS, from_table, to_table, values
 from kgmill.schemas.units import Unit
-
-if TYPE_CHECKING:
-    pass
 
 VERSION = 5
 HEADS = ("dateline", "agency", "byline")
