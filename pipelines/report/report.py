@@ -59,8 +59,9 @@ def write_report(store: Store, limits: Limits | None = None) -> Written:
         UsageError: no finished build.
         LockError: a build is running.
     """
-    run = finished_run(store)
+    finished_run(store)  # what is no build isn't touched, not even by a lock
     with store.lock(clear=False):
+        run = finished_run(store)
         data = page_data(store, limits or Limits())
         page = _page(store, run, data).encode()
         store.storage.write(layout.REPORT, page)

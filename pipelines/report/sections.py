@@ -57,15 +57,27 @@ def changed(run: Mapping[str, Any], changes: Changes | None, data: PageData, lab
     n_same = documents["kept"] - documents["added"] - documents["changed"]
     line = f"<p>Documents: {said}, {number(n_same)} as they were."
     if changes is None:
-        is_first = not run["graph_before"]
-        what = f"all {number(run['graph']['facts'])} are new, as this is the first build" if is_first else "no change"
-        return f"{line} Facts: {what}.</p>"
+        return f"{line} Facts: {_unkept(run)}.</p>"
     added, removed = changes.added, changes.removed
     rows = {fact.fact_id: i for i, fact in enumerate(data.facts)}
     on_page = [fact for fact in added if fact in rows]
     lists = _changed_list("Facts added", "add", len(added), [_fact(changes.after, f, labels) for f in on_page])
     lists += _changed_list("Facts removed", "remove", len(removed), [_fact(changes.before, f, labels) for f in removed])
     return f"{line} Facts: {number(len(added))} added, {number(len(removed))} removed.</p>{lists}"
+
+
+def _unkept(run: Mapping[str, Any]) -> str:
+    """What is said of a run's changes where DIR/changes has none: there are none, or they went."""
+    graph = run["graph"]
+    if not run["graph_before"]:
+        return f"all {number(graph['facts'])} are new, as this is the first build"
+    if "added_quads" not in graph:
+        return "DIR/changes does not tell what changed"
+    added, removed = graph["added_quads"], graph["removed_quads"]
+    if not (added or removed):
+        return "no change"
+    counts = f"{number(added)} quads added, {number(removed)} removed"
+    return f"they changed ({counts}), but DIR/changes does not hold this run's changes any more"
 
 
 def _changed_list(title: str, kind: str, n: int, rows: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 import re
+from contextlib import contextmanager
 from html.parser import HTMLParser
 
 import fsspec
@@ -14,6 +15,7 @@ import pytest
 from benchmarks.report import synthetic, write_output
 from kgmill.extractor.calibration import load_calibration
 from kgmill.extractor.modelfolder import find_model
+from kgmill.pipelines.output.ledger import last_run, write_run
 from kgmill.pipelines.output.parts import Store
 from kgmill.pipelines.report import data, excerpts, tables
 from kgmill.pipelines.report.data import Limits
@@ -250,6 +252,37 @@ def test_changes_are_told_by_name(people):
 def test_first_build_says_that_all_is_new(people):
     """Without changes of the run there is a sentence instead of lists."""
     assert "Facts: all 4 are new, as this is the first build." in " ".join(page_of(people).text.split())
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ({"added_quads": 0, "removed_quads": 0}, "Facts: no change."),
+        ({"added_quads": 3, "removed_quads": 0}, "Facts: they changed (3 quads added, 0 removed), but DIR/changes"),
+        ({}, "Facts: DIR/changes does not tell what changed."),
+    ],
+)
+def test_changes_that_are_not_kept_are_not_said_to_be_none(people, counts, said):
+    """kgmill gc and kgmill forget remove changes: what the ledger counts is told."""
+    run = last_run(people)
+    run["graph"] |= counts
+    write_run(people, run | {"graph_before": "0" * 64})
+    assert said in " ".join(page_of(people).text.split())
+
+
+def test_run_that_ends_before_the_lock_is_the_one_that_is_told(people):
+    """What is read is what is there when the folder is held."""
+
+    class Late(Store):
+        """A store in which a build ends just before it is held."""
+
+        @contextmanager
+        def lock(self, *, clear=True):
+            write_run(self, last_run(self) | {"started": "2026-02-03T00:00:00Z", "finished": "2026-02-03T00:00:09Z"})
+            with super().lock(clear=clear):
+                yield
+
+    assert "run of 2026-02-03T00:00:00Z" in " ".join(page_of(Late(people.where)).text.split())
 
 
 def test_calibration_is_shown_while_it_is_that_of_the_run(tmp_path):
