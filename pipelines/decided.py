@@ -6,7 +6,7 @@ the build, as `stages.resolve` has them; only what is asked for is read.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,9 +16,9 @@ import pyarrow.compute as pc
 
 from kgmill.pipelines.output.parts import Part
 from kgmill.pipelines.resolution.forms import without_title
-from kgmill.schemas.decisions import OfFact
+from kgmill.schemas.decisions import Decisions, OfFact
 from kgmill.schemas.errors import ConfigError
-from kgmill.schemas.identity import entity_key, fact_id
+from kgmill.schemas.identity import entity_key, fact_id, fingerprint
 from kgmill.schemas.literals import literal_value
 from kgmill.schemas.ontology import Ontology
 
@@ -60,29 +60,45 @@ class Decided:
 def decided(context: RunContext, resolved: Sequence[Part]) -> Decided:
     """What the decisions of a run mean, by what became of the names of its documents.
 
+    A build asks more than once, and the names are many: what was found for these parts is kept.
+
     Raises:
         ConfigError: a fact is both rejected and confirmed, by its id and by its names.
     """
     made, ontology = context.decisions, context.ontology
+    parts = [(part.storage.place(part.place), part.fingerprint) for part in resolved]
+    key = fingerprint([made.model_dump(mode="json"), ontology.rules(), ontology.relation_names, parts])
+    if key not in _KEPT:
+        found = _decided(made, ontology, resolved)
+        if both := sorted({*found.rejected} & {*found.confirmed}):
+            place = context.config.decisions
+            raise ConfigError(f"{place}: fact {both[0]} is both rejected and confirmed, by its names")
+        _KEPT.clear()
+        _KEPT[key] = found
+    return _KEPT[key]
+
+
+_KEPT: dict[str, Decided] = {}  # the last one that was found
+
+
+def meant_facts(decisions: Sequence[OfFact], ontology: Ontology, resolved: Iterable[Part]) -> list[set[str]]:
+    """For each decision the ids of the facts that it may mean; what isn't exactly one decides nothing."""
+    things = _things(resolved, _ends(decisions), ontology)
+    return [_facts(one, things, ontology) for one in decisions]
+
+
+def _decided(made: Decisions, ontology: Ontology, resolved: Iterable[Part]) -> Decided:
     wanted = {entity_key(name) for one in (*made.same, *made.apart) for name in one.names}
-    n_of_names = len(wanted)
-    facts = [one for one in (*made.reject, *made.confirm) if not one.fact]
-    asked = wanted | {key for one in facts for name in (one.head, one.tail) for key in _keys(name)}
-    things = _things(resolved, asked, ontology)
-    ids: dict[bool, set[str]] = {}
-    counts = {0: 0, 2: 0}
-    for is_right, decisions in ((False, made.reject), (True, made.confirm)):
-        ids[is_right] = {one.fact for one in decisions if one.fact}
-        for one in decisions:
-            if not one.fact:
-                found = _facts(one, things, ontology)
-                ids[is_right] |= found if len(found) == 1 else set()
-                if len(found) != 1:
-                    counts[min(2, len(found))] += 1
-    if both := sorted(ids[False] & ids[True]):
-        raise ConfigError(f"{context.config.decisions}: fact {both[0]} is both rejected and confirmed, by its names")
-    n_unused = n_of_names - len(wanted & things.keys())
-    return Decided(tuple(sorted(ids[False])), tuple(sorted(ids[True])), counts[0], counts[2], n_unused)
+    things = _things(resolved, wanted | _ends((*made.reject, *made.confirm)), ontology)
+    wrong, right = ([_facts(one, things, ontology) for one in decisions] for decisions in (made.reject, made.confirm))
+    sure = (tuple(sorted(set().union(*(ids for ids in found if len(ids) == 1)))) for found in (wrong, right))
+    n_facts = Counter(min(2, len(ids)) for ids in (*wrong, *right))
+    return Decided(*sure, n_facts[0], n_facts[2], len(wanted - things.keys()))
+
+
+def _ends(decisions: Iterable[OfFact]) -> set[str]:
+    """The keys of the ends of facts that are named."""
+    return {key for one in decisions if not one.fact for name in (one.head, one.tail) for key in _keys(name)}
 
 
 def _keys(name: str) -> list[str]:
@@ -103,6 +119,8 @@ def _things(resolved: Iterable[Part], keys: set[str], ontology: Ontology) -> dic
 
 def _facts(one: OfFact, things: dict[str, _Things], ontology: Ontology) -> set[str]:
     """The ids of the facts that a decision may mean: one, none or several."""
+    if one.fact:
+        return {one.fact}
     if turned := ontology.turned.get(one.relation):
         one = one.model_copy(update={"head": one.tail, "relation": turned, "tail": one.head})
     relation = ontology.relations[one.relation]

@@ -81,11 +81,11 @@ class Task:
 def missing(context: RunContext, store: Store, parts: Parts) -> Todo:
     """What there is to settle: all, where a relation or a decision is new; or nothing."""
     functional = context.ontology.functional
+    if not functional:
+        return Todo((), (), None, Extent({}), partial(_publish, store, ""))
     judged = aggregate.settings_of(context, parts)
     combined = [(part.unit, part.fingerprint) for part in parts["combine"]]
     key = fingerprint({"version": VERSION, "functional": functional, "combined": combined, **judged.judgement})
-    if not functional:
-        return Todo((), (), None, Extent({}), partial(_publish, store, ""))
     if store.live_key("rivals") == key and store.is_whole("rivals"):
         return Todo(store.live("rivals"), (), None, Extent({}), partial(_publish, store, key))
     n_bits = partition_bits(parts["decode"])

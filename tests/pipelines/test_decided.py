@@ -136,6 +136,15 @@ def test_facts_that_are_not_there_are_counted():
     assert Decided(("a",), ("b",)).left_out(2) == {}
 
 
+def test_what_was_decided_is_found_once(meant, store):
+    """A build asks three times, of the same parts: they are read once."""
+    made = {"reject": [by_name("Ada Byron", "lives_in", "London")]}
+    first = meant(made)
+    for file in store.storage.root.rglob("resolved.parquet"):
+        file.write_bytes(b"")
+    assert meant(made) == first
+
+
 def test_contradiction_by_names_is_an_error(meant):
     """One fact by its id and by its names, rejected and confirmed."""
     made = {
