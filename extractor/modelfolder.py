@@ -27,10 +27,10 @@ SHIPPED = Path(__file__).resolve().parent / "models"
 IN_REPOSITORY = tuple(Path(__file__).resolve().parent.parent / "models" / name for name in ("sci", "conll04"))
 
 
-def find_model(name: str) -> Path:
+def find_model(name: str, *, is_offline: bool = False) -> Path:
     """The folder of a shipped model (`default`), the folder that `name` is a path of, or a hub model's local copy.
 
-    Only a hub id (`OWNER/NAME`, where no such folder is) may use the network.
+    Only a hub id (`OWNER/NAME`, where no such folder is) may use the network, and not where `is_offline` says so.
 
     Raises:
         CheckpointError: there is none of them.
@@ -41,16 +41,17 @@ def find_model(name: str) -> Path:
     if Path(name).is_dir():
         return Path(name)
     if _HUB_ID.fullmatch(name):
-        return _fetch(name)
+        return _fetch(name, is_offline)
     names = sorted(path.parent.name for path in SHIPPED.glob(f"*/{WEIGHTS}"))
     raise CheckpointError(f"model {name!r}: no such folder, and not one of the shipped models ({', '.join(names)})")
 
 
-def _fetch(hub_id: str) -> Path:
+def _fetch(hub_id: str, is_offline: bool) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(hub_id, allow_patterns=["*.safetensors", "*.json", "*.toml", "*.txt", "*.md"]))
+        wanted = ["*.safetensors", "*.json", "*.toml", "*.txt", "*.md"]
+        return Path(snapshot_download(hub_id, allow_patterns=wanted, local_files_only=is_offline))
     except Exception as error:  # the client raises many kinds: offline, unknown, private, disk
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(f"model {hub_id!r}: no such folder, and the hub has no answer: {reason}") from None

@@ -17,6 +17,7 @@ def explanation_lines(told: Mapping[str, Any], *, is_coloured: bool) -> Iterator
     """The lines of an explanation."""
     show = {"entity": _entity, "fact": _fact, "document": _document}[told["kind"]]
     yield from show(told, is_coloured)
+    yield from told.get("notes", ())
 
 
 def marked(text: str, marks: Iterable[Mapping[str, Any]], *, is_coloured: bool) -> str:
@@ -63,7 +64,7 @@ def _entity(told: Mapping[str, Any], is_coloured: bool) -> Iterator[str]:
 def _fact(told: Mapping[str, Any], is_coloured: bool) -> Iterator[str]:
     f = told["fact"]
     yield printable(f"{f['head_label']}  --{f['relation']}->  {f['tail_label']}, {told['id']}")
-    yield f"  {told['asserted']}"
+    yield printable(f"  {told['asserted']}")
     yield from _decisions(told["decisions"])
     if parts := told.get("confidence"):
         yield f"confidence {f['confidence']:g}"
@@ -71,10 +72,18 @@ def _fact(told: Mapping[str, Any], is_coloured: bool) -> Iterator[str]:
         yield f"  sentences (equal ones once): {parts['sentences']}, documents: {parts['documents']}; {stances}"
         share = f"{parts['share_of_sentences_with_both']:.0%} of the sentences with both ends say it"
         yield f"  mean {parts['mean']:g}, surest {parts['surest']:g}; {share}"
+        if parts["share_against_rivals"] < 1:
+            share = f"{parts['share_against_rivals']:.0%}"
+            yield f"  its share of the confidence of all that contradict one another: {share}"
         if odds := parts.get("log_odds"):
             yield "  log-odds: " + ", ".join(f"{what} {value:+.3f}" for what, value in odds.items())
-        else:
+        elif told["least"] is not None and f["confidence"] < 1:
             yield "  nothing was fitted to facts, so it is the mean, and at most 0.98"
+    if told.get("overrules"):
+        yield "overrules"
+        for other in told["overrules"]:
+            claim = f"{other['head_label']}  --{other['relation']}->  {other['tail_label']}"
+            yield printable(f"  {other['confidence']:.3f}  {claim}  {other['fact_id']}")
     yield "sentences"
     for s in told["sentences"]:
         how = f", {s['stance']}" if s["stance"] else ""

@@ -6,18 +6,17 @@ import glob
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kgmill.extractor.calibration import Calibration, load_calibration
 from kgmill.extractor.modelfolder import find_model, model_fingerprint, model_languages
 from kgmill.extractor.neural.devices import check_device, check_precision, choose_precision
 from kgmill.extractor.text.language import check_languages
 from kgmill.pipelines.context import RunContext
+from kgmill.pipelines.decoding import Decoding
 from kgmill.pipelines.engine.runners import LOCAL, check_runner
 from kgmill.pipelines.graph.formats import known_formats
 from kgmill.pipelines.graph.vocabulary import Namespace
@@ -30,10 +29,8 @@ from kgmill.pipelines.storage.files import hash_file
 from kgmill.pipelines.urls import file_system, split_url
 from kgmill.schemas.config import BuildConfig, dataset_name, default_base
 from kgmill.schemas.decisions import Decisions, load_links
-from kgmill.schemas.errors import ConfigError, OntologyError, OutputError, TooManyRejectsError
-from kgmill.schemas.ontology import Ontology, load_ontology
+from kgmill.schemas.errors import ConfigError, OutputError, TooManyRejectsError
 
-EVERYTHING = "all"  # as an ontology: the model's own, with the relations that its calibration masks
 # Rejects that say nothing about the quality of the sources.
 _NO_FAULTS = ("duplicate", "near_duplicate", "language", "forgotten")
 
@@ -69,7 +66,8 @@ def check_build(
     folder = find_model(config.model)
     model, languages = model_fingerprint(folder), model_languages(folder)
     check_languages(languages)
-    calibration, ontology = decoding_of(config, folder)
+    decoding = Decoding.of(config, folder)
+    ontology = decoding.ontology
     whole = named(config, store)
     Namespace(whole.base_iri, whole.dataset, ontology)
     decisions = Decisions.load(Path(config.decisions)) if config.decisions else Decisions()
@@ -81,7 +79,7 @@ def check_build(
         model_folder=str(folder),
         model=model,
         languages=languages,
-        calibration=calibration.as_dict(),
+        calibration=decoding.calibration.as_dict(),
         ontology=ontology,
         decisions=decisions,
         pins=pin_files(config.pin) if config.pin else (),
@@ -93,22 +91,6 @@ def check_build(
         yes=yes,
         started=started or now(),
     )
-
-
-def decoding_of(config: BuildConfig, folder: Path) -> tuple[Calibration, Ontology]:
-    """The calibration and the ontology that the candidates of a model's folder are decoded with.
-
-    Raises:
-        UsageError: one of them is wrong, or the ontology isn't the model's.
-    """
-    calibration = load_calibration(folder)
-    if config.ontology == EVERYTHING:
-        calibration = replace(calibration, masked=())
-    own = config.ontology in ("", EVERYTHING)
-    ontology = load_ontology(folder / "ontology.toml" if own else Path(config.ontology))
-    if not own:
-        _check_ontology(ontology, folder)
-    return calibration, ontology
 
 
 def pin_files(place: str) -> tuple[tuple[str, str], ...]:
@@ -252,13 +234,3 @@ def resolve_device(name: str) -> str:
     if name != "auto":
         return name
     return "cuda" if Path("/dev/nvidiactl").exists() and "+cpu" not in version("torch") else "cpu"
-
-
-def _check_ontology(ontology: Ontology, folder: Path) -> None:
-    """An ontology for decoding may change labels, IRIs and what a relation may join, but not the columns."""
-    columns = load_ontology(folder / "ontology.toml")
-    if (ontology.entity_names, ontology.relation_names) != (columns.entity_names, columns.relation_names):
-        raise OntologyError(
-            f"the ontology has types {[*ontology.entity_names, *ontology.relation_names]}, the model in {folder} has "
-            f"{[*columns.entity_names, *columns.relation_names]}; give the model's types, in its order"
-        )

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from kgmill.extractor.calibration import Calibration
 from kgmill.extractor.candidates import Floors
+from kgmill.pipelines.decoding import decoding_fingerprints, of_candidates
 from kgmill.pipelines.graph.documents import Shown
 from kgmill.pipelines.stages import candidates, export, extract, ingest, names
 from kgmill.schemas.config import BuildConfig
@@ -85,8 +86,7 @@ class RunContext(BaseModel):
     @property
     def decoding(self) -> names.Settings:
         """What decides how candidates become mentions and relations."""
-        calibration = {name: value for name, value in self.calibration.items() if name != "facts"}
-        return names.Settings(self.ontology.rules(), self.config.min_confidence, calibration)
+        return names.Settings(self.ontology.rules(), self.config.min_confidence, of_candidates(self.calibration))
 
     @property
     def run_key(self) -> str:
@@ -122,7 +122,7 @@ class RunContext(BaseModel):
             "model": self.model,
             "extract": self.extract_key,
             "languages": fingerprint(list(self.read_languages)),
-            **{name: fingerprint(value) for name, value in asdict(self.decoding).items()},
+            **decoding_fingerprints(self.ontology, self.config.min_confidence, self.calibration),
             **({"functional": fingerprint(self.ontology.functional)} if self.ontology.functional else {}),
             "decisions": fingerprint([self.decisions.model_dump(mode="json"), self.pins, dict(self.links)]),
             "wanted_precision": fingerprint(self.config.wanted_precision),

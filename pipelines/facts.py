@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Self
 
+CERTAIN = 1.0  # what people have confirmed, and nothing else
 _CEILING = 0.98  # of what no person has confirmed
 _MIN, _MAX = 1e-4, 1 - 1e-4
 

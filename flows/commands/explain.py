@@ -33,7 +33,3 @@ def explain(
         print(printable_json(told, 1))
         return
     print("\n".join(explanation_lines(told, is_coloured=sys.stdout.isatty())))
-    if explainer.built.decoding is None:
-        print(
-            "the model's folder, or its settings, are not those of the build any more: no scores of candidates are told"
-        )

@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
-from kgmill.extractor.modelfolder import find_model
-from kgmill.pipelines.checks import check_finished, decoding_of
-from kgmill.pipelines.explaining.verdicts import Decoding
+from kgmill.pipelines.checks import check_finished
+from kgmill.pipelines.decided import meant_facts
+from kgmill.pipelines.decoding import remembered
 from kgmill.pipelines.output import layout
 from kgmill.pipelines.output.forgotten import read_forgotten
-from kgmill.pipelines.output.format import check_readable
-from kgmill.pipelines.output.ledger import last_run
-from kgmill.pipelines.output.parts import Store
+from kgmill.pipelines.output.ledger import finished_run
+from kgmill.pipelines.output.parts import Part, Store
 from kgmill.pipelines.stages.candidates import sentence_candidates
-from kgmill.pipelines.stages.names import Settings
+from kgmill.pipelines.stages.decode import End, ends_of
 from kgmill.pipelines.stages.stage import NAMES
+from kgmill.pipelines.triplestores.prefixes import dataset_prefixes
 from kgmill.schemas.config import BuildConfig
-from kgmill.schemas.decisions import Decisions
-from kgmill.schemas.errors import KgmillError, UsageError
-from kgmill.schemas.identity import entity_key, fingerprint
+from kgmill.schemas.decisions import Decisions, OfFact
+from kgmill.schemas.errors import CorruptPartError, KgmillError, UsageError
+from kgmill.schemas.identity import entity_key
+from kgmill.schemas.ontology import Ontology
 from kgmill.schemas.records import Document
-from kgmill.schemas.tables import conform, from_table
+from kgmill.schemas.tables import conform, from_table, values
 from kgmill.schemas.units import Unit
 
-_IRI = re.compile(r"<?[^<>\s]*?(?:/(?P<kind>entity|doc|statement)/(?P<id>[^<>\s#]+)|$)[^<>\s]*>?")
+_KINDS = ("entity", "fact", "statement", "document")
+_STATEMENTS = {"a-": "fact", "x-": "statement"}  # as IRIs have their ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +48,20 @@ class Thing:
 class Finished:
     """A finished build that is asked.
 
+    Attributes:
+        config: of the run.
+        remembered: what decided in it, as far as that is still known.
+
     Raises:
-        UsageError: there is none.
+        UsageError: there is none, or what is here is of two pieces.
     """
 
     def __init__(self, output: str) -> None:
         self.store = Store(output)
-        check_readable(self.store)
-        check_finished(self.store, NAMES)
-        self.config = BuildConfig.load(None, last_run(self.store).get("config", {}))
+        run = finished_run(self.store)
+        check_finished(self.store, NAMES)  # candidates are in no table
+        self.config = BuildConfig.load(None, run["config"])
+        self.remembered = remembered(run)
 
     # What is asked for
 
@@ -69,12 +76,9 @@ class Finished:
         if len(words) != 1:
             raise UsageError('wanted one id, IRI or name, or a fact as "HEAD NAME" relation "TAIL NAME"')
         word = words[0]
-        iri = _IRI.fullmatch(word) if ":" in word else None
-        if iri and iri["kind"]:
-            word = unquote(iri["id"], errors="surrogatepass") if iri["kind"] == "doc" else iri["id"]
-        for kind, name in self._ids(word, iri["kind"] if iri else None):
-            if name:
-                return Thing(kind, name)
+        for kind, name in self._readings(word):
+            if thing := self._thing(kind, name):
+                return thing
         found = self._named(word)
         if not found:
             raise UsageError(
@@ -83,20 +87,35 @@ class Finished:
             )
         return Thing("entity", self._only(word, found))
 
-    def _ids(self, word: str, kind: str | None) -> Iterable[tuple[str, str]]:
-        bare = word.removeprefix("e:") if kind is None else word
-        if kind in (None, "entity"):
-            yield "entity", bare if self.rows("entities", entity_id=bare) else ""
-        if kind in (None, "statement"):
-            fact = word.removeprefix("a-")
-            yield "fact", fact if self.rows("relations", fact_id=fact) else ""
-            for row in self.rows("relations", statement_id=word.removeprefix("x-")):
-                yield "fact", row["fact_id"]
-        if kind in (None, "doc"):
-            name = word.removeprefix("d:") if kind is None and word.startswith("d:") else word
-            for asked in (word, name):
-                is_known = self.rows("documents", ["doc_id"], doc_id=asked) or self.rejects(asked)
-                yield "document", asked if is_known or read_forgotten(self.store).has(asked) else ""
+    def _readings(self, word: str) -> Iterator[tuple[str, str]]:
+        """What a word may be, kind and id: an id as it stands, whatever it looks like; else an IRI of this dataset."""
+        for kind in _KINDS:
+            yield kind, word
+        names = self.config.base_iri, self.config.dataset
+        prefix, _, rest = word.partition(":")
+        iri = dataset_prefixes(*names).get(prefix, f"{prefix}:") + rest  # as answers of a query have it
+        iri, base = iri.removeprefix("<").removesuffix(">"), "".join(names) + "/"
+        place = iri.removeprefix(base).removeprefix("graph/") if iri.startswith(base) else f"statement/{word}"
+        kind, _, name = place.partition("#")[0].partition("/")
+        if kind == "entity":
+            yield "entity", name
+        elif kind == "doc":
+            yield "document", unquote(name, errors="surrogatepass")
+        elif kind == "statement" and name[:2] in _STATEMENTS:
+            yield _STATEMENTS[name[:2]], name[2:].removesuffix("/value")
+
+    def _thing(self, kind: str, name: str) -> Thing | None:
+        """The thing of an id, if there is one."""
+        if not name:
+            return None
+        if kind == "statement":
+            facts = [row["fact_id"] for row in self.rows("relations", ["fact_id"], statement_id=name)]
+            return Thing("fact", facts[0]) if facts else None
+        if kind == "document":
+            is_known = self.rows("documents", ["doc_id"], doc_id=name) or self.rejects(name)
+            return Thing(kind, name) if is_known or read_forgotten(self.store).has(name) else None
+        table = {"entity": "entities", "fact": "relations"}[kind]
+        return Thing(kind, name) if self.rows(table, [f"{kind}_id"], **{f"{kind}_id": name}) else None
 
     def _named(self, name: str) -> list[dict[str, Any]]:
         """The entities that have a name of their own, not for short in one document."""
@@ -134,7 +153,8 @@ class Finished:
         """The rows of a table in which columns have a value, or one of a list."""
         chosen = None
         for column, value in wanted.items():
-            is_it = pc.field(column).isin(value) if isinstance(value, list) else pc.field(column) == value
+            listed = pa.array(value, pa.string()) if isinstance(value, list) else None
+            is_it = pc.field(column) == value if listed is None else pc.field(column).isin(listed)
             chosen = is_it if chosen is None else chosen & is_it
         found = self.store.storage.dataset(f"{layout.TABLES}/{table}").to_table(filter=chosen, columns=columns)
         return (found if columns else conform(table, found)).to_pylist()
@@ -144,23 +164,20 @@ class Finished:
         return [*self.rows("rejects", doc_id=doc_id), *self.rows("rejects", source=doc_id, doc_id="")]
 
     @cached_property
-    def decoding(self) -> Decoding | None:
-        """What decided, where the model's folder still is that of the build."""
-        with suppress(KgmillError):
-            calibration, ontology = decoding_of(self.config, find_model(self.config.model))
-            named = {key: value for key, value in calibration.as_dict().items() if key != "facts"}
-            settings = asdict(Settings(ontology.rules(), self.config.min_confidence, named))
-            known = last_run(self.store).get("fingerprints", {})
-            if all(known.get(name) == fingerprint(value) for name, value in settings.items()):
-                return Decoding(ontology, calibration, self.config.min_confidence)
-        return None
-
-    @cached_property
     def decisions(self) -> Decisions:
-        """What people decided, where the file is still there."""
+        """What people decide now, where the file is still there."""
         with suppress(KgmillError):
             return Decisions.load(Path(self.config.decisions)) if self.config.decisions else Decisions()
         return Decisions()
+
+    def decisions_on(self, fact: str, made: Sequence[OfFact]) -> list[OfFact]:
+        """Those of the decisions that mean a fact; by its names only where the ontology is still that of the build."""
+        ontology = self.remembered.ontology
+        if ontology is None:
+            return [one for one in made if one.fact == fact]
+        known = [one for one in made if one.fact or one.relation in ontology.relations]
+        meant = meant_facts(known, ontology, self.store.live("resolve"))
+        return [one for one, facts in zip(known, meant, strict=True) if facts == {fact}]
 
     def document(self, doc_id: str) -> Document | None:
         """A document that was kept."""
@@ -186,14 +203,25 @@ class Finished:
 
     def candidates(self, document: Document) -> list[tuple[dict[str, Any], Any]]:
         """A document's sentences with their candidates; with None, where it is not known what decided."""
-        if self.decoding:
-            n_types = len(self.decoding.ontology.entities), len(self.decoding.ontology.relations)
-        for part in self.store.live("extract"):
+        part = self._part("extract", document)
+        table = part.read("sentences").filter(pc.field("doc_id") == document.doc_id)
+        if decoding := self.remembered.decoding:
+            n_types = len(decoding.ontology.entities), len(decoding.ontology.relations)
+            return list(sentence_candidates(table, n_types))
+        return [(row, None) for row in table.select(["sentence", "begin", "end"]).to_pylist()]
+
+    def ends(self, document: Document, ontology: Ontology) -> list[End]:
+        """A document's mentions with what relations speak of: the thing that all documents' names mean together."""
+        named, resolved = self._part("names", document), self._part("resolve", document)
+        sentences, mentions = named.read("sentences"), named.read("mentions")
+        rows = [row for row, doc_id in enumerate(values(sentences["doc_id"])) if doc_id == document.doc_id]
+        mentions = mentions.filter(pc.is_in(mentions["row"], pa.array(rows, pa.int64())))
+        return ends_of(ontology, sentences, mentions, resolved.read("resolved"))
+
+    def _part(self, job: str, document: Document) -> Part:
+        """The part of a job that a document is in; `check_finished` has seen that none is gone."""
+        for part in self.store.live(job):
             unit = Unit.parse(part.unit)
-            if Unit.of(document.doc_id, unit.bits) != unit:
-                continue
-            table = part.read("sentences").filter(pc.field("doc_id") == document.doc_id)
-            if self.decoding:
-                return list(sentence_candidates(table, n_types))
-            return [(row, None) for row in table.select(["sentence", "begin", "end"]).to_pylist()]
-        return []
+            if Unit.of(document.doc_id, unit.bits) == unit:
+                return part
+        raise CorruptPartError(f"{self.store.where}: no {job} part has document {document.doc_id!r}; build again")

@@ -9,13 +9,17 @@ from typing import Any
 
 from kgmill.pipelines.explaining.asked import Finished, Thing
 from kgmill.pipelines.explaining.verdicts import RELATION, judge
-from kgmill.pipelines.facts import FactConfidence, Support
+from kgmill.pipelines.facts import CERTAIN, Support
 from kgmill.pipelines.output.forgotten import read_forgotten
 from kgmill.schemas.identity import entity_id, entity_key
 from kgmill.schemas.name_rules import MERGING
 from kgmill.schemas.records import Document
 
 _MOST = 20  # sentences of an entity
+_OTHER_DECODING = (
+    "the model's folder, or its settings, are not those of the build any more: no scores of candidates are told"
+)
+_OTHER_FIT = "the model's fit of facts is not that of the build any more: no threshold is told"
 _FEATURES = ("log-odds of the mean", "surest above the mean", "log of the share", "log of the sentences", "stated")
 
 
@@ -43,7 +47,7 @@ class Explainer:
         names = self.built.rows("names", entity_id=name)
         mentions = self.built.rows("mentions", entity_id=name)
         facts = [*self.built.rows("facts", head=name), *self.built.rows("facts", tail=name)]
-        labels = self.built.labels(end for fact in facts for end in (fact["head"], fact["tail"]))
+        facts.sort(key=lambda f: (-f["confidence"], f["fact_id"]))
         called = {entity_key(row["name"]) for row in names}
         decided = [d.model_dump() for d in (*self.built.decisions.same, *self.built.decisions.apart)]
         mentions.sort(key=lambda m: (-m["confidence"], m["doc_id"], m["begin"]))
@@ -52,9 +56,7 @@ class Explainer:
             "names": names,
             "redirects": sorted({entity_id(row["name"]) for row in names if row["rule"] in MERGING} - {name}),
             "decisions": [d for d in decided if called & set(map(entity_key, d["names"]))],
-            "facts": [
-                _words(fact, labels) for fact in sorted(facts, key=lambda f: (-f["confidence"], f["fact_id"]))[:_MOST]
-            ],
+            "facts": self._in_words(facts[:_MOST]),
             "n_facts": len(facts),
             "sentences": self._mention_sentences(mentions[:_MOST]),
             "n_mentions": len(mentions),
@@ -79,21 +81,34 @@ class Explainer:
         fact = next(iter(self.built.rows("facts", fact_id=name)), None)
         first = relations[0]
         ends = {"head": first["head_entity"], "relation": first["type"], "tail": first["tail_entity"]}
-        named = _words(
-            ends | {"fact_id": name, "value": first["value"], "datatype": first["datatype"]},
-            self.built.labels((first["head_entity"], first["tail_entity"])),
-        )
-        decided = [d.model_dump() | {"is": "rejected"} for d in self.built.decisions.reject if d.fact == name]
-        decided += [d.model_dump() | {"is": "confirmed"} for d in self.built.decisions.confirm if d.fact == name]
-        told = {"fact": named | (fact or {}), "decisions": decided}
+        [named] = self._in_words([ends | {"fact_id": name, "value": first["value"], "datatype": first["datatype"]}])
+        told = {"fact": named | (fact or {}), "decisions": self._decisions(name, fact), "notes": []}
         if fact is None:
             told["asserted"] = "a decision of people rejects this fact: it is no row of the facts, and in no graph"
         else:
-            told |= self._confidence(fact, relations, evidence, bool(decided))
+            told |= self._confidence(fact, relations, evidence)
+            told["notes"] = [] if self.built.remembered.facts else [_OTHER_FIT]
         return told | {"sentences": self._relation_sentences(relations, evidence)}
 
+    def _in_words(self, facts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        labels = self.built.labels(end for fact in facts for end in (fact["head"], fact["tail"]))
+        return [_words(fact, labels) for fact in facts]
+
+    def _decisions(self, name: str, fact: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+        """What people say of a fact; whether the build did it shows in the fact, as their file may be a later one."""
+        made = self.built.decisions
+        is_confirmed = fact is not None and fact["confidence"] == CERTAIN
+        found = []
+        for what, is_done, all_ in (
+            ("rejected", fact is None, made.reject),
+            ("confirmed", is_confirmed, made.confirm),
+        ):
+            what = what if is_done else f"{what} by the next build"
+            found += [one.model_dump() | {"is": what} for one in self.built.decisions_on(name, all_)]
+        return found
+
     def _confidence(
-        self, fact: Mapping[str, Any], relations: Sequence[Mapping[str, Any]], evidence: set[str], is_decided: bool
+        self, fact: Mapping[str, Any], relations: Sequence[Mapping[str, Any]], evidence: set[str]
     ) -> dict[str, Any]:
         rows = [row for row in relations if row["statement_id"] in evidence]
         stated = [row for row in rows if not row["stance"]]
@@ -109,28 +124,39 @@ class Explainer:
             "mean": round(support.mean, 6),
             "surest": max(support.confidences),
             "share_of_sentences_with_both": fact["share"],
+            "share_against_rivals": fact["conflict_share"],
             "stances": dict(Counter(row["stance"] or "stated" for row in rows)),
         }
         least = None
-        if self.built.decoding:
-            fitted = FactConfidence.parse(self.built.decoding.calibration.facts)
+        if fitted := self.built.remembered.facts:
             least = round(fitted.threshold(self.built.config.wanted_precision), 6)
-            if fitted.weights:
+            if fitted.weights and fact["confidence"] != CERTAIN:
                 features = zip(_FEATURES, fitted.weights, support.features(), strict=True)
                 parts["log_odds"] = {"bias": fitted.bias, "relation": fitted.relations.get(fact["relation"], 0.0)}
                 parts["log_odds"] |= {what: round(w * x, 4) for what, w, x in features}
-        return {"confidence": parts, "least": least, "asserted": self._asserted(fact, stated, least, is_decided)}
+        overrules = self._in_words(self.built.rows("facts", overruled_by=fact["fact_id"]))
+        why = self._asserted(fact, least, is_stated=bool(stated))
+        return {"confidence": parts, "least": least, "asserted": why, "overrules": overrules}
 
-    def _asserted(self, fact: Mapping[str, Any], stated: Sequence[Any], least: float | None, is_decided: bool) -> str:
-        share = f"{self.built.config.wanted_precision:.0%} of the cases"
-        wanted = f"the least at which facts that were read are right in {share}"
-        if is_decided and fact["asserted"]:
+    def _asserted(self, fact: Mapping[str, Any], least: float | None, *, is_stated: bool) -> str:
+        """Why a fact is asserted, or all that keeps it from being."""
+        if fact["confidence"] == CERTAIN:
             return "asserted: people have confirmed it"
+        share = f"{self.built.config.wanted_precision:.0%} of the cases"
+        wanted = f"{least or 0:g}, the least at which facts that were read are right in {share}"
         if fact["asserted"]:
-            return f"asserted: {fact['confidence']:g} is at or above {least:g}, {wanted}" if least else "asserted"
-        if not stated:
-            return "not asserted: no sentence states it; see the stances"
-        return f"not asserted: {fact['confidence']:g} is below {least:g}, {wanted}" if least else "not asserted"
+            return f"asserted: {fact['confidence']:g} is at or above {wanted}" if least is not None else "asserted"
+        why = [] if is_stated else ["no sentence states it; see the stances"]
+        if least is not None and fact["confidence"] < least:
+            why.append(f"{fact['confidence']:g} is below {wanted}")
+        if fact["overruled_by"]:
+            why.append(self._overruled(fact["overruled_by"]))
+        return f"not asserted: {'; '.join(why)}" if why else "not asserted: it is not sure enough"
+
+    def _overruled(self, by: str) -> str:
+        [surer] = self._in_words(self.built.rows("facts", fact_id=by))
+        claim = f"{surer['head_label']}  --{surer['relation']}->  {surer['tail_label']}"
+        return f"it is overruled by {claim} ({surer['confidence']:g}), fact {by}: of both only one can be right"
 
     def _relation_sentences(self, relations: Sequence[Mapping[str, Any]], evidence: set[str]) -> list[dict[str, Any]]:
         told, seen = [], set()
@@ -160,20 +186,23 @@ class Explainer:
             return {"rejects": rejects, "why": "; ".join(f"rejected: {r['reason']}: {r['detail']}" for r in rejects)}
         about = {k: v for k, v in asdict(document).items() if k not in ("text", "metadata", "doc_id")}
         told = {"document": about | {"n_characters": len(document.text)}, "rejects": rejects}
+        told["notes"] = [] if self.built.remembered.decoding else [_OTHER_DECODING]
         sentences = self._document_sentences(document)
         return told | {"why": _why(rejects, sentences), "sentences": sentences}
 
     def _document_sentences(self, document: Document) -> list[dict[str, Any]]:
         mentions, relations = (self.built.rows(table, doc_id=document.doc_id) for table in ("mentions", "relations"))
+        decoding = self.built.remembered.decoding
+        ends = self.built.ends(document, decoding.ontology) if decoding else ()
+        by_span = {(end.mention.begin, end.mention.end): end for end in ends}
         told = []
         for row, candidates in self.built.candidates(document):
             number, begin, end = row["sentence"], row["begin"], row["end"]
             here = [m for m in mentions if m["sentence"] == number]
-            kept = {(m["begin"], m["end"]): m["type"] for m in here}
             said = [r for r in relations if r["sentence"] == number]
-            stated = [((r["head_begin"], r["head_end"]), (r["tail_begin"], r["tail_end"]), r["type"]) for r in said]
+            stated = {((r["head_begin"], r["head_end"]), (r["tail_begin"], r["tail_end"]), r["type"]) for r in said}
             marks = [_mark(m["begin"], m["end"], m["type"], begin) for m in sorted(here, key=lambda m: m["begin"])]
-            judged = judge(self.built.decoding, document, candidates, kept, stated) if self.built.decoding else {}
+            judged = judge(decoding, document, candidates, by_span, stated) if decoding else {}
             facts = [{k: r[k] for k in ("fact_id", "type", "confidence", "stance")} for r in said]
             told.append(
                 {"sentence": number, "begin": begin, "text": document.text[begin:end], "marks": marks, **judged}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from kgmill.extractor.calibration import Calibration
 from kgmill.extractor.candidates import Candidates, Scored
 from kgmill.extractor.decode import DecodedMention, decode_claims
+from kgmill.pipelines.decoding import Decoding
+from kgmill.pipelines.stages.decode import End
 from kgmill.schemas.heads import head_rule
 from kgmill.schemas.junk import junk_rule
 from kgmill.schemas.ontology import Ontology
@@ -19,31 +19,15 @@ MENTION, RELATION = "mention", "relation"
 _LEAST_TOLD = 0.01  # a pair that is less likely in every relation is no candidate that anybody asks for
 
 Span = tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Decoding:
-    """What decided in a build.
-
-    Attributes:
-        min_confidence: the least confidence of what has no threshold of its own.
-    """
-
-    ontology: Ontology
-    calibration: Calibration
-    min_confidence: float
-
-    def least(self, name: str) -> float:
-        """The least confidence of a type; infinite where it is masked."""
-        return self.calibration.cuts.get(name, self.min_confidence)
+Claim = tuple[Span, Span, str]  # head, tail, relation
 
 
 def judge(
     decoding: Decoding,
     document: Document,
     candidates: Candidates,
-    kept: Mapping[Span, str],
-    stated: Sequence[tuple[Span, Span, str]],
+    ends: Mapping[Span, End],
+    stated: Collection[Claim],
 ) -> dict[str, list[dict[str, Any]]]:
     """A sentence's candidate spans and pairs, each with its likeliest type, its score and what became of it.
 
@@ -51,13 +35,13 @@ def judge(
         decoding: by which it was decided.
         document: the sentence's.
         candidates: spans in characters of the document's text.
-        kept: the sentence's mentions by their spans, with the types that all documents agree on.
-        stated: its relations: head, tail, type.
+        ends: the sentence's mentions by their spans, with the types that all documents agree on.
+        stated: its relations, as the tables have them.
     """
     scored = decoding.calibration.apply(candidates)
     chosen, _, _ = decode_claims(scored, decoding.ontology, decoding.min_confidence, decoding.calibration.cuts)
     spans = [_span(decoding, document, scored, i, chosen) for i in range(len(scored.spans))]
-    pairs = [p for i in range(len(scored.pairs)) for p in _pairs(decoding, document, scored, i, kept, stated)]
+    pairs = [p for i in range(len(scored.pairs)) for p in _pairs(decoding, document, scored, i, ends, stated)]
     return {"spans": spans, "pairs": sorted(pairs, key=lambda p: -p["score"])}
 
 
@@ -74,7 +58,8 @@ def _span(
     if score < least:
         verdict = f"below the threshold of {kind}, {least:g}"
     elif not is_chosen:
-        surer = next((m for m in chosen if m.start < end and begin < m.end), None)
+        over = (m for m in chosen if m.start < end and begin < m.end)
+        surer = max(over, key=lambda m: m.confidence, default=None)
         verdict = f"overlaps the surer {document.text[surer.start : surer.end]!r}" if surer else "not chosen"
     else:
         verdict = f"left out by the rule mentions.{rule}" if rule else MENTION
@@ -86,8 +71,8 @@ def _pairs(
     document: Document,
     scored: Scored,
     i: int,
-    kept: Mapping[Span, str],
-    stated: Sequence[tuple[Span, Span, str]],
+    ends: Mapping[Span, End],
+    stated: Collection[Claim],
 ) -> list[dict[str, Any]]:
     """A pair in its likeliest relation, and in all others that are sure enough."""
     head, tail = (tuple(map(int, scored.spans[row])) for row in scored.pairs[i])
@@ -98,31 +83,44 @@ def _pairs(
         least = decoding.least(decoding.ontology.distinct_name(name))
         if score < _LEAST_TOLD or (rank and score < (decoding.min_confidence if math.isinf(least) else least)):
             continue
-        verdict = _verdict(decoding, score, least, (head, tail, name), kept, stated)
-        ends = {"head": document.text[slice(*head)], "tail": document.text[slice(*tail)]}
-        found.append({**ends, "relation": name, "score": round(score, 6), "verdict": verdict})
+        verdict = _verdict(decoding, (score, least), (head, tail, name), ends, stated)
+        texts = {"head": document.text[slice(*head)], "tail": document.text[slice(*tail)]}
+        found.append({**texts, "relation": name, "score": round(score, 6), "verdict": verdict})
     return found
 
 
 def _verdict(
     decoding: Decoding,
-    score: float,
-    least: float,
+    scores: tuple[float, float],
     claim: tuple[Any, Any, str],
-    kept: Mapping[Span, str],
-    stated: Sequence[tuple[Span, Span, str]],
+    ends: Mapping[Span, End],
+    stated: Collection[Claim],
 ) -> str:
-    head, tail, name = claim
-    if claim in stated or (decoding.ontology.relations[name].symmetric and (tail, head, name) in stated):
-        return RELATION
+    """What became of a claim, in the order in which decoding asks; `scores` are its own and the least that is wanted.
+
+    What no rule explains is said to be so: another version may have decided.
+    """
+    (score, least), (head, tail, name), ontology = scores, claim, decoding.ontology
     if math.isinf(least):
         return "masked: this relation is found too badly to be told (--ontology all brings it back)"
     if score < least:
         return f"below the threshold of {name}, {least:g}"
-    if lacking := [end for end in (head, tail) if end not in kept]:
+    if lacking := [end for end in (head, tail) if end not in ends]:
         return "an end is no mention" if len(lacking) == 1 else "its ends are no mentions"
-    if not decoding.ontology.allows(kept[head], name, kept[tail]):
-        return f"not allowed between {kept[head]} and {kept[tail]}"
-    if (tail, head, name) in stated:
+    types = ends[head].mention.type, ends[tail].mention.type
+    if not ontology.allows(types[0], name, types[1]):
+        return f"not allowed between {types[0]} and {types[1]}"
+    if _as_told(ontology, head, tail, name) & set(stated):
+        return RELATION
+    if ends[head].entity and ends[head].entity == ends[tail].entity:
+        return "left out by the rule relations.self: both ends are one entity"
+    if _as_told(ontology, tail, head, name) & set(stated):
         return "the other way round is surer"
-    return "left out by the rule relations.self: both ends are one entity"
+    return "not told, by no rule that is known here"
+
+
+def _as_told(ontology: Ontology, head: Span, tail: Span, name: str) -> set[Claim]:
+    """A claim as the tables may have it: as the first of two inverse relations, a symmetric one in either order."""
+    if turned := ontology.turned.get(name):
+        return {(tail, head, turned)}
+    return {(head, tail, name), (tail, head, name)} if name in ontology.symmetric else {(head, tail, name)}

@@ -14,12 +14,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from html import escape
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
-from kgmill.extractor.calibration import load_calibration
-from kgmill.extractor.modelfolder import find_model
-from kgmill.pipelines.facts import FactConfidence
+from kgmill.pipelines.decoding import remembered
 from kgmill.pipelines.output import layout
 from kgmill.pipelines.output.ledger import finished_run
 from kgmill.pipelines.output.parts import Store
@@ -28,8 +25,6 @@ from kgmill.pipelines.report.changes import Changes, changes_of
 from kgmill.pipelines.report.data import Cut, Limits, PageData, page_data, script_json
 from kgmill.pipelines.report.excerpts import shown
 from kgmill.pipelines.report.picture import picture
-from kgmill.schemas.errors import KgmillError
-from kgmill.schemas.identity import fingerprint
 
 _SAMPLES = 5
 _SCRIPTS = ("page.js", "lists.js", "entity.js", "map.js", "start.js")
@@ -131,20 +126,8 @@ def _labels(store: Store, changes: Changes | None, data: PageData) -> dict[str, 
 
 def _calibration(run: Mapping[str, Any]) -> str:
     """The chart of what confidences of facts are worth, where the model of the run is at hand and says so."""
-    try:
-        folder = _model_folder(run["config"]["model"])
-        calibration = load_calibration(folder) if folder else None
-    except (KgmillError, OSError):
-        return ""
-    if calibration is None:
-        return ""
-    said = calibration.as_dict()
-    decisive = {name: value for name, value in said.items() if name != "facts"}
-    unmasked = {name: value for name, value in decisive.items() if name != "masked"}
-    if run["fingerprints"]["calibration"] not in map(fingerprint, (decisive, unmasked)):
-        return ""  # another calibration since
-    judged = FactConfidence.parse(calibration.facts)
-    if not judged.thresholds:
+    judged = remembered(run).facts
+    if judged is None or not judged.thresholds:
         return ""
     wanted = run["config"]["wanted_precision"]
     rows = [row for row in judged.thresholds if row[1] < 1]
@@ -154,8 +137,3 @@ def _calibration(run: Mapping[str, Any]) -> str:
         f"This build asserts facts from {least:.2f} on, where {wanted:.0%} were right."
     )
     return f'<figure><figcaption><h2>Calibration</h2><p class="note">{note}</p></figcaption>{chart}</figure>'
-
-
-def _model_folder(name: str) -> Path | None:
-    """The model's folder, if it is on this machine: a report asks no hub."""
-    return None if "/" in name and not Path(name).is_dir() else find_model(name)

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from kgmill.pipelines.conflicts import Conflict
 from kgmill.pipelines.decided import decided
 from kgmill.pipelines.engine.request import PartName, Receipt, Request
-from kgmill.pipelines.facts import FactConfidence, Support
+from kgmill.pipelines.facts import CERTAIN, FactConfidence, Support
 from kgmill.pipelines.output.parts import Part, Store
 from kgmill.pipelines.resolution.known import is_full_country_name
 from kgmill.pipelines.stages.combine import KINDS, buckets, partition_bits, slice_name
@@ -242,7 +242,7 @@ def reduce_facts(
         rows = _one_a_sentence(group)
         fact = _fact(rows, together, judge, least)
         if fact["fact_id"] in confirmed:
-            fact |= {"confidence": 1.0, "asserted": True}
+            fact |= {"confidence": CERTAIN, "asserted": True}
         if conflict := conflicts.get(fact["fact_id"]):
             fact |= {"conflict_share": conflict.share, "overruled_by": conflict.overruled_by}
             fact["asserted"] &= not conflict.overruled_by

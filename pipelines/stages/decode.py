@@ -102,9 +102,7 @@ def decode(
 
     And `pairs`: which two ends of facts, by their `pair_id`, are named together in which sentences.
     """
-    became = {(row["key"], row["column"]): row for row in resolved.to_pylist()}
-    texts = sentences.to_pylist()
-    ends = [_end(ontology, texts[row["row"]], row, became) for row in mentions.to_pylist()]
+    ends = ends_of(ontology, sentences, mentions, resolved)
     relations: list[Relation] = []
     left_out: Counter[str] = Counter()
     types = [end.mention.type for end in ends]
@@ -136,13 +134,20 @@ def decode(
     return tables, dict(sorted(left_out.items()))
 
 
+def ends_of(ontology: Ontology, sentences: pa.Table, mentions: pa.Table, resolved: pa.Table) -> list[End]:
+    """What may be the end of a relation: the mentions of a unit, or some of them, in their order."""
+    became = {(row["key"], row["column"]): row for row in resolved.to_pylist()}
+    texts = sentences.to_pylist()
+    return [_end(ontology, texts[row["row"]], row, became) for row in mentions.to_pylist()]
+
+
 def _surest(relation: Relation) -> tuple[bool, float]:
     """Of a relation and its inverse, which are one, the one that is stated, then the surer."""
     return not relation.stance, relation.confidence
 
 
 @dataclass(frozen=True, slots=True)
-class _End:
+class End:
     """A mention in its sentence, and what its relations speak of: an entity, or a value and its datatype."""
 
     mention: Mention
@@ -152,6 +157,7 @@ class _End:
 
     @property
     def name(self) -> tuple[str, ...]:
+        """The entity's id, or the value and its datatype."""
         return (self.entity,) if self.entity else self.value
 
 
@@ -160,21 +166,21 @@ def _end(
     text: Mapping[str, Any],
     row: Mapping[str, Any],
     became: Mapping[tuple[str, int], Mapping[str, Any]],
-) -> _End:
+) -> End:
     known = {name: row[name] for name in ("begin", "end", "text", "confidence")}
     known |= {name: text[name] for name in ("doc_id", "sentence")}
     if row["column"] == VALUE:
         mention = Mention(**known, type=row["type"], entity_id="")
-        return _End(mention, text, value=literal_value(ontology.entities[row["type"]].literal, row["text"]))
+        return End(mention, text, value=literal_value(ontology.entities[row["type"]].literal, row["text"]))
     is_ = became[row["key"], row["column"]]
     entity = is_["entity_id"] or entity_id(row["key"], doc_id=text["doc_id"])
     kind = ontology.entity_names[is_["chosen"]]
     mention = Mention(**known, type=kind, entity_id=entity, rule=row["rule"] or is_["rule"])
-    return _End(mention, text, is_["place_id"] or entity)
+    return End(mention, text, is_["place_id"] or entity)
 
 
 def _claimed(
-    ends: Sequence[_End], claims: pa.Table
+    ends: Sequence[End], claims: pa.Table
 ) -> Iterator[tuple[Mapping[str, Any], list[tuple[DecodedRelation, str]]]]:
     """Each sentence with its claims, whose ends are rows of the unit's mentions, and how they are stated."""
     columns = (values(claims[name]) for name in ("head", "tail", "type", "confidence"))
@@ -184,7 +190,7 @@ def _claimed(
         yield ends[claimed[0][0].head].text, claimed
 
 
-def _relation(text: Mapping[str, Any], claim: DecodedRelation, head: _End, tail: _End, how: str) -> Relation:
+def _relation(text: Mapping[str, Any], claim: DecodedRelation, head: End, tail: End, how: str) -> Relation:
     subject, object_ = ((end.mention.begin, end.mention.end) for end in (head, tail))
     return Relation(
         statement_id(text["doc_id"], subject, object_, claim.type),
@@ -206,7 +212,7 @@ def _relation(text: Mapping[str, Any], claim: DecodedRelation, head: _End, tail:
     )
 
 
-def _pairs(ends: Sequence[_End]) -> pa.Table:
+def _pairs(ends: Sequence[End]) -> pa.Table:
     rows: set[tuple[str, str]] = set()
     for _, group in groupby(ends, lambda end: id(end.text)):
         found = list(group)

@@ -178,6 +178,20 @@ def test_hub_without_network():
         find_model("nobody/gone")
 
 
+@pytest.mark.parametrize("is_offline", [True, False])
+def test_hub_is_asked_only_where_it_may_be(monkeypatch, tmp_path, is_offline):
+    """Whoever only tells of a run takes the copy that is here."""
+    asked = []
+
+    def snapshot_download(hub_id, *, local_files_only, **others):
+        asked.append((hub_id, local_files_only))
+        return str(tmp_path)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
+    assert find_model("nobody/model", is_offline=is_offline) == tmp_path
+    assert asked == [("nobody/model", is_offline)]
+
+
 @pytest.mark.parametrize(
     ("config", "training", "wanted"),
     [

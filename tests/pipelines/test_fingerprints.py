@@ -1,12 +1,15 @@
 """What makes a stage run again: its version, its settings, the model, the kind of device; nothing else."""
 
+import json
 import shutil
 
 import pytest
 
 from kgmill.extractor.candidates import Floors
 from kgmill.extractor.text.split import split_text
+from kgmill.pipelines.checks import check_build
 from kgmill.pipelines.stages import extract
+from kgmill.schemas.config import BuildConfig
 from kgmill.schemas.identity import fingerprint
 
 TEXT = (
@@ -137,3 +140,15 @@ def test_words_of_the_ontology_decide_nothing(built, build_here, tiny_model, tmp
     report = build_here(source, out, ontology=str(tmp_path / "o.toml"))
     assert what_ran(report) == (0, ["export"])
     assert report["fingerprints"]["run"] == before
+
+
+def test_fit_of_facts_is_a_setting_of_its_own(tiny_model, tmp_path):
+    """run.json tells it apart from the calibration of candidates, and a model without one has none."""
+    found = []
+    for facts in ({}, {"bias": 1.0}, {"bias": 2.0}):
+        model = shutil.copytree(tiny_model, tmp_path / f"model{len(found)}")
+        (model / "calibration.json").write_text(json.dumps({"facts": facts}))
+        config = BuildConfig.load(None, {"model": str(model), "device": "cpu", "dataset": "kg"})
+        found.append(check_build((), tmp_path / "out", config).fingerprints)
+    assert [one.get("facts") for one in found] == [None, fingerprint({"bias": 1.0}), fingerprint({"bias": 2.0})]
+    assert len({one["calibration"] for one in found}) == 1

@@ -4,6 +4,8 @@ import json
 import re
 import shutil
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from kgmill.extractor.calibration import load_calibration
@@ -19,6 +21,7 @@ LINES = [
     {"id": "d", "text": "It rains and rains ."},
     {"id": "e", "text": ""},
     {"id": "twin", "text": "It rains and rains ."},
+    {"id": "https://news.example/doc/a", "text": "The weather in Oslo was cold ."},
 ]
 
 
@@ -66,6 +69,20 @@ def test_fact_by_words_id_and_iri(ask):
     assert {tuple(cut(s)) for s in told["sentences"]} == {("Bob Stone", "London"), ("BOB STONE", "London")}
     assert [s["counted"] for s in told["sentences"]].count(True) == told["confidence"]["sentences"]
     assert "another sentence has the same words" in {s["why"] for s in told["sentences"]}
+
+
+def test_ids_may_look_like_iris(ask):
+    """An id is taken as it stands; only an IRI that this dataset mints is taken apart."""
+    name = "https://news.example/doc/a"
+    told = ask(name)
+    assert (told["kind"], told["id"], cut(told["sentences"][0])) == ("document", name, ["Oslo"])
+    quoted = "https%3A%2F%2Fnews.example%2Fdoc%2Fa"
+    for iri in (f"doc/{quoted}", f"doc/{quoted}#char=0,3", f"graph/doc/{quoted}"):
+        assert ask(f"https://kg.example.org/kg/{iri}") == ask(f"<https://kg.example.org/kg/{iri}>") == told
+    bob = ask("Bob Stone")["id"]
+    for other in (f"https://kg.example.org/other/entity/{bob}", "https://kg.example.org/kg/doc/", "urn:x:/doc/a"):
+        with pytest.raises(UsageError, match="holds nothing called"):
+            ask(other)
 
 
 def test_confidence_and_its_parts(ask):
@@ -126,28 +143,86 @@ def test_what_is_not_there_is_one_line(ask, words, line):
         ask(*words)
 
 
-def test_rejected_fact_is_told(out, ask, build_here, tmp_path):
-    """A fact that people rejected is still explained, with who and why."""
-    name = ask("Bob Stone", "Live_In", "London")["id"]
+def test_decisions_on_facts_are_told(out, ask, build_here, tmp_path):
+    """A fact that people rejected or confirmed, by its names or its id, is explained with who and why.
+
+    What they have decided since is told as such.
+    """
+    fact = {"head": "Bob Stone", "relation": "Live_In", "tail": "London"}
+    wrong, right = ask(*fact.values())["id"], ask("Ada Byron", "Work_For", "Acme Corp")["id"]
     decisions = tmp_path / "decisions.toml"
-    decisions.write_text(f'[[reject]]\nfact = "{name}"\nby = "desk"\nwhy = "he moved"\n')
+    named = "".join(f'{key} = "{value}"\n' for key, value in fact.items())
+    decisions.write_text(f'[[reject]]\n{named}by = "desk"\nwhy = "he moved"\n[[confirm]]\nfact = "{right}"\n')
     copy = shutil.copytree(out, tmp_path / "out")
     source = out.parent / "letters.jsonl"
     build_here(source, copy, candidate_floor=0.001, decisions=str(decisions), started="2026-01-01T00:01:00Z")
+
+    def decided(fact):
+        explainer = Explainer(str(copy))
+        told = explainer.explain(explainer.find([fact]))
+        return told["asserted"], [(d["is"], d["by"], d["why"]) for d in told["decisions"]]
+
+    why, told = decided(wrong)
+    assert why.startswith("a decision of people rejects this fact")
+    assert told == [("rejected", "desk", "he moved")]
+    assert decided(right) == ("asserted: people have confirmed it", [("confirmed", "", "")])
+    decisions.write_text(f'[[reject]]\nfact = "{right}"\n')
+    assert decided(right) == ("asserted: people have confirmed it", [("rejected by the next build", "", "")])
+    assert decided(wrong)[1] == []
+
+
+def test_overruled_fact_says_by_which(out, ask, tmp_path):
+    """A fact that a surer one contradicts says by which, and that one says what it overrules."""
+    first, second = ask("Bob Stone", "Live_In", "London"), ask("Ada Byron", "Work_For", "Acme Corp")
+    copy = shutil.copytree(out, tmp_path / "out")
+    for path in (copy / "tables" / "facts").glob("*.parquet"):
+        rows = pq.read_table(path)
+        changed = [
+            row | {"asserted": False, "conflict_share": 0.25, "overruled_by": second["id"], "confidence": 0.9}
+            if row["fact_id"] == first["id"]
+            else row
+            for row in rows.to_pylist()
+        ]
+        path.unlink()
+        pq.write_table(pa.Table.from_pylist(changed, rows.schema), path)
     explainer = Explainer(str(copy))
-    told = explainer.explain(explainer.find([name]))
-    assert told["asserted"].startswith("a decision of people rejects this fact")
-    assert [(d["is"], d["by"], d["why"]) for d in told["decisions"]] == [("rejected", "desk", "he moved")]
+    told, other = (explainer.explain(explainer.find([fact["id"]])) for fact in (first, second))
+    why = "Ada Byron  --Work_For->  Acme Corp"
+    assert told["asserted"].startswith(f"not asserted: it is overruled by {why} (")
+    assert f"), fact {second['id']}: of both only one can be right" in told["asserted"]
+    assert told["confidence"]["share_against_rivals"] == 0.25
+    assert [fact["fact_id"] for fact in other["overrules"]] == [first["id"]]
+    assert told["overrules"] == []
 
 
 def test_other_model_tells_no_scores(out, tmp_path):
     """Where the model's folder is not that of the build, what the tables hold is told, and no scores."""
     copy = shutil.copytree(out, tmp_path / "out")
-    ledger = json.loads((copy / "run.json").read_text())
-    ledger["fingerprints"]["calibration"] = "0" * 64
-    (copy / "run.json").write_text(json.dumps(ledger))
+    change_ledger(copy, fingerprints={"calibration": "0" * 64})
     explainer = Explainer(str(copy))
     told = explainer.explain(explainer.find(["a"]))
-    assert explainer.built.decoding is None
     assert cut(told["sentences"][0]) == ["Ada Byron", "Acme Corp", "Paris"]
     assert "spans" not in told["sentences"][0]
+    assert told["notes"] == [
+        "the model's folder, or its settings, are not those of the build any more: no scores of candidates are told"
+    ]
+
+
+def test_other_fit_of_facts_judges_none(out, tiny_model, tmp_path):
+    """A model that was fitted to facts since the build still has the build's candidates, but not its thresholds."""
+    copy, model = shutil.copytree(out, tmp_path / "out"), shutil.copytree(tiny_model, tmp_path / "model")
+    calibration = json.loads((model / "calibration.json").read_text()) if (model / "calibration.json").exists() else {}
+    fit = {"weights": [1.0, 0.5, 0.5, 0.1, 1.0], "bias": 0.2, "thresholds": [[0.8, 0.3]]}
+    (model / "calibration.json").write_text(json.dumps(calibration | {"facts": fit}))
+    change_ledger(copy, config={"model": str(model)})
+    explainer = Explainer(str(copy))
+    told = explainer.explain(explainer.find(["Bob Stone", "Live_In", "London"]))
+    assert (told["least"], "log_odds" in told["confidence"]) == (None, False)
+    assert told["notes"] == ["the model's fit of facts is not that of the build any more: no threshold is told"]
+    assert explainer.explain(explainer.find(["a"]))["sentences"][0]["spans"]
+
+
+def change_ledger(folder, **parts):
+    """Puts values into tables of run.json."""
+    ledger = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(ledger | {name: ledger[name] | new for name, new in parts.items()}))

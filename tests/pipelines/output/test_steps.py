@@ -61,7 +61,7 @@ def test_two_pieces_are_no_build(cut, capsys):
         finished_run(Store(cut))
     with pytest.raises(OutputError, match=r"run kgmill build again$"):
         load_graph(cut)
-    for command in (["resolve"], ["report"]):
+    for command in (["resolve"], ["report"], ["explain", "a.txt"]):
         assert run([command[0], str(cut), *command[1:]]) == 2
         assert "was made of another" in capsys.readouterr().err
     assert run(["query", str(cut), "ASK {}"]) == 0

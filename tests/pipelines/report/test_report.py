@@ -286,11 +286,10 @@ def test_run_that_ends_before_the_lock_is_the_one_that_is_told(people):
 
 
 def test_calibration_is_shown_while_it_is_that_of_the_run(tmp_path):
-    """The chart is there where the model's calibration is the one that the run had, and nowhere else."""
-    said = load_calibration(find_model("default")).as_dict()
-    key = fingerprint({name: value for name, value in said.items() if name != "facts"})
+    """The chart is there where the model's fit of facts is the one that the run had, and nowhere else."""
+    key = fingerprint(load_calibration(find_model("default")).facts)
     for name, has_chart in ((key, True), ("another", False)):
-        store = write_output(tmp_path / name[:8], PEOPLE, {"fingerprints": {"calibration": name}})
+        store = write_output(tmp_path / name[:8], PEOPLE, {"fingerprints": {"facts": name}})
         assert ("This build asserts facts from 0.70 on, where 80% were right" in page_of(store).text) == has_chart
 
 
