@@ -91,9 +91,13 @@ def _decided(made: Decisions, ontology: Ontology, resolved: Iterable[Part]) -> D
     wanted = {entity_key(name) for one in (*made.same, *made.apart) for name in one.names}
     things = _things(resolved, wanted | _ends((*made.reject, *made.confirm)), ontology)
     wrong, right = ([_facts(one, things, ontology) for one in decisions] for decisions in (made.reject, made.confirm))
-    sure = (tuple(sorted(set().union(*(ids for ids in found if len(ids) == 1)))) for found in (wrong, right))
     n_facts = Counter(min(2, len(ids)) for ids in (*wrong, *right))
-    return Decided(*sure, n_facts[0], n_facts[2], len(wanted - things.keys()))
+    return Decided(_sure(wrong), _sure(right), n_facts[0], n_facts[2], len(wanted - things.keys()))
+
+
+def _sure(meant: Iterable[set[str]]) -> tuple[str, ...]:
+    """The facts that are meant without a doubt, sorted."""
+    return tuple(sorted({fact for ids in meant if len(ids) == 1 for fact in ids}))
 
 
 def _ends(decisions: Iterable[OfFact]) -> set[str]:
