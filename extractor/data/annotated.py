@@ -54,7 +54,7 @@ class AnnotatedSentence:
     """Words with gold entities and relations. A pair of entities may hold several relations.
 
     Attributes:
-        key: name of the sentence or of the document that it is a part of; empty where the data has none.
+        key: name of the sentence; in a document the document's, `#` and a number; empty where the data has none.
         unused: what was annotated, and a sentence can't hold; an evaluation counts it as missed.
         place: where it was read from, for people.
         partial: what is marked completely, where not everything is.
@@ -69,6 +69,16 @@ class AnnotatedSentence:
     place: str = field(default="", compare=False, repr=False)
     partial: Partial | None = None
     tags: tuple[tuple[str, str], ...] = field(default=(), compare=False, repr=False)
+
+
+def document(sentence: AnnotatedSentence) -> str:
+    """The name of the document that a sentence says it is a part of: its key up to the last `#`; empty without one."""
+    return sentence.key.rpartition("#")[0]
+
+
+def key_in_document(name: str, number: int) -> str:
+    """The key of a document's sentence; empty where the document has no name."""
+    return f"{name}#{number}" if name else ""
 
 
 def read_spert(path: Path) -> list[AnnotatedSentence]:
@@ -123,12 +133,12 @@ def _dygie_sentences(path: Path, text: str) -> list[AnnotatedSentence]:
             sentence.words,
             tuple(EntitySpan(*entity) for entity in sentence.entities),
             tuple(RelationPair(*relation) for relation in sentence.relations),
-            document.key,
+            key_in_document(found.key, number),
             sentence.unused,
             sentence.place,
         )
-        for document in read_documents(path, text)
-        for sentence in document.sentences
+        for found in read_documents(path, text)
+        for number, sentence in enumerate(found.sentences)
     ]
 
 

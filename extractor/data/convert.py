@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from kgmill.extractor.data.annotated import AnnotatedSentence
+from kgmill.extractor.data.annotated import AnnotatedSentence, document
 from kgmill.extractor.data.dygie import DygieSentence, format_document
 from kgmill.extractor.data.partial import format_partial
 from kgmill.extractor.data.readers import read_annotated
@@ -62,8 +62,8 @@ def _spert(s: AnnotatedSentence) -> dict[str, Any]:
 
 
 def to_dygie(sentences: list[AnnotatedSentence]) -> str:
-    """A DyGIE JSONL file: neighbours with the same key are one document; a sentence without key is one alone."""
-    numbered = [(s.key or f"sentence-{i}", s) for i, s in enumerate(sentences)]
+    """A DyGIE JSONL file: neighbours of one document, or one key, are a line; a sentence without key is one."""
+    numbered = [(document(s) or s.key or f"sentence-{i}", s) for i, s in enumerate(sentences)]
     lines = [
         format_document(key, [_dygie(sentence) for _, sentence in group])
         for key, group in groupby(numbered, key=lambda pair: pair[0])

@@ -23,7 +23,7 @@ from kgmill.extractor.calibration import (
     relation_features,
 )
 from kgmill.extractor.candidates import Candidates, Floors, Scored
-from kgmill.extractor.data.annotated import AnnotatedSentence, gold_alone
+from kgmill.extractor.data.annotated import AnnotatedSentence, document, gold_alone
 from kgmill.extractor.decode import decode, decode_mentions
 from kgmill.extractor.predict import Predictor
 from kgmill.extractor.training.fitting import check_binary, check_types, fit_binary, fit_confidence, fit_types
@@ -35,7 +35,6 @@ from kgmill.extractor.training.outcomes import (
     outcomes,
     threshold_for_precision,
 )
-from kgmill.extractor.training.sets import document
 from kgmill.schemas.errors import DataError
 from kgmill.schemas.ontology import Ontology
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kgmill.extractor.data.annotated import AnnotatedSentence, EntitySpan, RelationPair
+from kgmill.extractor.data.annotated import AnnotatedSentence, EntitySpan, RelationPair, document
 from kgmill.extractor.data.partial import TASKS, Partial
 from kgmill.extractor.data.readers import read_annotated
 from kgmill.extractor.neural.encoding import Window
@@ -146,11 +146,6 @@ def _choose(sentences: list[AnnotatedSentence], config: SetConfig) -> list[Annot
         for sentence, name in zip(sentences, names, strict=True)
         if first <= numbers[name] < end and all(dict(sentence.tags).get(k) in v for k, v in config.only.items())
     ]
-
-
-def document(sentence: AnnotatedSentence) -> str:
-    """The name of the document that a sentence says it is a part of: its key up to the last `#`; empty without one."""
-    return sentence.key.rpartition("#")[0]
 
 
 def rename(

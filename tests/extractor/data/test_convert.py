@@ -28,6 +28,23 @@ def test_neighbours_of_one_document_become_one_line(tmp_path):
     assert json.loads(line)["ner"] == [[[1, 1, "X"]], [[3, 3, "X"]]]
 
 
+def test_sentences_of_a_document_become_one_line(tmp_path):
+    """So do those whose keys number them within it; and back again they have those keys."""
+    sentence = {"tokens": ["a", "b"], "entities": [{"type": "X", "start": 1, "end": 2}], "relations": []}
+    rows = [sentence | {"orig_id": key} for key in ("d#1#0", "d#1#1", "d#2#0")]
+    (tmp_path / "a.json").write_text(json.dumps(rows), encoding="utf-8")
+
+    convert(tmp_path / "a.json", "spert", tmp_path / "a.jsonl", "dygie")
+    convert(tmp_path / "a.jsonl", "dygie", tmp_path / "b.json", "spert")
+
+    lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [(line["doc_key"], line["ner"]) for line in lines] == [
+        ("d#1", [[[1, 1, "X"]], [[3, 3, "X"]]]),
+        ("d#2", [[[1, 1, "X"]]]),
+    ]
+    assert [row["orig_id"] for row in json.loads((tmp_path / "b.json").read_text())] == [r["orig_id"] for r in rows]
+
+
 def test_what_spert_cannot_hold_is_counted(tmp_path):
     """Coreference clusters are lost, and the report says how many."""
     document = {"doc_key": "d", "sentences": [["a"]], "ner": [[]], "relations": [[]], "clusters": [[[0, 0]]]}

@@ -19,12 +19,12 @@ DOCUMENT = {
     "relations": [[], [], [[4, 4, 6, 7, "Live_In"]]],
 }
 SENTENCES = [
-    AnnotatedSentence(("Ada", "Byron", "slept", "."), (EntitySpan(0, 2, "Peop"),), (), "d1"),
+    AnnotatedSentence(("Ada", "Byron", "slept", "."), (EntitySpan(0, 2, "Peop"),), (), "d1#0"),
     AnnotatedSentence(
         ("She", "left", "New", "York"),
         (EntitySpan(0, 1, "Peop"), EntitySpan(2, 4, "Loc")),
         (RelationPair(0, 1, "Live_In"),),
-        "d1",
+        "d1#1",
     ),
 ]
 
@@ -51,7 +51,7 @@ def test_document_without_annotations(written):
     """A document may have words alone; blank lines are no documents."""
     path = written({"doc_key": 7, "sentences": [["a"]]}, "", "  ")
 
-    assert read_annotated([str(path)], "dygie") == [AnnotatedSentence(("a",), (), (), "7")]
+    assert read_annotated([str(path)], "dygie") == [AnnotatedSentence(("a",), (), (), "7#0")]
 
 
 def test_what_a_sentence_cannot_hold_is_counted(written):
