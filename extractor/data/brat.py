@@ -1,8 +1,8 @@
 """brat's standoff annotations: NAME.ann beside NAME.txt, or a folder of such pairs.
 
 Source: https://brat.nlplab.org/standoff.html. Text bound annotations (T) are entities, relations (R) relations; a
-mark of several fragments, an event (E) and a relation of more than two (`*`) can't be used. Attributes, normalisations
-and notes say nothing that is modelled.
+mark of several fragments, an event (E), a relation to one and a relation of more than two (`*`) can't be used.
+Attributes, normalisations and notes say nothing that is modelled.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from kgmill.extractor.data.standoff import Link, Mark, MarkedText
+from kgmill.extractor.data.standoff import Link, Mark, MarkedText, name_within
 from kgmill.extractor.data.unused import Unused
 from kgmill.schemas.errors import DataError
 from kgmill.schemas.text import decode_utf8
 
 _MARK = re.compile(r"(T\S+)\t(\S+) (\d+ \d+(?:;\d+ \d+)*)(?:\t(.*))?")
-_LINK = re.compile(r"(R\S+)\t(\S+) \S+?:(T\S+) \S+?:(T\S+)\s*")
+_LINK = re.compile(r"(R\S+)\t(\S+) \S+?:([TE]\S+) \S+?:([TE]\S+)\s*")
 
 
 def read_brat(path: Path) -> list[MarkedText]:
@@ -28,16 +28,16 @@ def read_brat(path: Path) -> list[MarkedText]:
     files = sorted(path.rglob("*.ann")) if path.is_dir() else [path.with_suffix(".ann")]
     if not files:
         raise DataError(f"{path}: holds no .ann file")
-    return [_read(file, file.with_suffix(".txt")) for file in files]
+    return [_read(file, file.with_suffix(".txt"), name_within(path, file, ".ann")) for file in files]
 
 
-def _read(annotation: Path, source: Path) -> MarkedText:
+def _read(annotation: Path, source: Path, key: str) -> MarkedText:
     text, written = (decode_utf8(file.read_bytes(), file, DataError) for file in (source, annotation))
     marks: list[Mark] = []
     numbers: dict[str, int | None] = {}
     later: list[tuple[str, re.Match[str]]] = []
     unused: list[Unused] = []
-    for number, line in enumerate(written.splitlines(), 1):
+    for number, line in enumerate(written.replace("\r\n", "\n").split("\n"), 1):
         place = f"{annotation}:{number}"
         if found := _MARK.fullmatch(line):
             name, kind, offsets, said = found.groups()
@@ -53,6 +53,7 @@ def _read(annotation: Path, source: Path) -> MarkedText:
             later.append((place, found))
         elif line[:1] == "E":
             unused.append(Unused("not_modelled", "event", "", place))
+            numbers[line.split("\t")[0]] = None
         elif line[:1] == "*":
             unused.append(Unused("not_modelled", "relation", "", place))
         elif line.strip() and line[:1] not in "AMN#":
@@ -67,7 +68,7 @@ def _read(annotation: Path, source: Path) -> MarkedText:
             unused.append(Unused("no_entity", "relation", kind, place))
         else:
             links.append(Link(head, tail, kind, place))
-    return MarkedText(text, marks, links, annotation.stem, str(annotation), unused)
+    return MarkedText(text, marks, links, key, str(annotation), unused)
 
 
 def _check(text: str, begin: int, end: int, said: str | None, place: str) -> None:

@@ -6,12 +6,16 @@ don't begin and end with words, and links that lead out of a sentence, or to suc
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
-from kgmill.extractor.data.annotated import AnnotatedSentence, EntitySpan, RelationPair
+from kgmill.extractor.data.annotated import AnnotatedSentence, EntitySpan, RelationPair, key_in_document
 from kgmill.extractor.data.unused import Unused
 from kgmill.extractor.text.split import SentenceText, split_text
+from kgmill.schemas.errors import DataError
+from kgmill.schemas.text import storable
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,10 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class MarkedText:
-    """A text, what is marked in it, and what of its annotation is of a kind that can't be used."""
+    """A text, what is marked in it, and what of its annotation is of a kind that can't be used.
+
+    `key` is the document's name, `place` the file or record for people.
+    """
 
     text: str
     marks: Sequence[Mark]
@@ -46,13 +53,24 @@ class MarkedText:
     unused: Sequence[Unused] = field(default=())
 
 
+def name_within(folder: Path, file: Path, end: str) -> str:
+    """The name of a file's document: its path below the folder that is read, or the file's name, without its end."""
+    return storable((file.relative_to(folder).as_posix() if folder.is_dir() else file.name).removesuffix(end))
+
+
 def lay_out(marked: MarkedText) -> list[AnnotatedSentence]:
     """The sentences of a text with what is marked in them; what none can hold is told with the first.
 
-    Equal marks are one entity. A text without a sentence has none, whatever is marked.
+    Equal marks are one entity.
+
+    Raises:
+        DataError: something is annotated in a text without a word, where no sentence can tell it.
     """
     sentences = split_text(marked.text)
-    spans = [_span(mark, sentences) for mark in marked.marks]
+    if not sentences and (marked.marks or marked.unused):
+        raise DataError(f"{marked.place}: has annotations, but no words")
+    begins = [sentence.begin for sentence in sentences]
+    spans = [_span(mark, sentences, begins) for mark in marked.marks]
     unused: list[list[Unused]] = [[] for _ in sentences]
     entities: list[dict[EntitySpan, int]] = [{} for _ in sentences]
     homes: list[tuple[int, int] | None] = []
@@ -74,20 +92,25 @@ def lay_out(marked: MarkedText) -> list[AnnotatedSentence]:
             number = min((home[0] for home in (head, tail) if home), default=0)
             unused[number].append(Unused(kind, "relation", link.type, link.place))
     found = [
-        AnnotatedSentence(s.words, tuple(e), tuple(r), marked.key, tuple(u), f"{marked.place}: sentence {i}")
-        for i, (s, e, r, u) in enumerate(zip(sentences, entities, pairs, unused, strict=True), 1)
+        AnnotatedSentence(
+            s.words, tuple(e), tuple(r), key_in_document(marked.key, i), tuple(u), f"{marked.place}: sentence {i + 1}"
+        )
+        for i, (s, e, r, u) in enumerate(zip(sentences, entities, pairs, unused, strict=True))
     ]
     if found and marked.unused:
         found[0] = replace(found[0], unused=(*marked.unused, *found[0].unused))
     return found
 
 
-def _span(mark: Mark, sentences: Sequence[SentenceText]) -> tuple[int, EntitySpan | None]:
-    """The number of the mark's sentence, -1 for none, and the mark in words; None where those are not whole."""
-    for number, sentence in enumerate(sentences):
-        if sentence.begin <= mark.begin < mark.end <= sentence.end:
-            if mark.begin in sentence.word_begins and mark.end in sentence.word_ends:
-                first, last = sentence.word_begins.index(mark.begin), sentence.word_ends.index(mark.end)
-                return number, EntitySpan(first, last + 1, mark.type)
-            return number, None
-    return -1, None
+def _span(mark: Mark, sentences: Sequence[SentenceText], begins: Sequence[int]) -> tuple[int, EntitySpan | None]:
+    """The number of the mark's sentence, -1 for none, and the mark in words; None where those are not whole.
+
+    `begins` are where the sentences begin, which is in order.
+    """
+    number = bisect_right(begins, mark.begin) - 1
+    if number < 0 or not mark.begin < mark.end <= sentences[number].end:
+        return -1, None
+    sentence = sentences[number]
+    first, last = bisect_left(sentence.word_begins, mark.begin), bisect_left(sentence.word_ends, mark.end)
+    is_whole = sentence.word_begins[first : first + 1] == (mark.begin,) and sentence.word_ends[last] == mark.end
+    return number, EntitySpan(first, last + 1, mark.type) if is_whole else None

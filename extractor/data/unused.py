@@ -23,7 +23,13 @@ KINDS = {
     "split": ("fits into no window of the model's input", "fit into no window of the model's input"),
     "not_modelled": ("is no entity or relation", "are no entities or relations"),
 }
-_PLURALS = {"entity": "entities", "relation": "relations", "cluster": "coreference clusters", "event": "events"}
+_PLURALS = {
+    "entity": "entities",
+    "relation": "relations",
+    "cluster": "coreference clusters",
+    "event": "events",
+    "label": "labels",
+}
 _SINGULARS = {"cluster": "coreference cluster"}
 
 
@@ -33,7 +39,7 @@ class Unused:
 
     Attributes:
         kind: why, one of KINDS.
-        task: `entity`, `relation`, `cluster` or `event`.
+        task: `entity`, `relation`, `cluster`, `event`, or `label` for what says something of a text or of a mark.
         type: its type; empty where it has none.
         place: file, line or sentence, and what stands there.
     """

@@ -1,10 +1,11 @@
 """Annotations by offsets in characters: of brat, ACE, doccano and Label Studio, each laid on sentences and words."""
 
 import json
+import re
 
 import pytest
 
-from kgmill.extractor.data.annotated import EntitySpan, RelationPair
+from kgmill.extractor.data.annotated import EntitySpan, RelationPair, document
 from kgmill.extractor.data.readers import read_annotated
 from kgmill.schemas.errors import DataError
 
@@ -49,20 +50,31 @@ def test_brat(tmp_path):
         (),
     ]
     assert [s.relations for s in found] == [(RelationPair(0, 1, "left"),), (), ()]
-    assert {s.key for s in found} == {"one"}
+    assert [s.key for s in found] == ["one#0", "one#1", "one#2"]
+    assert {document(s) for s in found} == {"one"}
     assert unused(found) == [("not_modelled", "relation", "")]
 
 
 def test_brats_files_are_one_another(tmp_path):
-    """The text's name, the annotation's and the folder's read the same; a folder all that is below."""
+    """The text's name, the annotation's and the folder's read the same; a folder all that is below, by its paths."""
     path = brat(tmp_path, ANN)
     (tmp_path / "more").mkdir()
-    brat(tmp_path / "more", "", "Nobody came.", "two")
+    brat(tmp_path / "more", "", "Nobody came.", "one")
 
     one = read_annotated([str(path)], "brat")
 
     assert read_annotated([str(path.with_suffix(".txt"))], "brat") == one
-    assert sorted({s.key for s in read_annotated([str(tmp_path)], "brat")}) == ["one", "two"]
+    assert sorted({document(s) for s in read_annotated([str(tmp_path)], "brat")}) == ["more/one", "one"]
+
+
+@pytest.mark.parametrize("space", ["\u2028", "\u0085", "\x0b", "\x1c"])
+def test_lines_of_brat_end_at_line_breaks_alone(tmp_path, space):
+    """What Python also takes for a line's end may stand in a note; a return is none of what is marked."""
+    path = brat(tmp_path, f"T1\tPerson 0 8\tIda Voss\r\n#1\tAnnotatorNotes T1\ta{space}note\r\n", "Ida Voss left.")
+
+    (found,) = read_annotated([str(path)], "brat")
+
+    assert [e.type for e in found.entities] == ["Person"]
 
 
 @pytest.mark.parametrize(
@@ -72,6 +84,10 @@ def test_brats_files_are_one_another(tmp_path):
         ("T1\tPlace 15 18\tslo", [("unaligned", "entity", "Place")]),
         ("T1\tPerson 0 3;9 13\tIda left", [("discontinuous", "entity", "Person")]),
         ("E1\tLeave:T1 Who:T1\nT1\tAct 9 13\tleft", [("not_modelled", "event", "")]),
+        (
+            "E1\tLeave:T1 Who:T2\nT1\tLeave 9 13\tleft\nT2\tPerson 0 8\tIda Voss\nR1\tin Arg1:E1 Arg2:T2",
+            [("not_modelled", "event", ""), ("no_entity", "relation", "in")],
+        ),
         ("T1\tP 0 8\tIda Voss\nT2\tO 34 38\tAcme\nR1\tat Arg1:T1 Arg2:T2", [("across_sentences", "relation", "at")]),
         ("T1\tP 0 8\tIda Voss\nT2\tP 0 8\tIda Voss\nR1\tis Arg1:T1 Arg2:T2", [("one_entity", "relation", "is")]),
         (
@@ -102,6 +118,7 @@ def test_what_a_sentence_cannot_hold_is_told(tmp_path, ann, expected):
         ("T1\tPlace 18 14\tOslo", r":1: 18 to 14 lies outside"),
         ("T1\tPlace 14\tOslo", r":1: wanted a line of brat's standoff format, got 'T1\\tPlace 14\\tOslo'"),
         ("R1\tleft Arg1:T1 Arg2:T9\n" + ANN, r":1: no annotation T9"),
+        ("R1\tleft Arg1:T1 Arg2:E9\n" + ANN, r":1: no annotation E9"),
         ("\x00\x01", r":1: wanted a line of brat's"),
     ],
 )
@@ -125,6 +142,15 @@ def test_brat_without_its_text(tmp_path):
 def test_text_without_a_word(tmp_path):
     """There is no sentence, so there is nothing to hold a mark."""
     assert read_annotated([str(brat(tmp_path, "", " \n "))], "brat") == []
+
+
+@pytest.mark.parametrize("ann", ["T1\tPlace 0 1\n", "E1\tLeave:T1\nT1\tPlace 0 1\n"])
+def test_marks_in_a_text_without_a_word(tmp_path, ann):
+    """They would be lost without a word, as no sentence can tell them."""
+    path = brat(tmp_path, ann, " \n ")
+
+    with pytest.raises(DataError, match=r"one\.ann: has annotations, but no words"):
+        read_annotated([str(path)], "brat")
 
 
 SGM = """<DOC>
@@ -171,8 +197,6 @@ RELATION = """<relation ID="R1" TYPE="GEN-AFF" SUBTYPE="x"><relation_argument RE
 @pytest.fixture
 def plain():
     """The .sgm file as offsets count it."""
-    import re
-
     return re.sub("<[^>]*>", "", SGM)
 
 
@@ -190,7 +214,32 @@ def test_ace_has_heads(tmp_path, plain):
     assert first.words[:6] == ("The", "former", "president", "of", "Norway", ",")
     assert first.entities == (EntitySpan(2, 3, "PER"), EntitySpan(4, 5, "GPE"), EntitySpan(6, 8, "PER"))
     assert first.relations == (RelationPair(0, 1, "GEN-AFF"),)
-    assert (first.key, first.unused, second.words) == ("invented-1", (), ("He", "left", "."))
+    assert (first.key, first.unused, second.words) == ("invented-1#0", (), ("He", "left", "."))
+    assert first.words[8:14] == (",", "met", "Carl", "May", "&", "sons")
+
+
+def test_escapes_of_ace_are_counted_as_they_are_written(tmp_path, plain):
+    """`&amp;` is five characters of an offset, and one of the text; what is marked behind it or holds it is found."""
+    both = "Carl May &amp; sons"
+    mentions = [("ORG", mention("M0", plain, both)), ("GPE", mention("M1", plain[plain.index("sons") :], "Oslo"))]
+    shift = plain.index("sons")
+    begin = plain.index("Oslo", shift)
+    mentions[1] = ("GPE", re.sub(r'START="\d+" END="\d+"', f'START="{begin}" END="{begin + 3}"', mentions[1][1]))
+
+    first, _ = read_annotated([str(ace(tmp_path, mentions))], "ace")
+
+    assert [first.words[e.start : e.end] for e in first.entities] == [("Carl", "May", "&", "sons"), ("Oslo",)]
+
+
+def test_folders_of_ace_hold_documents_of_one_name(tmp_path, plain):
+    """As its folders of several passes do: their documents are told apart."""
+    for name in ("adj", "fp1"):
+        (tmp_path / name).mkdir()
+        ace(tmp_path / name, [("PER", mention("M0", plain, "Ida Voss"))])
+
+    found = read_annotated([str(tmp_path)], "ace")
+
+    assert sorted({document(s) for s in found}) == ["adj/invented-1", "fp1/invented-1"]
 
 
 def test_headers_of_ace_are_no_text(tmp_path, plain):
@@ -259,7 +308,34 @@ def test_doccano(tmp_path):
 
     found = read_annotated([str(tmp_path / "d.jsonl")], "doccano")
 
-    assert [(s.entities, s.relations, s.key) for s in found[::3]] == [(*EXPECTED, "7"), (EXPECTED[0], (), "8")]
+    assert [(s.entities, s.relations, s.key) for s in found[::3]] == [(*EXPECTED, "7#0"), (EXPECTED[0], (), "8#0")]
+
+
+def test_documents_without_an_id_are_told_apart(tmp_path):
+    """Each record is a document of its own, by its line or its number."""
+    row = {"text": TEXT, "label": []}
+    (tmp_path / "d.jsonl").write_text(f"{json.dumps(row)}\n{json.dumps(row)}\n")
+    (tmp_path / "e.json").write_text(json.dumps([{"data": {"text": TEXT}, "annotations": []}] * 2))
+
+    names = [
+        list(dict.fromkeys(document(s) for s in read_annotated([str(tmp_path / name)], form)))
+        for name, form in (("d.jsonl", "doccano"), ("e.json", "label-studio"))
+    ]
+
+    assert names == [["d.jsonl:1", "d.jsonl:2"], ["e.json:0", "e.json:1"]]
+
+
+def test_lone_surrogates_are_no_text(tmp_path):
+    """JSON can name half a character; what is read can be written again, and offsets stay."""
+    for form, record in (
+        ("doccano", {"id": 1, "text": "Ida\ud83d left.", "label": [[0, 4, "P\udc00"]]}),
+        ("label-studio", [{"id": 1, "data": {"text": "Ida\ud83d left."}}]),
+    ):
+        (tmp_path / "x").write_text(json.dumps(record))
+
+        found = read_annotated([str(tmp_path / "x")], form)
+
+        assert "".join(found[0].words).encode().decode() == "Ida\ufffdleft."
 
 
 def test_label_studio(tmp_path):
@@ -268,9 +344,51 @@ def test_label_studio(tmp_path):
 
     found = read_annotated([str(tmp_path / "e.json")], "label-studio")
 
-    assert (found[0].entities, found[0].relations, found[0].key) == (*EXPECTED, "7")
+    assert (found[0].entities, found[0].relations, found[0].key) == (*EXPECTED, "7#0")
     assert unused(found) == [("not_modelled", "entity", "City")]
     assert found[3].words == ("No", "one", ".")
+
+
+def label_studio(folder, *result):
+    """The sentences of one task with what an annotator said, and what of it is not used."""
+    (folder / "e.json").write_text(json.dumps([TASK | {"annotations": [{"result": list(result)}]}]))
+    found = read_annotated([str(folder / "e.json")], "label-studio")
+    return found[0], unused(found)
+
+
+def test_what_label_studio_says_beside_labels_is_counted(tmp_path):
+    """Choices, regions of pictures and the like are told by their kind; a region's own choice is one too."""
+    choice = {"id": "c", "type": "choices", "to_name": "t", "value": {"choices": ["good"]}}
+    linked = {"type": "relation", "from_id": "a", "to_id": "c", "labels": ["about"]}
+
+    found, told = label_studio(tmp_path, *REGIONS, choice, linked)
+
+    assert (found.entities, found.relations) == EXPECTED
+    assert told == [
+        ("not_modelled", "entity", "City"),
+        ("not_modelled", "label", "choices"),
+        ("no_entity", "relation", "about"),
+    ]
+
+
+@pytest.mark.parametrize("value", [{"start": 14, "end": 18, "labels": []}, {"start": 14, "end": 18, "text": "Oslo"}])
+def test_a_region_without_a_label_is_no_entity(tmp_path, value):
+    """It is told, and so is a relation to it."""
+    found, told = label_studio(tmp_path, REGIONS[0], REGIONS[1] | {"value": value}, REGIONS[2])
+
+    assert (found.entities, found.relations) == (EXPECTED[0][:1], ())
+    assert told == [("not_modelled", "entity", ""), ("no_entity", "relation", "left")]
+
+
+def test_regions_of_label_studio_meet_their_text(tmp_path):
+    """An export whose offsets count otherwise than characters is refused, not read shifted."""
+    text = "\U0001f600 Ida left."
+    region = {"id": "a", "type": "labels", "value": {"start": 3, "end": 6, "text": "Ida", "labels": ["P"]}}
+    task = {"id": 7, "data": {"text": text}, "annotations": [{"result": [region]}]}
+    (tmp_path / "e.json").write_text(json.dumps([task]))
+
+    with pytest.raises(DataError, match="task 0: .*region a: the text has 'da ' from 3 to 6, not 'Ida'"):
+        read_annotated([str(tmp_path / "e.json")], "label-studio")
 
 
 @pytest.mark.parametrize(
