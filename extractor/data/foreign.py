@@ -67,7 +67,7 @@ def recognise(path: Path, text: str | None, wanted: str) -> str:
 
     `text` is the file's content, None for a folder or a file that is no text.
     """
-    found = _of_path(path) or (_of_text(text, wanted) if text else None)
+    found = _of_path(path, wanted) or (_of_text(text, wanted) if text else None)
     if found is None:
         return ""
     name, advice = found
@@ -80,7 +80,7 @@ def recognise(path: Path, text: str | None, wanted: str) -> str:
 _READ = get_args(AnnotationFormat)
 
 
-def _of_path(path: Path) -> tuple[str, str] | None:
+def _of_path(path: Path, wanted: str) -> tuple[str, str] | None:
     if path.is_dir():
         names = {child.suffix for child in path.iterdir()}
         if ".ann" in names:
@@ -88,7 +88,8 @@ def _of_path(path: Path) -> tuple[str, str] | None:
         if any(child.name.endswith(".apf.xml") for child in path.iterdir()):
             return _ACE
         if names & {".conll", ".conllu", ".iob", ".bio"}:
-            return _CONLL
+            advice = "give its files" if wanted == "conll" else "give its files, with --format conll"
+            return "a folder of columns in the manner of CoNLL", advice
         return ("a folder", "give its files") if {".json", ".jsonl"} & names else None
     if path.suffix == ".ann" or path.with_suffix(".ann").is_file():
         return _BRAT

@@ -37,7 +37,8 @@ def _told(read: Callable[[Path], list[AnnotatedSentence]], name: str) -> Callabl
         try:
             return read(path)
         except OSError as error:
-            raise DataError(f"{error.filename or path}: {error.strerror or error}") from None
+            hint = recognise(path, None, name) if path.is_dir() else ""
+            raise DataError(f"{error.filename or path}: {hint or error.strerror or error}") from None
         except DataError:
             text = None if path.is_dir() else path.read_bytes().decode(errors="replace") if path.is_file() else None
             if (path.is_dir() or text) and (hint := recognise(path, text, name)):

@@ -113,6 +113,15 @@ def test_folder_of_annotated_files_is_no_file(tmp_path):
         read_annotated([str(tmp_path)], "spert")
 
 
+def test_folder_of_columns_asks_for_its_files(tmp_path):
+    """Such a folder is nothing that the reader of columns takes, so nobody is told to give it that."""
+    (tmp_path / "a.conll").write_text(CONLL)
+    for form, advice in (("spert", "give its files, with --format conll"), ("conll", "give its files")):
+        with pytest.raises(DataError) as caught:
+            read_annotated([str(tmp_path)], form)
+        assert str(caught.value).endswith(f": looks like a folder of columns in the manner of CoNLL: {advice}")
+
+
 @pytest.mark.parametrize(
     ("text", "kind", "advice"),
     [(lines(DYGIE, DYGIE), "spert", "--format dygie"), (json.dumps([SPERT]), "dygie", "--format spert")],
