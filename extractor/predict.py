@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from kgmill.extractor.candidates import Candidates, Floors, empty, merge_windows
-from kgmill.extractor.neural.checkpoint import Checkpoint, choose_device, load_checkpoint
+from kgmill.extractor.neural.checkpoint import Checkpoint, choose_device, has_bf16, load_checkpoint
 from kgmill.extractor.neural.devices import check_precision, choose_precision
 from kgmill.extractor.neural.encoding import Window, WordPieces, collate
 from kgmill.extractor.neural.fast import Encoded, Ends
@@ -218,7 +218,7 @@ def open_predictor(
     """
     check_precision(device, precision)  # by its name first, so that this is said where there is no GPU too
     chosen = choose_device(device)
-    precision = choose_precision(chosen.type, precision, torch.cuda.is_bf16_supported)
+    precision = choose_precision(chosen.type, precision, has_bf16)
     check_precision(chosen.type, precision)
     checkpoint = load_checkpoint(folder, chosen, _DTYPES[precision])
     if precision == "int8":

@@ -6,6 +6,7 @@ import glob
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from kgmill.pipelines.storage.files import hash_file
 from kgmill.pipelines.urls import file_system, split_url
 from kgmill.schemas.config import BuildConfig, dataset_name, default_base
 from kgmill.schemas.decisions import Decisions, load_links
-from kgmill.schemas.errors import ConfigError, OutputError, TooManyRejectsError
+from kgmill.schemas.errors import CheckpointError, ConfigError, OutputError, TooManyRejectsError
 
 # Rejects that say nothing about the quality of the sources.
 _NO_FAULTS = ("duplicate", "near_duplicate", "language", "forgotten")
@@ -56,7 +57,7 @@ def check_build(
     check_runner(runner, beam_options)
     check_formats(config.formats)
     device = _check_device(config, runner)
-    config = config.model_copy(update={"precision": choose_precision(device, config.precision, _has_bf16)})
+    config = config.model_copy(update={"precision": choose_precision(device, config.precision, lambda: gpus()[1])})
     store = Store(out)
     store.storage.check()
     check_format(store)
@@ -206,27 +207,35 @@ def _check_device(config: BuildConfig, runner: str) -> str:
     device = resolve_device(config.device)
     check_precision(device, config.precision)
     if runner == LOCAL:
-        check_device(config.device, _n_gpus)
+        check_device(config.device, lambda: gpus()[0])
     return device
 
 
-def _n_gpus() -> int:
-    """The GPUs that torch sees."""
-    return _ask_torch("torch.cuda.device_count() if torch.cuda.is_available() else 0", without=0)
+@cache
+def gpus() -> tuple[int, bool]:
+    """The GPUs that torch sees, and whether the first computes in bfloat16 itself.
 
+    Where this machine has none, those of the workers are taken to. Asked in a process: this one does without torch.
 
-def _has_bf16() -> bool:
-    """Whether the first GPU computes in bfloat16; where this machine has none, those of the workers are taken to."""
-    return bool(_ask_torch("int(not torch.cuda.is_available() or torch.cuda.is_bf16_supported())", without=1))
-
-
-def _ask_torch(expression: str, without: int) -> int:
-    """A number that torch knows of GPUs, asked in a process of its own: this one does without torch."""
+    Raises:
+        CheckpointError: torch fails.
+    """
     if "+cpu" in version("torch"):
-        return without
-    program = f"import torch; print({expression})"
-    asked = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=False)
-    return int(asked.stdout or without)
+        return 0, True
+    asked = subprocess.run([sys.executable, "-P", "-c", _ASK_TORCH], capture_output=True, text=True, check=False)
+    try:
+        n, has_bf16 = map(int, asked.stdout.split())
+    except ValueError:
+        said = (asked.stderr.strip() or f"exit code {asked.returncode}").splitlines()[-1]
+        raise CheckpointError(f"torch can't be asked for GPUs: {said}; say --device cpu, or mend torch") from None
+    return n, bool(has_bf16)
+
+
+_ASK_TORCH = """
+import torch
+n = torch.cuda.device_count() if torch.cuda.is_available() else 0
+print(n, int(not n or torch.cuda.is_bf16_supported(including_emulation=False)))
+"""
 
 
 def resolve_device(name: str) -> str:

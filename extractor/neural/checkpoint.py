@@ -173,5 +173,10 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def has_bf16() -> bool:
+    """Whether the GPU computes in bfloat16 itself: what it only emulates is slower than fp16."""
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+
+
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:300] or type(error).__name__

@@ -387,7 +387,7 @@ def test_regions_of_label_studio_meet_their_text(tmp_path):
     task = {"id": 7, "data": {"text": text}, "annotations": [{"result": [region]}]}
     (tmp_path / "e.json").write_text(json.dumps([task]))
 
-    with pytest.raises(DataError, match="task 0: .*region a: the text has 'da ' from 3 to 6, not 'Ida'"):
+    with pytest.raises(DataError, match=r"task 0: .*region a: the text has 'da ' from 3 to 6, not 'Ida'"):
         read_annotated([str(tmp_path / "e.json")], "label-studio")
 
 

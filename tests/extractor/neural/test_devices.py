@@ -1,7 +1,9 @@
 """What a device computes in, by choice or by its own instructions."""
 
 import pytest
+import torch
 
+from kgmill.extractor.neural.checkpoint import has_bf16
 from kgmill.extractor.neural.devices import choose_precision, multiplies_bytes
 
 
@@ -12,10 +14,20 @@ def test_a_choice_stays(device, precision):
     assert choose_precision(device, precision, lambda: True) == precision
 
 
-@pytest.mark.parametrize(("has_bf16", "chosen"), [(True, "bf16"), (False, "fp16")])
-def test_auto_on_a_gpu(has_bf16, chosen):
+@pytest.mark.parametrize("is_its_own", [True, False])
+def test_bf16_that_a_gpu_emulates_is_none(monkeypatch, is_its_own):
+    """It is slower there than fp16."""
+    monkeypatch.setattr(
+        torch.cuda, "is_bf16_supported", lambda including_emulation=True: is_its_own or including_emulation
+    )
+
+    assert has_bf16() is is_its_own
+
+
+@pytest.mark.parametrize(("is_there", "chosen"), [(True, "bf16"), (False, "fp16")])
+def test_auto_on_a_gpu(is_there, chosen):
     """Half the width, in the better form where there is one."""
-    assert choose_precision("cuda:1", "auto", lambda: has_bf16) == chosen
+    assert choose_precision("cuda:1", "auto", lambda: is_there) == chosen
 
 
 def test_auto_on_a_cpu(monkeypatch):
