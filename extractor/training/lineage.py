@@ -104,9 +104,7 @@ def is_among(sentence: AnnotatedSentence, hashes: frozenset[str]) -> bool:
     return text_hash(sentence.words) in hashes or sentence_hash(sentence) in hashes
 
 
-def write_training_data(
-    folder: Path, sentences: Sequence[AnnotatedSentence], seen: frozenset[str] = frozenset()
-) -> None:
+def write_training_data(folder: Path, sentences: Sequence[AnnotatedSentence], seen: frozenset[str]) -> None:
     """Writes the file of hashes into a model folder; `seen` are those of the model that the training started from."""
     _write_hashes(
         folder / TRAINING_DATA,

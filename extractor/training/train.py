@@ -140,7 +140,10 @@ def _model_options(config: TrainConfig, sentences: Sequence[AnnotatedSentence]) 
 
 
 class TrainingRun:
-    """A training run: its data as windows, its state, its resumable loop."""
+    """A training run: its data as windows, its state, its resumable loop.
+
+    `seen` are the hashes of what the model that it starts from was trained on; None: that doesn't say.
+    """
 
     def __init__(
         self,
@@ -175,6 +178,7 @@ class TrainingRun:
         average = {n: p.detach().clone() for n, p in model.named_parameters()} if config.ema_decay else {}
         self.state = _State(model, optimizer, average, 0, 0, [])
         self.folder = Path(f"{config.out}.training")
+        self.seen = seen_by(find_model(config.start)) if config.start else frozenset()
         self.parts = training_parts(config, checkpoint, sentences, dev)
         self.notes = self._notes()
 
@@ -184,6 +188,8 @@ class TrainingRun:
         unused += beyond_reach(self.sentences, self.windows, self.config.max_span_width)
         notes = [describe(one, self.checkpoint.ontology, self.config) for one in self.sets if one.is_told(self.config)]
         notes += [f"not used: {line}" for line in format_unused(unused)]
+        if self.seen is None:
+            notes.append(f"{self.config.start} doesn't say what it was trained on, so the new model won't either")
         if shared := n_shared(self.sentences, self.dev):
             where = ", ".join(self.config.dev_files)
             notes.append(f"{shared} of {len(self.dev)} sentences of {where} are in the training data")
@@ -403,7 +409,7 @@ def _finish(run: TrainingRun, out: Path, reports: list[EpochReport]) -> None:
         save_checkpoint(run.checkpoint, partial, run.ontology_text, torch.float16)
     scored = [report for report in reports if report.dev]
     write_card(partial, run.config, n_sentences=len(run.sentences), reports=scored, notes=run.notes)
-    seen = seen_by(find_model(run.config.start)) if run.config.start else frozenset()
-    write_training_data(partial, run.sentences, seen or frozenset())
+    if run.seen is not None:
+        write_training_data(partial, run.sentences, run.seen)
     os.replace(partial, out)
     shutil.rmtree(run.folder, ignore_errors=True)

@@ -1,5 +1,7 @@
 """A training that goes on from a model: what it takes over, and what it refuses."""
 
+import shutil
+
 import pytest
 import torch
 
@@ -110,6 +112,36 @@ def test_it_has_seen_what_its_start_has(going_on, tiny_model, tmp_path, tiny_sen
 
     assert seen_by(tiny_model) < seen_by(tmp_path / "model")
     assert len(seen_by(tmp_path / "model")) == len(seen_by(tiny_model)) + 1
+
+
+@pytest.fixture
+def silent_model(tiny_model, tmp_path):
+    """A model that doesn't say what it was trained on."""
+    folder = shutil.copytree(tiny_model, tmp_path / "silent")
+    (folder / "training_data.toml").unlink()
+    return folder
+
+
+def test_it_claims_no_list_of_data_where_its_start_has_none(going_on, silent_model, tmp_path):
+    """Its own sentences alone would not be all that it has seen; that is noted before the first step."""
+    notes, steps = [], []
+
+    train(going_on(start=silent_model), on_note=notes.append, on_step=lambda *step: steps.append(len(notes)))
+
+    assert seen_by(tmp_path / "model") is None
+    assert f"{silent_model} doesn't say what it was trained on, so the new model won't either" in notes
+    assert steps[0] == len(notes)
+
+
+def test_a_damaged_list_of_data_is_told_before_the_first_step(going_on, silent_model):
+    """Not after hours of training."""
+    (silent_model / "training_data.toml").write_text("sentences = 7")
+    steps = []
+
+    with pytest.raises(CheckpointError, match="not the hashes of a model's training data"):
+        train(going_on(start=silent_model), on_step=lambda *step: steps.append(step))
+
+    assert steps == []
 
 
 def test_its_configuration_can_be_trained_again(going_on, tiny_model, tmp_path):
