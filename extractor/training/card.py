@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from kgmill.extractor.training.state import EpochReport, kept
 from kgmill.schemas.errors import ConfigError
 from kgmill.schemas.text import decode_utf8
 from kgmill.schemas.training import TrainConfig
 
 
 def write_card(
-    folder: Path, config: TrainConfig, *, n_sentences: int, reports: Sequence[Any], notes: Sequence[str]
+    folder: Path, config: TrainConfig, *, n_sentences: int, reports: Sequence[EpochReport], notes: Sequence[str]
 ) -> None:
     """Writes training.toml, with the versions it ran on, and README.md, the card.
 
-    `reports` are the scored epochs, `notes` say what was not used of the data.
+    `reports` are the epochs, `notes` say what was not used of the data.
     """
     (folder / "training.toml").write_text(training_toml(config), encoding="utf-8")
     (folder / "README.md").write_text(_card(config, n_sentences, reports, notes), encoding="utf-8")
@@ -42,7 +43,7 @@ def _toml(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _card(config: TrainConfig, n_sentences: int, reports: Sequence[Any], notes: Sequence[str]) -> str:
+def _card(config: TrainConfig, n_sentences: int, reports: Sequence[EpochReport], notes: Sequence[str]) -> str:
     rates = f"{config.learning_rate} (encoder) and {config.head_learning_rate} (heads)"
     lines = [
         "# Model card",
@@ -53,11 +54,11 @@ def _card(config: TrainConfig, n_sentences: int, reports: Sequence[Any], notes: 
         f"- Trained on: {', '.join(config.train_files)} ({n_sentences} sentences)",
         *(f"- {note[0].upper()}{note[1:]}" for note in notes),
         f"- Seed {config.seed}, epochs {config.epochs}, batch {config.batch_size}, rates {rates}",
+        *_choice(config, reports),
         "- Everything else, and the versions it ran on: training.toml",
         "",
     ]
-    if reports:
-        dev = reports[-1].dev
+    if dev := kept(reports, config.keep).dev:
         lines += [
             f"F1 on {', '.join(config.dev_files)}, best-span decoding:",
             "",
@@ -71,3 +72,12 @@ def _card(config: TrainConfig, n_sentences: int, reports: Sequence[Any], notes: 
     if config.card:
         lines.append(decode_utf8(Path(config.card).read_bytes(), config.card, ConfigError))
     return "\n".join(lines)
+
+
+def _choice(config: TrainConfig, reports: Sequence[EpochReport]) -> Iterator[str]:
+    """Lines on when the training stopped, and whose weights it kept, where that is not the end."""
+    if (last := reports[-1].epoch) < config.epochs:
+        yield f"- Stopped after epoch {last}: dev was no better for {config.patience} scored epochs"
+    if config.keep == "best":
+        chosen = kept(reports, config.keep).epoch
+        yield f"- The weights are those after epoch {chosen}, the best on dev, so its scores there are not held out"

@@ -39,7 +39,7 @@ def training_parts(
     ontology = checkpoint.ontology
     start = {"start": model_fingerprint(find_model(config.start))} if config.start else {}
     return start | {
-        "configuration": fingerprint(config.model_dump(mode="json", exclude={"out"})),
+        "configuration": fingerprint(config.model_dump(mode="json", exclude={"out", "tensorboard"})),
         "ontology": fingerprint([ontology.entity_names, ontology.relation_names, ontology.rules()]),
         "encoder": _encoder_digest(checkpoint),
         "training data": fingerprint([repr(sentence) for sentence in sentences]),

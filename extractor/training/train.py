@@ -6,21 +6,17 @@ the same steps as an undisturbed one.
 
 from __future__ import annotations
 
-import json
-import logging
 import math
 import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
 from torch import nn
 
 from kgmill.extractor.data.annotated import AnnotatedSentence, check_types, infer_ontology
@@ -34,41 +30,20 @@ from kgmill.extractor.predict import Predictor
 from kgmill.extractor.text.language import check_languages, languages_of
 from kgmill.extractor.training.card import write_card
 from kgmill.extractor.training.evaluate import evaluate
+from kgmill.extractor.training.journal import CSV, check_tensorboard, events, write_csv
 from kgmill.extractor.training.lineage import n_shared, read_excluded, seen_by, training_parts, write_training_data
 from kgmill.extractor.training.loss import joint_loss
 from kgmill.extractor.training.sampling import sample
 from kgmill.extractor.training.sets import TrainingSet, describe, draw, prepare, read_sets, read_trained
 from kgmill.extractor.training.start import continued_checkpoint
+from kgmill.extractor.training.state import EpochReport, State, n_since_best, restore, save, with_weights
 from kgmill.schemas.errors import ConfigError, OntologyError, OutputError
 from kgmill.schemas.ontology import Ontology, format_ontology, load_ontology
 from kgmill.schemas.text import decode_utf8
 from kgmill.schemas.training import TrainConfig
 
-logger = logging.getLogger(__name__)
 DECODE_CONFIDENCE = 0.4
 _SORTED_BATCHES = 16  # batches whose sentences are sorted by length together
-
-
-@dataclass(frozen=True, slots=True)
-class EpochReport:
-    """What one epoch gave; `dev` is None between scored epochs."""
-
-    epoch: int
-    loss: float
-    seconds: float
-    dev: dict[str, Any] | None
-
-
-@dataclass
-class _State:
-    """All that changes while training."""
-
-    model: TwoPhaseModel
-    optimizer: torch.optim.Optimizer
-    average: dict[str, torch.Tensor]
-    step: int
-    epoch: int
-    reports: list[EpochReport]
 
 
 def train(
@@ -97,6 +72,7 @@ def train(
         raise ConfigError(f"{config.card}: no such file; `card` ends the model card")
     if config.card:
         decode_utf8(Path(config.card).read_bytes(), config.card, ConfigError)  # not after hours of training
+    check_tensorboard(config.tensorboard)
     sets, ontology, dev = read_data(config)
     if config.threads:
         torch.set_num_threads(config.threads)
@@ -106,7 +82,7 @@ def train(
     for note in run.notes:
         on_note(note)
     reports = run.all_epochs(on_step, on_epoch)
-    _finish(run, out, reports)
+    _finish(run, out)
     return reports
 
 
@@ -176,7 +152,7 @@ class TrainingRun:
         optimizer = torch.optim.AdamW(parameter_groups(model, config), fused=True)
         self.rates = [group["lr"] for group in optimizer.param_groups]
         average = {n: p.detach().clone() for n, p in model.named_parameters()} if config.ema_decay else {}
-        self.state = _State(model, optimizer, average, 0, 0, [])
+        self.state = State(model, optimizer, average)
         self.folder = Path(f"{config.out}.training")
         self.seen = seen_by(find_model(config.start)) if config.start else frozenset()
         self.parts = training_parts(config, checkpoint, sentences, dev)
@@ -200,20 +176,39 @@ class TrainingRun:
     ) -> list[EpochReport]:
         """The epochs that are not done yet, each saved when it ends; returns all reports."""
         state = self.state
-        _restore(self)
-        while state.epoch < self.config.epochs:
-            started = time.perf_counter()
-            loss = self._epoch(on_step)
-            seconds = time.perf_counter() - started
-            state.epoch += 1
-            is_last = state.epoch == self.config.epochs
-            every = self.config.dev_every
-            is_scored = bool(self.dev) and (is_last or (every > 0 and state.epoch % every == 0))
-            report = EpochReport(state.epoch, loss, seconds, self._score_dev() if is_scored else None)
-            state.reports.append(report)
-            on_epoch(report)
-            _save(self)
+        restore(state, self.folder, self.parts)
+        with events(self.config.tensorboard, state.step) as told:
+
+            def told_step(done: int, total: int, loss: float) -> None:
+                told.step(done, loss, max(group["lr"] for group in state.optimizer.param_groups))
+                on_step(done, total, loss)
+
+            while not self._is_done():
+                report = self._one_epoch(told_step)
+                told.epoch(state.step, report)
+                on_epoch(report)
+                save(state, self.folder, self.parts)
+                write_csv(self.folder / CSV, state.reports)
         return state.reports
+
+    def _is_done(self) -> bool:
+        config, state = self.config, self.state
+        is_over = state.epoch == config.epochs
+        return is_over or (config.patience > 0 and n_since_best(state.reports) >= config.patience)
+
+    def _one_epoch(self, on_step: Callable[[int, int, float], None]) -> EpochReport:
+        config, state = self.config, self.state
+        started = time.perf_counter()
+        loss = self._epoch(on_step)
+        seconds = time.perf_counter() - started
+        state.epoch += 1
+        is_due = config.dev_every > 0 and state.epoch % config.dev_every == 0
+        is_scored = bool(self.dev) and (is_due or state.epoch == config.epochs)
+        report = EpochReport(state.epoch, loss, seconds, self._score_dev() if is_scored else None)
+        state.reports.append(report)
+        if config.keep == "best" and is_scored and n_since_best(state.reports) == 0:
+            state.best = state.weights()
+        return report
 
     def _epoch(self, on_step: Callable[[int, int, float], None]) -> float:
         config, state = self.config, self.state
@@ -264,7 +259,7 @@ class TrainingRun:
 
     def _score_dev(self) -> dict[str, Any]:
         state = self.state
-        with _averaged(state):
+        with with_weights(state.model, state.average):
             state.model.eval()
             predictor = Predictor(self.checkpoint, self.device, self.config.threads)
             return evaluate(predictor, self.checkpoint.ontology, self.dev, DECODE_CONFIDENCE)
@@ -322,93 +317,20 @@ def _epoch_batches(windows: list[Window], size: int, rng: np.random.Generator) -
 
 
 @torch.no_grad()
-def _update_average(state: _State, decay: float) -> None:
+def _update_average(state: State, decay: float) -> None:
     decay = min(decay, state.step / (state.step + 10))
     parameters = dict(state.model.named_parameters())
     torch._foreach_lerp_(list(state.average.values()), [parameters[n] for n in state.average], 1 - decay)
 
 
-class _averaged:  # noqa: N801 - used as a context manager
-    """The model with its averaged weights, for as long as the block lasts."""
-
-    def __init__(self, state: _State) -> None:
-        self.state = state
-
-    def __enter__(self) -> None:
-        self.kept = {n: p.detach().clone() for n, p in self.state.model.named_parameters()}
-        self._set(self.state.average)
-
-    def __exit__(self, *exception: object) -> None:
-        self._set(self.kept)
-
-    @torch.no_grad()
-    def _set(self, weights: dict[str, torch.Tensor]) -> None:
-        for name, parameter in self.state.model.named_parameters():
-            if name in weights:
-                parameter.copy_(weights[name])
-
-
-def _save(run: TrainingRun) -> None:
-    """The state after an epoch; tensors first, then the file that makes them valid, then older tensors go."""
-    state, folder = run.state, run.folder
-    folder.mkdir(parents=True, exist_ok=True)
-    tensors = {f"model.{n}": p.detach() for n, p in state.model.named_parameters()}
-    tensors |= {f"average.{n}": t for n, t in state.average.items()}
-    for i, slots in state.optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{i}.{key}": torch.as_tensor(value) for key, value in slots.items()}
-    name = f"epoch-{state.epoch}.safetensors"
-    save_file({key: t.cpu().contiguous() for key, t in tensors.items()}, folder / name)
-    header = {
-        "parts": run.parts,
-        "tensors": name,
-        "epoch": state.epoch,
-        "step": state.step,
-        "reports": [(r.epoch, r.loss, r.seconds, r.dev) for r in state.reports],
-    }
-    partial = folder / "state.json.partial"
-    partial.write_text(json.dumps(header), encoding="utf-8")
-    os.replace(partial, folder / "state.json")
-    for old in folder.glob("epoch-*.safetensors"):
-        if old.name != name:
-            old.unlink()
-
-
-def _restore(run: TrainingRun) -> None:
-    state, folder = run.state, run.folder
-    if not (folder / "state.json").is_file():
-        return
-    header = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-    saved = header.get("parts", {})
-    if changed := [name for name, value in run.parts.items() if saved.get(name) != value]:
-        raise OutputError(
-            f"{folder}: holds the state of a training with another {', '.join(changed)}; "
-            "put that back, delete the folder, or choose another `out`"
-        )
-    tensors = load_file(folder / header["tensors"])
-    with torch.no_grad():
-        for name, parameter in state.model.named_parameters():
-            parameter.copy_(tensors[f"model.{name}"])
-        for name, average in state.average.items():
-            average.copy_(tensors[f"average.{name}"])
-    slots: dict[int, dict[str, torch.Tensor]] = {}
-    for key, tensor in tensors.items():
-        if key.startswith("optimizer."):
-            _, i, slot = key.split(".")
-            slots.setdefault(int(i), {})[slot] = tensor
-    groups = state.optimizer.state_dict()["param_groups"]
-    state.optimizer.load_state_dict({"state": slots, "param_groups": groups})
-    state.epoch, state.step = header["epoch"], header["step"]
-    state.reports = [EpochReport(*report) for report in header["reports"]]
-    logger.info("resuming after epoch %d of %s", state.epoch, folder)
-
-
-def _finish(run: TrainingRun, out: Path, reports: list[EpochReport]) -> None:
+def _finish(run: TrainingRun, out: Path) -> None:
+    config, state = run.config, run.state
     partial = Path(f"{out}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    with _averaged(run.state):
+    with with_weights(state.model, state.best or state.average):
         save_checkpoint(run.checkpoint, partial, run.ontology_text, torch.float16)
-    scored = [report for report in reports if report.dev]
-    write_card(partial, run.config, n_sentences=len(run.sentences), reports=scored, notes=run.notes)
+    write_card(partial, config, n_sentences=len(run.sentences), reports=state.reports, notes=run.notes)
+    write_csv(partial / CSV, state.reports)
     if run.seen is not None:
         write_training_data(partial, run.sentences, run.seen)
     os.replace(partial, out)

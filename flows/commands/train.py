@@ -37,13 +37,19 @@ def train(
     from kgmill.extractor.training.train import train as run
     from kgmill.flows.terminal import progress
 
+    from kgmill.extractor.training.state import kept
+
     with progress("steps") as shown:
-        run(
+        reports = run(
             config,
             on_step=lambda done, total, loss: shown.update("train", done / total, total, f"loss {loss:.3f}"),
             on_epoch=_show,
             on_note=note,
         )
+    if (last := reports[-1].epoch) < config.epochs:
+        print(f"stopped after epoch {last}: dev was no better for {config.patience} scored epochs")
+    if config.keep == "best":
+        print(f"kept: epoch {kept(reports, config.keep).epoch}, the best on dev")
     print(printable(f"model written to {config.out}"))
 
 
