@@ -23,10 +23,21 @@ def evaluate(
     sentences: Sequence[AnnotatedSentence],
     min_confidence: float,
 ) -> dict[str, Any]:
-    """The evaluation report: scores of `metrics.score`, `n_sentences`, `seconds` of prediction and decoding, `unused`.
+    """The evaluation report of a model's predictions: see `predict_and_score`."""
+    return predict_and_score(predictor, ontology, sentences, min_confidence)[1]
 
-    `unused` has by kind what can't be found, whatever the model says: it counts as missed. Where sentences are not
-    annotated completely, `not_counted` says how many predictions are neither right nor wrong for that.
+
+def predict_and_score(
+    predictor: Predictor,
+    ontology: Ontology,
+    sentences: Sequence[AnnotatedSentence],
+    min_confidence: float,
+) -> tuple[list[Prediction], dict[str, Any]]:
+    """The predictions, and their evaluation report.
+
+    That has the scores of `metrics.score`, `n_sentences`, `seconds` of prediction and decoding, and `unused`: by kind
+    what can't be found, whatever the model says, which counts as missed. Where sentences are not annotated completely,
+    `not_counted` says how many predictions are neither right nor wrong for that.
     """
     started = time.perf_counter()
     predicted = predict_sentences(predictor, ontology, sentences, min_confidence)
@@ -34,8 +45,8 @@ def evaluate(
     scores = score(sentences, predicted, ontology.symmetric)
     unused = summarise(not_found(predictor, sentences))
     report = {**scores, "n_sentences": len(sentences), "seconds": round(seconds, 3), "unused": unused}
-    not_counted = n_not_counted(sentences, predicted)
-    return report | ({"not_counted": not_counted} if not_counted else {})
+    not_counted = n_not_counted(sentences, predicted, ontology.symmetric)
+    return predicted, report | ({"not_counted": not_counted} if not_counted else {})
 
 
 def not_found(predictor: Predictor, sentences: Sequence[AnnotatedSentence]) -> list[Unused]:

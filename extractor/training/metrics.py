@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kgmill.extractor.data.annotated import AnnotatedSentence, gold_alone
@@ -46,27 +46,54 @@ def score(
     }
     for annotated, (mentions, relations) in zip(gold, predicted, strict=True):
         sentence = as_gold(annotated, mentions)
-        types, relation_types = complete_types(sentence)
-        typed = _typed(sentence.entities)
-        found = _counted(_typed(mentions), typed, types)
+        _, relation_types = complete_types(sentence)
+        entities, pairs = judge(sentence, mentions, relations, symmetric)
+        typed, found = entities.gold, entities.counted
         spans, found_spans = ({(_ANY, *item[1:]) for item in items} for items in (typed, found))
         found_spans |= spans & {(_ANY, m.start, m.end) for m in mentions}
         lost = _missed(sentence, "entity")
         items["entities strict"].append((typed | lost, found))
         items["entities boundaries"].append((spans | {(_ANY, *item[1:]) for item in lost}, found_spans))
-        pairs, found_pairs = (
-            _pairs(sentence.entities, sentence.relations, symmetric),
-            _pairs(mentions, relations, symmetric),
-        )
-        untyped, lost = _untyped(pairs), _missed(sentence, "relation")
-        items["relations strict"].append((pairs | lost, _counted(found_pairs, pairs, relation_types)))
-        found_untyped = _counted(_untyped(found_pairs), untyped, relation_types)
+        untyped, lost = _untyped(pairs.gold), _missed(sentence, "relation")
+        items["relations strict"].append((pairs.gold | lost, pairs.counted))
+        found_untyped = _counted(_untyped(pairs.predicted), untyped, relation_types)
         items["relations boundaries"].append((untyped | lost, found_untyped))
     report: dict[str, Any] = {"entities": {}, "relations": {}}
     for name, sets in items.items():
         task, protocol = name.split()
         report[task][protocol] = prf(sets)
     return report
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a sentence has of a task, and what was predicted: items as they are compared, strictly.
+
+    Entities are (type, start, end), relations what `pair` gives; `counted` are those predicted that are right or wrong.
+    """
+
+    gold: Items
+    predicted: Items
+    counted: Items
+
+
+def judge(
+    sentence: AnnotatedSentence,
+    mentions: Sequence[DecodedMention],
+    relations: Sequence[DecodedRelation],
+    symmetric: Collection[str],
+) -> tuple[Judged, Judged]:
+    """The entities and the relations of a sentence, as `as_gold` gives it, beside those predicted."""
+    types, relation_types = complete_types(sentence)
+    typed, found = _typed(sentence.entities), _typed(mentions)
+    pairs, found_pairs = (
+        _pairs(sentence.entities, sentence.relations, symmetric),
+        _pairs(mentions, relations, symmetric),
+    )
+    return (
+        Judged(typed, found, _counted(found, typed, types)),
+        Judged(pairs, found_pairs, _counted(found_pairs, pairs, relation_types)),
+    )
 
 
 def as_gold(sentence: AnnotatedSentence, mentions: Sequence[DecodedMention]) -> AnnotatedSentence:
@@ -85,7 +112,9 @@ def as_gold(sentence: AnnotatedSentence, mentions: Sequence[DecodedMention]) -> 
     return replace(sentence, entities=tuple(entities))
 
 
-def n_not_counted(gold: Sequence[AnnotatedSentence], predicted: Sequence[Prediction]) -> dict[str, int]:
+def n_not_counted(
+    gold: Sequence[AnnotatedSentence], predicted: Sequence[Prediction], symmetric: Collection[str] = ()
+) -> dict[str, int]:
     """How many predicted entities and relations are neither right nor wrong, as their sentences don't mark such ones.
 
     Empty where every sentence is annotated completely.
@@ -94,12 +123,9 @@ def n_not_counted(gold: Sequence[AnnotatedSentence], predicted: Sequence[Predict
     if not any(sentence.partial for sentence in gold):
         return {}
     for annotated, (mentions, relations) in zip(gold, predicted, strict=True):
-        sentence = as_gold(annotated, mentions)
-        types, relation_types = complete_types(sentence)
-        found, found_pairs = _typed(mentions), _pairs(mentions, relations, ())
-        pairs = _pairs(sentence.entities, sentence.relations, ())
-        counts["entities"] += len(found - _counted(found, _typed(sentence.entities), types))
-        counts["relations"] += len(found_pairs - _counted(found_pairs, pairs, relation_types))
+        judged = judge(as_gold(annotated, mentions), mentions, relations, symmetric)
+        for task, one in zip(counts, judged, strict=True):
+            counts[task] += len(one.predicted - one.counted)
     return counts
 
 
@@ -168,11 +194,13 @@ def prf(sets: Iterable[tuple[Items, Items]]) -> dict[str, Any]:
 
 
 def _pairs(spans: Sequence[Any], relations: Sequence[Any], symmetric: Collection[str]) -> Items:
-    items: Items = set()
-    for r in relations:
-        head, tail = turned(spans, r, symmetric)
-        items.add((r.type, head.start, head.end, tail.start, tail.end, head.type, tail.type))
-    return items
+    return {pair(spans, r, symmetric) for r in relations}
+
+
+def pair(spans: Sequence[Any], relation: Any, symmetric: Collection[str]) -> tuple[Any, ...]:
+    """A relation as it is compared: type, both spans, both types; of a symmetric one the first end comes first."""
+    head, tail = turned(spans, relation, symmetric)
+    return relation.type, head.start, head.end, tail.start, tail.end, head.type, tail.type
 
 
 def complete_types(sentence: AnnotatedSentence) -> tuple[Collection[str] | None, Collection[str] | None]:

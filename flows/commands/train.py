@@ -34,10 +34,9 @@ def train(
     config = TrainConfig.load(Path(file), dict(map(_setting, settings or ())))
     if exclude:
         config = config.model_copy(update={"exclude": (*config.exclude, *exclude)})
+    from kgmill.extractor.training.state import kept
     from kgmill.extractor.training.train import train as run
     from kgmill.flows.terminal import progress
-
-    from kgmill.extractor.training.state import kept
 
     with progress("steps") as shown:
         reports = run(

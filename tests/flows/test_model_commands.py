@@ -417,6 +417,20 @@ def test_evaluate_says_what_is_not_counted(run, tiny_model, tiny_sentences, tmp_
     assert "not counted: 14 entities and 9 relations of types that their sentences do not mark completely" in done.out
 
 
+def test_evaluate_writes_a_page_of_errors(run, data, tiny_model, tmp_path):
+    """With the scores, of the same predictions; a folder that isn't there is told before the model is loaded."""
+    command = ("evaluate", "--model", tiny_model, "--data", data, "--format", "dygie", "--device", "cpu", "--errors")
+
+    done = run(*command, tmp_path / "errors.html")
+    refused = run(*command, tmp_path / "nowhere" / "errors.html")
+
+    text = (tmp_path / "errors.html").read_text(encoding="utf-8")
+    assert (done.code, done.errors[-1]) == (0, f"kgmill: errors written to {tmp_path}/errors.html")
+    assert "2 of 2 sentences have an error." in text
+    assert "Org lies outside of its sentence" in text
+    assert (refused.code, refused.errors) == (2, [f"kgmill: --errors {tmp_path}/nowhere/errors.html: no such folder"])
+
+
 def test_sets_of_a_training_are_scored_one_by_one(run, tiny_model, tiny_sentences, tmp_path):
     """With a training's configuration each of its dev sets has scores of its own, under the ontology's labels."""
     (tmp_path / "t.toml").write_text(
