@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -63,15 +64,22 @@ def _spert(s: AnnotatedSentence) -> dict[str, Any]:
 
 def to_dygie(sentences: list[AnnotatedSentence]) -> str:
     """A DyGIE JSONL file: neighbours of one document, or one key, are a line; a sentence without key is one."""
-    numbered = [(document(s) or s.key or f"sentence-{i}", s) for i, s in enumerate(sentences)]
     lines = [
-        format_document(key, [_dygie(sentence) for _, sentence in group])
-        for key, group in groupby(numbered, key=lambda pair: pair[0])
+        json.dumps(format_document(key, [dygie_sentence(sentences[i]) for i in rows]), ensure_ascii=False)
+        for key, rows in by_document(sentences)
     ]
     return "".join(f"{line}\n" for line in lines)
 
 
-def _dygie(sentence: AnnotatedSentence) -> DygieSentence:
+def by_document(sentences: Sequence[AnnotatedSentence]) -> Iterator[tuple[str, list[int]]]:
+    """The names of the documents, in order, each with the numbers of its sentences."""
+    named = [document(s) or s.key or f"sentence-{i}" for i, s in enumerate(sentences)]
+    for name, rows in groupby(range(len(sentences)), key=named.__getitem__):
+        yield name, list(rows)
+
+
+def dygie_sentence(sentence: AnnotatedSentence) -> DygieSentence:
+    """A sentence as DyGIE has it."""
     return DygieSentence(
         sentence.words,
         tuple((e.start, e.end, e.type) for e in sentence.entities),

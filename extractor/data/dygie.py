@@ -148,8 +148,8 @@ def _fault(head: tuple[int, int], tail: tuple[int, int], place: _Place) -> str:
     return "across_sentences" if any(is_inside) and is_in_document else "outside_sentence"
 
 
-def format_document(key: str, sentences: Sequence[DygieSentence]) -> str:
-    """A document as a line of JSON, without the line break."""
+def format_document(key: str, sentences: Sequence[DygieSentence]) -> dict[str, Any]:
+    """A document as the record of a line."""
     starts = list(accumulate((len(sentence.words) for sentence in sentences), initial=0))
     ner: list[list[list[Any]]] = []
     relations: list[list[list[Any]]] = []
@@ -159,5 +159,4 @@ def format_document(key: str, sentences: Sequence[DygieSentence]) -> str:
         ner.append([[*span, name] for span, name in zip(spans, names, strict=True)])
         relations.append([[*spans[head], *spans[tail], name] for head, tail, name in sentence.relations])
     words = [list(sentence.words) for sentence in sentences]
-    record = {"doc_key": key, "sentences": words, "ner": ner, "relations": relations}
-    return json.dumps(record, ensure_ascii=False)
+    return {"doc_key": key, "sentences": words, "ner": ner, "relations": relations}

@@ -1,4 +1,4 @@
-"""Mentions and relations of text, as JSON lines."""
+"""Mentions and relations of text, or of annotated sentences."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from typer import Argument, Option
 
 from kgmill.extractor.modelfolder import find_model
 from kgmill.flows.notes import note_slow
-from kgmill.flows.options import MinConfidence, ModelOptions
-from kgmill.schemas.errors import DataError, RecordError
-from kgmill.schemas.text import printable_json
+from kgmill.flows.options import DataFile, DataFormat, MinConfidence, ModelOptions
+from kgmill.schemas.errors import DataError, RecordError, UsageError
+from kgmill.schemas.text import printable_json, printable_lines, storable
 
 
 def predict(
@@ -22,13 +22,55 @@ def predict(
     files: Annotated[list[str] | None, Argument(metavar="FILE", help="text files; none: standard input")] = None,
     *,
     text: Annotated[str | None, Option("--text", metavar="TEXT", help="the text itself")] = None,
+    data: DataFile = None,
+    form: DataFormat = "spert",
+    target: Annotated[
+        Literal["lines", "spert", "dygie"] | None,
+        Option("--to", help="lines: a JSON line a text, offsets in characters (spert for --data)", show_default=False),
+    ] = None,
     min_confidence: MinConfidence = 0.4,
 ) -> None:
-    """`kgmill predict`: a JSON line a text with its mentions and relations, offsets in characters."""
+    """`kgmill predict`: a JSON line a text with its mentions and relations, or a file as SpERT or DyGIE writes it."""
+    if data and (text is not None or files):
+        raise UsageError("--data and texts exclude one another")
+    if data and target == "lines":
+        raise UsageError("--to lines is for texts, as --data has no characters; give --to spert or dygie")
     find_model(model.model)
+    if data or target in ("spert", "dygie"):
+        _predict_sentences(model, data, form, _texts(text, files or []), target or "spert", min_confidence)
+    else:
+        _predict_lines(model, list(_texts(text, files or [])), min_confidence)
+
+
+def _predict_sentences(
+    model: ModelOptions,
+    data: str | None,
+    form: str,
+    texts: Iterator[tuple[str, str]],
+    target: str,
+    min_confidence: float,
+) -> None:
+    from kgmill.extractor.data.predictions import format_predictions
+    from kgmill.extractor.data.readers import read_annotated
+    from kgmill.extractor.data.standoff import MarkedText, lay_out
+    from kgmill.extractor.predict import open_predictor
+    from kgmill.extractor.training.evaluate import predict_sentences
+
+    if data:
+        sentences = read_annotated([data], form)
+    else:
+        laid_out = (lay_out(MarkedText(storable(content), [], [], name, name)) for name, content in texts)
+        sentences = [sentence for found in laid_out for sentence in found]
+    note_slow(model.precision)
+    predictor = open_predictor(find_model(model.model), model.device, model.precision)
+    predicted = predict_sentences(predictor, predictor.ontology, sentences, min_confidence)
+    written = format_predictions(sentences, predicted, target, has_gold=bool(data))
+    print(printable_lines(written), end="")
+
+
+def _predict_lines(model: ModelOptions, texts: Sequence[tuple[str, str]], min_confidence: float) -> None:
     from kgmill.extractor.api import Extractor
 
-    texts = list(_texts(text, files or []))
     note_slow(model.precision)
     extractor = Extractor.from_pretrained(model.model, device=model.device, precision=model.precision)
     found = extractor.extract((content for _, content in texts), min_confidence=min_confidence)

@@ -417,6 +417,44 @@ def test_evaluate_says_what_is_not_counted(run, tiny_model, tiny_sentences, tmp_
     assert "not counted: 14 entities and 9 relations of types that their sentences do not mark completely" in done.out
 
 
+def test_predict_in_the_form_of_annotated_data(run, tiny_model, tiny_sentences, tmp_path):
+    """Of annotated sentences and of text, as SpERT and DyGIE write predictions; the words of the data stay."""
+    text = tmp_path / "a.txt"
+    text.write_text("Bob Stone lives in London .\n\nEve Moss left.")
+    command = ("predict", "--model", tiny_model, "--device", "cpu")
+
+    done = run(*command, "--data", tiny_sentences)
+    lines = run(*command, text, "--to", "dygie").out.splitlines()
+
+    gold = [{"entities": r["entities"], "tokens": r["tokens"]} for r in json.loads(tiny_sentences.read_text())]
+    found = json.loads(done.out)
+    for row in (e for record in found for e in record["entities"]):
+        assert 0.4 <= row.pop("confidence") <= 1
+    assert [{"tokens": r["tokens"], "entities": r["entities"]} for r in found] == [
+        {"tokens": r["tokens"], "entities": r["entities"]} for r in gold
+    ]
+    (document,) = map(json.loads, lines)
+    assert (document["doc_key"], len(document["sentences"])) == (str(text), 2)
+    assert [row[:3] for row in document["predicted_ner"][0]] == [[0, 1, "Peop"], [4, 4, "Loc"]]
+    assert [row[:5] for row in document["predicted_relations"][0]] == [[0, 1, 4, 4, "Live_In"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--data", "a.json", "--text", "Ida"), "--data and texts exclude one another"),
+        (("--data", "a.json", "b.txt"), "--data and texts exclude one another"),
+        (("--data", "a.json", "--to", "lines"), "--to lines is for texts, as --data has no characters"),
+    ],
+)
+def test_predictions_of_nothing_in_particular(run, arguments, message):
+    """What can't go together is said before a model is loaded."""
+    done = run("predict", *arguments)
+
+    assert (done.code, len(done.errors)) == (2, 1)
+    assert done.errors[0].startswith(f"kgmill: {message}")
+
+
 def test_evaluate_writes_a_page_of_errors(run, data, tiny_model, tmp_path):
     """With the scores, of the same predictions; a folder that isn't there is told before the model is loaded."""
     command = ("evaluate", "--model", tiny_model, "--data", data, "--format", "dygie", "--device", "cpu", "--errors")
