@@ -59,6 +59,7 @@ setup(
         "sentencex>=1.0,<2",
         "spacy>=3.8,<4",
         "sqlalchemy>=2.0,<2.1",
+        "srsly>=2.5,<3",
         "torch>=2.6,<3",
         "tqdm>=4.66,<5",
         "trafilatura>=2,<3",

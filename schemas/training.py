@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from kgmill.schemas.config import Config
 from kgmill.schemas.ontology import first_fault
 
-AnnotationFormat = Literal["spert", "dygie", "conll", "brat", "ace", "doccano", "label-studio"]
+AnnotationFormat = Literal["spert", "dygie", "conll", "brat", "ace", "doccano", "label-studio", "spacy"]
 Labels = dict[str, str | tuple[str, ...]]
 
 

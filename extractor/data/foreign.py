@@ -17,10 +17,7 @@ _GLINER = (
     "end = last + 1"
 )
 _CHARACTERS = "split its text into sentences and words, and turn its offsets in characters into offsets in words"
-_SPACY = (
-    "a binary of spaCy (DocBin)",
-    "read it with spacy.tokens.DocBin, and make a sentence of SpERT's JSON of each of doc.sents and its ents",
-)
+_SPACY = ("a binary of spaCy (DocBin)", "spacy")
 _LONG = "export it as JSON, not as JSON-MIN, and give --format label-studio"
 # A name, the keys that its first record has, and what to do: a format that is read, or a line.
 _RECORDS: tuple[tuple[str, frozenset[str], str], ...] = (

@@ -9,6 +9,7 @@ from kgmill.extractor.data.ace import read_ace
 from kgmill.extractor.data.annotated import AnnotatedSentence, read_dygie, read_spert
 from kgmill.extractor.data.brat import read_brat
 from kgmill.extractor.data.columns import read_conll
+from kgmill.extractor.data.docbin import read_docbin
 from kgmill.extractor.data.exports import read_doccano, read_label_studio
 from kgmill.extractor.data.foreign import recognise
 from kgmill.extractor.data.standoff import MarkedText, lay_out
@@ -56,4 +57,5 @@ READERS: dict[str, Callable[[Path], list[AnnotatedSentence]]] = {
     "ace": _by_offsets(read_ace, "ace"),
     "doccano": _by_offsets(read_doccano, "doccano"),
     "label-studio": _by_offsets(read_label_studio, "label-studio"),
+    "spacy": _told(read_docbin, "spacy"),
 }

@@ -90,7 +90,7 @@ def test_binary_of_spacy_is_named(tmp_path):
     for name in ("train.spacy", "train.json"):
         (tmp_path / name).write_bytes(zlib.compress(b"\x86\xa7version\xa30.1\xff"))
 
-        with pytest.raises(DataError, match=r"looks like a binary of spaCy \(DocBin\): read it with .*DocBin"):
+        with pytest.raises(DataError, match=r"looks like a binary of spaCy \(DocBin\): give --format spacy"):
             read_annotated([str(tmp_path / name)], "spert")
 
 
