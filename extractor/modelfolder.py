@@ -20,7 +20,8 @@ TRAINING_DATA = "training_data.toml"
 REQUIRED = (WEIGHTS, "config.json", "ontology.toml", "tokenizer_config.json")
 MODEL_TYPE = "kgmill-two-phase"
 MODEL_FORMAT = 2  # 1, without a number, is that of 0.1: phase_one may be missing, and so be that of training.toml
-_HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+_HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.ASCII)
+HUB_FILES = ("*.safetensors", "*.json", "*.toml", "*.txt", "*.csv", "*.md")  # what goes to a hub, and comes from one
 FORMAT_KEY, _ANEW = "kgmill_format", "train it anew"
 _CODE = re.compile(r"[a-z]{2,3}")
 SHIPPED = Path(__file__).resolve().parent / "models"
@@ -40,18 +41,22 @@ def find_model(name: str, *, is_offline: bool = False) -> Path:
         return shipped
     if Path(name).is_dir():
         return Path(name)
-    if _HUB_ID.fullmatch(name):
+    if is_hub_id(name):
         return _fetch(name, is_offline)
     names = sorted(path.parent.name for path in SHIPPED.glob(f"*/{WEIGHTS}"))
     raise CheckpointError(f"model {name!r}: no such folder, and not one of the shipped models ({', '.join(names)})")
+
+
+def is_hub_id(name: str) -> bool:
+    """Whether a name is one of a hub, OWNER/NAME, and no folder here."""
+    return _HUB_ID.fullmatch(name) is not None and not Path(name).is_dir()
 
 
 def _fetch(hub_id: str, is_offline: bool) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        wanted = ["*.safetensors", "*.json", "*.toml", "*.txt", "*.md"]
-        return Path(snapshot_download(hub_id, allow_patterns=wanted, local_files_only=is_offline))
+        return Path(snapshot_download(hub_id, allow_patterns=[*HUB_FILES], local_files_only=is_offline))
     except Exception as error:  # the client raises many kinds: offline, unknown, private, disk
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(f"model {hub_id!r}: no such folder, and the hub has no answer: {reason}") from None

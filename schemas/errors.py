@@ -15,6 +15,7 @@ KgmillError                 the run stops with one line; exit code 1
 |-- StorageError            the storage of an output refused or didn't answer
 |-- StoreError              a triple store refused or didn't answer
 |-- ServerError             a Prefect server refused or didn't answer
+|-- HubError                a hub of models refused or didn't answer
 |-- TimeLimitError          what was asked took longer than it may
 |-- WorkerError             the worker process died: it is started again, a few times
 `-- TooManyRejectsError     the build finished, with rejects above the ratio; exit code 3
@@ -109,6 +110,10 @@ class StoreError(KgmillError):
 
 class ServerError(KgmillError):
     """A Prefect server is down, or refused a request."""
+
+
+class HubError(KgmillError):
+    """A hub of models is down, or refused a request."""
 
 
 class TimeLimitError(KgmillError):
