@@ -142,6 +142,8 @@ class TrainConfig(Config):
         tensorboard: a folder that loss, rate and scores are written to for TensorBoard, whose package is not a part of
             kgmill; empty: none. A row an epoch is in the model folder's training.csv anyway.
         card: a Markdown file whose text ends the model card: the data's terms, limits; empty: none.
+        license: the model's licence by the name that hubs have for it, such as `cc-by-sa-4.0`; it stands in the head of
+            the card, which hubs read; empty: not said.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         precision: `bf16` computes matrix products in bfloat16 (autocast); weights and their averages stay fp32.
         threads: CPU threads; 0 leaves torch's choice. Losses repeat exactly for one number of threads.
@@ -188,6 +190,7 @@ class TrainConfig(Config):
     patience: int = Field(0, ge=0)
     tensorboard: str = ""
     card: str = ""
+    license: str = Field("", pattern=r"^[a-z0-9.-]*$")
     precision: Literal["fp32", "bf16"] = "fp32"
     threads: int = Field(0, ge=0)
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")

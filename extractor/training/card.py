@@ -8,10 +8,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from huggingface_hub import EvalResult, ModelCardData
+
+from kgmill.extractor.modelfolder import is_hub_id, model_languages
 from kgmill.extractor.training.state import EpochReport, kept
 from kgmill.schemas.errors import ConfigError
 from kgmill.schemas.text import decode_utf8
 from kgmill.schemas.training import TrainConfig
+
+_TAGS = ("kgmill", "named-entity-recognition", "relation-extraction", "information-extraction", "knowledge-graph")
 
 
 def write_card(
@@ -22,7 +27,43 @@ def write_card(
     `reports` are the epochs, `notes` say what was not used of the data.
     """
     (folder / "training.toml").write_text(training_toml(config), encoding="utf-8")
-    (folder / "README.md").write_text(_card(config, n_sentences, reports, notes), encoding="utf-8")
+    head = card_head(config, model_languages(folder), reports)
+    card = _card(config, n_sentences, reports, notes)
+    (folder / "README.md").write_text(f"---\n{head}\n---\n\n{card}", encoding="utf-8")
+
+
+def card_head(config: TrainConfig, languages: Sequence[str], reports: Sequence[EpochReport]) -> str:
+    """What hubs read of a card, as YAML: languages, licence, library, tags, base model, scores on dev."""
+    name = ", ".join(one.title for one in config.dev_sets)
+    dev = kept(reports, config.keep).dev or {}
+    results = [
+        EvalResult(
+            task_type="token-classification",
+            dataset_type=name,
+            dataset_name=name,
+            metric_type="f1",
+            metric_name=f"strict F1 of {task}",
+            metric_value=round(scores["strict"]["f1"], 4),
+        )
+        for task, scores in ((task, dev[task]) for task in ("entities", "relations") if dev)
+    ]
+    data = ModelCardData(
+        language=list(languages) or None,
+        license=config.license or None,
+        library_name="kgmill",
+        pipeline_tag="token-classification",
+        tags=list(_TAGS),
+        base_model=base_model(config),
+        model_name=Path(config.out).name or "model",
+        eval_results=results or None,
+    )
+    return str(data.to_yaml())
+
+
+def base_model(config: TrainConfig) -> str | None:
+    """The hub's name of what the training started from; None where it is none of a hub."""
+    name = config.start or config.encoder
+    return name if is_hub_id(name) else None
 
 
 def training_toml(config: TrainConfig) -> str:

