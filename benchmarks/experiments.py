@@ -18,7 +18,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from kgmill.extractor.training.train import EpochReport, train
+from kgmill.extractor.training.state import EpochReport
+from kgmill.extractor.training.train import train
 from kgmill.schemas.identity import fingerprint
 from kgmill.schemas.training import TrainConfig
 

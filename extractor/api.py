@@ -78,10 +78,11 @@ class Extractor:
     def from_pretrained(
         cls, name: str = "default", *, device: str = "auto", precision: str = "fp32", n_threads: int = 0
     ) -> Extractor:
-        """An extractor with a shipped model, a model folder or a hub model.
+        """An extractor with a shipped model, a model folder or a hub model; `precision` is `auto` or one of a build's.
 
         Raises:
             CheckpointError: there is no such model, it is damaged, or the device is not there.
+            ConfigError: the device does not compute in that precision.
         """
         return cls(open_predictor(find_model(name), device, precision, n_threads))
 

@@ -36,7 +36,8 @@ def pack(folder: Path) -> Parcel:
         CheckpointError: the folder holds no kgmill model.
     """
     check_model_folder(folder)
-    files, left_out = [], []
+    files: list[Path] = []
+    left_out: list[Path] = []
     for path in sorted(folder.iterdir()):
         is_sent = path.is_file() and not path.name.startswith(".") and any(fnmatch(path.name, p) for p in HUB_FILES)
         (files if is_sent else left_out).append(path)
@@ -67,18 +68,16 @@ def token_of(environment: Mapping[str, str]) -> str:
     return token
 
 
-def push(parcel: Parcel, repository: str, *, is_private: bool, message: str, has_bars: bool) -> str:
+def push(parcel: Parcel, repository: str, token: str, *, is_private: bool, message: str, has_bars: bool) -> str:
     """Sends the files as one commit, and makes the repository, if there is none; returns the commit's URL.
 
     Files that the model doesn't have any more, such as a calibration, leave the repository; its cards stay. `has_bars`
     says whether the client shows its progress.
 
     Raises:
-        UsageError: there is no token.
         HubError: the hub refused, or didn't answer.
         CheckpointError: a file of the model went away.
     """
-    token = token_of(os.environ)
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
     api = HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None, token=token, library_name="kgmill")
@@ -86,7 +85,7 @@ def push(parcel: Parcel, repository: str, *, is_private: bool, message: str, has
         api.create_repo(repository, private=is_private, exist_ok=True)
         kept = {path.name for path in parcel.files}
         gone = [name for name in api.list_repo_files(repository) if _is_ours(name) and name not in kept]
-        operations = [
+        operations: list[CommitOperationAdd | CommitOperationDelete] = [
             *(CommitOperationAdd(path.name, path) for path in parcel.files),
             *(CommitOperationDelete(name) for name in gone),
         ]
@@ -101,7 +100,7 @@ def _is_ours(name: str) -> bool:
 @contextmanager
 def _bars(are_shown: bool) -> Iterator[None]:
     """The client's bars as they are, or none, for as long as the block lasts."""
-    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+    from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
     if are_shown or are_progress_bars_disabled():
         yield

@@ -197,7 +197,7 @@ def _pairs(
     return pairs
 
 
-def _items(value: Any, kind: type, place: str) -> list[tuple[Any, Any]]:
+def _items(value: Any, kind: type[Any], place: str) -> list[tuple[Any, Any]]:
     """The items of a part of `rel`, whose keys are pairs of tokens, or names."""
     if value is None:
         return []

@@ -27,7 +27,7 @@ def write_csv(path: Path, reports: Sequence[EpochReport]) -> None:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(["epoch", "loss", "seconds", *map("_".join, _SCORES)])
         for one in reports:
-            scores = [score for _, score in _scores(one)] or [""] * len(_SCORES)
+            scores: list[object] = [score for _, score in _scores(one)] or [""] * len(_SCORES)
             rows.writerow([one.epoch, one.loss, round(one.seconds, 3), *scores])
 
 
@@ -76,5 +76,5 @@ def events(folder: str, n_steps: int) -> Iterator[Events]:
     from torch.utils.tensorboard import SummaryWriter
 
     # What an epoch that was cut off had told of later steps is hidden.
-    with SummaryWriter(folder, purge_step=n_steps + 1 if n_steps else None) as writer:  # type: ignore[no-untyped-call]
+    with SummaryWriter(folder, purge_step=n_steps + 1 if n_steps else None) as writer:
         yield Events(writer)

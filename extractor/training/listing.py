@@ -132,9 +132,9 @@ def _article(sentence: _Sentence, numbers: Mapping[tuple[str, str], int], symmet
     for r in gold.relations:
         is_found = pair(gold.entities, r, symmetric) in sentence.relations.counted
         yield _relation(gold.words, gold.entities, r, "found" if is_found else "missed")
-    for one in gold.unused:
-        if one.task in _TASKS:
-            yield _line("missed", f"{one.type} {KINDS[one.kind][0]}: {one.place}")
+    for lost in gold.unused:
+        if lost.task in _TASKS:
+            yield _line("missed", f"{lost.type} {KINDS[lost.kind][0]}: {lost.place}")
     yield "</ul></section><section><h4>predicted</h4>"
     status = [_status(sentence.entities, (m.type, m.start, m.end)) for m in mentions]
     notes = [_near(m, gold) if of == "wrong" else "" for m, of in zip(mentions, status, strict=True)]

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from typer import Argument, Option
 
@@ -15,6 +15,10 @@ from kgmill.flows.notes import note_slow
 from kgmill.flows.options import DataFile, DataFormat, MinConfidence, ModelOptions
 from kgmill.schemas.errors import DataError, RecordError, UsageError
 from kgmill.schemas.text import printable_json, printable_lines, storable
+
+if TYPE_CHECKING:
+    from kgmill.extractor.data.annotated import AnnotatedSentence
+    from kgmill.extractor.data.predictions import PredictionFormat
 
 
 def predict(
@@ -36,36 +40,37 @@ def predict(
     if data and target == "lines":
         raise UsageError("--to lines is for texts, as --data has no characters; give --to spert or dygie")
     find_model(model.model)
-    if data or target in ("spert", "dygie"):
-        _predict_sentences(model, data, form, _texts(text, files or []), target or "spert", min_confidence)
+    written_as: PredictionFormat = "dygie" if target == "dygie" else "spert"
+    if data:
+        from kgmill.extractor.data.readers import read_annotated
+
+        _predict_sentences(model, read_annotated([data], form), written_as, min_confidence, has_gold=True)
+    elif target in ("spert", "dygie"):
+        from kgmill.extractor.data.standoff import MarkedText, lay_out
+
+        texts = [MarkedText(storable(content), [], [], name, name) for name, content in _texts(text, files or [])]
+        sentences = [sentence for one in texts for sentence in lay_out(one)]
+        _predict_sentences(model, sentences, written_as, min_confidence, has_gold=False)
     else:
         _predict_lines(model, list(_texts(text, files or [])), min_confidence)
 
 
 def _predict_sentences(
     model: ModelOptions,
-    data: str | None,
-    form: str,
-    texts: Iterator[tuple[str, str]],
-    target: str,
+    sentences: Sequence[AnnotatedSentence],
+    target: PredictionFormat,
     min_confidence: float,
+    *,
+    has_gold: bool,
 ) -> None:
     from kgmill.extractor.data.predictions import format_predictions
-    from kgmill.extractor.data.readers import read_annotated
-    from kgmill.extractor.data.standoff import MarkedText, lay_out
     from kgmill.extractor.predict import open_predictor
     from kgmill.extractor.training.evaluate import predict_sentences
 
-    if data:
-        sentences = read_annotated([data], form)
-    else:
-        laid_out = (lay_out(MarkedText(storable(content), [], [], name, name)) for name, content in texts)
-        sentences = [sentence for found in laid_out for sentence in found]
     note_slow(model.precision)
     predictor = open_predictor(find_model(model.model), model.device, model.precision)
     predicted = predict_sentences(predictor, predictor.ontology, sentences, min_confidence)
-    written = format_predictions(sentences, predicted, target, has_gold=bool(data))
-    print(printable_lines(written), end="")
+    print(printable_lines(format_predictions(sentences, predicted, target, has_gold=has_gold)), end="")
 
 
 def _predict_lines(model: ModelOptions, texts: Sequence[tuple[str, str]], min_confidence: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -20,11 +21,12 @@ def push(
     dry_run: Annotated[bool, Option("--dry-run", help="say what would be sent, and ask no network")] = False,
 ) -> None:
     """`kgmill push`: the token is that of HF_TOKEN; HF_ENDPOINT names another hub than huggingface.co."""
-    from kgmill.extractor.hub import check_repository, pack
+    from kgmill.extractor.hub import check_repository, pack, token_of
     from kgmill.extractor.hub import push as run
     from kgmill.extractor.modelfolder import find_model
 
     check_repository(repository)
+    token = "" if dry_run else token_of(os.environ)
     parcel = pack(find_model(model))
     if parcel.left_out:
         note(f"not sent: {', '.join(parcel.left_out)}")
@@ -33,5 +35,5 @@ def push(
     if dry_run:
         print(printable(f"{len(parcel.files)} files, {parcel.n_bytes:,} bytes, would go to {repository}"))
         return
-    url = run(parcel, repository, is_private=private, message=message, has_bars=sys.stderr.isatty())
+    url = run(parcel, repository, token, is_private=private, message=message, has_bars=sys.stderr.isatty())
     print(printable(f"{len(parcel.files)} files, {parcel.n_bytes:,} bytes, sent: {url}"))

@@ -14,7 +14,7 @@ from kgmill.schemas.text import printable
 from kgmill.schemas.training import TrainConfig
 
 if TYPE_CHECKING:
-    from kgmill.extractor.training.train import EpochReport
+    from kgmill.extractor.training.state import EpochReport
 
 GOES_ON = "; the next run goes on after the last whole epoch"
 

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import experiments
 from benchmarks.experiments import DEFAULT_QUEUE, main, read_queue, read_rows, write_page
-from kgmill.extractor.training.train import EpochReport
+from kgmill.extractor.training.state import EpochReport
 
 QUEUE = """
 base = "base.toml"

@@ -181,6 +181,17 @@ def test_a_hub_that_is_not_there(hub, model, monkeypatch, capsys):
     assert (code, capsys.readouterr().err.splitlines()[-1].partition(": the hub")[0]) == (1, "kgmill: ada/tiny")
 
 
+def test_a_push_without_a_token(hub, model, monkeypatch, capsys):
+    """Is refused before anything is said or asked; a token that another program has kept is not taken."""
+    monkeypatch.delenv("HF_TOKEN")
+
+    code = cli.run(["push", str(model), "ada/tiny"])
+
+    said = capsys.readouterr()
+    assert (code, said.out, hub.requests) == (2, "", [])
+    assert said.err.startswith("kgmill: no token: set HF_TOKEN to one that may write to the repository; ")
+
+
 def test_nothing_is_asked_in_a_dry_run(hub, model, monkeypatch, capsys):
     """What would be sent is listed, without a token too."""
     monkeypatch.delenv("HF_TOKEN")

@@ -10,7 +10,8 @@ from kgmill.extractor.data.annotated import AnnotatedSentence, EntitySpan, Relat
 from kgmill.extractor.data.partial import Partial
 from kgmill.extractor.training.lineage import sentence_hash, text_hash, write_hashes
 from kgmill.extractor.training.sets import allowed_alone, draw, read_set, rename, with_policy
-from kgmill.extractor.training.train import EpochReport, TrainingRun, read_data, train
+from kgmill.extractor.training.state import EpochReport
+from kgmill.extractor.training.train import TrainingRun, read_data, train
 from kgmill.schemas.errors import ConfigError, DataError
 from kgmill.schemas.ontology import parse_ontology
 from kgmill.schemas.training import SetConfig, TrainConfig
