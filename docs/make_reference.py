@@ -5,9 +5,7 @@ What a key is for stands in the docstring of its class, what an option is for be
 
 from __future__ import annotations
 
-import inspect
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -16,7 +14,7 @@ from pydantic_core import PydanticUndefined
 
 from kgmill.flows.commands import find, lines
 from kgmill.flows.parser import typer_command
-from kgmill.schemas.config import BuildConfig, Config, FieldMap, ReadBy, SourceConfig
+from kgmill.schemas.config import BuildConfig, Config, FieldMap, ReadBy, SourceConfig, field_docs
 from kgmill.schemas.training import SetConfig, TrainConfig
 
 FOLDER = Path(__file__).with_name("reference")
@@ -52,11 +50,7 @@ def _keys(kind: type[Config]) -> Iterator[str]:
 
 def attributes(kind: type[Config]) -> dict[str, str]:
     """What the docstring of a class says of each of its fields."""
-    section = inspect.getdoc(kind).partition("Attributes:")[2]  # type: ignore[union-attr]  # each has one
-    found: dict[str, str] = {}
-    for names, text in re.findall(r"^    (\w[\w, ]*): (.*(?:\n     .*)*)", section, re.MULTILINE):
-        for name in names.split(", "):
-            found[name] = " ".join(text.split())
+    found = field_docs(kind)
     if missing := [name for name in kind.model_fields if name not in found]:
         raise SystemExit(f"{kind.__name__}: says nothing of {', '.join(missing)}")
     return found

@@ -8,38 +8,46 @@ import secrets
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
+from zoneinfo import available_timezones
 
 import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+from prefect.deployments.runner import EntrypointType
 from prefect.exceptions import ObjectNotFound, PrefectException
+from prefect.schedules import Schedule
 from prefect.server.schemas.schedules import CronSchedule
 from prefect.settings import PREFECT_API_URL
 
-from kgmill.flows.build import build_knowledge_graph
+from kgmill.flows.build import TAG, build_knowledge_graph
+from kgmill.flows.limits import WhenBusy
 from kgmill.schemas.errors import ConfigError, ServerError
 
 _MAX_SECONDS = 315_360_000.0  # ten years
 
 
-def check_schedule(cron: str | None, every: float | None) -> dict[str, Any]:
-    """When to build, as Prefect's `serve` takes it; asks no server.
+def check_schedule(cron: str | None, every: float | None, timezone: str | None) -> Schedule:
+    """When to build; asks no server.
 
     Raises:
-        ConfigError: an expression that is none or whose time never comes, or seconds out of range.
+        ConfigError: an expression that is none or whose time never comes, seconds out of range, or no time zone.
     """
+    if timezone is not None and timezone not in available_timezones():
+        raise ConfigError(f"--timezone {timezone!r}: no such time zone; wanted a name such as Europe/Berlin or UTC")
     if every is not None:
         if not 1 <= every <= _MAX_SECONDS:
             raise ConfigError(f"--every {every:g}: wanted seconds from 1 to {_MAX_SECONDS:.0f} (ten years)")
-        return {"interval": every}
+        return Schedule(interval=timedelta(seconds=every), timezone=timezone)
     try:
-        asyncio.run(CronSchedule(cron=cron or "").get_dates(1))
+        asyncio.run(CronSchedule(cron=cron or "", timezone=timezone).get_dates(1))
+        return Schedule(cron=cron, timezone=timezone)
     except ValueError:  # pydantic's and croniter's own are such
         raise ConfigError(
             f"--cron {cron!r}: no cron expression whose time comes; wanted minute, hour, day of the month, month, "
             "day of the week, such as '0 3 * * *'"
         ) from None
-    return {"cron": cron}
 
 
 def check_server() -> None:
@@ -54,16 +62,19 @@ def check_server() -> None:
             raise ServerError(f"no Prefect server answers at {url}: {_reason(fault)}; start it, or set PREFECT_API_URL")
 
 
-def serve(name: str, parameters: dict[str, Any], when: dict[str, Any]) -> None:
-    """Serves builds of one output folder under a name until it is stopped, and then pauses the deployment.
+def serve(dataset: str, parameters: dict[str, Any], when: Schedule) -> None:
+    """Serves builds of one output folder until it is stopped, and then pauses the deployment, which the dataset names.
 
-    A deployment of that name and folder is taken over: whoever serves it now pauses it no more when it stops.
+    A deployment of that name and folder is taken over: whoever serves it now pauses it no more when it stops. Where
+    the folder is busy, `when_busy` of the parameters decides: runs wait for one another, or are cancelled when they
+    come, or meet and fail.
 
     Raises:
         ConfigError: the server has a deployment of that name that builds another folder.
         ServerError: the server doesn't answer, or refuses.
     """
     check_server()
+    name = f"kgmill-{dataset}"
     full_name = f"{build_knowledge_graph.name}/{name}"
     with _server() as client:
         _check_owner(client, full_name, parameters["out"])
@@ -73,17 +84,28 @@ def serve(name: str, parameters: dict[str, Any], when: dict[str, Any]) -> None:
             build_knowledge_graph.serve(
                 name=name,
                 parameters=parameters,
-                limit=1,
+                schedules=[when],
+                tags=[TAG, dataset],
                 version=version,
                 paused=False,
                 pause_on_shutdown=False,
-                **when,
+                entrypoint_type=EntrypointType.MODULE_PATH,
+                **_at_once(parameters["when_busy"]),
             )
     finally:
         with _server() as client:
             deployment = client.read_deployment_by_name(full_name)
             if deployment.version == version:
                 client.pause_deployment(deployment.id)
+
+
+def _at_once(when_busy: WhenBusy) -> dict[str, Any]:
+    """How many runs of a deployment may be under way, for the server, and for who serves it, as `serve` takes it."""
+    if when_busy == "wait":
+        return {"limit": 1, "global_limit": ConcurrencyLimitConfig(limit=1)}
+    if when_busy == "skip":
+        return {"global_limit": ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)}
+    return {}
 
 
 def _check_owner(client: SyncPrefectClient, full_name: str, out: str) -> None:

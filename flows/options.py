@@ -138,6 +138,19 @@ class BuildOptions:
         return context
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitOptions:
+    """How long a run may take, and what it does where another one is under way."""
+
+    time_limit: Annotated[
+        float, Option("--time-limit", metavar="SECONDS", show_default=False, help="that a run may take (default: any)")
+    ] = 0.0
+    when_busy: Annotated[
+        Literal["wait", "skip", "fail"] | None,
+        Option("--when-busy", help="where another build holds DIR (default: fail; on a schedule: wait)"),
+    ] = None
+
+
 def one_of(options: dict[str, object], *, is_needed: bool = False) -> None:
     """Refuses options that exclude one another.
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 import tomllib
 from importlib import import_module
 from pathlib import Path
@@ -17,17 +20,25 @@ def prefect_is_configured() -> bool:
     """Whether a Prefect API is named in the environment or in Prefect's active profile; Prefect isn't imported."""
     if os.environ.get("PREFECT_API_URL"):
         return True
-    home = Path(os.environ.get("PREFECT_HOME", "~/.prefect")).expanduser()
     try:
-        profiles = tomllib.loads((home / "profiles.toml").read_text(encoding="utf-8"))
+        profiles = tomllib.loads(_profiles().read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     active = os.environ.get("PREFECT_PROFILE") or profiles.get("active", "")
     return bool(profiles.get("profiles", {}).get(active, {}).get("PREFECT_API_URL"))
 
 
+def _profiles() -> Path:
+    """Where Prefect's profiles are."""
+    home = os.environ.get("PREFECT_HOME", "~/.prefect")
+    return Path(os.environ.get("PREFECT_PROFILES_PATH", f"{home}/profiles.toml")).expanduser()
+
+
 def import_prefect() -> None:
     """No telemetry, time for the temporary server, and no module of the current directory before the real ones.
+
+    Where no API is configured, what Prefect keeps goes to a folder of this process, and goes with it: the database of
+    the temporary server above all. The settings of the user's profile hold all the same.
 
     Raises:
         ConfigError: one of Prefect's settings is wrong, in the environment or its profile.
@@ -39,7 +50,19 @@ def import_prefect() -> None:
         ("PYTHONSAFEPATH", "1"),
     ):
         os.environ.setdefault(name, value)
+    if not prefect_is_configured():
+        _move_home()
     try:
         import_module("prefect.main")
     except ValidationError as error:
         raise ConfigError(f"Prefect's settings: {first_fault(error)}") from None
+
+
+def _move_home() -> None:
+    profiles, home = _profiles(), tempfile.mkdtemp(prefix="kgmill-prefect-")
+    atexit.register(shutil.rmtree, home, ignore_errors=True)  # runs after Prefect's own, which ends the server
+    os.environ |= {
+        "PREFECT_HOME": home,
+        "PREFECT_PROFILES_PATH": str(profiles),
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home}/prefect.db",
+    }

@@ -25,13 +25,13 @@ from kgmill.pipelines.output import format as output_format
 from kgmill.pipelines.output.forgotten import finish_forgetting
 from kgmill.pipelines.output.ledger import last_run, now, write_run
 from kgmill.pipelines.output.origins import known_others
-from kgmill.pipelines.output.parts import Store
+from kgmill.pipelines.output.parts import Part, Store
 from kgmill.pipelines.output.rejects import heads, left_out, publish_rejects
 from kgmill.pipelines.output.steps import note_step
 from kgmill.pipelines.output.upkeep import verify
 from kgmill.pipelines.stages.extract import Settings as ExtractSettings
 from kgmill.pipelines.stages.graph import live_counts, untold
-from kgmill.pipelines.stages.stage import NAMES, Outcome, Todo, missing, stage_named
+from kgmill.pipelines.stages.stage import NAMES, Outcome, Stage, Todo, missing, stage_named
 from kgmill.pipelines.storage.files import remove
 from kgmill.schemas.errors import DISK_HINTS, DiskError, LockError, StorageError, UsageError, WorkerError
 
@@ -101,7 +101,7 @@ def run_stage(run: Run, name: str) -> StageReport:
     """
     stage, started = stage_named(name), perf_counter()
     check_finished(run.store, stage.needs)
-    parts = {job: run.store.live(job) for need in stage.needs for job in stage_named(need).jobs}
+    parts = _made_before(run, stage)
     counts: dict[str, Any] = {}
     n_done = n_reused = 0
     peak_rss_mb = 0.0
@@ -125,6 +125,17 @@ def run_stage(run: Run, name: str) -> StageReport:
     )
     run.reports[name] = report
     return report
+
+
+def has_work(run: Run, name: str) -> bool:
+    """Whether the first job of a stage has anything to do, on what the stages before it left; touches nothing."""
+    stage = stage_named(name)
+    return bool(missing(stage.jobs[0], run.context, run.store, _made_before(run, stage)).tasks)
+
+
+def _made_before(run: Run, stage: Stage) -> dict[str, list[Part]]:
+    """The live parts of the jobs whose results a stage takes."""
+    return {job: run.store.live(job) for need in stage.needs for job in stage_named(need).jobs}
 
 
 def _do(run: Run, job: str, todo: Todo) -> tuple[Outcome, float]:

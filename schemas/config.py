@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -38,10 +39,27 @@ class ReadBy:
     stages: tuple[str, ...] = ()
 
 
+def _describe(schema: dict[str, Any], kind: type[Any]) -> None:
+    """Gives a JSON schema, of which forms are made, what the docstring says of the class and of each field."""
+    schema["description"] = (inspect.getdoc(kind) or "").partition("\n")[0]
+    for name, text in field_docs(kind).items():
+        schema["properties"][name]["description"] = text
+
+
+def field_docs(kind: type[Any]) -> dict[str, str]:
+    """What the docstring of a configuration's class says of its fields, by name."""
+    section = (inspect.getdoc(kind) or "").partition("Attributes:")[2]
+    found: dict[str, str] = {}
+    for names, text in re.findall(r"^    (\w[\w, ]*): (.*(?:\n     .*)*)", section, re.MULTILINE):
+        for name in names.split(", "):
+            found[name] = " ".join(text.split())
+    return found
+
+
 class Config(BaseModel):
     """What every configuration is."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_describe)
 
     @classmethod
     def load(cls, path: Path | None, overrides: dict[str, Any], before: dict[str, Any] | None = None) -> Self:

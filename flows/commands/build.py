@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
-from kgmill.flows.one_stage import GOES_ON, opened
-from kgmill.flows.options import BuildOptions, Out, Sources, one_of
+from kgmill.flows.one_stage import GOES_ON
+from kgmill.flows.options import BuildOptions, LimitOptions, Out, Sources, one_of
 from kgmill.flows.prefect_environment import import_prefect, prefect_is_configured
 from kgmill.schemas.errors import TooManyRejectsError
 
@@ -22,21 +22,27 @@ def build(
     sources: Sources,
     out: Out,
     options: BuildOptions,
+    limits: LimitOptions,
     *,
     prefect: Annotated[bool, Option("--prefect", help="run as a Prefect flow")] = False,
     no_prefect: Annotated[bool, Option("--no-prefect", help="run without Prefect")] = False,
 ) -> None:
     """`kgmill build`."""
     one_of({"--prefect": prefect, "--no-prefect": no_prefect})
+    from kgmill.flows.limits import SkippedError, TimeLimit
     from kgmill.pipelines.output.parts import Store
 
+    TimeLimit(limits.time_limit)
     config, store = options.config(), Store(out)
     use_prefect = prefect or (not no_prefect and prefect_is_configured())
     too_many = None
     try:
-        (_build_with_prefect if use_prefect else _build_directly)(sources, out, options, config)
+        (_build_with_prefect if use_prefect else _build_directly)(sources, out, options, config, limits)
     except TooManyRejectsError as error:
         too_many = error  # the build is done all the same, so its summary comes first
+    except SkippedError as busy:
+        print(f"skipped: {busy}")
+        return
     from kgmill.flows.summary import format_summary
     from kgmill.pipelines.output.ledger import last_run
 
@@ -45,24 +51,36 @@ def build(
         raise too_many
 
 
-def _build_directly(sources: list[str], out: str, options: BuildOptions, config: BuildConfig) -> None:
-    from kgmill.pipelines.build import finish, run_stage
+def _build_directly(
+    sources: list[str], out: str, options: BuildOptions, config: BuildConfig, limits: LimitOptions
+) -> None:
+    from kgmill.flows.limits import TimeLimit, gpu_of, hold_when_free, turn_on_host
+    from kgmill.flows.terminal import note, progress
+    from kgmill.pipelines.build import Listener, finish, run_stage
     from kgmill.pipelines.checks import check_rejects
     from kgmill.pipelines.stages.stage import NAMES
 
-    with opened(options.check(sources, out, config)) as run:
-        for stage in NAMES:
-            run_stage(run, stage)
-        report = finish(run)
+    limit = TimeLimit(limits.time_limit)
+    context = options.check(sources, out, config)
+    with progress("documents") as shown:
+        listener = Listener(shown.update, note)
+        with hold_when_free(context, listener, limits.when_busy or "fail", limit) as run:
+            for stage in NAMES:
+                with gpu_of(run, stage, limit, turn_on_host):
+                    run_stage(run, stage)
+            report = finish(run)
     check_rejects(report["documents"]["read"], report["rejects"], config.max_reject_ratio, out)
 
 
-def _build_with_prefect(sources: list[str], out: str, options: BuildOptions, config: BuildConfig) -> None:
-    from kgmill.pipelines.output.parts import Store
+def _build_with_prefect(
+    sources: list[str], out: str, options: BuildOptions, config: BuildConfig, limits: LimitOptions
+) -> None:
+    from kgmill.flows.limits import SkippedError, check_free
 
+    when_busy = limits.when_busy or "fail"
     options.check(sources, out, config)
-    with Store(out).lock():
-        pass  # a folder that is held is refused in a second and one line, before Prefect starts
+    if when_busy == "fail":
+        check_free(out)  # refused in a second and one line, before Prefect starts
     import_prefect()
     if not prefect_is_configured():
         print("starting Prefect's temporary server; this takes 10 to 20 seconds", file=sys.stderr)
@@ -72,4 +90,6 @@ def _build_with_prefect(sources: list[str], out: str, options: BuildOptions, con
     if prefect_is_configured():
         check_server()
     how = options.how | {"beam_options": list(options.beam_options)}
-    build_knowledge_graph(sources, out, config.model_dump(mode="json"), **how)
+    how |= {"when_busy": when_busy, "time_limit": limits.time_limit, "retries": 0}  # whoever looks on tries again
+    if build_knowledge_graph(sources, out, config, **how) is None:
+        raise SkippedError("another build is running there")

@@ -43,16 +43,13 @@ def load(
 ) -> None:
     """`kgmill load`."""
     from kgmill.flows.load_summary import format_load
+    from kgmill.flows.loading import load_folder
     from kgmill.flows.terminal import progress
-    from kgmill.pipelines.output import layout
-    from kgmill.pipelines.output.near import nearby
     from kgmill.pipelines.triplestores.claim import Wishes
-    from kgmill.pipelines.triplestores.load import load as load_store
 
-    wanted = (layout.RUNS, layout.CHANGES, layout.LOAD)
-    with progress("quads") as shown, nearby(folder, wanted, back=layout.LOAD) as near:
-        report = load_store(
-            near,
+    with progress("quads") as shown:
+        report = load_folder(
+            folder,
             endpoint,
             options.profile,
             wishes=Wishes(options.prune, options.adopt, options.yes, options.facts),
