@@ -31,7 +31,6 @@ from kgmill.pipelines.build import run_stage as run_stage_of
 from kgmill.pipelines.checks import check_build, check_rejects, named
 from kgmill.pipelines.context import RunContext
 from kgmill.pipelines.output import layout
-from kgmill.pipelines.output.ledger import now
 from kgmill.pipelines.output.parts import Store
 from kgmill.pipelines.report.changes import Changes, changes_of
 from kgmill.pipelines.report.report import write_report
@@ -126,11 +125,11 @@ def _listener(*others: Any) -> Listener:
     return Listener(Progress("documents", log=log).update, lambda line: logger.warning("%s", printable(line)))
 
 
-def _run_name(parameters: Mapping[str, Any]) -> str:
+def _run_name() -> str:
     """Dataset and time."""
-    started = runtime.flow_run.scheduled_start_time
+    parameters, started = runtime.flow_run.parameters, runtime.flow_run.scheduled_start_time
     dataset = _dataset(parameters["out"], parameters.get("config"))
-    return f"{dataset} {started:%Y-%m-%dT%H:%M:%SZ}" if started else f"{dataset} {now()}"
+    return f"{dataset} {started:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _dataset(out: str, config: BuildConfig | Mapping[str, Any] | None) -> str:
