@@ -29,7 +29,7 @@ test-all: setup
 	$(BIN)/python -m pytest -m 'not faults and not servers and not browser'
 
 test-servers: setup
-	$(BIN)/python -m pytest -m servers tests/pipelines/triplestores
+	$(BIN)/python -m pytest -m servers tests/pipelines/triplestores tests/flows
 
 test-browser: setup
 	$(BIN)/python -m pytest -m browser tests/pipelines/report

@@ -10,8 +10,6 @@ kgmill-DATASET-report     where report.html is
 
 from __future__ import annotations
 
-import hashlib
-import re
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -29,6 +27,7 @@ from prefect.artifacts import (
 from prefect.exceptions import PrefectException
 from prefect.logging import get_run_logger
 
+from kgmill.flows.outcome import artifact_key
 from kgmill.flows.progress import Status
 from kgmill.flows.summary import best_facts, facts_markdown, ledger_rows
 from kgmill.pipelines.output import layout
@@ -41,18 +40,6 @@ from kgmill.schemas.text import printable, printable_markdown
 _JOBS = tuple(job for stage in STAGES for job in stage.jobs)
 _EVERY_S = 5.0
 _N_CHANGES, _N_FACTS = 50, 20
-
-
-def artifact_key(dataset: str, kind: str) -> str:
-    """A key that Prefect takes (small letters, digits, dashes), and that no other dataset has.
-
-    >>> artifact_key("news", "ledger"), artifact_key("News_2", "ledger")
-    ('kgmill-news-ledger', 'kgmill-news-2-ed2766-ledger')
-    """
-    plain = re.sub(r"[^a-z0-9]+", "-", dataset.lower()).strip("-")
-    if plain != dataset:
-        plain += "-" + hashlib.sha256(dataset.encode()).hexdigest()[:6]
-    return f"kgmill-{plain}-{kind}"
 
 
 class ProgressArtifact:

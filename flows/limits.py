@@ -111,11 +111,12 @@ def hold_when_free(context: RunContext, listener: Listener, when_busy: WhenBusy,
             except LockError as busy:
                 if when_busy == "fail":
                     raise
+                holder = str(busy).removesuffix("; wait for it")
                 if when_busy == "skip":
-                    raise SkippedError(str(busy).removesuffix("; wait for it")) from None
-                if told != str(busy):
-                    listener.on_note(f"{busy}: waiting")
-                    told = str(busy)
+                    raise SkippedError(holder) from None
+                if told != holder:
+                    listener.on_note(f"{holder}; waiting")
+                    told = holder
         yield run
 
 

@@ -1,7 +1,9 @@
-"""How a build ended, in a line: what is new, or that nothing is."""
+"""How a build ended, in a line: what is new, or that nothing is; and the keys under which a flow run says it."""
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,3 +29,15 @@ def outcome(report: Mapping[str, Any], changes: Changes | None) -> str:
         facts += ", all new"
     met = report["model_calls"]["sentences"]
     return f"{counts['kept']} documents ({came}), {met} sentences met the model; {facts}"
+
+
+def artifact_key(dataset: str, kind: str) -> str:
+    """A key that Prefect takes (small letters, digits, dashes), and that no other dataset has.
+
+    >>> artifact_key("news", "ledger"), artifact_key("News_2", "ledger")
+    ('kgmill-news-ledger', 'kgmill-news-2-ed2766-ledger')
+    """
+    plain = re.sub(r"[^a-z0-9]+", "-", dataset.lower()).strip("-")
+    if plain != dataset:
+        plain += "-" + hashlib.sha256(dataset.encode()).hexdigest()[:6]
+    return f"kgmill-{plain}-{kind}"

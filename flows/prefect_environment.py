@@ -37,9 +37,6 @@ def _profiles() -> Path:
 def import_prefect() -> None:
     """No telemetry, time for the temporary server, and no module of the current directory before the real ones.
 
-    Where no API is configured, what Prefect keeps goes to a folder of this process, and goes with it: the database of
-    the temporary server above all. The settings of the user's profile hold all the same.
-
     Raises:
         ConfigError: one of Prefect's settings is wrong, in the environment or its profile.
     """
@@ -50,15 +47,17 @@ def import_prefect() -> None:
         ("PYTHONSAFEPATH", "1"),
     ):
         os.environ.setdefault(name, value)
-    if not prefect_is_configured():
-        _move_home()
     try:
         import_module("prefect.main")
     except ValidationError as error:
         raise ConfigError(f"Prefect's settings: {first_fault(error)}") from None
 
 
-def _move_home() -> None:
+def use_temporary_home() -> None:
+    """What Prefect keeps goes to a folder of this process, and goes with it: the temporary server's database above all.
+
+    The settings of the user's profile hold all the same. Prefect must not have been imported yet.
+    """
     profiles, home = _profiles(), tempfile.mkdtemp(prefix="kgmill-prefect-")
     atexit.register(shutil.rmtree, home, ignore_errors=True)  # runs after Prefect's own, which ends the server
     os.environ |= {

@@ -9,7 +9,7 @@ from typer import Option
 
 from kgmill.flows.one_stage import GOES_ON
 from kgmill.flows.options import BuildOptions, LimitOptions, Out, Sources, one_of
-from kgmill.flows.prefect_environment import import_prefect, prefect_is_configured
+from kgmill.flows.prefect_environment import import_prefect, prefect_is_configured, use_temporary_home
 from kgmill.schemas.errors import TooManyRejectsError
 
 if TYPE_CHECKING:
@@ -81,9 +81,10 @@ def _build_with_prefect(
     options.check(sources, out, config)
     if when_busy == "fail":
         check_free(out)  # refused in a second and one line, before Prefect starts
-    import_prefect()
     if not prefect_is_configured():
+        use_temporary_home()
         print("starting Prefect's temporary server; this takes 10 to 20 seconds", file=sys.stderr)
+    import_prefect()
     from kgmill.flows.build import build_knowledge_graph
     from kgmill.flows.deployments import check_server
 

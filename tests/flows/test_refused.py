@@ -237,6 +237,13 @@ def test_schedule_without_a_server_is_refused(kgmill, source, tiny_model, tmp_pa
             "--cron '0 0 30 2 *': no cron expression whose time comes; wanted ",
         ),
         (["--cron", ""], "--cron '': no cron expression whose time comes; wanted "),
+        (
+            ["--cron", "0 3 * * *", "--timezone", "Berlin"],
+            "--timezone 'Berlin': no such time zone; wanted a name such as ",
+        ),
+        (["--every", "60", "--profile", "fuseki"], "--profile is for a store; wanted --endpoint URL too"),
+        (["--every", "60", "--endpoint", "http://u:s3cret@h"], "endpoint: wanted a plain URL, without user name, "),
+        (["--every", "60", "--time-limit", "-1"], "--time-limit -1: wanted a number of seconds, or 0 for no limit"),
         (["--every", "0"], "--every 0: wanted seconds from 1 to 315360000 (ten years)"),
         (["--every", "-5"], "--every -5: wanted seconds from 1 to 315360000 (ten years)"),
         (["--every", "nan"], "--every nan: wanted seconds from 1 to 315360000 (ten years)"),

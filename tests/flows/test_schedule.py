@@ -1,21 +1,36 @@
-"""A schedule, served for real: a Prefect server, a served deployment, a run that comes by itself."""
+"""Prefect as people run it: one real server on loopback, served deployments, runs that come by themselves."""
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
+import httpx
 import pytest
+from real_stores import Oxigraph
 
-SOME_BAD = "".join(f'{{"id": {n}, "text": "Hi {n} ."}}\n' for n in range(7)) + "no JSON\n" * 50
+pytestmark = pytest.mark.servers
 
 BIN = Path(sys.executable).parent
-WAIT_S = 150
+ROOT = Path(__file__).resolve().parents[2]
+INJECTED = ROOT / "tests" / "faults" / "injected"
+WAIT_S = 400
+SECRET = "s3cret-word"  # of the store's login; it may be in nothing that the server shows
+ADA = "Ada Byron worked for Acme Corp in Paris ."
+BOB = "Bob Stone lives in London ."
+CARL = "Carl May killed Dora Lane in Rome ."
+HUNG = f"HANG {ADA}"  # the injected fault: the model sleeps for an hour
+CORPORA = {
+    "alpha": {"ada": ADA, "bob": BOB, **{f"w{n}": f"The weather in Oslo was cold . Report {n} ." for n in range(4)}},
+    "beta": {"carl": CARL},
+    "gamma": {"ada": HUNG, "bob": BOB},
+}
+EDITED = CORPORA["alpha"] | {"carl": CARL, "ada": "Ada Byron worked for Initech in Paris ."}  # and bob goes
+NO_SCHEDULE = ("--cron", "0 3 1 1 *", "--timezone", "Europe/Berlin")
 
 
 def free_port():
@@ -24,131 +39,301 @@ def free_port():
         return listener.getsockname()[1]
 
 
-def until(is_true, what):
-    for _ in range(WAIT_S):
-        if is_true():
-            return
-        time.sleep(1)
-    pytest.fail(f"{what}: not within {WAIT_S} s")
+def until(found, what):
+    """What `found` gives as soon as it is anything."""
+    end = time.monotonic() + WAIT_S
+    while time.monotonic() < end:
+        if value := found():
+            return value
+        time.sleep(0.3)
+    return pytest.fail(f"{what}: not within {WAIT_S} s")
 
 
-def answers(url):
-    try:
-        with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - loopback
-            return True
-    except (urllib.error.URLError, OSError):
-        return False
+def write(path, documents):
+    """A corpus as one file, which is the old one or the new one."""
+    partial = path.with_suffix(".partial")
+    partial.write_text("".join(json.dumps({"id": i, "text": text}) + "\n" for i, text in documents.items()))
+    os.replace(partial, path)
 
 
-@pytest.fixture
-def environment(tmp_path):
-    """The environment of a Prefect server on loopback, which runs as long as the test."""
-    port = free_port()
-    settings = os.environ | {
-        "PREFECT_HOME": str(tmp_path / "prefect"),
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "DO_NOT_TRACK": "1",
-    }
-    command = [BIN / "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    with (tmp_path / "server.log").open("w") as log:
-        server = subprocess.Popen(command, env=settings, stdout=log, stderr=log)
+class Server:
+    """The server as its API shows it, and what is started for it."""
+
+    def __init__(self, folder):
+        self.folder, self.served, port = folder, {}, free_port()
+        self.api = f"http://127.0.0.1:{port}/api"
+        self.environment = os.environ | {
+            "PREFECT_HOME": str(folder / "home"),
+            "PREFECT_API_URL": self.api,
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "DO_NOT_TRACK": "1",
+            "PYTHONPATH": os.pathsep.join([str(INJECTED), *filter(None, [os.environ.get("PYTHONPATH")])]),
+        }
+        self.client = httpx.Client(base_url=self.api, timeout=60)
+        self.process = self.start("prefect", "server", "start", "--host", "127.0.0.1", "--port", port)
+
+    def start(self, *command, **more):
+        with (self.folder / "log").open("a") as log:
+            name, *rest = map(str, command)
+            return subprocess.Popen([BIN / name, *rest], env=self.environment, stdout=log, stderr=log, **more)
+
+    def is_up(self):
         try:
-            api = f"http://127.0.0.1:{port}/api"
-            until(lambda: answers(f"{api}/health"), "server")
-            yield settings | {"PREFECT_API_URL": api}
-        finally:
-            server.terminate()
-            server.wait(30)
+            return self.client.get("/health").is_success
+        except httpx.HTTPError:
+            return False
+
+    def ask(self, what, **filters):
+        return self.client.post(f"/{what}/filter", json=filters).raise_for_status().json()
+
+    def deployment(self, name):
+        found = [one for one in self.ask("deployments") if one["name"] == f"kgmill-{name}"]
+        return found[0] if found and not found[0]["paused"] else None
+
+    def serve(self, name, model, *options):
+        """Serves a corpus; gives the deployment, and how it was left before."""
+        source = self.folder / f"{name}.jsonl"
+        if not source.exists():
+            write(source, CORPORA[name])
+        how = ("--model", model, "--dataset", name, "--retry-delay", "0", *options)
+        self.served[name] = self.start("kgmill", "schedule", source, "--out", self.folder / name, *how)
+        return until(lambda: self.deployment(name), f"the deployment {name}")
+
+    def stop(self, name):
+        served = self.served.pop(name)
+        served.terminate()
+        return served.wait(60)
+
+    def run(self, deployment, **parameters):
+        """A run now; gives its id."""
+        made = self.client.post(f"/deployments/{deployment['id']}/create_flow_run", json={"parameters": parameters})
+        return made.raise_for_status().json()["id"]
+
+    def read(self, run):
+        return self.client.get(f"/flow_runs/{run}").raise_for_status().json()
+
+    def ended(self, run):
+        final = ("COMPLETED", "FAILED", "CANCELLED")
+        return until(lambda: (found := self.read(run))["state_type"] in final and found, f"the end of {run}")
+
+    def finished(self, deployment):
+        """The runs of a deployment that ended, first ones first."""
+        of = {"deployments": {"id": {"any_": [deployment["id"]]}}, "sort": "START_TIME_ASC"}
+        return [run for run in self.ask("flow_runs", **of) if run["state_type"] in ("COMPLETED", "FAILED")]
+
+    def artifact(self, name, kind):
+        return self.client.get(f"/artifacts/kgmill-{name}-{kind}/latest").raise_for_status().json()
 
 
-@pytest.mark.slow
-def test_scheduled_build_runs_by_itself(environment, tiny_model, tmp_path):
-    """A served schedule builds the graph without being asked, also beside folders of our packages' names."""
-    corpus, out, here = tmp_path / "corpus", tmp_path / "graph", tmp_path / "here"
-    corpus.mkdir()
-    (corpus / "a.txt").write_text("Ada Byron worked for Acme Corp in Paris .", encoding="utf-8")
-    for name in ("schemas", "pipelines", "flows"):
-        (here / name).mkdir(parents=True)
-        (here / name / "__init__.py").write_text("raise SystemExit('the wrong package')")
-    command = [BIN / "kgmill", "schedule", corpus, "--out", out, "--model", tiny_model, "--every", "15"]
-    with (tmp_path / "schedule.log").open("w") as log:
-        served = subprocess.Popen(command, env=environment, cwd=here, stdout=log, stderr=log)
-        try:
-            until((out / "run.json").is_file, "a scheduled run")
-        finally:
-            served.terminate()
-            served.wait(60)
-    assert json.loads((out / "run.json").read_text(encoding="utf-8"))["status"] == "done"
-
-
-def asked(environment, what):
-    """What the server has of deployments or flow runs."""
-    request = urllib.request.Request(  # noqa: S310 - loopback
-        f"{environment['PREFECT_API_URL']}/{what}/filter", b"{}", {"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
-        return json.load(answer)
-
-
-@pytest.mark.slow
-def test_schedules_take_nothing_over(environment, tiny_model, tmp_path):
-    """Two corpora of one name: the second is refused; a folder's own is taken over and ends with its last."""
-    for name in "ab":
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "a.txt").write_text(f"Hi {name} .")
-
-    def command(corpus, out, dataset):
-        rest = ("--model", tiny_model, "--dataset", dataset, "--cron", "0 3 1 1 *")
-        return [BIN / "kgmill", "schedule", tmp_path / corpus, "--out", tmp_path / out, *rest]
-
-    def paused():
-        return {d["name"]: (d["parameters"]["sources"], d["paused"]) for d in asked(environment, "deployments")}
-
-    started = []
-
-    def serve(*arguments):
-        with (tmp_path / "schedule.log").open("a") as log:
-            started.append(subprocess.Popen(command(*arguments), env=environment, stdout=log, stderr=log))
-
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """A server that takes a minute to start on a busy machine; all tests here use it."""
+    server = Server(tmp_path_factory.mktemp("prefect"))
     try:
-        serve("a", "one", "first")
-        until(lambda: paused() == {"kgmill-first": ([str(tmp_path / "a")], False)}, "the first deployment")
-        done = subprocess.run(
-            command("b", "two", "first"), env=environment, capture_output=True, text=True, check=False
-        )
-        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-        assert done.stderr.endswith(
-            f"has a deployment build_knowledge_graph/kgmill-first already, which builds {tmp_path}/one; "
-            "give this one a name of its own with --dataset NAME\n"
-        )
-        assert paused() == {"kgmill-first": ([str(tmp_path / "a")], False)}
-        serve("b", "two", "second")
-        both = {"kgmill-first": ([str(tmp_path / "a")], False), "kgmill-second": ([str(tmp_path / "b")], False)}
-        until(lambda: paused() == both, "the second deployment")
-        serve("b", "one", "first")  # another corpus for the same folder, by its owner
-        both["kgmill-first"] = ([str(tmp_path / "b")], False)
-        until(lambda: paused() == both, "the first deployment, taken over")
-        started[0].terminate()
-        assert (started[0].wait(60), paused()) == (0, both)
-        started[2].terminate()
-        both["kgmill-first"] = ([str(tmp_path / "b")], True)
-        assert (started[2].wait(60), paused()) == (0, both)
+        until(server.is_up, "the server")
+        yield server
     finally:
-        for process in started:
+        for process in (*server.served.values(), server.process):
             process.terminate()
             process.wait(60)
 
 
-@pytest.mark.slow
-def test_flow_run_fails_on_too_many_rejects(environment, tiny_model, tmp_path):
+@pytest.fixture(scope="module")
+def gamma(server, tiny_model):
+    """A deployment that runs when a test says so, and hangs in the model until the corpus is another."""
+    yield server.serve("gamma", tiny_model, *NO_SCHEDULE)
+    server.stop("gamma")
+
+
+def processes_of(run):
+    """The processes of a flow run: its own, and the worker that it started."""
+    wanted = f"PREFECT__FLOW_RUN_ID={run}".encode()
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if wanted in (folder / "environ").read_bytes().split(b"\0"):
+                found[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue
+    return found
+
+
+def in_the_model(run, out):
+    """Waits until the worker of a run hangs in the model; gives the run's own process."""
+    until(lambda: list(out.glob(".tmp/*/calls/*.json")), "a call of the model")
+    [own] = [pid for pid, command in processes_of(run).items() if "prefect" in command]
+    return own
+
+
+def test_three_runs_by_themselves(server, tiny_model, tmp_path):
+    """All is new, then nothing is and no model is called, then a difference; it is loaded, and beta is left alone."""
+    with httpx.Client(base_url=server.api) as client:
+        kind = client.get("/block_types/slug/secret").raise_for_status().json()
+        schema = client.post("/block_schemas/filter", json={"block_schemas": {"block_type_id": {"any_": [kind["id"]]}}})
+        login = {"user": "loader", "password": SECRET}
+        block = {"name": "stores", "data": {"value": login}, "block_type_id": kind["id"]}
+        client.post("/block_documents/", json=block | {"block_schema_id": schema.json()[0]["id"]}).raise_for_status()
+    store = Oxigraph(tmp_path).start()
+    try:
+        to = ("--endpoint", store.endpoint, "--credentials", "stores")
+        beta = server.serve("beta", tiny_model, *NO_SCHEDULE, *to)
+        assert server.ended(server.run(beta))["state_type"] == "COMPLETED"
+        held_of_beta = graphs(store, "beta")
+        alpha = server.serve("alpha", tiny_model, "--every", "30", "--report", *to)
+        until(lambda: len(server.finished(alpha)) >= 2, "two runs")
+        before = graphs(store, "alpha")
+        write(server.folder / "alpha.jsonl", EDITED)
+        until(lambda: any("1 removed" in run["state"]["message"] for run in server.finished(alpha)), "the third")
+        assert server.stop("alpha") == 0
+        runs = server.finished(alpha)
+        [third] = [run for run in runs if "1 removed" in run["state"]["message"]]
+        told = [run["state"]["message"] for run in (*runs[:2], third)]
+        assert told[0].startswith("6 documents (6 added, 0 changed, 0 removed), 10 sentences met the model; ")
+        assert told[1].startswith("nothing new: 6 documents as before, ")
+        assert told[2].startswith("6 documents (1 added, 1 changed, 1 removed), 2 sentences met the model; ")
+        assert all(f"loaded into {store.endpoint}: " in line for line in told)
+        others = [run for run in runs[1:] if run != third]
+        assert {(run["state_type"], run["state_name"]) for run in others} == {("COMPLETED", "NothingNew")}
+        ledgers = sorted((server.folder / "alpha" / "runs").glob("*.json"))
+        assert json.loads(ledgers[1].read_text())["model_calls"] == {"sentences": 0}
+        assert (before != graphs(store, "alpha"), graphs(store, "beta")) == (True, held_of_beta)
+        labels = store.ask("SELECT DISTINCT ?l { GRAPH ?g { ?e <http://www.w3.org/2000/01/rdf-schema#label> ?l } }")
+        assert ("Initech" in labels, "Carl May" in labels, "Bob Stone" in labels) == (True, True, False)
+    finally:
+        store.kill()
+    assert {run["name"].split()[0] for run in runs} == {"alpha"}
+    assert {tuple(sorted(run["tags"])) for run in runs} == {("alpha", "kgmill")}
+
+
+def graphs(store, dataset):
+    """How many triples each graph of a dataset has in a store."""
+    rows = store.ask("SELECT ?g (COUNT(*) AS ?n) { GRAPH ?g { ?s ?p ?o } } GROUP BY ?g").splitlines()
+    return sorted(row for row in rows if f":{dataset}:" in row)
+
+
+def test_artifacts_tell_the_third_run(server):
+    """After the runs above: a ledger with seconds, facts that came and went, a link to the report, all of alpha."""
+    ledger = {row["what"]: row["value"] for row in json.loads(server.artifact("alpha", "ledger")["data"])}
+    assert (ledger["documents kept"], ledger["seconds of extract"] >= 0) == (6, True)
+    changes = server.artifact("alpha", "changes")
+    rows = {(row["what"], row["fact"]) for row in json.loads(changes["data"])}
+    assert ("removed", "Ada Byron - Work\\_For - Acme Corp") in rows
+    assert ("added", "Carl May - Kill - Dora Lane") in rows
+    report = (server.folder / "alpha" / "report.html").as_uri()
+    assert server.artifact("alpha", "report")["data"] == f"[report.html]({report})"
+    assert server.artifact("alpha", "progress")["data"] == 100.0
+    assert server.artifact("alpha", "outcome")["data"].startswith(("nothing new: ", "6 documents "))
+    assert "Kill" in server.artifact("beta", "facts")["data"]
+    keys = {one["key"] for one in server.ask("artifacts") if one["key"]}
+    assert {key.split("-")[1] for key in keys} == {"alpha", "beta"}
+
+
+def test_no_secret_is_shown(server):
+    """The store's password is in no parameter, log, artifact or event of the runs above."""
+    logs = []
+    while page := server.ask("logs", offset=len(logs), limit=200):
+        logs += page
+    shown = [server.ask(what) for what in ("deployments", "flow_runs", "task_runs", "artifacts", "block_documents")]
+    assert "loaded into" in json.dumps(logs)
+    assert SECRET not in json.dumps([shown, logs]) + (server.folder / "log").read_text()
+
+
+def test_cancelled_run_leaves_no_process(server, gamma):
+    """A run that is cancelled in the midst of the model is gone, worker and all, and its folder is free."""
+    run, out = server.run(gamma), server.folder / "gamma"
+    in_the_model(run, out)
+    assert len(processes_of(run)) >= 2
+    state = {"state": {"type": "CANCELLING"}, "force": True}
+    server.client.post(f"/flow_runs/{run}/set_state", json=state).raise_for_status()
+    assert server.ended(run)["state_type"] == "CANCELLED"
+    until(lambda: not processes_of(run), "the end of its processes")
+    assert json.loads((out / "run.json").read_text())["status"] == "failed"
+
+
+def test_killed_run_is_tried_again_and_ends_well(server, gamma):
+    """A run whose process is killed is scheduled again, goes on, and completes; its id is the same."""
+    run = server.run(gamma)
+    os.kill(in_the_model(run, server.folder / "gamma"), signal.SIGKILL)
+    write(server.folder / "gamma.jsonl", CORPORA["gamma"] | {"ada": ADA})
+    found = server.ended(run)
+    assert (found["state_type"], found["run_count"]) == ("COMPLETED", 2)
+    states = server.client.get("/flow_run_states/", params={"flow_run_id": run}).json()
+    names = [state["name"] for state in sorted(states, key=lambda state: state["timestamp"])]
+    assert names.index("Crashed") < names.index("AwaitingRetry") < names.index("Completed")
+    assert json.loads((server.folder / "gamma" / "run.json").read_text())["status"] == "done"
+
+
+def test_only_what_may_pass_is_tried_again(server, gamma, tiny_model):
+    """Of a folder that is held a run waits, is skipped, or is tried again; a wrong source fails at once, and says so."""
+    from kgmill.pipelines.output.parts import Store
+
+    with Store(server.folder / "gamma").lock(clear=False):
+        skipped = server.ended(server.run(gamma, when_busy="skip"))
+        wrong = server.ended(server.run(gamma, sources=["/no/such"]))
+        held = server.run(gamma, when_busy="fail", retries=1, retry_delay=5)
+        until(lambda: server.read(held)["state_name"] == "AwaitingRetry", "a run that is tried again")
+    assert (skipped["state_name"], skipped["state_type"]) == ("Skipped", "COMPLETED")
+    assert skipped["state"]["message"].startswith(f"skipped: {server.folder}/gamma: another build (pid {os.getpid()} ")
+    assert (wrong["state_type"], wrong["run_count"]) == ("FAILED", 1)
+    assert wrong["state"]["message"].endswith("/no/such: no such file or folder")
+    tried = server.ended(held)
+    assert (tried["state_name"], tried["run_count"]) == ("NothingNew", 2)
+    told = [one["data"] for one in server.ask("artifacts", sort="CREATED_DESC") if one["key"] == "kgmill-gamma-outcome"]
+    assert "failed: /no/such: no such file or folder" in told
+
+
+def test_wrong_parameters_are_refused(server, gamma):
+    """The server knows the keys of the configuration, and takes no run with another."""
+    with pytest.raises(httpx.HTTPStatusError, match="409"):
+        server.run(gamma, config={"min_confidense": 1})
+    config = gamma["parameter_openapi_schema"]["definitions"]["BuildConfig"]
+    assert config["properties"]["min_confidence"]["description"] == (
+        "confidence under which decode drops a mention or a relation."
+    )
+    assert gamma["schedules"][0]["schedule"] == {"cron": "0 3 1 1 *", "timezone": "Europe/Berlin", "day_or": True}
+
+
+def test_schedules_take_nothing_over(server, gamma, tiny_model):
+    """Two corpora of one name: the second is refused; a folder's own is taken over and ends with its last."""
+    command = [BIN / "kgmill", "schedule", server.folder / "beta.jsonl", "--out", server.folder / "other"]
+    command += ["--model", tiny_model, "--dataset", "gamma", *NO_SCHEDULE]
+    done = subprocess.run(command, env=server.environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.endswith(
+        f"has a deployment build_knowledge_graph/kgmill-gamma already, which builds {server.folder}/gamma; "
+        "give this one a name of its own with --dataset NAME\n"
+    )
+    older, version = server.served["gamma"], gamma["version"]
+    server.serve("gamma", tiny_model, *NO_SCHEDULE)
+    until(lambda: server.deployment("gamma")["version"] != version, "the deployment, taken over")
+    older.terminate()
+    assert (older.wait(60), server.deployment("gamma")["paused"]) == (0, False)
+
+
+def test_too_many_rejects_fail_a_run(server, tiny_model, tmp_path):
     """Above max_reject_ratio a flow run ends as Failed with the one line; run.json and the summary are there."""
-    (tmp_path / "a.jsonl").write_text(SOME_BAD)
+    (tmp_path / "a.jsonl").write_text("".join(f'{{"id": {n}, "text": "Hi {n} ."}}\n' for n in range(7)) + "no\n" * 50)
     command = [BIN / "kgmill", "build", tmp_path / "a.jsonl", "--out", tmp_path / "out", "--model", tiny_model]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=server.environment, capture_output=True, text=True, check=False)
     line = f"50 of 57 documents were rejected, more than --max-reject-ratio 0.01; see {tmp_path}/out/tables/rejects"
     assert (done.returncode, done.stderr.splitlines()[-1]) == (3, f"kgmill: {line}")
     assert done.stdout.splitlines()[0] == "57 documents read = 7 kept + 50 rejected; 0 reused"
-    assert json.loads((tmp_path / "out" / "run.json").read_text())["documents"]["rejected"] == 50
-    [run] = asked(environment, "flow_runs")
+    [run] = [run for run in server.ask("flow_runs") if run["name"].startswith("out ")]
     assert (run["state_type"], line in run["state"]["message"]) == ("FAILED", True)
     assert "Traceback" not in done.stderr
+
+
+def test_gpu_is_one_run_at_a_time(server):
+    """The limit of a host's GPU is made on the server, and who comes second waits for as long as it may."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    from kgmill.flows.build import _turn_on_server
+    from kgmill.flows.limits import TimeLimit
+    from kgmill.schemas.errors import TimeLimitError
+
+    with temporary_settings({PREFECT_API_URL: server.api}):
+        with _turn_on_server("kgmill-gpu-host-0", TimeLimit(), print):
+            with pytest.raises(TimeLimitError), _turn_on_server("kgmill-gpu-host-0", TimeLimit(1), print):
+                pass
+    [limit] = server.ask("v2/concurrency_limits")
+    assert (limit["name"], limit["limit"], limit["active"]) == ("kgmill-gpu-host-0", 1, True)
