@@ -59,9 +59,10 @@ class ProgressArtifact:
         if time.monotonic() - self._told >= _EVERY_S:
             self._tell(str(status))
 
-    def end(self, line: str) -> None:
-        """Says how the run ended; all of it is done."""
-        self._percent = 100.0
+    def end(self, line: str, *, is_done: bool = True) -> None:
+        """Says how the run ended: all of it is done, or it stopped where it was."""
+        if is_done:
+            self._percent = 100.0
         self._tell(line)
 
     def _tell(self, line: str) -> None:

@@ -37,7 +37,7 @@ from kgmill.pipelines.report.report import write_report
 from kgmill.pipelines.stages.stage import NAMES
 from kgmill.pipelines.triplestores.claim import Wishes
 from kgmill.schemas.config import BuildConfig, dataset_name
-from kgmill.schemas.errors import ConfigError, KgmillError
+from kgmill.schemas.errors import ConfigError, KgmillError, LockError
 from kgmill.schemas.text import printable
 
 TAG = "kgmill"
@@ -223,7 +223,9 @@ def build_knowledge_graph(
         artifacts.leave_outcome(dataset, line)
         return Completed(name="Skipped", message=line)
     except Exception as error:
-        artifacts.leave_outcome(dataset, f"failed: {error or type(error).__name__}")
+        line = f"failed: {str(error) or type(error).__name__}"
+        progress.end(line, is_done=False)
+        artifacts.leave_outcome(dataset, line)
         if not isinstance(error, PASSING):
             give_up()
         raise
@@ -242,7 +244,10 @@ def _leave(dataset: str, store: Store, ledger: dict[str, Any], wants_report: boo
         changes = changes_of(store, ledger["started"]) if n_quads <= _MAX_QUADS else None
         artifacts.leave_facts(dataset, store, changes)
     if wants_report and not (is_nothing_new(ledger) and store.storage.has(layout.REPORT)):
-        write_report(store)
+        try:
+            write_report(store)
+        except LockError as busy:  # the next build, which waited, writes one of its own
+            get_run_logger().warning("%s: no report of this build", busy)
     artifacts.leave_report(dataset, store)
     return changes
 

@@ -29,7 +29,7 @@ CORPORA = {
     "beta": {"carl": CARL},
     "gamma": {"ada": HUNG, "bob": BOB},
 }
-EDITED = CORPORA["alpha"] | {"carl": CARL, "ada": "Ada Byron worked for Initech in Paris ."}  # and bob goes
+EDITED = {i: text for i, text in CORPORA["alpha"].items() if i != "bob"} | {"carl": CARL, "ada": f"{ADA} Report 9 ."}
 NO_SCHEDULE = ("--cron", "0 3 1 1 *", "--timezone", "Europe/Berlin")
 
 
@@ -190,7 +190,9 @@ def test_three_runs_by_themselves(server, tiny_model, tmp_path):
         told = [run["state"]["message"] for run in (*runs[:2], third)]
         assert told[0].startswith("6 documents (6 added, 0 changed, 0 removed), 10 sentences met the model; ")
         assert told[1].startswith("nothing new: 6 documents as before, ")
-        assert told[2].startswith("6 documents (1 added, 1 changed, 1 removed), 2 sentences met the model; ")
+        assert told[2].startswith(
+            "6 documents (1 added, 1 changed, 1 removed), 3 sentences met the model; 2 facts (+1 -1); loaded into "
+        )
         assert all(f"loaded into {store.endpoint}: " in line for line in told)
         others = [run for run in runs[1:] if run != third]
         assert {(run["state_type"], run["state_name"]) for run in others} == {("COMPLETED", "NothingNew")}
@@ -198,7 +200,7 @@ def test_three_runs_by_themselves(server, tiny_model, tmp_path):
         assert json.loads(ledgers[1].read_text())["model_calls"] == {"sentences": 0}
         assert (before != graphs(store, "alpha"), graphs(store, "beta")) == (True, held_of_beta)
         labels = store.ask("SELECT DISTINCT ?l { GRAPH ?g { ?e <http://www.w3.org/2000/01/rdf-schema#label> ?l } }")
-        assert ("Initech" in labels, "Carl May" in labels, "Bob Stone" in labels) == (True, True, False)
+        assert ("Ada Byron" in labels, "Carl May" in labels, "Bob Stone" in labels) == (True, True, False)
     finally:
         store.kill()
     assert {run["name"].split()[0] for run in runs} == {"alpha"}
@@ -217,8 +219,7 @@ def test_artifacts_tell_the_third_run(server):
     assert (ledger["documents kept"], ledger["seconds of extract"] >= 0) == (6, True)
     changes = server.artifact("alpha", "changes")
     rows = {(row["what"], row["fact"]) for row in json.loads(changes["data"])}
-    assert ("removed", "Ada Byron - Work\\_For - Acme Corp") in rows
-    assert ("added", "Carl May - Kill - Dora Lane") in rows
+    assert rows == {("removed", "Bob Stone - Live\\_In - London"), ("added", "Carl May - Kill - Dora Lane")}
     report = (server.folder / "alpha" / "report.html").as_uri()
     assert server.artifact("alpha", "report")["data"] == f"[report.html]({report})"
     assert server.artifact("alpha", "progress")["data"] == 100.0
@@ -264,7 +265,7 @@ def test_killed_run_is_tried_again_and_ends_well(server, gamma):
 
 
 def test_only_what_may_pass_is_tried_again(server, gamma, tiny_model):
-    """Of a folder that is held a run waits, is skipped, or is tried again; a wrong source fails at once, and says so."""
+    """Where its folder is held a run is skipped, or fails and is tried again; a wrong source fails for good."""
     from kgmill.pipelines.output.parts import Store
 
     with Store(server.folder / "gamma").lock(clear=False):
@@ -331,9 +332,32 @@ def test_gpu_is_one_run_at_a_time(server):
     from kgmill.flows.limits import TimeLimit
     from kgmill.schemas.errors import TimeLimitError
 
-    with temporary_settings({PREFECT_API_URL: server.api}):
-        with _turn_on_server("kgmill-gpu-host-0", TimeLimit(), print):
-            with pytest.raises(TimeLimitError), _turn_on_server("kgmill-gpu-host-0", TimeLimit(1), print):
-                pass
+    gpu = "kgmill-gpu-host-0"
+    with (
+        temporary_settings({PREFECT_API_URL: server.api}),
+        _turn_on_server(gpu, TimeLimit(), print),
+        pytest.raises(TimeLimitError),
+        _turn_on_server(gpu, TimeLimit(1), print),
+    ):
+        pass
     [limit] = server.ask("v2/concurrency_limits")
     assert (limit["name"], limit["limit"], limit["active"]) == ("kgmill-gpu-host-0", 1, True)
+
+
+def test_example_is_deployed(server):
+    """examples/prefect.yaml makes two deployments for pools of both kinds, in their time zone; flow and keys fit."""
+    for kind in ("process", "docker"):
+        server.client.post("/work_pools/", json={"name": f"kgmill-{kind}", "type": kind}).raise_for_status()
+    command = [BIN / "prefect", "--no-prompt", "deploy", "--prefect-file", "examples/prefect.yaml", "--all"]
+    done = subprocess.run(command, env=server.environment, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    made = {one["name"]: one for one in server.ask("deployments") if one["work_pool_name"]}
+    assert {name: (one["work_pool_name"], sorted(one["tags"])) for name, one in made.items()} == {
+        "kgmill-news": ("kgmill-process", ["kgmill", "news"]),
+        "kgmill-letters": ("kgmill-docker", ["kgmill", "letters"]),
+    }
+    assert {one["schedules"][0]["schedule"]["timezone"] for one in made.values()} == {"Europe/Berlin"}
+    strategies = {name: one["concurrency_options"]["collision_strategy"] for name, one in made.items()}
+    assert strategies == {"kgmill-news": "ENQUEUE", "kgmill-letters": "CANCEL_NEW"}
+    started = server.run(made["kgmill-news"], sources=["/no/such"])  # the parameters are what the flow takes
+    assert server.read(started)["parameters"]["config"] == {"dataset": "news", "min_confidence": 0.5}
