@@ -63,11 +63,10 @@ class ProgressArtifact:
         """Says how the run ended: all of it is done, or it stopped where it was."""
         if is_done:
             self._percent = 100.0
-        self._tell(line)
+        self._tell(printable_markdown(line))
 
-    def _tell(self, line: str) -> None:
+    def _tell(self, description: str) -> None:
         self._told = time.monotonic()
-        description = printable_markdown(line)
         try:
             if self._id is None:
                 self._id = create_progress_artifact(self._percent, key=self._key, description=description)
@@ -120,8 +119,8 @@ def _changed(store: Store, changes: Changes) -> Iterator[dict[str, Any]]:
     for what, side, fact in shown:
         told = side.told.get(fact, {})
         head, relation, tail = (told.get(name, "?") for name in ("head", "relation", "tail"))
-        words = " - ".join((labels.get(head, head), relation, labels.get(tail, tail)))
-        yield {"what": what, "fact": printable_markdown(words), "confidence": told.get("confidence", "")}
+        words = map(printable_markdown, (labels.get(head, head), relation, labels.get(tail, tail)))
+        yield {"what": what, "fact": " - ".join(words), "confidence": told.get("confidence", "")}
 
 
 def _labels(store: Store, changes: Changes, shown: list[tuple[str, Side, str]]) -> Mapping[str, str]:

@@ -30,8 +30,8 @@ class LoadTo(Config):
     Attributes:
         endpoint: the store's base URL, such as http://127.0.0.1:7878, without user name and password.
         profile: the kind of store: a name that `kgmill load --profile` takes, or a TOML file.
-        credentials: the name of a Prefect block of type Secret, which holds a token, or an object of user and password.
-            Empty: the login that the environment of the run has, as `kgmill load` takes it.
+        credentials: the name of a Prefect block of type Secret, whose string is a token, or a JSON object of user and
+            password. Empty: the login that the environment of the run has, as `kgmill load` takes it.
         facts: where entities and facts go: a named `graph`, or the `default` graph of a store of one dataset.
         ca_file: whose certificates an https store may have, as PEM. Empty: those that the web trusts.
     """
