@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import httpx
@@ -69,7 +69,8 @@ class ProgressArtifact:
         self._told = time.monotonic()
         try:
             if self._id is None:
-                self._id = create_progress_artifact(self._percent, key=self._key, description=description)
+                made = create_progress_artifact(self._percent, key=self._key, description=description)
+                self._id = cast("UUID", made)  # without a running event loop it is no coroutine
             else:
                 update_progress_artifact(self._id, self._percent, description)
         except (httpx.HTTPError, PrefectException) as error:

@@ -13,10 +13,11 @@ from prefect import flow, runtime, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
+from prefect.client.schemas.objects import State
 from prefect.concurrency.sync import concurrency
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.logging import get_run_logger
-from prefect.states import Completed, State
+from prefect.states import Completed
 
 from kgmill.flows import artifacts
 from kgmill.flows.limits import GpuTurn, Note, SkippedError, TimeLimit, WhenBusy, gpu_of, hold_when_free, turn_on_host

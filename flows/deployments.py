@@ -15,11 +15,11 @@ from zoneinfo import available_timezones
 import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
-from prefect.deployments.runner import EntrypointType
 from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.schedules import Schedule
 from prefect.server.schemas.schedules import CronSchedule
 from prefect.settings import PREFECT_API_URL
+from prefect.types.entrypoint import EntrypointType
 
 from kgmill.flows.build import TAG, build_knowledge_graph
 from kgmill.flows.limits import WhenBusy

@@ -10,9 +10,9 @@ from typing import Any
 
 from prefect import Flow
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import FlowRunContext
-from prefect.states import AwaitingRetry, State
+from prefect.states import AwaitingRetry
 
 from kgmill.schemas.errors import CorruptPartError, DiskError, LockError, StorageError, StoreError
 
@@ -52,7 +52,7 @@ def start_again(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> N
         if run.deployment_id is None or run.run_count > retries:
             return
         delay_s = RETRY_DELAY_S if policy.retry_delay is None else policy.retry_delay
-        again = AwaitingRetry(
+        again: State[Any] = AwaitingRetry(
             scheduled_time=datetime.now(UTC) + timedelta(seconds=delay_s),
             message=f"{state.message} It goes on from the last committed work unit.",
         )
