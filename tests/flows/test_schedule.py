@@ -84,7 +84,7 @@ class Server:
             return False
 
     def post(self, what, content):
-        """Asks until the server has time: as long as its SQLite is busy it says 503, and Prefect's client asks again."""
+        """Asks until the server has time: its SQLite may be busy (503), as Prefect's client knows."""
         answer = until(lambda: (found := self.client.post(what, json=content)).status_code != 503 and (found,), what)[0]
         return answer.raise_for_status()
 
