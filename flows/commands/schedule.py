@@ -102,7 +102,7 @@ def schedule(sources: Sources, out: Out, options: BuildOptions, served: ServedOp
 def _whole_paths(config: BuildConfig) -> dict[str, str]:
     """The files and folders that a configuration names, from the root: a run may start elsewhere."""
     from kgmill.extractor.modelfolder import SHIPPED
-    from kgmill.pipelines.checks import EVERYTHING
+    from kgmill.pipelines.decoding import EVERYTHING
 
     given = {key: value for key in _FILES if (value := getattr(config, key)) and value != EVERYTHING}
     if (SHIPPED / config.model).is_dir():
