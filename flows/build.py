@@ -15,7 +15,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
 from prefect.client.schemas.objects import State
 from prefect.concurrency.sync import concurrency
-from prefect.exceptions import ObjectAlreadyExists
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.logging import get_run_logger
 from prefect.states import Completed
 
@@ -261,8 +261,12 @@ def _gpu_turn() -> GpuTurn:
 @contextmanager
 def _turn_on_server(name: str, limit: TimeLimit, note: Note) -> Iterator[None]:
     """A slot of a global concurrency limit of Prefect, which is made with one slot where there is none."""
-    with get_client(sync_client=True) as client, suppress(ObjectAlreadyExists):
-        client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=name, limit=1))
+    with get_client(sync_client=True) as client:
+        try:
+            client.read_global_concurrency_limit_by_name(name)
+        except ObjectNotFound:
+            with suppress(ObjectAlreadyExists):  # by another run, in between
+                client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=name, limit=1))
     note(f"{name}: taking a slot of this limit")
     try:
         with concurrency(name, occupy=1, timeout_seconds=limit.left, strict=True, raise_on_lease_renewal_failure=False):

@@ -140,6 +140,7 @@ def server(tmp_path_factory):
         for process in (*server.served.values(), server.process):
             process.terminate()
             process.wait(60)
+        server.client.close()
 
 
 @pytest.fixture(scope="module")
