@@ -13,7 +13,7 @@ from typing import Any, get_args
 from pydantic_core import PydanticUndefined
 
 from kgmill.flows.commands import find, lines
-from kgmill.flows.parser import typer_command
+from kgmill.flows.parser import documented, typer_command
 from kgmill.schemas.config import BuildConfig, Config, FieldMap, ReadBy, SourceConfig, field_docs
 from kgmill.schemas.training import SetConfig, TrainConfig
 
@@ -26,6 +26,14 @@ _TABLES = {
     "A training: `kgmill train F.toml`": TrainConfig,
     "`[[train]]` and `[[dev]]` of a training": SetConfig,
 }
+
+
+_EVERYWHERE = """\
+Every command takes `--quiet` (`-q`: results that are asked for and errors alone), `--verbose` (`-v`: what is done too, and where
+an error comes from) and `--progress auto|bar|lines|json|none` (or the variable `KGMILL_PROGRESS`): bars on a terminal, elsewhere
+lines for logs; `json` for programs. `--json` prints a command's result for programs. `kgmill --install-completion` lets bash, zsh, fish
+and PowerShell complete commands and options.
+"""
 
 
 def configuration() -> str:
@@ -85,14 +93,16 @@ def _values(field: Any) -> str:
 def commands() -> str:
     """All commands with their arguments and options."""
     told = "What follows after `--` is for Beam's runner, in the commands that have `--runner`."
-    parts = ["# Commands\n", _MADE, f"`kgmill COMMAND --help` says the same. {told}\n"]
+    parts = ["# Commands\n", _MADE, f"`kgmill COMMAND --help` says the same. {told}\n", _EVERYWHERE]
     for name in lines():
         command = find(name)
         assert command  # noqa: S101 - it was listed
-        rows = [_parameter(one) for one in typer_command(command).params]
+        parameters = documented(typer_command(command), command, is_whole=True).params
+        rows = [_parameter(one) for one in parameters if one.name not in ("quiet", "verbose", "progress")]
         parts += [
             f"## kgmill {name}\n",
             f"{command.line}\n",
+            "\n".join(f"    {example}" for example in command.examples) + "\n",
             "| | default | is |\n|---|---|---|\n" + "\n".join(rows) + "\n",
         ]
     return "\n".join(parts)
@@ -104,8 +114,7 @@ def _parameter(one: Any) -> str:
     else:
         kind = "|".join(get_args(one.type_descriptor.annotation)) if not one.metavar else one.metavar
         name = f"{one.opts[0]} {'' if one.is_flag else kind}".strip()
-    told = one.help or (attributes(SetConfig) | attributes(BuildConfig)).get(str(one.name), "")
-    cells = (f"`{name}`", "needed" if one.required else _said(one), told)
+    cells = (f"`{name}`", "needed" if one.required else _said(one), one.help)
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 

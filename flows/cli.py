@@ -7,22 +7,14 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 from kgmill import __version__
-from kgmill.flows.commands import find, lines
+from kgmill.flows.commands import find, lines, panels
 from kgmill.schemas.errors import KgmillError, UsageError
 from kgmill.schemas.text import printable
 
-_USAGE = """\
-Usage: kgmill COMMAND ...
-
-  Turns a corpus of text into a typed knowledge graph.
-
-Options:
-  --version   Show the version and exit.
-  -h, --help  Show this message and exit; kgmill COMMAND --help shows a command's.
-
-Commands:"""
+_COMPLETION = "_KGMILL_COMPLETE"  # set where a shell asks for what may come next
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -30,6 +22,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     signal.signal(signal.SIGTERM, _terminate)
     logging.getLogger().addHandler(logging.NullHandler())  # the command says what there is to say
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # the threads are ours, and forks of tokenizers' own warn
+    if _COMPLETION in os.environ:
+        from kgmill.flows.completion import complete
+
+        sys.exit(complete())
     sys.exit(run(sys.argv[1:] if argv is None else argv))
 
 
@@ -51,12 +47,14 @@ def run(argv: Sequence[str]) -> int:
             return _without_command(arguments)
         command = find(name)
         if command is None:
-            raise UsageError(f"no command {printable(name)}; there are {', '.join(lines())}")
+            raise UsageError(_no_command(name))
         goes_on = command.goes_on
         from kgmill.flows.parser import parse
+        from kgmill.flows.terminal import speaking
 
         if call := parse(command, arguments, beam_options):
-            call()
+            with speaking(call.voice):
+                call()
     except KgmillError as error:
         print(f"kgmill: {error}", file=sys.stderr)
         return error.exit_code
@@ -84,14 +82,32 @@ def _split(argv: Sequence[str]) -> tuple[str, list[str], list[str]]:
     return "", own, beam_options
 
 
+def _no_command(name: str) -> str:
+    """What to say of a command that isn't there."""
+    if near := get_close_matches(name, lines(), n=2):
+        return f"no command {printable(name)} (did you mean {' or '.join(near)}?); see kgmill --help"
+    return f"no command {printable(name)}; there are {', '.join(lines())}"
+
+
 def _without_command(arguments: Sequence[str]) -> int:
-    """`kgmill --version` and `kgmill --help`."""
-    first = arguments[0] if arguments else ""
+    """`kgmill --version`, `kgmill --help` and what is about completion."""
+    first, value = arguments[0] if arguments else "", arguments[1] if len(arguments) > 1 else ""
+    if "=" in first:
+        first, _, value = first.partition("=")
     if first == "--version":
         print(f"kgmill {__version__}")
     elif first in ("-h", "--help"):
-        width = max(map(len, lines()))
-        print("\n".join([_USAGE, *(f"  {name:{width}}  {line}" for name, line in lines().items())]))
+        from kgmill.flows.help import print_overview
+
+        print_overview(panels())
+    elif first == "--show-completion":
+        from kgmill.flows.completion import script
+
+        print(script(value))
+    elif first == "--install-completion":
+        from kgmill.flows.completion import install_script
+
+        print(f"written to {install_script(value)}; start a new shell, and Tab completes kgmill")
     else:
         what = f"no option {printable(first)}" if first else "wanted a command"
         raise UsageError(f"{what}; see kgmill --help")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kgmill.extractor.neural.devices import multiplies_bytes
-from kgmill.schemas.text import printable
+from kgmill.flows import terminal
 
 if TYPE_CHECKING:
     from kgmill.extractor.data.annotated import AnnotatedSentence
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 def note(text: str) -> None:
     """Says a line."""
-    print(f"kgmill: {printable(text)}", file=sys.stderr, flush=True)  # noqa: T201
+    terminal.note(f"kgmill: {text}")
 
 
 def note_slow(precision: str) -> None:

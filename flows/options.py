@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
     from kgmill.schemas.config import BuildConfig
 
+_MODEL, _DOCUMENTS, _GRAPH, _RUN = "Model", "Documents", "Graph", "How it runs"  # panels of the help
 Precision = Literal["auto", "fp32", "bf16", "fp16", "int8"]
 
 
@@ -39,14 +40,14 @@ DevSets = Annotated[
 ]
 DataFormat = Annotated[AnnotationFormat, Option("--format")]
 MinConfidence = Annotated[float, Option("--min-confidence", metavar="P")]
-Json = Annotated[bool, Option("--json", help="print it as JSON")]
+Json = Annotated[bool, Option("--json", rich_help_panel="Output", help="print it as JSON, for programs")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelOptions:
     """Which model, and where it computes."""
 
-    model: Annotated[str, Option("--model", metavar="NAME|PATH")] = "default"
+    model: Annotated[str, Option("--model", metavar="NAME|PATH", help="a shipped model or a model folder")] = "default"
     device: Annotated[str, Option("--device", metavar="auto|cpu|cuda[:N]")] = "auto"
     precision: Annotated[Precision, Option("--precision")] = "fp32"
 
@@ -59,56 +60,104 @@ class BuildOptions:
         beam_options: what stands after `--`.
     """
 
-    file: Annotated[str | None, Option("--config", metavar="F.toml", help="everything below as keys; flags win")] = None
+    file: Annotated[str | None, Option("--config", metavar="F.toml", help="the same as keys, and more; flags win")] = (
+        None
+    )
     model: Annotated[
-        str | None, Option("--model", metavar="NAME|PATH", help="a shipped model or a model folder (default: default)")
+        str | None,
+        Option("--model", rich_help_panel=_MODEL, metavar="NAME|PATH", help="a shipped model or a model folder"),
     ] = None
     ontology: Annotated[
-        str | None, Option("--ontology", metavar="F.toml|all", help="default: the model's without masked relations")
+        str | None,
+        Option(
+            "--ontology",
+            rich_help_panel=_MODEL,
+            metavar="F.toml|all",
+            help="default: the model's without masked relations",
+        ),
     ] = None
-    device: Annotated[str | None, Option("--device", metavar="auto|cpu|cuda[:N]")] = None
-    precision: Annotated[Precision | None, Option("--precision")] = None
+    device: Annotated[str | None, Option("--device", rich_help_panel=_MODEL, metavar="auto|cpu|cuda[:N]")] = None
+    precision: Annotated[Precision | None, Option("--precision", rich_help_panel=_MODEL)] = None
     mode: Annotated[
         Literal["snapshot", "append"] | None,
-        Option("--mode", help="what is not in SOURCE any more leaves, or stays"),
+        Option("--mode", rich_help_panel=_DOCUMENTS, help="what is not in SOURCE any more leaves, or stays"),
     ] = None
-    yes: Annotated[bool, Option("--yes", help="go on though over 20 % of the documents would leave")] = False
-    min_confidence: Annotated[float | None, Option("--min-confidence", metavar="P")] = None
+    yes: Annotated[
+        bool, Option("--yes", rich_help_panel=_DOCUMENTS, help="go on though over 20 % of the documents would leave")
+    ] = False
+    min_confidence: Annotated[float | None, Option("--min-confidence", rich_help_panel=_GRAPH, metavar="P")] = None
     decisions: Annotated[
-        str | None, Option("--decisions", metavar="F.toml", help="what people have decided of names and facts")
+        str | None,
+        Option(
+            "--decisions", rich_help_panel=_GRAPH, metavar="F.toml", help="what people have decided of names and facts"
+        ),
     ] = None
     pin: Annotated[
         str | None,
-        Option("--pin", metavar="FILE", help="tables/names of an earlier build: what had a name keeps its IRI"),
+        Option(
+            "--pin",
+            rich_help_panel=_GRAPH,
+            metavar="FILE",
+            help="tables/names of an earlier build: what had a name keeps its IRI",
+        ),
     ] = None
     links: Annotated[
-        str | None, Option("--links", metavar="FILE", help="CSV or TSV of name, type, iri: what others call entities")
+        str | None,
+        Option(
+            "--links",
+            rich_help_panel=_GRAPH,
+            metavar="FILE",
+            help="CSV or TSV of name, type, iri: what others call entities",
+        ),
     ] = None
     wanted_precision: Annotated[
         float | None,
-        Option("--wanted-precision", metavar="P", help="how often facts are right that become plain triples"),
+        Option(
+            "--wanted-precision",
+            rich_help_panel=_GRAPH,
+            metavar="P",
+            help="how often facts are right that become plain triples",
+        ),
     ] = None
-    base_iri: Annotated[str | None, Option("--base-iri", metavar="IRI")] = None
-    dataset: Annotated[str | None, Option("--dataset", metavar="NAME")] = None
+    base_iri: Annotated[str | None, Option("--base-iri", rich_help_panel=_GRAPH, metavar="IRI")] = None
+    dataset: Annotated[str | None, Option("--dataset", rich_help_panel=_GRAPH, metavar="NAME")] = None
     formats: Annotated[
-        object | None, Option("--formats", metavar="nq,graphml,json", parser=_names, help="files of DIR/graph")
+        object | None,
+        Option(
+            "--formats", rich_help_panel=_GRAPH, metavar="nq,graphml,json", parser=_names, help="files of DIR/graph"
+        ),
     ] = None
     text: Annotated[
         Literal["none", "sentences", "full"] | None,
-        Option("--text", help="of the documents' text, what the graph has besides the mentions"),
+        Option(
+            "--text", rich_help_panel=_GRAPH, help="of the documents' text, what the graph has besides the mentions"
+        ),
     ] = None
-    max_reject_ratio: Annotated[float | None, Option("--max-reject-ratio", metavar="R")] = None
+    max_reject_ratio: Annotated[float | None, Option("--max-reject-ratio", rich_help_panel=_DOCUMENTS, metavar="R")] = (
+        None
+    )
     retry_rejects: Annotated[
-        bool | None, Option("--retry-rejects", help="try documents again that the model broke on")
+        bool | None,
+        Option("--retry-rejects", rich_help_panel=_DOCUMENTS, help="try documents again that the model broke on"),
     ] = None
     any_language: Annotated[
-        bool | None, Option("--any-language", help="read documents too that aren't in the model's language")
+        bool | None,
+        Option(
+            "--any-language", rich_help_panel=_DOCUMENTS, help="read documents too that aren't in the model's language"
+        ),
     ] = None
-    runner: Annotated[str, Option("--runner", metavar="NAME", help="Beam runner; its options follow after --")] = (
-        "FnApiRunner"
-    )
+    runner: Annotated[
+        str, Option("--runner", rich_help_panel=_RUN, metavar="NAME", help="Beam runner; its options follow after --")
+    ] = "FnApiRunner"
     workers: Annotated[
-        int, Option("--workers", metavar="N", show_default=False, help="CPU threads that predict (default: all)")
+        int,
+        Option(
+            "--workers",
+            rich_help_panel=_RUN,
+            metavar="N",
+            show_default=False,
+            help="CPU threads that predict (default: all)",
+        ),
     ] = 0
     beam_options: tuple[str, ...] = ()
 

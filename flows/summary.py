@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
-import shutil
-import textwrap
+import re
+from bisect import bisect_left
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from itertools import zip_longest
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
+from kgmill.flows import terminal
 from kgmill.pipelines.output import layout
 from kgmill.pipelines.output.parts import Store
 from kgmill.schemas.tables import conform
 from kgmill.schemas.text import printable, printable_markdown
 
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_N_FACTS = 12
+_WORD = re.compile(r"\S+")
+
 
 @dataclass(frozen=True, slots=True)
 class BestFact:
-    """A fact in words, with the sentence of its surest piece of evidence."""
+    """A fact in words, with the sentence of its surest piece of evidence.
+
+    Attributes:
+        sentence: with single spaces.
+        head_at, tail_at: where head and tail are mentioned in it, in characters, the end exclusive.
+    """
 
     head: str
     relation: str
@@ -28,19 +41,20 @@ class BestFact:
     n_evidence: int
     doc_id: str
     sentence: str
+    head_at: tuple[int, int] = (0, 0)
+    tail_at: tuple[int, int] = (0, 0)
 
 
 def best_facts(store: Store, n: int) -> list[BestFact]:
-    """The `n` best facts of a build: the surest, of most documents, asserted ones first; each relation in turn.
+    """The `n` best facts of a build, each relation in turn, so that many are seen; then the best of them first.
 
-    The relation of the best fact comes first.
+    A fact is better that is asserted, is surer in the first two places, is stated by more documents and sentences.
     """
-    order = [("asserted", "descending"), ("confidence", "descending"), ("n_documents", "descending")]
     ranked: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for fact in _table(store, "facts").sort_by([*order, ("fact_id", "ascending")]).to_pylist():
+    for fact in sorted(_table(store, "facts").to_pylist(), key=_rank):
         ranked[fact["relation"]].append(fact)
     turns = zip_longest(*ranked.values())
-    chosen = [fact for turn in turns for fact in turn if fact][:n]
+    chosen = sorted([fact for turn in turns for fact in turn if fact][:n], key=_rank)
     if not chosen:
         return []
     evidence = _table(store, "evidence", pc.field("fact_id").isin([f["fact_id"] for f in chosen])).to_pylist()
@@ -53,10 +67,32 @@ def best_facts(store: Store, n: int) -> list[BestFact]:
     found = []
     for fact in chosen:
         e = surest[fact["fact_id"]]
-        sentence = " ".join(texts[e["doc_id"]][e["sentence_begin"] : e["sentence_end"]].split())
         names = (labels[fact["head"]], fact["relation"], fact["value"] if fact["datatype"] else labels[fact["tail"]])
-        found.append(BestFact(*names, fact["confidence"], fact["n_evidence"], e["doc_id"], sentence))
+        told = _sentence(texts[e["doc_id"]], e)
+        found.append(BestFact(*names, fact["confidence"], fact["n_evidence"], e["doc_id"], *told))
     return found
+
+
+def _rank(fact: dict[str, Any]) -> tuple[Any, ...]:
+    support = (-fact["n_documents"], -fact["n_evidence"])
+    return not fact["asserted"], -round(fact["confidence"], 2), *support, -fact["confidence"], fact["fact_id"]
+
+
+def _sentence(text: str, evidence: dict[str, Any]) -> tuple[str, tuple[int, int], tuple[int, int]]:
+    """A sentence with single spaces, and where its head and its tail are then."""
+    first, end = evidence["sentence_begin"], evidence["sentence_end"]
+    words = list(_WORD.finditer(text, first, end))
+    starts, n_before, before = [word.start() for word in words], [], 0
+    for word in words:
+        n_before.append(before)
+        before += len(word[0]) + 1
+
+    def moved(at: int) -> int:
+        i = bisect_left(starts, at + 1) - 1
+        return n_before[i] + min(at - starts[i], len(words[i][0])) if i >= 0 else 0
+
+    ends = [(moved(evidence[f"{side}_begin"]), moved(evidence[f"{side}_end"] - 1) + 1) for side in ("head", "tail")]
+    return " ".join(word[0] for word in words), ends[0], ends[1]
 
 
 def _table(store: Store, name: str, chosen: Any = None) -> Any:
@@ -95,23 +131,30 @@ def facts_markdown(facts: list[BestFact]) -> str:
     return "\n".join(lines) or "No facts."
 
 
-def format_summary(store: Store, report: dict[str, Any], n_facts: int = 12) -> str:
+def show_build(store: Store, report: dict[str, Any], *, as_json: bool = False) -> None:
+    """Shows what a build did: the ledger and the best facts, or run.json with these facts for programs."""
+    if as_json:
+        facts = [asdict(fact) for fact in best_facts(store, _N_FACTS)]
+        terminal.show_json(report | {"best_facts": facts})
+    else:
+        terminal.say(*summary(store, report))
+
+
+def summary(store: Store, report: dict[str, Any], n_facts: int = _N_FACTS) -> Iterator[RenderableType]:
     """The ledger, a line a stage, and a table of the best facts with their sentences, for a terminal."""
     graph = printable(store.storage.place(layout.GRAPH))
     d, g, stages = report["documents"], report["graph"], report["stages"]
     met = report["model_calls"]["sentences"]
     peak = max(s["peak_rss_mb"] for s in stages.values())
     seconds = ", ".join(f"{stage} {s['seconds']:.1f} s" for stage, s in stages.items())
-    lines = [
-        *ledger_lines(d, report["rejects"], report["left_out"]),
-        f"{met} sentences met the model; {seconds}; peak memory {peak:.0f} MB",
-        f"{g['entities']} entities, {g['facts']} facts, {g['quads']} quads in {graph}",
-        *untold_lines(g),
-    ]
-    facts = best_facts(store, n_facts)
-    if facts:
-        lines += ["", *_fact_table(facts)]
-    return "\n".join(lines)
+    yield from ledger_lines(d, report["rejects"], report["left_out"])
+    yield f"{met} sentences met the model; peak memory {peak:.0f} MB"
+    yield seconds
+    yield f"{g['entities']} entities, {g['facts']} facts, {g['quads']} quads in {graph}"
+    yield from untold_lines(g)
+    if facts := best_facts(store, n_facts):
+        yield ""
+        yield _fact_table(facts)
 
 
 def untold_lines(graph: dict[str, Any]) -> list[str]:
@@ -152,35 +195,47 @@ _SETTINGS = {
 }
 
 
-def format_plan(plan: dict[str, Any]) -> str:
-    """A plan as tables for a terminal: documents, stages, what changed, how long."""
+def plan_parts(plan: dict[str, Any]) -> Iterator[RenderableType]:
+    """A plan for a terminal: documents, stages, what changed, how long."""
+    from kgmill.flows.tables import table
+
     documents, changed = plan["documents"], plan["changed_settings"]
-    lines = ["  ".join(f"{name:>9}" for name in documents), "  ".join(f"{n:>9}" for n in documents.values())]
-    lines += [f"  rejected: {n} {printable(reason)}{_CURES.get(reason, '')}" for reason, n in plan["rejects"].items()]
+    yield table([f">{name}" for name in documents], [list(documents.values())])
+    yield from (f"  rejected: {n} {printable(reason)}{_CURES.get(reason, '')}" for reason, n in plan["rejects"].items())
     left_out = plan["left_out"]
-    lines += [f"  left out or replaced: {n} {printable(rule)}" for rule, n in left_out.items() if not _language(rule)]
-    lines += ["", f"{'stage':9}  {'run':>9}  {'reuse':>9}"]
-    lines += [f"{name:9}  {s['run']:>9}  {s['reuse']:>9}  {s['of']}" for name, s in plan["stages"].items()]
-    lines.append("")
+    yield from (f"  left out or replaced: {n} {printable(rule)}" for rule, n in left_out.items() if not _language(rule))
+    yield ""
+    stages = [(name, s["run"], s["reuse"], s["of"]) for name, s in plan["stages"].items()]
+    yield table(["stage", ">run", ">reuse", "of"], stages)
+    yield ""
     if changed is None:
-        lines.append("no earlier run here")
+        yield "no earlier run here"
     else:
         names = "; ".join(_SETTINGS.get(name, name) for name in changed)
-        lines.append(f"settings changed since the last run: {names or 'none'}")
+        yield f"settings changed since the last run: {names or 'none'}"
     how = "by the rates of earlier runs"
     if plan["guessed"]:
         how = f"no earlier run to estimate {', '.join(plan['guessed'])} from: a rough guess"
-    lines.append(f"about {plan['seconds']:.0f} s ({how})")
+    yield f"about {plan['seconds']:.0f} s ({how})"
     if plan["stops"]:
-        lines.append(f"a build would stop: {printable(plan['stops'])}")
-    return "\n".join(lines)
+        yield f"a build would stop: {printable(plan['stops'])}"
 
 
-def _fact_table(facts: list[BestFact]) -> list[str]:
-    width = max(80, min(140, shutil.get_terminal_size((120, 24)).columns))
-    lines = ["confidence  evidence  fact, and its surest sentence"]
+def _fact_table(facts: list[BestFact]) -> RenderableType:
+    from rich.text import Text
+
+    from kgmill.flows.excerpt import Mark, excerpt
+    from kgmill.flows.tables import GAP, table
+
+    is_coloured, rows = terminal.is_coloured(), []
+    left = terminal.width() - len("conf.") - max(len("sent."), *(len(f"{f.n_evidence:,}") for f in facts)) - 2 * GAP
     for f in facts:
-        head, relation, tail, sentence, doc_id = map(printable, (f.head, f.relation, f.tail, f.sentence, f.doc_id))
-        lines.append(f"{f.confidence:10.3f}  {f.n_evidence:8d}  {head}  --{relation}->  {tail}")
-        lines.append(" " * 24 + textwrap.shorten(f'"{sentence}"', width - 26, placeholder=' ..."') + f" ({doc_id})")
-    return lines
+        fact = Text()
+        fact.append(printable(f.head), "bold green").append(printable(f" --{f.relation}-> "))
+        fact.append(printable(f.tail), "bold cyan").append(f" ({printable(f.doc_id)})", "dim")
+        marks = [Mark(*f.head_at, "head"), Mark(*f.tail_at, "tail")]
+        sentence = excerpt(f.sentence, marks, left, is_coloured=is_coloured)
+        rows.append(
+            (f"{f.confidence:.2f}", f.n_evidence, Text("\n", no_wrap=True, overflow="ellipsis").join([fact, sentence]))
+        )
+    return table([">conf.", ">sent.", "best facts (document), each with its surest sentence"], rows)

@@ -6,6 +6,7 @@ import string
 from pathlib import Path
 
 os.environ |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+os.environ |= {"COLUMNS": "80", "KGMILL_PROGRESS": "json"}  # what is shown hangs on no terminal that tests run in
 
 import pytest
 from hypothesis import HealthCheck, settings

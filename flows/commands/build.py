@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
 from kgmill.flows.one_stage import GOES_ON
-from kgmill.flows.options import BuildOptions, LimitOptions, Out, Sources, one_of
+from kgmill.flows.options import BuildOptions, Json, LimitOptions, Out, Sources, one_of
 from kgmill.flows.prefect_environment import import_prefect, prefect_is_configured, use_temporary_home
+from kgmill.flows.terminal import note
 from kgmill.schemas.errors import TooManyRejectsError
 
 if TYPE_CHECKING:
     from kgmill.schemas.config import BuildConfig
 
 __all__ = ["GOES_ON", "build"]
+PANEL = "Build"
+EXAMPLES = (
+    "kgmill build corpus --out kg",
+    "kgmill build 'news/*.jsonl.gz' --out kg --formats nq,parquet --min-confidence 0.6",
+    "kgmill build corpus --out kg --config kgmill.toml --prefect",
+)
 
 
 def build(
@@ -24,8 +30,11 @@ def build(
     options: BuildOptions,
     limits: LimitOptions,
     *,
-    prefect: Annotated[bool, Option("--prefect", help="run as a Prefect flow")] = False,
-    no_prefect: Annotated[bool, Option("--no-prefect", help="run without Prefect")] = False,
+    prefect: Annotated[bool, Option("--prefect", rich_help_panel="How it runs", help="run as a Prefect flow")] = False,
+    no_prefect: Annotated[
+        bool, Option("--no-prefect", rich_help_panel="How it runs", help="run without Prefect")
+    ] = False,
+    as_json: Json = False,
 ) -> None:
     """`kgmill build`."""
     one_of({"--prefect": prefect, "--no-prefect": no_prefect})
@@ -41,12 +50,12 @@ def build(
     except TooManyRejectsError as error:
         too_many = error  # the build is done all the same, so its summary comes first
     except SkippedError as busy:
-        print(f"skipped: {busy}")
+        note(f"skipped: {busy}")
         return
-    from kgmill.flows.summary import format_summary
+    from kgmill.flows.summary import show_build
     from kgmill.pipelines.output.ledger import last_run
 
-    print(format_summary(store, last_run(store)))
+    show_build(store, last_run(store), as_json=as_json)
     if too_many:
         raise too_many
 
@@ -55,7 +64,7 @@ def _build_directly(
     sources: list[str], out: str, options: BuildOptions, config: BuildConfig, limits: LimitOptions
 ) -> None:
     from kgmill.flows.limits import TimeLimit, gpu_of, hold_when_free, turn_on_host
-    from kgmill.flows.terminal import note, progress
+    from kgmill.flows.terminal import progress
     from kgmill.pipelines.build import Listener, finish, run_stage
     from kgmill.pipelines.checks import check_rejects
     from kgmill.pipelines.stages.stage import NAMES
@@ -83,7 +92,7 @@ def _build_with_prefect(
         check_free(out)  # refused in a second and one line, before Prefect starts
     if not prefect_is_configured():
         use_temporary_home()
-        print("starting Prefect's temporary server; this takes 10 to 20 seconds", file=sys.stderr)
+        note("starting Prefect's temporary server; this takes 10 to 20 seconds")
     import_prefect()
     from kgmill.flows.build import build_knowledge_graph
     from kgmill.flows.deployments import check_server

@@ -14,6 +14,9 @@ from kgmill.flows.notes import note_seen, note_slow, note_unused
 from kgmill.flows.options import DataFile, DataFormat, DevSets, ModelOptions, one_of
 from kgmill.schemas.text import printable_lines
 
+PANEL = "Model"
+EXAMPLES = ("kgmill calibrate --model models/small --data dev.json --into models/calibrated --wanted-precision 0.9",)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrateOptions:

@@ -14,6 +14,12 @@ from kgmill.flows.options import DataFormat, ModelOptions, one_of
 from kgmill.schemas.errors import ConfigError
 from kgmill.schemas.text import printable, printable_lines
 
+PANEL = "Model"
+EXAMPLES = (
+    "kgmill complete --data train.json --out completed.json",
+    "kgmill complete --config F.toml --model models/small",
+)
+
 
 def _share(text: str) -> float:
     try:

@@ -11,6 +11,9 @@ from kgmill.flows.notes import note_unused
 from kgmill.schemas.text import printable
 from kgmill.schemas.training import AnnotationFormat
 
+PANEL = "Model"
+EXAMPLES = ("kgmill convert dev.json dev.jsonl --from spert --to dygie",)
+
 
 def convert(
     source: Annotated[str, Argument(metavar="SOURCE", help="annotated data, a file or a folder")],

@@ -13,6 +13,10 @@ from kgmill.schemas.text import printable
 if TYPE_CHECKING:
     from kgmill.pipelines.report.drift import Drift
 
+PANEL = "Graph"
+EXAMPLES = ("kgmill diff kg 2026-11-26T03:00:00Z last",)
+
+
 _Run = Annotated[
     str, Argument(metavar="RUN", help="its start, as files of DIR/runs and DIR/changes are named, or last")
 ]

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from kgmill.extractor.data.annotated import AnnotatedSentence
     from kgmill.extractor.data.unused import Unused
 
+PANEL = "Model"
+EXAMPLES = (
+    "kgmill evaluate --data examples/annotated/dev.json --model models/small",
+    "kgmill evaluate --config examples/small.toml --model models/small --json",
+)
+
 
 def evaluate(
     model: ModelOptions,

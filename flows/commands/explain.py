@@ -9,6 +9,12 @@ from typer import Argument
 
 from kgmill.flows.options import Dir, Json
 
+PANEL = "Graph"
+EXAMPLES = (
+    "kgmill explain kg 'Enrico Fermi'",
+    "kgmill explain kg 'Enrico Fermi' born_in Rome --json",
+)
+
 
 def explain(
     folder: Dir,

@@ -11,6 +11,11 @@ from kgmill.flows.options import BuildOptions, folder
 from kgmill.schemas.errors import UsageError
 
 __all__ = ["GOES_ON", "export"]
+PANEL = "Stages of a build"
+EXAMPLES = (
+    "kgmill export kg --base-iri https://kg.example.org/",
+    "kgmill export kg --formats nq,truthy,parquet",
+)
 
 
 def export(

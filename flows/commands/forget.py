@@ -9,6 +9,11 @@ from typer import Argument, Option
 from kgmill.flows.options import BuildOptions, Dir
 
 GOES_ON = "; the next forget or build goes on"
+PANEL = "Graph"
+EXAMPLES = (
+    "kgmill forget kg letters/b.txt",
+    "kgmill forget --allow kg letters/b.txt",
+)
 
 
 def forget(

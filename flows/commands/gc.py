@@ -8,6 +8,12 @@ from typer import BadParameter, Option
 
 from kgmill.flows.options import Dir
 
+PANEL = "Graph"
+EXAMPLES = (
+    "kgmill gc kg --dry-run",
+    "kgmill gc kg --keep-runs 10",
+)
+
 
 def _count(text: str) -> int:
     if not text.isdecimal():

@@ -12,6 +12,11 @@ from kgmill.flows.options import Dir
 from kgmill.pipelines.triplestores.profiles import DEFAULT_PROFILE, PROFILES
 
 GOES_ON = "; the next load goes on from what the store holds"
+PANEL = "Graph"
+EXAMPLES = (
+    "kgmill load kg --endpoint http://127.0.0.1:7878 --profile oxigraph",
+    "kgmill load kg --endpoint http://127.0.0.1:3030/news --profile fuseki",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from kgmill.extractor.data.annotated import AnnotatedSentence
     from kgmill.extractor.data.predictions import PredictionFormat
 
+PANEL = "Model"
+EXAMPLES = (
+    "kgmill predict --text 'Marie Curie lived in Paris, France.'",
+    "kgmill predict letter.txt --model models/small",
+)
+
 
 def predict(
     model: ModelOptions,

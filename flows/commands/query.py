@@ -12,6 +12,13 @@ from typer import Argument, Option
 from kgmill.schemas.errors import SourceError, UsageError
 from kgmill.schemas.text import decode_utf8, printable_lines
 
+PANEL = "Graph"
+EXAMPLES = (
+    "kgmill query kg 'SELECT ?label WHERE { GRAPH ?g { ?e rdfs:label ?label } } LIMIT 5'",
+    "kgmill query kg @question.rq --format csv",
+    "kgmill query kg 'ASK {}' --endpoint http://127.0.0.1:7878/query",
+)
+
 
 def query(
     asked: Annotated[

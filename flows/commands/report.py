@@ -11,6 +11,9 @@ from kgmill.flows.options import Dir
 from kgmill.schemas.errors import UsageError
 from kgmill.schemas.text import printable
 
+PANEL = "Graph"
+EXAMPLES = ("kgmill report kg --open",)
+
 
 def report(
     folder: Dir,

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from kgmill.flows.one_stage import GOES_ON, config_of, opened
-from kgmill.flows.options import BuildOptions, Dir
+from kgmill.flows.options import BuildOptions, Dir, Json
 
 __all__ = ["GOES_ON", "resolve"]
+PANEL = "Graph"
+EXAMPLES = (
+    "kgmill resolve kg --decisions decisions.toml",
+    "kgmill resolve kg --links wikidata.csv --pin old/tables/names",
+)
 
 
-def resolve(folder: Dir, options: BuildOptions) -> None:
+def resolve(folder: Dir, options: BuildOptions, *, as_json: Json = False) -> None:
     """`kgmill resolve DIR [--pin FILE] [--decisions F.toml] [--links FILE]`: no source is read and no model asked."""
-    from kgmill.flows.summary import format_summary
+    from kgmill.flows.summary import show_build
     from kgmill.pipelines.build import finish, run_stage
     from kgmill.pipelines.checks import check_finished
     from kgmill.pipelines.output.ledger import last_run
@@ -26,4 +31,4 @@ def resolve(folder: Dir, options: BuildOptions) -> None:
         for stage in NAMES[first:]:
             run_stage(run, stage)
         finish(run)
-    print(format_summary(store, last_run(store)))
+    show_build(store, last_run(store), as_json=as_json)

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 _FILES = ("model", "ontology", "decisions", "pin", "links")
 
+PANEL = "Build"
+EXAMPLES = (
+    "kgmill schedule corpus --out kg --cron '0 3 * * *'",
+    "kgmill schedule corpus --out kg --every 3600",
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServedOptions:

@@ -11,6 +11,9 @@ from kgmill.flows.notes import note, note_unused
 from kgmill.flows.options import DataFormat
 from kgmill.schemas.text import printable_lines
 
+PANEL = "Model"
+EXAMPLES = ("kgmill stats examples/annotated/train.json",)
+
 
 def stats(
     data: Annotated[list[str], Argument(metavar="FILE")],

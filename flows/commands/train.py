@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from kgmill.extractor.training.state import EpochReport
 
 GOES_ON = "; the next run goes on after the last whole epoch"
+PANEL = "Model"
+EXAMPLES = (
+    "kgmill train examples/small.toml",
+    "kgmill train examples/small.toml --set epochs=3 --set out=models/trial",
+)
 
 
 def train(

@@ -35,7 +35,7 @@ def test_command_is_found_by_its_file(tmp_path, monkeypatch, capsys):
     codes = [cli.run(["--help"]), cli.run(["hello", "Ada"])]
 
     shown = capsys.readouterr().out.splitlines()
-    assert (codes, shown[-1], "  hello      Say hello." in shown) == ([0, 0], "hello Ada", True)
+    assert (codes, shown[-1], f"│ hello      Say hello.{' ' * 55} │" in shown) == ([0, 0], "hello Ada", True)
 
 
 def test_options_of_a_build_come_as_one_value():
@@ -56,6 +56,7 @@ def test_options_of_a_build_come_as_one_value():
         ("build --out x", "missing argument 'SOURCE'"),
         ("build a --out", "option '--out' requires an argument"),
         ("build a --out --yes", "option '--out' requires an argument"),
+        ("build a --out x --modell y", "no option --modell (did you mean --mode or --model?)"),
         (
             "evaluate --data a --format b",
             f"invalid value for '--format': 'b' is not one of {', '.join(map(repr, get_args(AnnotationFormat)))}",
@@ -94,10 +95,14 @@ def test_options_that_do_not_go_together_are_one_line(capsys, command, line):
 
 
 def test_unknown_command_is_one_line(capsys):
-    """It is named, with those that there are."""
-    assert cli.run(["bild", "a"]) == 2
+    """It is named, with one that is like it, or with those that there are."""
+    assert (cli.run(["bild", "a"]), capsys.readouterr().err) == (
+        2,
+        "kgmill: no command bild (did you mean build?); see kgmill --help\n",
+    )
+    assert cli.run(["xyzzy"]) == 2
     line = capsys.readouterr().err
-    assert line.startswith("kgmill: no command bild; there are aggregate, build, ")
+    assert line.startswith("kgmill: no command xyzzy; there are aggregate, build, ")
     assert line.count("\n") == 1
 
 

@@ -3,7 +3,8 @@
 import pyarrow.parquet as pq
 import pytest
 
-from kgmill.flows.summary import BestFact, best_facts, facts_markdown, format_plan, format_summary, ledger_rows
+from kgmill.flows.summary import BestFact, best_facts, facts_markdown, ledger_rows, plan_parts, summary
+from kgmill.flows.terminal import rendered
 from kgmill.pipelines.output.parts import Store
 from kgmill.schemas.records import Document, Entity, Evidence, Fact
 from kgmill.schemas.tables import to_table
@@ -17,6 +18,10 @@ REPORT = {
     "stages": {"ingest": {"seconds": 1.25, "peak_rss_mb": 90.4}, "extract": {"seconds": 2.0, "peak_rss_mb": 512.6}},
     "graph": {"entities": 4, "facts": 3, "quads": 60},
 }
+
+
+def shown(parts):
+    return "\n".join(map(rendered, parts)).splitlines()
 
 
 def evidence(fact_id, statement_id, begin, end, confidence):
@@ -51,18 +56,34 @@ def folder(tmp_path):
     return write_tables(tmp_path, tables)
 
 
-def test_best_facts_take_relations_in_turn(folder):
-    """The surest fact of each relation, then the next; each with its surest sentence, spaces made one."""
+def test_best_facts_come_the_surest_first(folder):
+    """Each with its surest sentence, in which spaces are made one, and where its ends are in that."""
     assert best_facts(Store(folder), 12) == [
-        BestFact("Bob", "Live_In", "Rome", 0.9, 1, "d1", "Bob lives in Rome."),
-        BestFact("Ada", "Work_For", "Acme", 0.6, 1, "d1", "Ada works for Acme."),
-        BestFact("Ada", "Live_In", "London", 0.8, 2, "d1", "Ada lives in London."),
+        BestFact("Bob", "Live_In", "Rome", 0.9, 1, "d1", "Bob lives in Rome.", (0, 3), (13, 17)),
+        BestFact("Ada", "Live_In", "London", 0.8, 2, "d1", "Ada lives in London.", (0, 3), (15, 19)),
+        BestFact("Ada", "Work_For", "Acme", 0.6, 1, "d1", "Ada works for Acme.", (0, 3), (14, 18)),
     ]
 
 
-def test_best_facts_are_as_many_as_asked_for(folder):
-    """At most n."""
+def test_best_facts_are_chosen_from_relations_in_turn(folder):
+    """At most n, of as many relations as there are."""
     assert [fact.tail for fact in best_facts(Store(folder), 2)] == ["Rome", "Acme"]
+
+
+def test_best_facts_equally_sure_come_by_support(tmp_path):
+    """Of facts as sure in two places, those of more documents come first, then those of more sentences."""
+    facts = [
+        Fact(f"f{i}", "ada", f"r{i}", "bob", c, n, m)
+        for i, (c, n, m) in enumerate([(0.912, 1, 1), (0.908, 3, 2), (0.907, 9, 1), (0.92, 1, 1)])
+    ]
+    tables = {
+        "documents": [Document("d1", "d1.txt", "", TEXT, "{}", "00" * 32)],
+        "entities": [Entity(name, "T", name, 1, 1, 0.9) for name in ("ada", "bob")],
+        "facts": facts,
+        "evidence": [evidence(fact.fact_id, fact.fact_id, 0, 21, 0.7) for fact in facts],
+    }
+    found = best_facts(Store(write_tables(tmp_path, tables)), 12)
+    assert [fact.relation for fact in found] == ["r3", "r1", "r2", "r0"]
 
 
 def test_best_fact_shows_its_value(tmp_path):
@@ -79,31 +100,32 @@ def test_best_fact_shows_its_value(tmp_path):
 
 def test_summary_is_for_a_terminal(folder):
     """The ledger, a line of the stages, the graph's size, and a table of facts."""
-    lines = format_summary(Store(folder), REPORT, 1).splitlines()
-    assert lines == [
+    assert shown(summary(Store(folder), REPORT, 1)) == [
         "3 documents read = 2 kept + 1 rejected; 1 reused",
         "  rejected: 1 empty",
         "  left out or replaced: 2 bytes_replaced",
-        "7 sentences met the model; ingest 1.2 s, extract 2.0 s; peak memory 513 MB",
+        "7 sentences met the model; peak memory 513 MB",
+        "ingest 1.2 s, extract 2.0 s",
         f"4 entities, 3 facts, 60 quads in {folder}/graph",
         "",
-        "confidence  evidence  fact, and its surest sentence",
-        "     0.900         1  Bob  --Live_In->  Rome",
-        '                        "Bob lives in Rome." (d1)',
+        "conf.  sent.  best facts (document), each with its surest sentence",
+        "─" * 66,
+        " 0.90      1  Bob --Live_In-> Rome (d1)",
+        "              [Bob] lives in [Rome].",
     ]
 
 
 def test_summary_says_what_formats_leave_out(folder):
     """A line a format that can't tell all, the most first."""
     told = {"wikidata": {"no class: Misc": 2, "no property: award": 12}}
-    lines = format_summary(Store(folder), REPORT | {"graph": REPORT["graph"] | {"left_out": told}}, 1).splitlines()
-    assert lines[5] == "  wikidata leaves out: no property: award 12, no class: Misc 2"
+    lines = shown(summary(Store(folder), REPORT | {"graph": REPORT["graph"] | {"left_out": told}}, 1))
+    assert lines[6] == "  wikidata leaves out: no property: award 12, no class: Misc 2"
 
 
 def test_summary_of_other_languages(folder):
     """How many documents were passed over, in which languages, and the way to have them read."""
     left_out = {"bytes_replaced": 2, "language.de": 1, "language.fr": 3}
-    lines = format_summary(Store(folder), REPORT | {"left_out": left_out, "rejects": {"language": 4}}, 1).splitlines()
+    lines = shown(summary(Store(folder), REPORT | {"left_out": left_out, "rejects": {"language": 4}}, 1))
     assert lines[1:4] == [
         "  rejected: 4 language",
         "  left out or replaced: 2 bytes_replaced",
@@ -114,7 +136,7 @@ def test_summary_of_other_languages(folder):
 def test_summary_where_all_is_in_other_languages(folder):
     """A build that read nothing says so."""
     report = REPORT | {"documents": REPORT["documents"] | {"kept": 0}, "left_out": {"language.de": 3}}
-    assert format_summary(Store(folder), report, 1).splitlines()[2] == (
+    assert shown(summary(Store(folder), report, 1))[2] == (
         "  nothing was read: no document is in the model's language (de 3); --any-language reads them"
     )
 
@@ -137,13 +159,13 @@ def hostile(tmp_path):
     """The tables of a fact whose names, sentence and id hold colours, a window title, bells, HTML and overrides."""
     text = "<b>Ola\x1b[31m Berg</b> of *Nord*."
     tables = {
-        "documents": [Document("d\n1\x9b", "d1.txt", "", text, "{}", "00" * 32)],
+        "documents": [Document("d\x9b", "d1.txt", "", text, "{}", "00" * 32)],
         "entities": [
             Entity("e1", "Peop", "Ola\x1b[31m Berg", 1, 1, 0.9),
             Entity("e2", "Org", "Nord\x1b]0;mine\x07 AG\u202e", 1, 1, 0.9),
         ],
         "facts": [Fact("f1", "e1", "Work_For", "e2", 0.5, 1, 1)],
-        "evidence": [Evidence("f1", "s1", "d\n1\x9b", 0, len(text), 3, 16, 24, 30, 0.5)],
+        "evidence": [Evidence("f1", "s1", "d\x9b", 0, len(text), 3, 16, 24, 30, 0.5)],
     }
     return write_tables(tmp_path / "o\x1b[1m", tables)
 
@@ -151,12 +173,12 @@ def hostile(tmp_path):
 def test_summary_shows_no_control_of_the_corpus(hostile):
     """A fact is two lines, whatever its labels, sentence and id hold; so are rules that name a file's suffix."""
     report = REPORT | {"rejects": {"bad\x07": 1}, "left_out": {"other_files.\x1b[2J": 2}}
-    lines = format_summary(Store(hostile), report, 1).splitlines()
+    lines = shown(summary(Store(hostile), report, 1))
     assert lines[1:3] == ["  rejected: 1 bad\\x07", "  left out or replaced: 2 other_files.\\x1b[2J"]
-    assert lines[4] == f"4 entities, 3 facts, 60 quads in {hostile.parent}/o\\x1b[1m/graph"
+    assert lines[5] == f"4 entities, 3 facts, 60 quads in {hostile.parent}/o\\x1b[1m/graph"
     assert lines[-2:] == [
-        "     0.500         1  Ola\\x1b[31m Berg  --Work_For->  Nord\\x1b]0;mine\\x07 AG\\u202e",
-        '                        "<b>Ola\\x1b[31m Berg</b> of *Nord*." (d\\n1\\x9b)',
+        " 0.50      1  Ola\\x1b[31m Berg --Work_For-> Nord\\x1b]0;mine\\x07 AG\\u202e (d\\x9b)",
+        "              <b>[Ola\\x1b[31m Berg]</b> of [*Nord*].",
     ]
 
 
@@ -164,8 +186,8 @@ def test_plan_shows_no_control_of_the_corpus():
     """The reasons and the line that says why a build would stop are text of others too."""
     plan = {"documents": {"new": 1}, "rejects": {"a\x1b": 1}, "left_out": {}, "stages": {}, "seconds": 1}
     plan |= {"changed_settings": None}
-    shown = format_plan(plan | {"guessed": [], "stops": "\x07"})
-    assert [line for line in shown.splitlines() if "x" in line] == ["  rejected: 1 a\\x1b", "a build would stop: \\x07"]
+    told = shown(plan_parts(plan | {"guessed": [], "stops": "\x07"}))
+    assert [line for line in told if "x" in line] == ["  rejected: 1 a\\x1b", "a build would stop: \\x07"]
 
 
 def test_artifact_has_no_markup_of_the_corpus(hostile):
