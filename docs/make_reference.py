@@ -29,10 +29,10 @@ _TABLES = {
 
 
 _EVERYWHERE = """\
-Every command takes `--quiet` (`-q`: results that are asked for and errors alone), `--verbose` (`-v`: what is done too, and where
-an error comes from) and `--progress auto|bar|lines|json|none` (or the variable `KGMILL_PROGRESS`): bars on a terminal, elsewhere
-lines for logs; `json` for programs. `--json` prints a command's result for programs. `kgmill --install-completion` lets bash, zsh, fish
-and PowerShell complete commands and options.
+Every command takes `--quiet` (`-q`: results that are asked for and errors alone), `--verbose` (`-v`: what is done
+too, and where an error comes from) and `--progress auto|bar|lines|json|none` (or the variable `KGMILL_PROGRESS`): bars
+on a terminal, elsewhere lines for logs; `json` for programs. `--json` prints a command's result for programs.
+`kgmill --install-completion` lets bash, zsh, fish and PowerShell complete commands and options.
 """
 
 

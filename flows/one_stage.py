@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from kgmill.flows.options import BuildOptions, Out, Sources
+from kgmill.flows.options import BuildOptions, Json, Out, Sources
 from kgmill.schemas.errors import OutputError
 
 if TYPE_CHECKING:
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 GOES_ON = "; the next run goes on from the last committed work unit"
 
 
-def one_stage(stage: str, sources: Sources, out: Out, options: BuildOptions) -> None:
+def one_stage(stage: str, sources: Sources, out: Out, options: BuildOptions, *, as_json: Json = False) -> None:
     """`kgmill STAGE`."""
-    run_alone(stage, sources, out, options, options.config())
+    run_alone(stage, sources, out, options, options.config(), as_json=as_json)
 
 
 @contextmanager
@@ -32,11 +33,14 @@ def opened(context: RunContext, **how: Any) -> Iterator[Run]:
         yield run
 
 
-def run_alone(stage: str, sources: list[str], out: str, options: BuildOptions, config: BuildConfig) -> None:
+def run_alone(
+    stage: str, sources: list[str], out: str, options: BuildOptions, config: BuildConfig, *, as_json: bool = False
+) -> None:
     """Runs a stage and prints what it did."""
-    from kgmill.flows.summary import untold_lines
+    from kgmill.flows.summary import ledger_lines, untold_lines
+    from kgmill.flows.terminal import say, show_json
     from kgmill.pipelines.build import finish, run_stage
-    from kgmill.pipelines.checks import check_finished
+    from kgmill.pipelines.checks import check_finished, check_rejects
     from kgmill.pipelines.output.format import check_readable
     from kgmill.pipelines.output.parts import Store
     from kgmill.pipelines.output.steps import check_in_step
@@ -52,14 +56,15 @@ def run_alone(stage: str, sources: list[str], out: str, options: BuildOptions, c
         ledger = _count_rejects(run, (*before, stage))
         # After the last, run.json has to promise the bytes of the new graph.
         untold = untold_lines(finish(run)["graph"]) if stage == NAMES[-1] else []
-    print(f"{stage}: {report.n_done} work units made, {report.n_reused} reused, {report.seconds:.1f} s")
-    print("".join(f"{line}\n" for line in untold), end="")
+    if as_json:
+        counted = dict(zip(("documents", "rejects", "left_out"), ledger, strict=True)) if ledger else {}
+        show_json({"stage": stage, **asdict(report), **counted})
+    else:
+        say(f"{stage}: {report.n_done} work units made, {report.n_reused} reused, {report.seconds:.1f} s", *untold)
     if ledger:
-        from kgmill.flows.summary import ledger_lines
-        from kgmill.pipelines.checks import check_rejects
-
         documents, rejects, passed_over = ledger
-        print("\n".join(ledger_lines(documents, rejects, passed_over)))
+        if not as_json:
+            say(*ledger_lines(documents, rejects, passed_over))
         check_rejects(documents["read"], rejects, config.max_reject_ratio, store.where)
 
 

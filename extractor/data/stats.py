@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from kgmill.extractor.data.annotated import AnnotatedSentence
 
@@ -91,6 +92,21 @@ def imbalance(entities: Counter[str], relations: Counter[str]) -> dict[str, floa
             ratios[f"{task}, phase one"] = counts[negative] / sum(typed.values())
             ratios[f"{task}, phase two"] = max(typed.values()) / min(typed.values())
     return ratios
+
+
+def stats_of(sentences: Sequence[AnnotatedSentence]) -> dict[str, Any]:
+    """The three tables as JSON can hold them: counts by type, percentages of pairs by words between, and ratios."""
+    entities, relations = count_types(sentences)
+    return {
+        "n_sentences": len(sentences),
+        "entities": dict(entities),
+        "relations": dict(relations),
+        "words_between": {
+            name: dict(zip((one.strip() for one in _intervals()), shares, strict=True))
+            for name, shares in distances(sentences).items()
+        },
+        "imbalance": imbalance(entities, relations),
+    }
 
 
 def format_stats(sentences: Sequence[AnnotatedSentence]) -> str:

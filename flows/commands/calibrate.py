@@ -12,6 +12,7 @@ from typer import Option
 from kgmill.extractor.modelfolder import CALIBRATION, WEIGHTS, calibration_folder, copy_model, find_model
 from kgmill.flows.notes import note_seen, note_slow, note_unused
 from kgmill.flows.options import DataFile, DataFormat, DevSets, ModelOptions, one_of
+from kgmill.flows.terminal import say, waiting
 from kgmill.schemas.text import printable_lines
 
 PANEL = "Model"
@@ -61,7 +62,8 @@ def calibrate(
     sentences = read_annotated([data], form) if data else list(chain.from_iterable(fitted_to))
     names = [one.title for one, found in sets if any(found is other for other in fitted_to) for _ in found]
     note_slow(model.precision)
-    predictor = open_predictor(folder, model.device, model.precision)
+    with waiting("loading the model"):
+        predictor = open_predictor(folder, model.device, model.precision)
     everything = [*sentences, *chain.from_iterable(judged.values())]
     check_types(everything, predictor.ontology, data or str(config))
     note_seen(folder, everything)
@@ -75,7 +77,7 @@ def calibrate(
     if not (into / WEIGHTS).is_file():
         copy_model(folder, into)
     report.calibration.save(into)
-    print(f"calibration written to {into / CALIBRATION}")
-    print(printable_lines(format_calibration(report, options.wanted_precision)))
+    say(f"calibration written to {into / CALIBRATION}")
+    say(printable_lines(format_calibration(report, options.wanted_precision)))
     if options.svg:
         Path(options.svg).write_text(reliability_svg(report), encoding="utf-8")

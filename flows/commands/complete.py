@@ -11,6 +11,7 @@ from typer import BadParameter, Option
 from kgmill.extractor.modelfolder import find_model, model_fingerprint
 from kgmill.flows.notes import note, note_seen, note_slow
 from kgmill.flows.options import DataFormat, ModelOptions, one_of
+from kgmill.flows.terminal import say, waiting
 from kgmill.schemas.errors import ConfigError
 from kgmill.schemas.text import printable, printable_lines
 
@@ -79,7 +80,8 @@ def complete(
 
     jobs = read_sets_to_complete(config or "", data or "", form, out or "")
     note_slow(model.precision)
-    predictor = open_predictor(folder, model.device, model.precision)
+    with waiting("loading the model"):
+        predictor = open_predictor(folder, model.device, model.precision)
     for one, _ in jobs:
         check_types(one.sentences, predictor.ontology, ", ".join(one.config.files))
     least = Thresholds(thresholds.entities, thresholds.relations, thresholds.doubt)
@@ -89,5 +91,5 @@ def complete(
             note(f"{one.config.title}: {line}")
         sentences = run(one.sentences, predictor, least, model_fingerprint(folder)[:12])
         write_completed(sentences, Path(target))
-        print(printable_lines(f"{one.config.title}: {len(sentences)} sentences\n{format_counts(sentences)}"))
-        print(printable(f"written to {target}"), flush=True)
+        say(printable_lines(f"{one.config.title}: {len(sentences)} sentences\n{format_counts(sentences)}"))
+        say(printable(f"written to {target}"))

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 from typer import Argument, Option
 
 from kgmill.flows.notes import note_unused
+from kgmill.flows.options import Json
+from kgmill.flows.terminal import say, show_json
 from kgmill.schemas.text import printable
 from kgmill.schemas.training import AnnotationFormat
 
@@ -21,10 +23,15 @@ def convert(
     *,
     source_format: Annotated[AnnotationFormat, Option("--from")],
     target_format: Annotated[Literal["spert", "dygie"], Option("--to")],
+    as_json: Json = False,
 ) -> None:
     """`kgmill convert`."""
     from kgmill.extractor.data.convert import convert as run
+    from kgmill.extractor.data.unused import summarise
 
     n_sentences, lost = run(Path(source), source_format, Path(target), target_format)
     note_unused(lost)
-    print(printable(f"{n_sentences} sentences written to {target}"))
+    if as_json:
+        show_json({"sentences": n_sentences, "file": target, "not_used": summarise(lost)})
+    else:
+        say(printable(f"{n_sentences} sentences written to {target}"))

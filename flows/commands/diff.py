@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument
 
 from kgmill.flows.options import Dir, Json
-from kgmill.schemas.text import printable
+from kgmill.flows.terminal import show, show_json
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import RenderableType
+
     from kgmill.pipelines.report.drift import Drift
 
 PANEL = "Graph"
+_HEADS = ("before", "added", "removed", "after")
 EXAMPLES = ("kgmill diff kg 2026-11-26T03:00:00Z last",)
 
 
@@ -28,7 +32,11 @@ def diff(folder: Dir, one: _Run, other: _Run, *, as_json: Json = False) -> None:
     from kgmill.pipelines.report.drift import drift
 
     found = drift(Store(folder), one, other)
-    print(json.dumps(_as_dict(found), indent=1) if as_json else _as_table(found))
+    told = _as_dict(found)
+    if as_json:
+        show_json(told)
+    else:
+        show(*_tables(told))
 
 
 def _run_row(run: Any) -> dict[str, Any]:
@@ -55,17 +63,15 @@ def _as_dict(found: Drift) -> dict[str, Any]:
     return {"older": _run_row(found.older), "newer": _run_row(found.newer), "relations": relations}
 
 
-def _as_table(found: Drift) -> str:
-    told = _as_dict(found)
-    lines = [f"{'run':22}{'documents':>10}{'entities':>10}{'facts':>10}"]
-    for run in (told["older"], told["newer"]):
-        lines.append(f"{printable(run['run']):22}{run['documents']:>10,}{run['entities']:>10,}{run['facts']:>10,}")
-    names = {name: printable(name) for name in told["relations"]}
-    width = max([len("relation"), *map(len, names.values())])
-    heads = ("before", "added", "removed", "after")
-    lines += ["", f"{'relation':{width}}" + "".join(f"{head:>9}" for head in heads) + "   mean confidence"]
+def _tables(told: dict[str, Any]) -> Iterator[RenderableType]:
+    from kgmill.flows.tables import table
+
+    runs = [list(run.values()) for run in (told["older"], told["newer"])]
+    yield table(["run", ">documents", ">entities", ">facts"], runs)
+    yield ""
+    rows = []
     for name, row in told["relations"].items():
         means = [row[f"mean_confidence_{side}"] for side in ("before", "after")]
         shown = " -> ".join("-" if mean is None else f"{mean:.3f}" for mean in means)
-        lines.append(f"{names[name]:{width}}" + "".join(f"{row[head]:>9,}" for head in heads) + f"   {shown}")
-    return "\n".join(lines)
+        rows.append([name, *(row[head] for head in _HEADS), shown])
+    yield table(["relation", *(f">{head}" for head in _HEADS), "mean confidence"], rows)

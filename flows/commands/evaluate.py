@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +11,7 @@ from typer import Option
 from kgmill.extractor.modelfolder import find_model
 from kgmill.flows.notes import note, note_seen, note_slow, note_unused
 from kgmill.flows.options import DataFile, DataFormat, DevSets, Json, MinConfidence, ModelOptions, one_of
+from kgmill.flows.terminal import show, show_json, waiting
 from kgmill.schemas.errors import OutputError
 from kgmill.schemas.text import printable_lines
 
@@ -55,7 +55,8 @@ def evaluate(
     else:
         sets = [(str(data), read_annotated([str(data)], form))]
     note_slow(model.precision)
-    predictor = open_predictor(folder, model.device, model.precision)
+    with waiting("loading the model"):
+        predictor = open_predictor(folder, model.device, model.precision)
     symmetric = predictor.ontology.symmetric
     reports, listed = {}, {}
     for name, sentences in sets:
@@ -67,14 +68,14 @@ def evaluate(
         reports[name], listed[name] = report, (sentences, predicted)
         if as_json:
             continue
-        print(printable_lines((f"{name}\n" if config else "") + format_report(report)), flush=True)
+        show(printable_lines((f"{name}\n" if config else "") + format_report(report)))
         if sizes:
-            print(printable_lines(format_sizes(score_by_size(sentences, predicted, symmetric))))
+            show(printable_lines(format_sizes(score_by_size(sentences, predicted, symmetric))))
     if errors:
         write_listing(Path(errors), f"Errors of {model.model} at {min_confidence}", listed, symmetric)
         note(f"errors written to {errors}")
     if as_json:
-        print(json.dumps(reports if config else report, indent=1))
+        show_json(reports if config else report)
 
 
 def _note_missed(lost: Sequence[Unused], sentences: Sequence[AnnotatedSentence]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 from typer import Argument
@@ -30,12 +29,12 @@ def explain(
 ) -> None:
     """`kgmill explain DIR WHAT`: its sentences, candidates, scores, and the rules and thresholds that decided."""
     from kgmill.flows.explanation import explanation_lines
+    from kgmill.flows.terminal import is_coloured, show, show_json
     from kgmill.pipelines.explaining.explain import Explainer
-    from kgmill.schemas.text import printable_json
 
     explainer = Explainer(folder)
     told = explainer.explain(explainer.find(what))
     if json:
-        print(printable_json(told, 1))
+        show_json(told)
         return
-    print("\n".join(explanation_lines(told, is_coloured=sys.stdout.isatty())))
+    show("\n".join(explanation_lines(told, is_coloured=is_coloured())))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 from typer import Argument, Option
 
-from kgmill.flows.options import BuildOptions, Dir
+from kgmill.flows.options import BuildOptions, Dir, Json
+from kgmill.flows.terminal import say, show_json
 
 GOES_ON = "; the next forget or build goes on"
 PANEL = "Graph"
@@ -23,6 +25,7 @@ def forget(
     allow: Annotated[
         bool, Option("--allow", help="let them in again: the next build reads them, if a source has them")
     ] = False,
+    as_json: Json = False,
 ) -> None:
     """`kgmill forget DIR DOC...` and `kgmill forget --allow DIR DOC...`: no source is read and no model asked."""
     from kgmill.flows.one_stage import config_of, opened
@@ -34,20 +37,26 @@ def forget(
     config = config_of(folder, options)
     if allow:
         forgetting.allow(store, documents)
-        print(f"{_n(len(documents))} may come back: the next build reads what a source has of them")
+        if as_json:
+            show_json({"allowed": documents})
+        else:
+            say(f"{_n(len(documents))} may come back: the next build reads what a source has of them")
         return
     context = options.check([], folder, config)
     forgetting.check_model(context, store)
     forgetting.check_forget(store, documents)
     with opened(context, stages=forgetting.STAGES) as run:
         report = forgetting.forget(run, documents)
+    if as_json:
+        show_json(asdict(report))
+        return
     gone = [f"{report.before.get(name, 0) - report.after[name]} {name}" for name in ("entities", "facts", "quads")]
-    print(f"{_n(report.n_documents)} forgotten, and with them {', '.join(gone)}")
+    say(f"{_n(report.n_documents)} forgotten, and with them {', '.join(gone)}")
     if report.equal:
-        print(
+        say(
             f"left out as duplicates until now, and read by the next build: {', '.join(report.equal)}; forget them too?"
         )
-    print(
+    say(
         "What the sources hold stays there, and is kept out of later builds of this folder. Stores have it until the "
         "next kgmill load;\ndumps, copies and backups are yours to look after (docs/forgetting.md)."
     )

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from typer import BadParameter, Option
 
-from kgmill.flows.options import Dir
+from kgmill.flows.options import Dir, Json
+from kgmill.flows.terminal import say, show_json
 
 PANEL = "Graph"
 EXAMPLES = (
@@ -29,6 +30,7 @@ def gc(
         Option("--keep-runs", metavar="N", parser=_count, help="keep the newest N run.json and changes (all)"),
     ] = None,
     dry_run: Annotated[bool, Option("--dry-run", help="only say what would go")] = False,
+    as_json: Json = False,
 ) -> None:
     """`kgmill gc`."""
     from kgmill.pipelines.output.parts import Store
@@ -36,7 +38,12 @@ def gc(
 
     freed = collect(Store(folder), keep_runs, dry_run=dry_run)
     total = [sum(column) for column in zip(*freed.values(), strict=True)]
+    if as_json:
+        told = {kind: {"number": number, "bytes": n_bytes} for kind, (number, n_bytes) in freed.items()}
+        show_json({"dry_run": dry_run, "removed": told, "total": {"number": total[0], "bytes": total[1]}})
+        return
+    from kgmill.flows.tables import table
+
     title = "would be removed" if dry_run else "removed"
-    print(f"{title:<26}{'number':>8}{'bytes':>16}")
-    for kind, (number, n_bytes) in [*freed.items(), ("total", total)]:
-        print(f"{kind:<26}{number:>8,}{n_bytes:>16,}")
+    rows = [(kind, number, n_bytes) for kind, (number, n_bytes) in freed.items()]
+    say(table([title, ">number", ">bytes"], [*rows, ("total", *total)]))

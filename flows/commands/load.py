@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 from typer import Option
 
-from kgmill.flows.options import Dir
+from kgmill.flows.options import Dir, Json
 from kgmill.pipelines.triplestores.profiles import DEFAULT_PROFILE, PROFILES
 
 GOES_ON = "; the next load goes on from what the store holds"
@@ -44,12 +44,13 @@ def load(
     folder: Dir,
     options: LoadOptions,
     *,
-    endpoint: Annotated[str, Option("--endpoint", metavar="URL")],
+    endpoint: Annotated[str, Option("--endpoint", metavar="URL", help="the store's base URL")],
+    as_json: Json = False,
 ) -> None:
     """`kgmill load`."""
     from kgmill.flows.load_summary import format_load
     from kgmill.flows.loading import load_folder
-    from kgmill.flows.terminal import progress
+    from kgmill.flows.terminal import progress, say, show_json
     from kgmill.pipelines.triplestores.claim import Wishes
 
     with progress("quads") as shown:
@@ -61,4 +62,7 @@ def load(
             ca_file=options.ca_file,
             on_progress=lambda done, total: shown.update("load", done / total if total else 1.0, total),
         )
-    print(format_load(report))
+    if as_json:
+        show_json(asdict(report))
+    else:
+        say(format_load(report))

@@ -13,6 +13,7 @@ from typer import Argument, Option
 from kgmill.extractor.modelfolder import find_model
 from kgmill.flows.notes import note_slow
 from kgmill.flows.options import DataFile, DataFormat, MinConfidence, ModelOptions
+from kgmill.flows.terminal import note, show, waiting
 from kgmill.schemas.errors import DataError, RecordError, UsageError
 from kgmill.schemas.text import printable_json, printable_lines, storable
 
@@ -69,21 +70,25 @@ def _predict_sentences(
     *,
     has_gold: bool,
 ) -> None:
-    from kgmill.extractor.data.predictions import format_predictions
-    from kgmill.extractor.predict import open_predictor
-    from kgmill.extractor.training.evaluate import predict_sentences
+    with waiting("loading torch"):
+        from kgmill.extractor.data.predictions import format_predictions
+        from kgmill.extractor.predict import open_predictor
+        from kgmill.extractor.training.evaluate import predict_sentences
 
     note_slow(model.precision)
-    predictor = open_predictor(find_model(model.model), model.device, model.precision)
+    with waiting("loading the model"):
+        predictor = open_predictor(find_model(model.model), model.device, model.precision)
     predicted = predict_sentences(predictor, predictor.ontology, sentences, min_confidence)
-    print(printable_lines(format_predictions(sentences, predicted, target, has_gold=has_gold)), end="")
+    show(printable_lines(format_predictions(sentences, predicted, target, has_gold=has_gold)).rstrip("\n"))
 
 
 def _predict_lines(model: ModelOptions, texts: Sequence[tuple[str, str]], min_confidence: float) -> None:
-    from kgmill.extractor.api import Extractor
+    with waiting("loading torch"):
+        from kgmill.extractor.api import Extractor
 
     note_slow(model.precision)
-    extractor = Extractor.from_pretrained(model.model, device=model.device, precision=model.precision)
+    with waiting("loading the model"):
+        extractor = Extractor.from_pretrained(model.model, device=model.device, precision=model.precision)
     found = extractor.extract((content for _, content in texts), min_confidence=min_confidence)
     for (name, content), extraction in zip(texts, found, strict=True):
         mentions = [_rounded(asdict(mention)) for mention in extraction.mentions]
@@ -93,7 +98,7 @@ def _predict_lines(model: ModelOptions, texts: Sequence[tuple[str, str]], min_co
             for r in extraction.relations
         ]
         line = {"source": name, "n_characters": len(content), "mentions": mentions, "relations": relations}
-        print(printable_json(line))
+        show(printable_json(line))
 
 
 def _rounded(row: dict[str, Any]) -> dict[str, Any]:
@@ -121,7 +126,7 @@ def _decoded(data: bytes, name: str) -> str:
     except RecordError as error:
         raise DataError(f"{name}: {error.detail}; save it as UTF-8") from None
     if not encoding.startswith("utf"):
-        print(f"{name}: not UTF-8, read as {encoding}", file=sys.stderr)
+        note(f"{name}: not UTF-8, read as {encoding}")
     if n_replaced:
-        print(f"{name}: broken bytes replaced by U+FFFD: {n_replaced}", file=sys.stderr)
+        note(f"{name}: broken bytes replaced by U+FFFD: {n_replaced}")
     return text

@@ -9,6 +9,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 from kgmill.flows.notes import note
+from kgmill.flows.terminal import say
 from kgmill.schemas.text import printable
 
 
@@ -31,9 +32,9 @@ def push(
     if parcel.left_out:
         note(f"not sent: {', '.join(parcel.left_out)}")
     for path in parcel.files:
-        print(printable(f"{path.name:24} {path.stat().st_size:>12,} bytes"))
+        say(printable(f"{path.name:24} {path.stat().st_size:>12,} bytes"))
     if dry_run:
-        print(printable(f"{len(parcel.files)} files, {parcel.n_bytes:,} bytes, would go to {repository}"))
+        say(printable(f"{len(parcel.files)} files, {parcel.n_bytes:,} bytes, would go to {repository}"))
         return
     url = run(parcel, repository, token, is_private=private, message=message, has_bars=sys.stderr.isatty())
-    print(printable(f"{len(parcel.files)} files, {parcel.n_bytes:,} bytes, sent: {url}"))
+    say(printable(f"{len(parcel.files)} files, {parcel.n_bytes:,} bytes, sent: {url}"))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import webbrowser
+from dataclasses import asdict
 from typing import Annotated
 
 from typer import Option
 
-from kgmill.flows.options import Dir
+from kgmill.flows.options import Dir, Json
+from kgmill.flows.terminal import say, show_json
 from kgmill.schemas.errors import UsageError
 from kgmill.schemas.text import printable
 
@@ -19,6 +21,7 @@ def report(
     folder: Dir,
     *,
     open_: Annotated[bool, Option("--open", help="show it in the browser")] = False,
+    as_json: Json = False,
 ) -> None:
     """`kgmill report`."""
     from kgmill.pipelines.output import layout
@@ -31,12 +34,15 @@ def report(
         raise UsageError(f"--open: {folder} is not on this machine; leave it out, and fetch {layout.REPORT} from there")
     written = write_report(store)
     cut = written.cut
-    print(f"{printable(written.place)}: {written.n_bytes / 1e6:.1f} MB")
-    for what, n, of in (
-        ("facts", cut.facts, cut.of_facts),
-        ("entities", cut.entities, cut.of_entities),
-        ("sentences behind these facts", cut.sentences, cut.of_sentences),
-    ):
-        print(f"  {n:,} of {of:,} {what}")
+    if as_json:
+        show_json(asdict(written))
+    else:
+        say(f"{printable(written.place)}: {written.n_bytes / 1e6:.1f} MB")
+        for what, n, of in (
+            ("facts", cut.facts, cut.of_facts),
+            ("entities", cut.entities, cut.of_entities),
+            ("sentences behind these facts", cut.sentences, cut.of_sentences),
+        ):
+            say(f"  {n:,} of {of:,} {what}")
     if open_ and near is not None:
         webbrowser.open((near / layout.REPORT).resolve().as_uri())

@@ -8,7 +8,8 @@ from typing import Annotated
 from typer import Argument, Option
 
 from kgmill.flows.notes import note, note_unused
-from kgmill.flows.options import DataFormat
+from kgmill.flows.options import DataFormat, Json
+from kgmill.flows.terminal import show, show_json
 from kgmill.schemas.text import printable_lines
 
 PANEL = "Model"
@@ -23,11 +24,12 @@ def stats(
         str | None,
         Option("--hashes", metavar="OUT.toml", help="write the sentences' hashes, for `train --exclude`"),
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """`kgmill stats`."""
     from kgmill.extractor.data.reach import beyond_reach
     from kgmill.extractor.data.readers import read_annotated
-    from kgmill.extractor.data.stats import MAX_SPAN_WIDTH, format_stats
+    from kgmill.extractor.data.stats import MAX_SPAN_WIDTH, format_stats, stats_of
     from kgmill.extractor.data.unused import format_unused
 
     sentences = read_annotated(data, form)
@@ -38,4 +40,7 @@ def stats(
         from kgmill.extractor.training.lineage import write_hashes
 
         write_hashes(Path(hashes), sentences)
-    print(printable_lines(format_stats(sentences)))
+    if as_json:
+        show_json(stats_of(sentences))
+    else:
+        show(printable_lines(format_stats(sentences)))

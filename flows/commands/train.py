@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option
 
 from kgmill.flows.notes import note
+from kgmill.flows.terminal import progress, say
 from kgmill.schemas.errors import ConfigError
 from kgmill.schemas.text import printable
 from kgmill.schemas.training import TrainConfig
@@ -41,7 +42,6 @@ def train(
         config = config.model_copy(update={"exclude": (*config.exclude, *exclude)})
     from kgmill.extractor.training.state import kept
     from kgmill.extractor.training.train import train as run
-    from kgmill.flows.terminal import progress
 
     with progress("steps") as shown:
         reports = run(
@@ -51,10 +51,10 @@ def train(
             on_note=note,
         )
     if (last := reports[-1].epoch) < config.epochs:
-        print(f"stopped after epoch {last}: dev was no better for {config.patience} scored epochs")
+        say(f"stopped after epoch {last}: dev was no better for {config.patience} scored epochs")
     if config.keep == "best":
-        print(f"kept: epoch {kept(reports, config.keep).epoch}, the best on dev")
-    print(printable(f"model written to {config.out}"))
+        say(f"kept: epoch {kept(reports, config.keep).epoch}, the best on dev")
+    say(printable(f"model written to {config.out}"))
 
 
 def _setting(text: str) -> tuple[str, Any]:
@@ -73,4 +73,4 @@ def _show(report: EpochReport) -> None:
     if report.dev:
         ner, re = (100 * report.dev[task]["strict"]["f1"] for task in ("entities", "relations"))
         scores = f"  dev NER {ner:.1f}  strict RE {re:.1f}"
-    print(f"epoch {report.epoch}  loss {report.loss:.4f}  {report.seconds:.0f} s{scores}", flush=True)
+    say(f"epoch {report.epoch}  loss {report.loss:.4f}  {report.seconds:.0f} s{scores}")

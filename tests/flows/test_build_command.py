@@ -91,8 +91,8 @@ def test_build_prints_ledger_and_facts(first):
     """A person sees the ledger, the sizes of the graph, and facts with their sentences."""
     lines = first.done.out.splitlines()
     assert lines[0] == "16 documents read = 16 kept + 0 rejected; 0 reused"
-    assert lines[1].startswith("31 sentences met the model; ingest ")
-    assert any("Carl May  --Kill->  Dora Lane" in line for line in lines)
+    assert lines[1].startswith("31 sentences met the model; peak memory ")
+    assert any("Carl May --Kill-> Dora Lane" in line for line in lines)
 
 
 def test_progress_of_a_build(first):
@@ -399,10 +399,13 @@ def test_second_build_at_once_is_refused(kgmill, source, copy):
 
 
 def test_leftovers_are_removed_by_gc(kgmill, copy):
-    """`kgmill gc` prints a row a kind and a total; a dry run removes nothing."""
+    """`kgmill gc` prints a row a kind and a total, or JSON; a dry run removes nothing."""
     (copy / ".tmp" / "half").write_text("1234")
+    told = json.loads(kgmill("gc", copy, "--dry-run", "--json").out)
+    assert (told["dry_run"], told["total"]) == (True, {"number": 1, "bytes": 4})
+    assert told["removed"]["work in progress"] == {"number": 1, "bytes": 4}
     rows = [kgmill("gc", copy, *options).out.splitlines() for options in (["--dry-run"], [], [])]
-    assert [(table[0].split()[-3], table[1].split()[-2:], table[-1].split()[1:]) for table in rows] == [
+    assert [(table[0].split()[-3], table[2].split()[-2:], table[-1].split()[1:]) for table in rows] == [
         ("removed", ["1", "4"], ["1", "4"]),
         ("removed", ["1", "4"], ["1", "4"]),
         ("removed", ["0", "0"], ["0", "0"]),

@@ -52,5 +52,5 @@ def test_diff_tells_two_runs_apart(kgmill, copy):
     assert {row["added"] + row["removed"] for row in relations.values()} == {0}
     assert sum(row["after"] for row in relations.values()) == pq.read_table(copy / "tables" / "facts").num_rows
     assert table.out.splitlines()[0].split() == ["run", "documents", "entities", "facts"]
-    assert [line.split()[0] for line in table.out.splitlines()[5:]] == list(relations)
+    assert [line.split()[0] for line in table.out.splitlines()[7:]] == list(relations)
     assert kgmill("diff", copy, "monday", "last").code == 2
