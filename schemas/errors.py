@@ -17,6 +17,7 @@ KgmillError                 the run stops with one line; exit code 1
 |-- ServerError             a Prefect server refused or didn't answer
 |-- HubError                a hub of models refused or didn't answer
 |-- TimeLimitError          what was asked took longer than it may
+|-- CheckError              what was to be checked is not in order
 |-- WorkerError             the worker process died: it is started again, a few times
 `-- TooManyRejectsError     the build finished, with rejects above the ratio; exit code 3
 RecordError                 one record is bad: it goes to the rejects table, the run goes on
@@ -118,6 +119,10 @@ class HubError(KgmillError):
 
 class TimeLimitError(KgmillError):
     """What was asked took longer than the caller allowed."""
+
+
+class CheckError(KgmillError):
+    """What somebody asked to have checked is not in order: an installation, annotated data."""
 
 
 class WorkerError(KgmillError):
