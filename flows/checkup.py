@@ -160,20 +160,19 @@ def _memory() -> Iterator[Check]:
 
 
 def _gpu(config: BuildConfig) -> Iterator[Check]:
-    import torch
+    from kgmill.extractor.neural.devices import gpu_names
 
-    driver = Path("/dev/nvidiactl").exists()
-    if torch.cuda.is_available():
-        names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-        yield Check("GPU", "ok", f"{', '.join(names)}; torch {torch.__version__}")
+    driver, torch = Path("/dev/nvidiactl").exists(), f"torch {version('torch')}"
+    if names := gpu_names():
+        yield Check("GPU", "ok", f"{', '.join(names)}; {torch}")
     elif driver or config.device.startswith("cuda"):
-        told = f"torch {torch.__version__} sees no GPU" + (", but a driver is here" if driver else "")
+        told = f"{torch} sees no GPU" + (", but a driver is here" if driver else "")
         level: Level = "fail" if config.device.startswith("cuda") else "warn"
         yield Check(
             "GPU", level, told, "install a torch of the driver's CUDA (README, Choosing torch), or --device cpu"
         )
     else:
-        yield Check("GPU", "ok", f"none, and none is needed; torch {torch.__version__}")
+        yield Check("GPU", "ok", f"none, and none is needed; {torch}")
 
 
 def _folder(name: str, place: Path, way_out: str) -> Iterator[Check]:
@@ -193,7 +192,7 @@ def _folder(name: str, place: Path, way_out: str) -> Iterator[Check]:
 
 
 def _out(out: str) -> Iterator[Check]:
-    from kgmill.pipelines.checks import check_format
+    from kgmill.pipelines.output.format import check_format
     from kgmill.pipelines.output.parts import Store
 
     store = Store(out)

@@ -6,7 +6,12 @@ import os
 from pathlib import Path
 from typing import Any
 
-from typer.completion import completion_init, get_completion_script, install, shell_complete
+from typer.completion import (  # type: ignore[attr-defined]  # typer imports them there itself
+    completion_init,
+    get_completion_script,
+    install,
+    shell_complete,
+)
 from typer.core import TyperCommand, TyperGroup
 
 from kgmill.flows.commands import find, lines

@@ -84,8 +84,9 @@ def parse(command: Command, arguments: Sequence[str], beam_options: Sequence[str
 
 def _said(error: TyperException) -> str:
     """What is wrong, in our words where typer's are long."""
-    if near := getattr(error, "possibilities", None):
-        return f"no option {printable(getattr(error, 'option_name', ''))} (did you mean {' or '.join(sorted(near))}?)"
+    if hasattr(error, "possibilities"):
+        near = f" (did you mean {' or '.join(sorted(error.possibilities))}?)" if error.possibilities else ""
+        return f"no option {printable(getattr(error, 'option_name', ''))}{near}"
     said = " ".join(error.format_message().split()).replace("Value error, ", "")  # pydantic's words
     message = printable(said.removesuffix("."))
     return f"{message[:1].lower()}{message[1:]}"

@@ -140,7 +140,8 @@ def test_commands_of_your_own_model_run(tmp_path, monkeypatch, capsys, tiny_enco
     run = [command for command in commands if not command.startswith("build ")]  # needs a corpus; the demo builds one
     codes = {command: cli.run(shlex.split(command)) for command in run}
 
-    assert [command.split()[0] for command in run] == ["stats", "train", "evaluate", "calibrate", "convert", "predict"]
+    names = ["debug", "stats", "train", "evaluate", "calibrate", "convert", "predict"]
+    assert [command.split()[0] for command in run] == names
     assert codes == dict.fromkeys(run, 0)
     assert sorted(path.name for path in (tmp_path / "models").iterdir()) == ["calibrated", "small"]
     assert len((tmp_path / "dev.jsonl").read_text(encoding="utf-8").splitlines()) == 129

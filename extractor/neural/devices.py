@@ -67,3 +67,12 @@ def check_precision(device: str, precision: str) -> None:
     """
     if precision == "int8" and device.startswith("cuda"):
         raise ConfigError(f"precision int8 is for CPUs, the device is {device}: say --device cpu, or --precision bf16")
+
+
+def gpu_names() -> list[str]:
+    """What the GPUs are called that torch sees, which is imported for it."""
+    import torch
+
+    return (
+        [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    )

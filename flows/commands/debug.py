@@ -104,8 +104,8 @@ def _tables(told: dict[str, dict[str, Any]], found: list[Finding]) -> Iterator[R
     for kind in ("entities", "relations"):
         names = sorted({name for part in told.values() for name in part[kind]})
         yield ""
-        counts = [(name, *(part[kind].get(name, 0) for part in told.values())) for name in names]
-        yield table([kind, *(f">{name}" for name in told)], counts)
+        by_part = [(name, *(part[kind].get(name, 0) for part in told.values())) for name in names]
+        yield table([kind, *(f">{name}" for name in told)], by_part)
     yield ""
     if not found:
         yield "nothing was found that is wrong"

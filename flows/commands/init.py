@@ -1,4 +1,4 @@
-"""Write a commented configuration, and for types of your own an ontology and a training."""
+"""Write a commented configuration; for types of your own an ontology too."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 """How a command line is read: what typer takes otherwise than it is meant is refused, in one line."""
 
+import shlex
 from typing import get_args
 
 import pytest
@@ -8,6 +9,7 @@ from kgmill.flows import cli, commands
 from kgmill.flows.commands import find, lines
 from kgmill.flows.options import BuildOptions
 from kgmill.flows.parser import parse
+from kgmill.flows.terminal import Voice
 from kgmill.pipelines.stages.stage import NAMES
 from kgmill.schemas.errors import UsageError
 from kgmill.schemas.training import AnnotationFormat
@@ -111,3 +113,78 @@ def test_text_that_begins_with_a_dash_is_a_value():
     arguments = ["--text", "- Ada lives in Oslo ."]
     assert parse(find("predict"), arguments, ()).keywords["text"] == "- Ada lives in Oslo ."
     assert parsed("predict --text=--model")["text"] == "--model"
+
+
+@pytest.mark.parametrize("name", sorted(lines()))
+def test_examples_are_understood_and_shown(name, capsys):
+    """Every command has examples in its help, which the parser takes; no line of a panel is over 80 columns."""
+    command = find(name)
+    assert command.examples
+    for example in command.examples:
+        program, first, *arguments = shlex.split(example)
+        assert (program, first) == ("kgmill", name)
+        assert parse(command, arguments, ()).func is command.function
+    assert parse(command, ["--help"], ()) is None
+    shown = capsys.readouterr().out.splitlines()
+    assert [line for line in shown if line.startswith("│") and len(line) != 80] == []
+    assert f"  {command.examples[0]}" in shown
+
+
+def test_help_has_defaults_of_the_configuration(capsys):
+    """An option that is a key has the key's default; one that only has its name has its own."""
+    parse(find("build"), ["-h"], ())
+    parse(find("predict"), ["-h"], ())
+    built, predicted = " ".join(capsys.readouterr().out.replace("│", " ").split()).split("Usage: kgmill predict")
+    assert "decode drops a mention or a relation [default: 0.4]" in built
+    assert "[default: sentences]" in built
+    assert "[default: sentences]" not in predicted
+
+
+def test_every_command_can_be_quiet():
+    """What a command says is an option of each, and no argument of its function."""
+    call = parsed("gc d --quiet --progress json")
+    assert "quiet" not in call
+    assert parse(find("gc"), ["d", "-q"], ()).voice == Voice(quiet=True, progress="json")  # as the variable says
+    with pytest.raises(UsageError, match="--quiet and --verbose exclude one another"):
+        parsed("gc d -q -v")
+
+
+@pytest.mark.parametrize(
+    ("words", "at", "expected"),
+    [
+        ("kgmill bu", 1, ["build"]),
+        ("kgmill build --mi", 2, ["--min-confidence"]),
+        ("kgmill build --precision ", 3, ["auto", "fp32", "bf16", "fp16", "int8"]),
+        ("kgmill debug ", 2, ["data"]),
+        ("kgmill build x", 2, []),
+    ],
+)
+def test_shells_complete(words, at, expected, monkeypatch, capsys):
+    """Commands, options and choices; files are the shell's own."""
+    for name, value in (("COMP_WORDS", words), ("COMP_CWORD", str(at)), ("_KGMILL_COMPLETE", "complete_bash")):
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit):
+        cli.main([])
+    assert capsys.readouterr().out.split() == expected
+
+
+def test_completion_is_installed_where_the_shell_looks(monkeypatch, tmp_path, capsys):
+    """The script is shown, and written for a shell that is named; one that isn't known is refused."""
+    monkeypatch.setattr("pathlib.Path.home", lambda: tmp_path)
+    for shell in ("bash", "zsh", "fish"):
+        assert cli.run(["--show-completion", shell]) == 0
+        assert "_KGMILL_COMPLETE=complete_" in capsys.readouterr().out
+        assert cli.run(["--install-completion", shell]) == 0
+    assert len([path for path in tmp_path.rglob("*kgmill*") if path.is_file()]) == 3
+    assert cli.run(["--install-completion", "tcsh"]) == 2
+    assert "name one of bash, zsh, fish" in capsys.readouterr().err
+
+
+def test_verbose_says_where_an_error_comes_from(tmp_path, capsys):
+    """The one line, and above it the way to it."""
+    assert cli.run(["gc", str(tmp_path / "none"), "-v"]) == 2
+    shown = capsys.readouterr().err.splitlines()
+    assert shown[0] == "Traceback (most recent call last):"
+    assert shown[-1].startswith(f"kgmill: {tmp_path}/none: no output folder")
+    assert cli.run(["gc", str(tmp_path / "none")]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
