@@ -27,8 +27,8 @@ from kgmill.flows.outcome import is_nothing_new, outcome
 from kgmill.flows.prefect_environment import prefect_is_configured
 from kgmill.flows.progress import Progress, Status
 from kgmill.flows.retries import PASSING, RETRIES, RETRY_DELAY_S, begin, give_up, is_passing_store, start_again
-from kgmill.pipelines.build import Listener, finish, held, hold
-from kgmill.pipelines.build import run_stage as run_stage_of
+from kgmill.pipelines.building import Listener, finish, held, hold
+from kgmill.pipelines.building import run_stage as run_stage_of
 from kgmill.pipelines.checks import check_build, check_rejects, named
 from kgmill.pipelines.context import RunContext
 from kgmill.pipelines.output import layout

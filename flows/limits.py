@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from kgmill.pipelines.build import Listener, Run, has_work, hold
+from kgmill.pipelines.building import Listener, Run, has_work, hold
 from kgmill.pipelines.context import RunContext
 from kgmill.pipelines.engine.runners import LOCAL
 from kgmill.pipelines.output.parts import Store
@@ -94,7 +94,7 @@ def check_free(out: str) -> None:
 
 @contextmanager
 def hold_when_free(context: RunContext, listener: Listener, when_busy: WhenBusy, limit: TimeLimit) -> Iterator[Run]:
-    """Holds the output folder as `kgmill.pipelines.build.hold` does, or does what it was told where another one does.
+    """Holds the output folder as `kgmill.pipelines.building.hold` does, or does what it was told where another one does.
 
     Raises:
         SkippedError: it is held, and `when_busy` is `skip`.

@@ -11,7 +11,7 @@ from kgmill.flows.options import BuildOptions, Json, Out, Sources
 from kgmill.schemas.errors import OutputError
 
 if TYPE_CHECKING:
-    from kgmill.pipelines.build import Run
+    from kgmill.pipelines.building import Run
     from kgmill.pipelines.context import RunContext
     from kgmill.schemas.config import BuildConfig
 
@@ -27,7 +27,7 @@ def one_stage(stage: str, sources: Sources, out: Out, options: BuildOptions, *, 
 def opened(context: RunContext, **how: Any) -> Iterator[Run]:
     """The run of a context, with its progress on standard error."""
     from kgmill.flows.terminal import note, progress
-    from kgmill.pipelines.build import Listener, hold
+    from kgmill.pipelines.building import Listener, hold
 
     with progress("documents") as shown, hold(context, listener=Listener(shown.update, note), **how) as run:
         yield run
@@ -39,7 +39,7 @@ def run_alone(
     """Runs a stage and prints what it did."""
     from kgmill.flows.summary import ledger_lines, untold_lines
     from kgmill.flows.terminal import say, show_json
-    from kgmill.pipelines.build import finish, run_stage
+    from kgmill.pipelines.building import finish, run_stage
     from kgmill.pipelines.checks import check_finished, check_rejects
     from kgmill.pipelines.output.format import check_readable
     from kgmill.pipelines.output.parts import Store

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kgmill.pipelines.build import Run, StageReport, finish, run_stage
+from kgmill.pipelines.building import Run, StageReport, finish, run_stage
 from kgmill.pipelines.checks import check_finished
 from kgmill.pipelines.context import RunContext
 from kgmill.pipelines.output.forgotten import Forgotten, read_forgotten, write_forgotten

@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from kgmill.pipelines.build import Listener
+from kgmill.pipelines.building import Listener
 from kgmill.pipelines.context import RunContext
 from kgmill.pipelines.engine.local import run_request
 from kgmill.pipelines.engine.request import Request

@@ -24,8 +24,8 @@ def test_users_project_has_folders_of_the_rooms_names(tmp_path):
         (tmp_path / name / "__init__.py").write_text(f"mine = {name!r}\n")
     (tmp_path / "script.py").write_text(
         "import schemas, extractor, pipelines, flows\n"
-        "import kgmill.schemas.records, kgmill.extractor.candidates, kgmill.pipelines.build, kgmill.flows.cli\n"
-        "print(schemas.mine, extractor.mine, pipelines.mine, flows.mine, kgmill.pipelines.build.NAMES[0])\n"
+        "import kgmill.schemas.records, kgmill.extractor.candidates, kgmill.pipelines.building, kgmill.flows.cli\n"
+        "print(schemas.mine, extractor.mine, pipelines.mine, flows.mine, kgmill.pipelines.building.NAMES[0])\n"
     )
 
     assert python("script.py", cwd=tmp_path) == "schemas extractor pipelines flows ingest\n"

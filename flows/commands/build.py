@@ -65,7 +65,7 @@ def _build_directly(
 ) -> None:
     from kgmill.flows.limits import TimeLimit, gpu_of, hold_when_free, turn_on_host
     from kgmill.flows.terminal import progress
-    from kgmill.pipelines.build import Listener, finish, run_stage
+    from kgmill.pipelines.building import Listener, finish, run_stage
     from kgmill.pipelines.checks import check_rejects
     from kgmill.pipelines.stages.stage import NAMES
 

@@ -15,7 +15,7 @@ def plan(sources: Sources, out: Out, options: BuildOptions, *, as_json: Json = F
     """`kgmill plan`."""
     from kgmill.flows.summary import plan_parts
     from kgmill.flows.terminal import note, progress, show, show_json
-    from kgmill.pipelines.build import Listener
+    from kgmill.pipelines.building import Listener
     from kgmill.pipelines.plan import make_plan
 
     context = options.check(sources, out, options.config())

@@ -16,7 +16,7 @@ EXAMPLES = (
 def resolve(folder: Dir, options: BuildOptions, *, as_json: Json = False) -> None:
     """`kgmill resolve DIR [--pin FILE] [--decisions F.toml] [--links FILE]`: no source is read and no model asked."""
     from kgmill.flows.summary import show_build
-    from kgmill.pipelines.build import finish, run_stage
+    from kgmill.pipelines.building import finish, run_stage
     from kgmill.pipelines.checks import check_finished
     from kgmill.pipelines.output.ledger import last_run
     from kgmill.pipelines.output.parts import Store

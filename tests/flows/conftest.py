@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from kgmill.flows import cli
-from kgmill.pipelines import build as build_module
+from kgmill.pipelines import building
 from kgmill.pipelines.engine.worker import Worker
 
 TEXTS = {
@@ -64,7 +64,7 @@ def kgmill(worker, tiny_model):
             command += ["--no-prefect"]
         out, errors = io.StringIO(), io.StringIO()
         with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
-            patch.setattr(build_module, "Worker", lambda **limits: contextlib.nullcontext(worker))
+            patch.setattr(building, "Worker", lambda **limits: contextlib.nullcontext(worker))
             code = cli.run(command)
         lines = errors.getvalue().splitlines()
         progress = [json.loads(line) for line in lines if line.startswith("{")]

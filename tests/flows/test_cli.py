@@ -51,7 +51,7 @@ def test_build_imports_no_torch_and_no_prefect():
     """The parent of a build without Prefect leaves torch to its child."""
     program = (
         "import sys\n"
-        "import kgmill.flows.commands.build, kgmill.flows.summary, kgmill.pipelines.build\n"
+        "import kgmill.flows.commands.build, kgmill.flows.summary, kgmill.pipelines.building\n"
         "print([name for name in ('torch', 'transformers', 'prefect') if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout == "[]\n"
@@ -70,7 +70,7 @@ def state():
 before = state()
 import kgmill.pipelines, kgmill.extractor, kgmill.flows
 print(state() == before)
-import kgmill.pipelines.build, kgmill.flows.cli, kgmill.flows.commands.build
+import kgmill.pipelines.building, kgmill.flows.cli, kgmill.flows.commands.build
 print((state()[:3], state()[4:]) == (before[:3], before[4:]))
 import transformers
 logging.getLogger("transformers").setLevel(logging.INFO)

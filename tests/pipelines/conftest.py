@@ -6,7 +6,7 @@ import json
 import pyarrow.parquet as pq
 import pytest
 
-from kgmill.pipelines.build import Run, finish, run_stage
+from kgmill.pipelines.building import Run, finish, run_stage
 from kgmill.pipelines.checks import check_build
 from kgmill.pipelines.engine.request import Request, read_receipts
 from kgmill.pipelines.engine.worker import Worker, run_job
@@ -24,6 +24,12 @@ class WorkerInThisProcess(Worker):
 
     def run(self, request_file, on_poll=lambda elapsed_s: None):
         return run_job(request_file)
+
+
+@pytest.fixture(scope="session")
+def worker_here():
+    """The kind of worker that runs jobs in this process."""
+    return WorkerInThisProcess
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import shutil
 import pyarrow.dataset as ds
 import pytest
 
-from kgmill.pipelines.build import Run, finish, hold, run_stage
+from kgmill.pipelines.building import Run, finish, hold, run_stage
 from kgmill.pipelines.checks import check_build, resolve_device
 from kgmill.pipelines.context import RunContext
 from kgmill.pipelines.engine.worker import Worker

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from kgmill.pipelines.build import finish, hold, run_stage
+from kgmill.pipelines.building import finish, hold, run_stage
 from kgmill.pipelines.checks import check_build
 from kgmill.pipelines.stages.stage import NAMES
 from kgmill.schemas.config import BuildConfig
