@@ -1,19 +1,27 @@
-"""Beam jobs, the part store they commit to, and the graph formats they end in."""
+"""Beam jobs, the part store they commit to, and the graph formats they end in; and the Python API of it all.
+
+    from kgmill.pipelines import build, load_graph, open_build, read_table
+
+`build` makes a graph (`kgmill.pipelines.api`), `open_build` and `read_table` read its tables
+(`kgmill.pipelines.built`), `load_graph` is its graph to compute with (`kgmill.pipelines.networks`).
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kgmill.pipelines.api import build
+    from kgmill.pipelines.built import Built, open_build, read_table
     from kgmill.pipelines.networks import load_graph
 
-__all__ = ["load_graph"]
+__all__ = ["Built", "build", "load_graph", "open_build", "read_table"]
+_MODULES = {"build": "api", "load_graph": "networks"}
 
 
 def __getattr__(name: str) -> Any:
-    """`load_graph`, imported when it is first asked for: most modules here need no NetworkX."""
-    if name == "load_graph":
-        from kgmill.pipelines.networks import load_graph
-
-        return load_graph
+    """What the package offers, imported when it is first asked for: few who import a module of it need it."""
+    if name in __all__:
+        return getattr(import_module(f"{__name__}.{_MODULES.get(name, 'built')}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
