@@ -3,22 +3,24 @@
 from kgmill.extractor import Extractor
 
 extractor = Extractor.from_pretrained("default")
-for extraction in extractor.extract(["Marie Curie lived in Paris, France."]):
-    for relation in extraction.relations:
-        print(relation.head.text, relation.type, relation.tail.text, relation.confidence)
+for relation in extractor("Marie Curie lived in Paris, France.").relations:
+    print(relation.head.text, relation.type, relation.tail.text, relation.confidence)
+for extraction in extractor.extract(texts):  # many at once, in batches
+    print(extraction.to_dict())
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import asdict, dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 
 from kgmill.extractor.candidates import Candidates
 from kgmill.extractor.decode import decode
+from kgmill.extractor.marked import marked_html
 from kgmill.extractor.modelfolder import find_model
 from kgmill.extractor.neural.encoding import Window
 from kgmill.extractor.predict import Predictor, open_predictor
@@ -53,10 +55,36 @@ class ExtractedRelation:
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """What was found in one text, in the order of the text."""
+    """What was found in one text, in the order of the text.
+
+    Attributes:
+        text: that was read, which offsets are of.
+    """
 
     mentions: tuple[ExtractedMention, ...]
     relations: tuple[ExtractedRelation, ...]
+    text: str = field(default="", repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as values that JSON has; a relation's `head` and `tail` are numbers of mentions, from 0.
+
+        Confidences are rounded to 6 places.
+        """
+        number = {mention: i for i, mention in enumerate(self.mentions)}
+        relations = ({"head": number[r.head], "tail": number[r.tail], **_sure(r)} for r in self.relations)
+        return {
+            "text": self.text,
+            "mentions": [asdict(m) | _sure(m) for m in self.mentions],
+            "relations": list(relations),
+        }
+
+    def _repr_html_(self) -> str:
+        """The text with its mentions marked and a table of relations, as notebooks show it."""
+        return marked_html(self.to_dict())
+
+
+def _sure(found: ExtractedMention | ExtractedRelation) -> dict[str, Any]:
+    return {"type": found.type, "confidence": round(found.confidence, 6)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +114,29 @@ class Extractor:
         """
         return cls(open_predictor(find_model(name), device, precision, n_threads))
 
+    def __repr__(self) -> str:
+        ontology, device = self.predictor.ontology, self.predictor.device
+        n_types, n_relations = len(ontology.entities), len(ontology.relations)
+        return f"<Extractor {ontology.name}: {n_types} types of mentions, {n_relations} of relations, on {device}>"
+
+    def __call__(self, text: str, *, min_confidence: float = 0.4) -> Extraction:
+        """The `Extraction` of one text; for many, `extract` is faster."""
+        return next(self.extract([text], min_confidence=min_confidence))
+
     def extract(self, texts: Iterable[str], *, min_confidence: float = 0.4) -> Iterator[Extraction]:
         """An `Extraction` a text, in order, as soon as its stretch of about 1,000 sentences is done.
 
         A thread reads and tokenises the next stretch while the model has this one. Lone surrogates in a text, which no
         model can read, count as U+FFFD.
+
+        Raises:
+            TypeError: it is a single text, of which each character would be one.
         """
+        if isinstance(texts, str):
+            raise TypeError("extract wants texts, as a list; for one text, call the extractor: extractor(text)")
+        return self._extract(texts, min_confidence)
+
+    def _extract(self, texts: Iterable[str], min_confidence: float) -> Iterator[Extraction]:
         for chunk in _ahead(self._chunks(texts)):
             yield from self._extract_chunk(chunk, min_confidence)
 
@@ -119,7 +164,7 @@ class Extractor:
             relations: list[ExtractedRelation] = []
             for sentence in sentences:
                 self._add(text, to_characters(sentence, next(found)), min_confidence, mentions, relations)
-            yield Extraction(tuple(mentions), tuple(relations))
+            yield Extraction(tuple(mentions), tuple(relations), text)
 
     def _add(
         self,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from typer import Argument, Option
 
@@ -89,20 +88,11 @@ def _predict_lines(model: ModelOptions, texts: Sequence[tuple[str, str]], min_co
     note_slow(model.precision)
     with waiting("loading the model"):
         extractor = Extractor.from_pretrained(model.model, device=model.device, precision=model.precision)
-    found = extractor.extract((content for _, content in texts), min_confidence=min_confidence)
-    for (name, content), extraction in zip(texts, found, strict=True):
-        mentions = [_rounded(asdict(mention)) for mention in extraction.mentions]
-        number = {mention: i for i, mention in enumerate(extraction.mentions)}
-        relations = [
-            _rounded({"head": number[r.head], "tail": number[r.tail], "type": r.type, "confidence": r.confidence})
-            for r in extraction.relations
-        ]
-        line = {"source": name, "n_characters": len(content), "mentions": mentions, "relations": relations}
+    extracted = extractor.extract((content for _, content in texts), min_confidence=min_confidence)
+    for (name, content), extraction in zip(texts, extracted, strict=True):
+        found = extraction.to_dict()
+        line = {"source": name, "n_characters": len(content)} | {key: found[key] for key in ("mentions", "relations")}
         show(printable_json(line))
-
-
-def _rounded(row: dict[str, Any]) -> dict[str, Any]:
-    return row | {"confidence": round(row["confidence"], 6)}
 
 
 def _texts(text: str | None, files: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -126,6 +126,37 @@ def test_threshold(tiny):
     assert all(mention.confidence >= 0.9 for mention in sure)
 
 
+def test_one_text(tiny):
+    """An extractor that is called has one text's extraction; `extract` refuses one, each character of which would be
+    a text.
+    """
+    text = "Bob Stone lives in London ."
+
+    assert tiny(text) == next(tiny.extract([text]))
+    assert tiny(text, min_confidence=1.0).mentions == ()
+    with pytest.raises(TypeError, match=r"extractor\(text\)"):
+        tiny.extract(text)
+
+
+def test_extractor_says_what_it_is(tiny):
+    """Its repr has the ontology's name, how many types it knows, and the device."""
+    assert repr(tiny) == "<Extractor tiny: 3 types of mentions, 3 of relations, on cpu>"
+
+
+def test_extraction_as_values(tiny):
+    """`to_dict` is JSON; the ends of a relation are numbers of mentions."""
+    found = tiny("Ada Byron worked for Acme Corp in Paris .")
+
+    said = found.to_dict()
+
+    assert json.loads(json.dumps(said)) == said
+    assert [said["text"][m["begin"] : m["end"]] for m in said["mentions"]] == [m.text for m in found.mentions]
+    (relation,) = said["relations"]
+    ends = [said["mentions"][relation[end]]["text"] for end in ("head", "tail")]
+    assert (ends, relation["type"]) == (["Ada Byron", "Acme Corp"], "Work_For")
+    assert relation["confidence"] == round(found.relations[0].confidence, 6)
+
+
 def test_no_texts(tiny):
     """No texts give no extractions."""
     assert list(tiny.extract([])) == []
