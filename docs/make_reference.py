@@ -1,12 +1,14 @@
-"""Writes docs/reference/ from the code: `python docs/make_reference.py`. A test holds the files to it.
+"""Writes docs/reference/ and the tables of docs/data.md from the code: `python docs/make_reference.py`.
 
-What a key is for stands in the docstring of its class, what an option is for beside it; nothing is said twice.
+A test holds the files to it. What a key or a column is for stands in the docstring of its class, what an option is for
+beside it; nothing is said twice.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_args
 
@@ -15,9 +17,12 @@ from pydantic_core import PydanticUndefined
 from kgmill.flows.commands import find, lines
 from kgmill.flows.parser import documented, typer_command
 from kgmill.schemas.config import BuildConfig, Config, FieldMap, ReadBy, SourceConfig, field_docs
+from kgmill.schemas.tables import MORE, PUBLISHED, TABLES
 from kgmill.schemas.training import SetConfig, TrainConfig
 
 FOLDER = Path(__file__).with_name("reference")
+DATA = Path(__file__).with_name("data.md")
+BEGIN, END = "<!-- tables: made by docs/make_reference.py -->", "<!-- end of tables -->"
 _MADE = "<!-- made by docs/make_reference.py -->\n"
 _TABLES = {
     "A build: `kgmill build --config F.toml`": BuildConfig,
@@ -56,10 +61,10 @@ def _keys(kind: type[Config]) -> Iterator[str]:
         yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
-def attributes(kind: type[Config]) -> dict[str, str]:
-    """What the docstring of a class says of each of its fields."""
+def attributes(kind: type[Any], wanted: Iterable[str] = ()) -> dict[str, str]:
+    """What the docstring of a class says of each of its fields, `wanted` or those of a model."""
     found = field_docs(kind)
-    if missing := [name for name in kind.model_fields if name not in found]:
+    if missing := [name for name in wanted or kind.model_fields if name not in found]:
         raise SystemExit(f"{kind.__name__}: says nothing of {', '.join(missing)}")
     return found
 
@@ -123,8 +128,37 @@ def _said(one: Any) -> str:
     return "" if value in (None, False, "", 0) or callable(value) else f"`{value}`"
 
 
+def tables() -> str:
+    """What is in each table of DIR/tables, column by column."""
+    parts = []
+    for name, record in TABLES.items():
+        told: dict[str, str] = {}
+        for kind in (record, *([MORE[name]] if name in MORE else [])):
+            told |= attributes(kind, [f.name for f in fields(kind)])
+        rows = (f"| `{c.name}` | {_kind(c)} | {told[c.name]} |" for c in PUBLISHED[name])
+        line = (inspect.getdoc(record) or "").partition("\n")[0]
+        parts.append(f"## {name}\n\n{line}\n\n| column | type | is |\n|---|---|---|\n" + "\n".join(rows) + "\n")
+    return "\n".join(parts)
+
+
+_KINDS = {"string": "text", "int64": "integer", "double": "number", "bool": "boolean", "date32[day]": "date"}
+
+
+def _kind(column: Any) -> str:
+    kind = _KINDS.get(str(column.type), "list of text")
+    return f"{kind}, or null" if column.nullable else kind
+
+
+def with_tables(page: str) -> str:
+    """The page with the tables between its two marks."""
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    return f"{before}{begin}\n\n{tables()}\n{end}{after}"
+
+
 def main() -> None:
     """Writes the files."""
+    DATA.write_text(with_tables(DATA.read_text(encoding="utf-8")), encoding="utf-8")
     FOLDER.mkdir(exist_ok=True)
     for name, text in PAGES.items():
         (FOLDER / name).write_text(text(), encoding="utf-8")

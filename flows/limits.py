@@ -94,7 +94,7 @@ def check_free(out: str) -> None:
 
 @contextmanager
 def hold_when_free(context: RunContext, listener: Listener, when_busy: WhenBusy, limit: TimeLimit) -> Iterator[Run]:
-    """Holds the output folder as `kgmill.pipelines.building.hold` does, or does what it was told where another one does.
+    """Holds the output folder as `pipelines.building.hold` does, or does what it was told where another one does.
 
     Raises:
         SkippedError: it is held, and `when_busy` is `skip`.

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 from kgmill.pipelines.output import layout
 from kgmill.pipelines.output.ledger import finished_run
 from kgmill.pipelines.output.parts import Store
-from kgmill.schemas.errors import UsageError
-from kgmill.schemas.tables import TABLES, conform
+from kgmill.schemas.errors import OutputError, UsageError
+from kgmill.schemas.tables import PUBLISHED
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -92,17 +92,24 @@ class Built:
     def table_files(self) -> dict[str, str]:
         """By table the pattern that its Parquet files have, as DuckDB, polars and Spark read it."""
         place = Store(self.out).storage.place
-        return {name: place(f"{layout.TABLES}/{name}/*.parquet") for name in TABLES}
+        return {name: place(f"{layout.TABLES}/{name}/*.parquet") for name in PUBLISHED}
 
     def dataset(self, name: str) -> ds.Dataset:
         """A table as a pyarrow dataset, of which only what is asked for is read; for what is larger than memory.
 
         Raises:
             UsageError: there is no such table.
+            OutputError: it has the columns of an earlier kgmill.
         """
-        if name not in TABLES:
-            raise UsageError(f"no table {name!r}; there are {', '.join(TABLES)}")
-        return Store(self.out).storage.dataset(f"{layout.TABLES}/{name}")
+        if name not in PUBLISHED:
+            raise UsageError(f"no table {name!r}; there are {', '.join(PUBLISHED)}")
+        found = Store(self.out).storage.dataset(f"{layout.TABLES}/{name}")
+        if lacking := [column for column in PUBLISHED[name].names if column not in found.schema.names]:
+            raise OutputError(
+                f"{self.out}/{layout.TABLES}/{name}: of an earlier kgmill, without {', '.join(lacking)}; "
+                f"run kgmill build SOURCE... --out {self.out}, which writes it anew and asks the model for nothing"
+            )
+        return found
 
     def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
         """A table, or some of its columns, in memory; `.to_pandas()` makes a data frame of it.
@@ -113,8 +120,7 @@ class Built:
         dataset = self.dataset(name)
         if unknown := sorted({*(columns or ())} - {*dataset.schema.names}):
             raise UsageError(f"table {name}: no columns {unknown}; there are {', '.join(dataset.schema.names)}")
-        table = dataset.to_table(columns=None if columns is None else list(columns))
-        return conform(name, table) if columns is None else table
+        return dataset.to_table(columns=None if columns is None else list(columns))
 
     def facts(self) -> pa.Table:
         """The table `facts`, the surest first."""

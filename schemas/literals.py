@@ -92,4 +92,18 @@ def _in_the_only_order(match: re.Match[str]) -> tuple[str, str] | None:
     return meant.pop() if len(meant) == 1 else None
 
 
+def day_of(text: str) -> date | None:
+    """The day of a date in ISO 8601, whose time is left aside; None where it is none, or not of a whole day.
+
+    >>> day_of("1969-07-20T20:17:40Z"), day_of("1969-07")
+    (datetime.date(1969, 7, 20), None)
+    """
+    if text[4:5] != "-" or text[7:8] != "-" or text[10:11] not in ("", "T", " "):
+        return None
+    try:
+        return date.fromisoformat(text[:10])
+    except ValueError:
+        return None
+
+
 _READERS: dict[str, Callable[[str], tuple[str, str] | None]] = {"date": _read_date}

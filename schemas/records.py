@@ -1,8 +1,12 @@
-"""The records that flow through a build. Offsets are Unicode code points of the stored text, ends exclusive."""
+"""The records that flow through a build. Offsets are Unicode code points of the stored text, ends exclusive.
+
+docs/data.md is made of these docstrings.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,11 @@ class Mention:
     """A span of a document with an entity type.
 
     Attributes:
-        sentence: the sentence's number in its document.
+        doc_id: of the document.
+        sentence: the sentence's number in its document, from 0.
+        mention_begin, mention_end: where it is in the document's text.
+        text: the span itself, as it stands in the document.
+        type: by the ontology's name; for a name the one that all documents agree on.
         confidence: probability in [0, 1].
         entity_id: the entity that the mention names (`kgmill.pipelines.resolution`); empty where the type is a literal
             one.
@@ -56,8 +64,8 @@ class Mention:
 
     doc_id: str
     sentence: int
-    begin: int
-    end: int
+    mention_begin: int
+    mention_end: int
     text: str
     type: str
     confidence: float
@@ -72,6 +80,13 @@ class Relation:
     Attributes:
         statement_id: `kgmill.schemas.identity.statement_id` of document, offsets and type.
         fact_id: the fact that the relation is evidence of.
+        doc_id: of the document.
+        sentence: the sentence's number in its document, from 0.
+        sentence_begin, sentence_end: where the sentence is in the document's text.
+        type: by the ontology's name.
+        head_begin, head_end: where the mention is that is the head.
+        tail_begin, tail_end: where the mention is that is the tail.
+        confidence: probability in [0, 1].
         head_entity: the entity that is spoken of; a country, where the mention names its people.
         tail_entity: the same; empty where the tail is a value.
         value, datatype: of the tail, as in a fact.
@@ -79,6 +94,7 @@ class Relation:
             (`kgmill.schemas.stance`).
         text_key: of the sentence (`kgmill.schemas.identity.text_key`): copies of one text are one witness.
         date: of the document.
+        sentence_text: as it stands in the document; empty where it has more than 2,000 characters.
     """
 
     statement_id: str
@@ -100,6 +116,7 @@ class Relation:
     stance: str = ""
     text_key: str = ""
     date: str = ""
+    sentence_text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +124,13 @@ class Entity:
     """A node of the graph: all mentions of one thing.
 
     Attributes:
+        entity_id: made of its name; the end of its IRI.
+        type: by the ontology's name.
+        n_mentions: mentions of it, by whatever name.
+        n_documents: documents that mention it.
         label: the commonest of its names (`kgmill.schemas.names.label_of`), of equally common ones the smallest; short
             forms and acronyms only where it has no other; a country's usual full name where it is among them.
-        confidence: of the surest mention.
+        confidence: of the surest mention, in [0, 1].
     """
 
     entity_id: str
@@ -125,6 +146,8 @@ class Name:
     """A name that an entity has in the corpus.
 
     Attributes:
+        entity_id: of the entity.
+        n_mentions: mentions by this name, under this rule.
         name: as in a label.
         rule: by which it is the entity's, where its own text alone would not say so (`Mention.rule`).
     """
@@ -140,8 +163,11 @@ class Fact:
     """A relation between two entities, or of an entity and a value.
 
     Attributes:
+        fact_id: made of its ends and its relation.
+        head: an entity's id.
+        relation: by the ontology's name.
         tail: an entity's id; empty where the fact has a value.
-        confidence: that it is right (`kgmill.pipelines.facts`).
+        confidence: that it is right, in [0, 1] (`kgmill.pipelines.facts`).
         n_evidence: sentences that state it, equal ones once.
         n_documents: documents that state it.
         value: a date, month or year as RDF writes it, or the words of the text (`kgmill.schemas.literals`).
@@ -173,7 +199,18 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The surest relation mention of a sentence behind a fact, down to offsets; `stance` as in a relation."""
+    """The surest relation mention of a sentence behind a fact, down to offsets.
+
+    Attributes:
+        fact_id: of the fact.
+        statement_id: of the relation.
+        doc_id: of the document.
+        sentence_begin, sentence_end: where the sentence is in the document's text.
+        head_begin, head_end: where the mention is that is the head.
+        tail_begin, tail_end: where the mention is that is the tail.
+        confidence: of the relation, in [0, 1].
+        stance, sentence_text: as in a relation.
+    """
 
     fact_id: str
     statement_id: str
@@ -186,6 +223,7 @@ class Evidence:
     tail_end: int
     confidence: float
     stance: str = ""
+    sentence_text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,3 +243,53 @@ class Reject:
     doc_id: str
     reason: str
     detail: str
+
+
+# What the tables of a finished build have beside the fields of their records, so that they can be read alone.
+
+
+@dataclass(frozen=True, slots=True)
+class MoreOfDocument:
+    """What the table of documents has beside a document's fields.
+
+    Attributes:
+        day: of the date, where that has one; null elsewhere.
+    """
+
+    day: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class MoreOfEntity:
+    """What the table of entities has beside an entity's fields.
+
+    Attributes:
+        aliases: its other names, in the order of the table `names`.
+        iri: its name in the graph.
+    """
+
+    aliases: tuple[str, ...]
+    iri: str
+
+
+@dataclass(frozen=True, slots=True)
+class MoreOfFact:
+    """What the table of facts has beside a fact's fields.
+
+    Attributes:
+        head_label, head_type: of the entity that is the head.
+        tail_label, tail_type: of the entity that is the tail; of a value, it itself and the type that mentions of such
+            values have.
+        relation_iri: the relation's name in the graph.
+        value_day: the value, where that is a whole day; null elsewhere.
+        first_day, last_day: of `first` and `last`, where these have one; null elsewhere.
+    """
+
+    head_label: str
+    head_type: str
+    tail_label: str
+    tail_type: str
+    relation_iri: str
+    value_day: date | None
+    first_day: date | None
+    last_day: date | None

@@ -23,6 +23,13 @@ def test_reference_is_what_the_code_says(maker, name):
     assert (DOCS / "reference" / name).read_text(encoding="utf-8") == maker.PAGES[name]()
 
 
+def test_tables_are_what_the_records_say(maker):
+    """docs/data.md has every table and column, as the docstrings of the records have it."""
+    page = maker.DATA.read_text(encoding="utf-8")
+    assert page == maker.with_tables(page)
+    assert page.count(maker.BEGIN) == page.count(maker.END) == 1
+
+
 def test_each_page_is_made(maker):
     """Nothing else lies among them."""
     assert {path.name for path in (DOCS / "reference").iterdir()} == set(maker.PAGES)

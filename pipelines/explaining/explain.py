@@ -50,7 +50,7 @@ class Explainer:
         facts.sort(key=lambda f: (-f["confidence"], f["fact_id"]))
         called = {entity_key(row["name"]) for row in names}
         decided = [d.model_dump() for d in (*self.built.decisions.same, *self.built.decisions.apart)]
-        mentions.sort(key=lambda m: (-m["confidence"], m["doc_id"], m["begin"]))
+        mentions.sort(key=lambda m: (-m["confidence"], m["doc_id"], m["mention_begin"]))
         return {
             "entity": entity,
             "names": names,
@@ -68,9 +68,9 @@ class Explainer:
         told = []
         for m in mentions:
             document = documents[m["doc_id"]]
-            begin, end = places.get((m["doc_id"], m["sentence"]), (m["begin"], m["end"]))
+            begin, end = places.get((m["doc_id"], m["sentence"]), (m["mention_begin"], m["mention_end"]))
             if document:
-                marks = [_mark(m["begin"], m["end"], m["type"], begin)]
+                marks = [_mark(m["mention_begin"], m["mention_end"], m["type"], begin)]
                 how = {name: m[name] for name in ("doc_id", "confidence", "type", "rule")}
                 told.append({**how, "text": document.text[begin:end], "begin": begin, "marks": marks})
         return told
@@ -194,14 +194,15 @@ class Explainer:
         mentions, relations = (self.built.rows(table, doc_id=document.doc_id) for table in ("mentions", "relations"))
         decoding = self.built.remembered.decoding
         ends = self.built.ends(document, decoding.ontology) if decoding else ()
-        by_span = {(end.mention.begin, end.mention.end): end for end in ends}
+        by_span = {(end.mention.mention_begin, end.mention.mention_end): end for end in ends}
         told = []
         for row, candidates in self.built.candidates(document):
             number, begin, end = row["sentence"], row["begin"], row["end"]
             here = [m for m in mentions if m["sentence"] == number]
             said = [r for r in relations if r["sentence"] == number]
             stated = {((r["head_begin"], r["head_end"]), (r["tail_begin"], r["tail_end"]), r["type"]) for r in said}
-            marks = [_mark(m["begin"], m["end"], m["type"], begin) for m in sorted(here, key=lambda m: m["begin"])]
+            here.sort(key=lambda m: m["mention_begin"])
+            marks = [_mark(m["mention_begin"], m["mention_end"], m["type"], begin) for m in here]
             judged = judge(decoding, document, candidates, by_span, stated) if decoding else {}
             facts = [{k: r[k] for k in ("fact_id", "type", "confidence", "stance")} for r in said]
             told.append(

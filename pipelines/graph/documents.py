@@ -145,7 +145,7 @@ def _span_quads(
         kinds[span].add(_SENTENCE)
     named: dict[_Span, list[Mention]] = defaultdict(list)
     for mention in mentions:
-        span = (mention.begin, mention.end)
+        span = (mention.mention_begin, mention.mention_end)
         kinds[span].add(_PHRASE)
         named[span].append(mention)
     anchored = {_PHRASE} if shown == "none" else {_PHRASE, _SENTENCE}

@@ -144,7 +144,7 @@ def link_quads(ns: Namespace, mentions: Iterable[Mention]) -> Iterator[str]:
     """
     graph = iri(ns.graph("links"))
     for doc_id, found in groupby(mentions, attrgetter("doc_id")):
-        for begin, end, entity in sorted({(m.begin, m.end, m.entity_id) for m in found if m.entity_id}):
+        for begin, end, entity in sorted({(m.mention_begin, m.mention_end, m.entity_id) for m in found if m.entity_id}):
             yield quad(iri(ns.chars(doc_id, begin, end)), _ENTITY, iri(ns.entity(entity)), graph)
 
 

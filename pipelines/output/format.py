@@ -1,12 +1,14 @@
 """The number of an output folder's format, in DIR/format.json: asked before all else, and written before all else.
 
-    {"format": 2, "kgmill": "0.2.0"}                        all that is in DIR is of format 2
-    {"format": 2, "kgmill": "0.2.0", "rebuilt_from": 1}     a build is rebuilding an older folder, or died of it: its
+    {"format": 3, "kgmill": "0.3.0"}                        all that is in DIR is of format 3
+    {"format": 3, "kgmill": "0.3.0", "rebuilt_from": 1}     a build is rebuilding an older folder, or died of it: its
                                                             parts are told apart by their names, its graph is the old
 
-Folders of 0.1 have no number and are of format 1. The number is raised when something of an older folder would be
-misread: a name in DIR, a key of its JSON files, a column, a graph that is to be asked in another way. What a stage
-makes of its input has a `VERSION` of its own, which is in the names of parts.
+Folders of 0.1 have no number and are of format 1. Those of 0.2, of format 2, have the same graph as those of 3, and
+tables with other columns, which `schemas.tables.conform` knows: they are read, and rebuilt by the next build. The
+number is raised when something of an older folder would be misread: a name in DIR, a key of its JSON files, a column, a
+graph that is to be asked in another way. What a stage makes of its input has a `VERSION` of its own, which is in the
+names of parts.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ from kgmill.pipelines.output.parts import Store
 from kgmill.pipelines.storage.files import to_json
 from kgmill.schemas.errors import OutputError
 
-FORMAT = 2
+FORMAT = 3
+_READ = 2  # and later ones: what they hold can be asked without a rebuild
 _FIRST = 1  # of folders without a number
 
 
@@ -34,13 +37,13 @@ def check_format(store: Store) -> None:
 
 
 def check_readable(store: Store) -> None:
-    """Makes sure that all that a folder holds is of this version's format; touches nothing.
+    """Makes sure that what a folder holds is of a format that this version reads; touches nothing.
 
     Raises:
         OutputError: it isn't, or its number is damaged.
     """
     number, older = _numbers(store)
-    if number and (older or number) < FORMAT:
+    if number and (older or number) < _READ:
         raise OutputError(
             f"{store.where}: holds a graph of format {older or number}, this kgmill reads format {FORMAT}; "
             f"run kgmill build SOURCE... --out {store.where}, which rebuilds it"

@@ -30,13 +30,13 @@ from kgmill.pipelines.stages.names import not_null
 from kgmill.pipelines.stages.stage import Parts, Todo, partitions_extent, publisher
 from kgmill.schemas.identity import fingerprint
 from kgmill.schemas.name_rules import COUNTRY, SAYING_LESS
-from kgmill.schemas.tables import SCHEMAS, values
+from kgmill.schemas.tables import SCHEMAS, described, values
 from kgmill.schemas.units import Unit
 
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
 
-VERSION = 7
+VERSION = 8
 _OF_ENTITIES: list[tuple[str, pa.DataType]] = [
     ("entity_id", pa.string()),
     ("type", pa.string()),
@@ -51,6 +51,7 @@ _COMBINED = {
 }
 # The facts that others contradict, as `pipelines.conflicts` has settled it.
 RIVALS = not_null(fact_id=pa.string(), conflict_share=pa.float64(), overruled_by=pa.string())
+SHOWN = ("names", "evidence")  # the tables that are published as they are; of the others `stages.labels` makes more
 _IN_ORDER = re.compile(r"\d{4}")  # dates that begin so are in order as they stand
 
 
@@ -123,9 +124,7 @@ def missing(context: RunContext, store: Store, parts: Parts) -> Todo:
     settings = settings_of(context, parts)
     done, tasks = plan(store, parts["combine"], partition_bits(parts["decode"]), settings, parts["rivals"])
     extent = partitions_extent(parts["ingest"], (task.unit for task in tasks))
-    return Todo(
-        done, tasks, settings, extent, publisher(store, "aggregate", ["entities", "names", "facts", "evidence"])
-    )
+    return Todo(done, tasks, settings, extent, publisher(store, "aggregate", SHOWN))
 
 
 @contextmanager
@@ -147,6 +146,8 @@ def work(request: Request[Task, Settings]) -> Iterator[Callable[[Task], Receipt]
         n_overruled = sum(bool(conflict.overruled_by) for conflict in conflicts.values())
         left_out = {"facts.rejected": n_rejected, "facts.overruled": n_overruled}
         counts = {"left_out": {rule: n for rule, n in left_out.items() if n}, "decided": n_rejected + n_confirmed}
+        for name in SHOWN:
+            tables[name] = described(name, tables[name], f"aggregate {VERSION}")
         store.commit("aggregate", task.unit, task.fingerprint, tables, counts)
         return Receipt(task.unit, task.fingerprint)
 

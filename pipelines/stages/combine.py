@@ -28,7 +28,7 @@ from kgmill.schemas.units import Unit
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
 
-VERSION = 4
+VERSION = 5
 MAX_BITS = 8  # a partition is a whole number of the graph's 256 buckets
 KINDS = ("entities", "surfaces", "relations", "pairs")
 _KEYS = ("entity_id", "entity_id", "fact_id", "pair")

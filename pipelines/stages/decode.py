@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations, groupby
 from typing import TYPE_CHECKING, Any
 
@@ -24,12 +24,12 @@ from kgmill.schemas.identity import entity_id, fact_id, fingerprint, pair_id, st
 from kgmill.schemas.literals import literal_value
 from kgmill.schemas.ontology import Ontology, parse_ontology
 from kgmill.schemas.records import Mention, Relation
-from kgmill.schemas.tables import to_table, values
+from kgmill.schemas.tables import described, to_table, values
 
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
 
-VERSION = 6
+VERSION = 7
 PAIRS = pa.schema([pa.field(name, pa.string(), nullable=False) for name in ("pair", "text_key")])
 _MOST_NAMES = 64  # of a sentence, that are counted together: a longer list says little of any two
 
@@ -40,9 +40,11 @@ class Settings:
 
     Attributes:
         ontology: what the ontology allows (`Ontology.rules`).
+        made_of: what files say of their making; it follows from the parts that they are made of.
     """
 
     ontology: Mapping[str, Any]
+    made_of: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ def plan(
 
 def missing(context: RunContext, store: Store, parts: Parts) -> Todo:
     """What decode has to do."""
-    settings = Settings(context.ontology.rules())
+    settings = Settings(context.ontology.rules(), {"model": context.model, "run": context.run_key})
     done, tasks = plan(store, parts["names"], parts["resolve"], settings)
     extent = documents_extent(parts["ingest"], (task.unit for task in tasks))
     return Todo(done, tasks, settings, extent, publisher(store, "decode", ["mentions", "relations"]))
@@ -89,6 +91,8 @@ def work(request: Request[Task, Settings]) -> Iterator[Callable[[Task], Receipt]
         named, resolved = store.need("names", task.unit, task.names), store.need("resolve", task.unit, task.resolved)
         inputs = {name: named.read(name) for name in ("sentences", "mentions", "claims")}
         tables, junk = decode(ontology, **inputs, resolved=resolved.read("resolved"))
+        for name in ("mentions", "relations"):
+            tables[name] = described(name, tables[name], f"decode {VERSION}", **request.settings.made_of)
         store.commit("decode", task.unit, task.fingerprint, tables, {"left_out": junk})
         return Receipt(task.unit, task.fingerprint)
 
@@ -167,8 +171,8 @@ def _end(
     row: Mapping[str, Any],
     became: Mapping[tuple[str, int], Mapping[str, Any]],
 ) -> End:
-    known = {name: row[name] for name in ("begin", "end", "text", "confidence")}
-    known |= {name: text[name] for name in ("doc_id", "sentence")}
+    known = {"mention_begin": row["begin"], "mention_end": row["end"]}
+    known |= {name: row[name] for name in ("text", "confidence")} | {n: text[n] for n in ("doc_id", "sentence")}
     if row["column"] == VALUE:
         mention = Mention(**known, type=row["type"], entity_id="")
         return End(mention, text, value=literal_value(ontology.entities[row["type"]].literal, row["text"]))
@@ -191,7 +195,7 @@ def _claimed(
 
 
 def _relation(text: Mapping[str, Any], claim: DecodedRelation, head: End, tail: End, how: str) -> Relation:
-    subject, object_ = ((end.mention.begin, end.mention.end) for end in (head, tail))
+    subject, object_ = ((end.mention.mention_begin, end.mention.mention_end) for end in (head, tail))
     return Relation(
         statement_id(text["doc_id"], subject, object_, claim.type),
         fact_id(head.entity, claim.type, *tail.name),
@@ -209,6 +213,7 @@ def _relation(text: Mapping[str, Any], claim: DecodedRelation, head: End, tail: 
         how,
         text["text_key"],
         text["date"],
+        text["sentence_text"],
     )
 
 

@@ -42,11 +42,12 @@ from kgmill.pipelines.sources.find import SourceFile, read_records
 from kgmill.pipelines.storage.files import write_json
 from kgmill.schemas.config import SourceConfig
 from kgmill.schemas.identity import fingerprint, order_key
+from kgmill.schemas.literals import day_of
 from kgmill.schemas.records import Document, Reject
-from kgmill.schemas.tables import SCHEMAS, from_table, to_table, values
+from kgmill.schemas.tables import SCHEMAS, conform, described, from_table, to_table, values
 from kgmill.schemas.units import Unit
 
-VERSION = 5
+VERSION = 6
 HEADS = ("dateline", "agency", "byline")
 _SPILL_BYTES = 8 << 20
 _DIGESTS = "digests"
@@ -248,6 +249,7 @@ def commit(request: Request[Task, Settings], element: tuple[str, Iterable[str]])
 
 def commit_documents(store: Store, unit: str, documents: pa.Table, rejects: pa.Table) -> Part:
     """Commits a unit's documents, which are in order, and its rejects."""
+    documents = conform("documents", documents)
     rejects = rejects.sort_by([(name, "ascending") for name in ("source", "reason", "doc_id", "detail")])
     rows = {"documents": documents.drop_columns("text").to_pydict(), "rejects": rejects.to_pydict()}
     counts = {
@@ -257,6 +259,8 @@ def commit_documents(store: Store, unit: str, documents: pa.Table, rejects: pa.T
         "left_out": left_out(rows["documents"]["notes"]),
         "heads": {name: n for name in HEADS if (n := sum(map(bool, rows["documents"][name])))},
     }
+    days = pa.array(map(day_of, rows["documents"]["date"]), pa.date32())
+    documents = described("documents", documents.append_column("day", days), f"ingest {VERSION}")
     tables = {"documents": documents, "rejects": rejects}
     return store.commit("ingest", unit, fingerprint({"version": VERSION, **rows}), tables, counts)
 

@@ -38,8 +38,9 @@ from kgmill.schemas.tables import from_table
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
 
-VERSION = 5
+VERSION = 6
 VALUE = -1  # the column of a mention that is a value
+_LONGEST = 2000  # characters of a sentence that goes with each of its relations; long lists have thousands of these
 _DOUBT = -9.0  # the log probability of types that a name can't have
 
 
@@ -55,6 +56,7 @@ SENTENCES = not_null(
     end=pa.int64(),
     text_key=pa.string(),
     date=pa.string(),  # of the document
+    sentence_text=pa.string(),  # where something is said in it, and it isn't too long
 )
 MENTIONS = not_null(
     row=pa.int64(),  # of the sentence
@@ -220,10 +222,13 @@ class _Unit:
                     votes_E = np.where(self._is_value_E, _DOUBT, np.maximum(votes_NE[i], _DOUBT))
                     spotted.append(Spotted(mention.start, mention.end, text, votes_E))
             text = document.text[row["begin"] : row["end"]]
+            before = len(self.claims)
             self._claim(claims, place, text, row["begin"])
             if place:
                 found = {name: row[name] for name in ("doc_id", "sentence", "begin", "end")}
-                self.sentences.append({**found, "text_key": text_key(text), "date": document.date})
+                shown = text if len(self.claims) > before and len(text) <= _LONGEST else ""
+                of_text = {"text_key": text_key(text), "date": document.date, "sentence_text": shown}
+                self.sentences.append({**found, **of_text})
         named = [m for m in self.mentions[first:] if not self.ontology.entities[m["type"]].literal]
         local, definitions = local_names(spotted, document.text, self.ontology.kinds)
         for mention, name in zip(named, local, strict=True):

@@ -50,12 +50,13 @@ STAGES = (
     Stage(
         "aggregate",
         ("combine", "rivals", "aggregate"),
-        ("entities", "facts", "evidence"),
+        ("names", "evidence"),
         needs=("ingest", "decode"),
     ),
     Stage(
         "export",
-        ("export", "graph", "changes"),
+        ("labels", "export", "graph", "changes"),
+        ("entities", "facts"),
         needs=("ingest", "decode", "aggregate"),
         counted=("export", "graph"),
     ),

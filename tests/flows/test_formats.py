@@ -64,10 +64,10 @@ def test_build_over_a_folder_of_0_1_is_a_fresh_build(build, kept, tmp_path):
     """Graph and tables are those of a build from nothing, and what the folder had before is in its ledgers."""
     out = kept / "out"
     done = build(out)
-    assert (done.code, done.errors) == (0, [f"{out}: of format 1, is rebuilt in format 2"])
+    assert (done.code, done.errors) == (0, [f"{out}: of format 1, is rebuilt in format 3"])
     assert build(tmp_path / "fresh").code == 0
     assert visible(out) == visible(tmp_path / "fresh") != {}
-    assert number(out) == number(tmp_path / "fresh") == (2, None)
+    assert number(out) == number(tmp_path / "fresh") == (3, None)
     report = json.loads((out / "run.json").read_text())
     before = json.loads(max((out / "runs").iterdir()).read_text())
     assert (report["graph_before"], report["graph"]["removed_quads"]) == (before["graph"]["sha256"], 254)
@@ -110,7 +110,7 @@ def test_gc_of_a_folder_of_0_1(kgmill, kept):
 
 def needs_build(out):
     return (
-        f"kgmill: {out}: holds a graph of format 1, this kgmill reads format 2; "
+        f"kgmill: {out}: holds a graph of format 1, this kgmill reads format 3; "
         f"run kgmill build SOURCE... --out {out}, which rebuilds it"
     )
 
@@ -143,23 +143,33 @@ def test_rebuild_that_died_is_finished_by_the_next_build(kgmill, build, kept, tm
     (kept / "source" / "letters.jsonl").rename(kept / "letters.jsonl")
     assert build(kept / "out").code == 2  # more than a fifth of the documents would leave
     (kept / "letters.jsonl").rename(kept / "source" / "letters.jsonl")
-    assert number(kept / "out") == (2, 1)
+    assert number(kept / "out") == (3, 1)
     assert kgmill(*READERS["query"](kept)).errors == [needs_build(kept / "out")]
     assert kgmill(*READERS["decode"](kept)).errors == [needs_build(kept / "out")]
     assert build(kept / "out").code == build(tmp_path / "fresh").code == 0
     assert visible(kept / "out") == visible(tmp_path / "fresh")
-    assert number(kept / "out") == (2, None)
+    assert number(kept / "out") == (3, None)
 
 
 @pytest.mark.parametrize("command", READERS | WRITERS)
 def test_folder_of_a_later_format_is_refused(kgmill, kept, command):
     """Both numbers, the version that wrote it and the cure; nothing is touched."""
-    (kept / "out" / FORMAT_FILE).write_text('{"format": 3, "kgmill": "0.9.0"}')
+    (kept / "out" / FORMAT_FILE).write_text('{"format": 4, "kgmill": "0.9.0"}')
     before = tree(kept / "out")
     done = kgmill(*(READERS | WRITERS)[command](kept))
-    line = f"kgmill: {kept / 'out'}: is of format 3 (kgmill 0.9.0), this kgmill reads formats up to 2; "
+    line = f"kgmill: {kept / 'out'}: is of format 4 (kgmill 0.9.0), this kgmill reads formats up to 3; "
     assert (done.code, done.errors) == (2, [line + "use that kgmill or a later one, or another folder"])
     assert tree(kept / "out") == before
+
+
+def test_folder_of_0_2_is_read(kgmill, copy):
+    """Its graph is that of today, so it is asked as it is; its tables have other columns, which a build renews."""
+    (copy / FORMAT_FILE).write_text('{"format": 2, "kgmill": "0.2.0"}')
+    before = tree(copy)
+
+    assert kgmill("query", copy, "SELECT ?e { GRAPH g:kg { ?e a v:Peop } } LIMIT 1").code == 0
+    assert {name for name in tree(copy).keys() - before.keys() if not name.startswith("store")} == set()
+    assert number(copy) == (2, None)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[2]", '{"format": "2"}', '{"format": true}', '{"format": 0}', "{}"])
@@ -170,7 +180,7 @@ def test_damaged_number_is_refused(kgmill, kept, command, content):
     path.write_text(content)
     before = tree(kept / "out")
     done = kgmill(*(READERS | WRITERS)[command](kept))
-    line = f'kgmill: {path}: damaged; wanted {{"format": 2}}, or a smaller number. If no later kgmill wrote here, '
+    line = f'kgmill: {path}: damaged; wanted {{"format": 3}}, or a smaller number. If no later kgmill wrote here, '
     line += "remove the file and run kgmill build, which rebuilds the folder as one of format 1"
     assert (done.code, done.errors) == (2, [line])
     assert tree(kept / "out") == before

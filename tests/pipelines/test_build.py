@@ -106,7 +106,7 @@ def test_facts_are_those_of_the_sentences(finished):
 def test_evidence_leads_to_the_mentions_text(finished):
     """Offsets of every piece of evidence, applied to the stored text, give the texts of both its mentions."""
     texts = {row["doc_id"]: row["text"] for row in read(finished, "documents")}
-    mentions = {(m["doc_id"], m["begin"], m["end"]): m["text"] for m in read(finished, "mentions")}
+    mentions = {(m["doc_id"], m["mention_begin"], m["mention_end"]): m["text"] for m in read(finished, "mentions")}
     evidence = read(finished, "evidence")
     found = []
     for e in evidence:

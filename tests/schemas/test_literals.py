@@ -5,7 +5,7 @@ import doctest
 import pytest
 
 import kgmill.schemas.literals
-from kgmill.schemas.literals import literal_value
+from kgmill.schemas.literals import day_of, literal_value
 
 XSD = "http://www.w3.org/2001/XMLSchema#"
 
@@ -89,6 +89,14 @@ def test_leap_day():
 
 
 def test_doctests():
-    """The worked example of the module holds."""
+    """The worked examples of the module hold."""
     result = doctest.testmod(kgmill.schemas.literals)
-    assert (result.failed, result.attempted) == (0, 1)
+    assert (result.failed, result.attempted) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1969", "1969-07", "1969-02-30", "1969-07-2", "20 July 1969", "1969-07-200", "x969-07-20"]
+)
+def test_no_day(text):
+    """What is no whole day of the calendar is none."""
+    assert day_of(text) is None

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from kgmill.schemas.records import Document, Entity, Evidence, Fact, Mention, Name, Reject, Relation
-from kgmill.schemas.tables import SCHEMAS, TABLES, conform, from_table, to_table
+from kgmill.schemas.tables import PUBLISHED, SCHEMAS, TABLES, conform, described, from_table, to_table
 
 RECORDS = {
     "documents": [
@@ -88,8 +88,8 @@ def test_field_names_and_types():
         [
             pa.field("doc_id", pa.string(), nullable=False),
             pa.field("sentence", pa.int64(), nullable=False),
-            pa.field("begin", pa.int64(), nullable=False),
-            pa.field("end", pa.int64(), nullable=False),
+            pa.field("mention_begin", pa.int64(), nullable=False),
+            pa.field("mention_end", pa.int64(), nullable=False),
             pa.field("text", pa.string(), nullable=False),
             pa.field("type", pa.string(), nullable=False),
             pa.field("confidence", pa.float64(), nullable=False),
@@ -99,6 +99,40 @@ def test_field_names_and_types():
     )
 
     assert SCHEMAS["mentions"] == expected
+
+
+def test_mentions_of_an_older_version():
+    """What 0.2.0 called begin and end, a word of SQL, is found under the names of today."""
+    record = RECORDS["mentions"][0]
+    table = to_table("mentions", [record])
+    new = {"mention_begin": "begin", "mention_end": "end"}
+    old = table.rename_columns([new.get(name, name) for name in table.column_names])
+
+    assert list(from_table("mentions", old)) == [record]
+
+
+SQL_WORDS = {"end", "begin", "from", "to", "group", "order", "user", "table", "column", "select", "where", "index"}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_tables(name):
+    """DIR/tables has each column of the record once, and none that SQL takes for a word of its own."""
+    columns = PUBLISHED[name].names
+    assert {*SCHEMAS[name].names} <= {*columns}
+    assert len({*columns}) == len(columns)
+    assert not SQL_WORDS & {*columns}
+
+
+def test_described_table():
+    """A file says what it is and what decided it; reading it as records leaves that aside."""
+    table = described("rejects", to_table("rejects", []), "ingest 6", run="00ff")
+
+    assert table.schema.metadata == {
+        b"kgmill.table": b"rejects",
+        b"kgmill.made_by": b"ingest 6",
+        b"kgmill.run": b"00ff",
+    }
+    assert conform("rejects", table).schema.metadata is None
 
 
 def test_truth_has_a_type_of_its_own():

@@ -89,7 +89,7 @@ def sentence():
         {name: getattr(c, name) for name in ("head", "tail", "type", "confidence")} | {"stance": ""} for c in claims
     ]
     made, _ = decode(ONTOLOGY, *tables[:2], pa.Table.from_pylist(said, names.CLAIMS), tables[2])
-    ends = {(end.mention.begin, end.mention.end): end for end in ends_of(ONTOLOGY, *tables)}
+    ends = {(end.mention.mention_begin, end.mention.mention_end): end for end in ends_of(ONTOLOGY, *tables)}
     told = {
         ((r.head_begin, r.head_end), (r.tail_begin, r.tail_end), r.type)
         for r in from_table("relations", made["relations"])

@@ -20,8 +20,8 @@ def mention(doc_id, begin, text, type_name="Org", confidence=0.9, rule="", entit
 
 def relation(doc_id, head, tail, confidence, name="Work_For", **others):
     """A relation of two mentions, in a sentence of a hundred characters."""
-    ends = (head.begin, head.end), (tail.begin, tail.end)
-    number = head.begin // 100
+    ends = (head.mention_begin, head.mention_end), (tail.mention_begin, tail.mention_end)
+    number = head.mention_begin // 100
     return Relation(
         statement_id(doc_id, *ends, name),
         fact_id(head.entity_id, name, tail.entity_id),

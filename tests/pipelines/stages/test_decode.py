@@ -20,7 +20,7 @@ PEOP, LOC = 0, 1
 
 
 def sentence(doc_id="d1", number=0, begin=0, end=26, key="134c64a7", date="1843-07-10"):
-    return dict(zip(names.SENTENCES.names, (doc_id, number, begin, end, key, date), strict=True))
+    return dict(zip(names.SENTENCES.names, (doc_id, number, begin, end, key, date, "Ada worked."), strict=True))
 
 
 def mention(row, begin, end, text, column, confidence=0.9, rule="", key=None):
@@ -99,7 +99,8 @@ def test_names_become_mentions_and_relations(run_decode):
     [found] = relations
     ends = 0, 9, ADA, 19, 25, LONDON
     ids = "4c1fed3dbd40ffe0", "049caf94cba23310"
-    assert found == Relation(*ids, "d1", 0, 0, 26, "Live_In", *ends, 0.9, text_key="134c64a7", date="1843-07-10")
+    words = {"text_key": "134c64a7", "date": "1843-07-10", "sentence_text": "Ada worked."}
+    assert found == Relation(*ids, "d1", 0, 0, 26, "Live_In", *ends, 0.9, **words)
     assert ids == (statement_id("d1", (0, 9), (19, 25), "Live_In"), fact_id(ADA, "Live_In", LONDON))
 
 

@@ -96,11 +96,21 @@ def test_sentences_become_mentions(run_names):
 
 
 def test_sentences_know_their_document(run_names):
-    """Each sentence that holds a mention has its place, the key of its words, and the date of its document."""
+    """Each sentence that holds a mention has its place, the key of its words, and the date of its document.
+
+    Its words go along where it says something.
+    """
+    text = "Ada Byron lives in London."
     assert run_names()("sentences") == [
-        ("d1", 0, 0, 26, text_key("Ada Byron lives in London."), "1843-07-10"),
-        ("d1", 1, 27, 36, text_key("Bob left."), "1843-07-10"),
+        ("d1", 0, 0, 26, text_key(text), "1843-07-10", text),
+        ("d1", 1, 27, 36, text_key("Bob left."), "1843-07-10", ""),
     ]
+
+
+def test_words_of_a_long_sentence_stay_in_its_document(run_names, monkeypatch):
+    """A list of thousands of names has as many relations, with each of which its words would go."""
+    monkeypatch.setattr(names, "_LONGEST", 25)
+    assert [row[-1] for row in run_names()("sentences")] == ["", ""]
 
 
 def test_both_directions_are_claimed(run_names):
