@@ -6,6 +6,7 @@ beside it; nothing is said twice.
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import fields

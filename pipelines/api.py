@@ -57,7 +57,7 @@ def build(
         KgmillError: the run failed; what it had finished is kept, and the next one goes on from there.
     """
     one = isinstance(sources, (str, Path))
-    places = tuple(str(source) for source in ([sources] if one else sources))  # type: ignore[union-attr,list-item]
+    places = tuple(str(source) for source in ([sources] if one else sources))  # type: ignore[union-attr]
     settings = _config(config)
     how = {"runner": runner, "beam_options": tuple(beam_options), "n_workers": n_workers, "yes": yes}
     context = check_build(places, str(out), settings, **how)  # type: ignore[arg-type]

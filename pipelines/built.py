@@ -130,7 +130,8 @@ class Built:
         """The graph as NetworkX has it, or what is chosen of it; see `kgmill.pipelines.load_graph`."""
         from kgmill.pipelines.networks import load_graph
 
-        return load_graph(self.out, **choice)
+        graph: nx.MultiDiGraph[str] = load_graph(self.out, **choice)
+        return graph
 
     def __repr__(self) -> str:
         n_kept, out = self.documents["kept"], self.out

@@ -12,6 +12,9 @@ from kgmill.flows.notes import note
 from kgmill.flows.terminal import say
 from kgmill.schemas.text import printable
 
+PANEL = "Model"
+EXAMPLES = ("kgmill push models/mine ada/mine --private", "kgmill push models/mine ada/mine --dry-run")
+
 
 def push(
     model: Annotated[str, Argument(metavar="MODEL", help="a model folder")],

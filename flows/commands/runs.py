@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from kgmill.flows.options import Dir, Json
-from kgmill.schemas.text import printable, printable_json
+from kgmill.flows.terminal import show, show_json
+from kgmill.schemas.text import printable
+
+PANEL = "Graph"
+EXAMPLES = ("kgmill runs kg", "kgmill runs kg --json")
 
 _COLUMNS = (("documents", 10), ("added", 7), ("changed", 8), ("removed", 8), ("facts", 8), ("+/-", 6), ("seconds", 8))
 
@@ -16,7 +20,10 @@ def runs(folder: Dir, *, as_json: Json = False) -> None:
     from kgmill.pipelines.report.runs import history
 
     rows = history(Store(folder))
-    print(printable_json(rows, indent=1) if as_json else "\n".join(_lines(rows)))
+    if as_json:
+        show_json(rows)
+    else:
+        show("\n".join(_lines(rows)))
 
 
 def _lines(rows: list[dict[str, Any]]) -> list[str]:

@@ -97,7 +97,7 @@ def scatter(task: Task, request: Request[Task, Settings]) -> Iterator[tuple[str,
     facts = part.read("facts", ["head", "tail"])
     ends = pc.unique(pa.chunked_array([*facts["head"].chunks, *facts["tail"].chunks], pa.string()))
     ends = ends.filter(pc.not_equal(ends, pa.scalar("")))
-    wanted = pa.table([ends, pa.array([task.source] * len(ends), pa.string())], _ENDS)
+    wanted = pa.Table.from_arrays([ends, pa.array([task.source] * len(ends), pa.string())], schema=_ENDS)
     labels = part.read("entities", _LABELS.names).cast(_LABELS)
     for kind, rows in (("ends", wanted), ("known", labels)):
         partitions = _partitions(values(rows["entity_id"]), request.settings)
@@ -200,7 +200,8 @@ def _value_type(ontology: Ontology, relation: str) -> str:
 def _called(ends: pa.ChunkedArray[Any], labels: pa.Table) -> dict[str, pa.ChunkedArray[Any]]:
     """The label and the type of each end; empty where it is no entity."""
     rows = pc.index_in(ends, labels["entity_id"].combine_chunks())
-    return {name: pc.fill_null(labels[name].take(rows), "") for name in ("label", "type")}
+    empty: Any = pa.scalar("")
+    return {name: pc.coalesce(labels[name].take(rows), empty) for name in ("label", "type")}
 
 
 def _days(texts: Iterable[str]) -> pa.Array[Any]:
