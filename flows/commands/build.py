@@ -9,7 +9,7 @@ from typer import Option
 from kgmill.flows.one_stage import GOES_ON
 from kgmill.flows.options import BuildOptions, Json, LimitOptions, Out, Sources, one_of
 from kgmill.flows.prefect_environment import import_prefect, prefect_is_configured, use_temporary_home
-from kgmill.flows.terminal import note
+from kgmill.flows.terminal import note, say
 from kgmill.schemas.errors import TooManyRejectsError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def build(
     except TooManyRejectsError as error:
         too_many = error  # the build is done all the same, so its summary comes first
     except SkippedError as busy:
-        note(f"skipped: {busy}")
+        say(f"skipped: {busy}")
         return
     from kgmill.flows.summary import show_build
     from kgmill.pipelines.output.ledger import last_run

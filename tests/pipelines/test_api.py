@@ -1,5 +1,6 @@
 """The Python API: a build, and what is read of it."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from kgmill import pipelines
 from kgmill.pipelines import build, building, open_build, read_table
 from kgmill.pipelines.output.parts import Store
 from kgmill.schemas.config import BuildConfig
-from kgmill.schemas.errors import ConfigError, LockError, SourceError, TooManyRejectsError, UsageError
+from kgmill.schemas.errors import ConfigError, LockError, OutputError, SourceError, TooManyRejectsError, UsageError
 
 TEXT = "Ada Byron worked for Acme Corp in Paris . Bob Stone lives in London ."
 
@@ -70,8 +71,11 @@ def test_build_is_read(built):
 
 def test_second_build_reuses(built, source, settings):
     """A second build of the same calls no model, and is what is opened then; sources and settings come in any form."""
+    before = {path.name for path in Path(built.out).glob("tables/*/*.parquet")}
+
     again = build([str(source)], Path(built.out), BuildConfig.load(None, settings), n_workers=1)
 
+    assert {path.name for path in Path(built.out).glob("tables/*/*.parquet")} == before
     assert (again.documents["reused"], again.ledger["model_calls"]["sentences"]) == (1, 0)
     assert open_build(built.out).ledger == again.ledger
 
@@ -112,6 +116,19 @@ def test_what_is_not_there(built, tmp_path):
         read_table(built.out, "fact")
     with pytest.raises(UsageError, match=r"table facts: no columns \['label'\]; there are fact_id"):
         read_table(built.out, "facts", ["label"])
+
+
+def test_tables_of_an_earlier_kgmill(built, tmp_path):
+    """Columns that aren't there are not made up: the line names them, and what writes them."""
+    copy = Path(shutil.copytree(built.out, tmp_path / "copy"))
+    for path in (copy / "tables" / "facts").iterdir():
+        old = pq.read_table(path).drop_columns(["head_label"])
+        path.unlink()  # it is a link to a part's file
+        pq.write_table(old, path)
+
+    with pytest.raises(OutputError, match=r"facts: of an earlier kgmill, without head_label; run kgmill build SOURCE"):
+        open_build(copy).facts()
+    assert open_build(copy).table("entities").num_rows == 5
 
 
 def test_reading_imports_little():

@@ -124,5 +124,5 @@ def write_output(folder, rows, status="done", ns=NS):
         "graph": {"sha256": hashlib.sha256(lines).hexdigest()},
     }
     (folder / "run.json").write_text(json.dumps(run))
-    (folder / "format.json").write_text('{"format": 2}')
+    (folder / "format.json").write_text('{"format": 3}')
     return str(folder)

@@ -189,8 +189,8 @@ def test_no_finished_build_is_refused(tmp_path, output):
     failed = write_output(tmp_path / "failed", tables(), status="failed")
     with pytest.raises(UsageError, match="failed: the last build here did not finish; run kgmill build"):
         load_graph(failed)
-    (tmp_path / "failed" / "format.json").write_text('{"format": 3}')
-    with pytest.raises(OutputError, match="of format 3"):
+    (tmp_path / "failed" / "format.json").write_text('{"format": 4}')
+    with pytest.raises(OutputError, match="of format 4"):
         load_graph(failed)
 
 
