@@ -6,8 +6,9 @@ BIN := $(VENV)/bin
 TORCH_INDEX ?=
 INDEX_OPTION := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX),)
 STAMP := $(VENV)/.installed
+DOCS_STAMP := $(VENV)/.installed-docs
 
-.PHONY: setup demo test test-all test-servers test-browser test-faults coverage lint bench bench-engine bench-graph clean
+.PHONY: setup demo test test-all test-servers test-browser test-faults coverage lint site bench bench-engine bench-graph clean
 
 setup: $(STAMP)
 
@@ -46,6 +47,13 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+site: $(DOCS_STAMP)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --config-file docs/site/mkdocs.yml
+
+$(DOCS_STAMP): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(INDEX_OPTION) -c constraints.txt -e '.[docs]'
+	touch $(DOCS_STAMP)
+
 bench: setup
 	$(BIN)/python -m benchmarks.speed
 
@@ -56,4 +64,4 @@ bench-graph: setup
 	$(BIN)/python -m benchmarks.graph
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) .site build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

