@@ -11,6 +11,7 @@ from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parents[2]
 _LINK = re.compile(r"(?<=\]\()(?!\w+:|#|/)([^)#\s]+)")
+_CELL_CODE = re.compile(r"`[^`\n]*`")
 _LANGUAGES = {".toml": "toml", ".rq": "sparql", ".json": "json"}
 
 
@@ -34,7 +35,11 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Links to files outside docs/ lead to their pages."""
+    """Links to files outside docs/ lead to their pages; `a\\|b` in a table's cell is code without the backslash."""
+    markdown = "\n".join(
+        _CELL_CODE.sub(lambda code: code[0].replace(r"\|", "|"), line) if line.startswith("|") else line
+        for line in markdown.split("\n")
+    )
     if page.file.generated_by:
         return markdown
     return _LINK.sub(lambda link: _on_site(link[1], f"docs/{page.file.src_uri}"), markdown)

@@ -114,11 +114,11 @@ def test_model_of_your_own_is_trained_and_builds(workspace, tiny_encoder, capsys
     printed = [workspace.run(block) for block in run]
 
     names = [line.split()[1] for block in run for line in block.lines]
-    assert names == ["stats", "train", "evaluate", "calibrate", "build", "predict", "convert"]
+    assert names == ["init", "debug", "stats", "train", "evaluate", "calibrate", "build", "predict", "convert"]
     assert sorted(path.name for path in (workspace.folder / "models").iterdir()) == ["calibrated", "small"]
     assert len((workspace.folder / "dev.jsonl").read_text(encoding="utf-8").splitlines()) == 129
-    assert "6 documents read = 6 kept + 0 rejected" in printed[2]
-    mentions = json.loads(printed[2].splitlines()[-1])["mentions"]
+    assert "6 documents read = 6 kept + 0 rejected" in printed[3]
+    mentions = json.loads(printed[3].splitlines()[-1])["mentions"]
     assert [m["text"] for m in mentions][:1] == ["Marie Curie"]
     (python,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/schema.md").read_text(encoding="utf-8"), re.DOTALL)
     exec(python.replace('"models/', f'"{workspace.folder}/models/'), {})  # noqa: S102 - the page's own code
