@@ -102,7 +102,7 @@ def test_progress_of_a_build(first):
         by_stage.setdefault(line["stage"], []).append((line["share"], line["done"], line["total"]))
     assert by_stage.pop("model") == [(0, None, None), (1, None, None)]
     assert list(by_stage) == [
-        *("ingest", "extract", "names", "resolve", "decode", "combine", "aggregate", "export", "graph"),
+        *("ingest", "extract", "names", "resolve", "decode", "combine", "aggregate", "labels", "export", "graph"),
     ]
     assert {(lines[0][0], lines[-1]) for lines in by_stage.values()} == {(0, (1, 16, 16))}
     assert all(lines == sorted(lines, key=lambda line: line[0]) for lines in by_stage.values())
