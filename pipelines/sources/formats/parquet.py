@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import pyarrow as pa
@@ -15,7 +16,7 @@ from kgmill.pipelines.sources.encodings import StreamError, decode
 from kgmill.pipelines.sources.fields import Origin, from_fields
 from kgmill.pipelines.sources.formats import Records, SourceFormat
 from kgmill.pipelines.sources.lookup import missing, root
-from kgmill.pipelines.sources.parsing.parquet_values import ROW_ERRORS, held, plain
+from kgmill.pipelines.sources.parsing.parquet_values import ROW_ERRORS, has_nanoseconds, held, plain
 from kgmill.pipelines.sources.streams import Stream
 from kgmill.schemas.config import FieldMap, SourceConfig
 from kgmill.schemas.errors import RecordError
@@ -68,11 +69,11 @@ def _batches(source: Any, names: FieldMap) -> Iterator[pa.RecordBatch]:
 def _rows(batch: pa.RecordBatch, text: str) -> Sequence[Any]:
     """The rows as Python has them; as batches of one row where it can't hold all of them."""
     batch = _text_as_bytes(batch, root(batch.schema.names, text))
-    try:
-        rows: Sequence[Any] = batch.to_pylist()
-    except ROW_ERRORS:
-        return [batch.slice(i, 1) for i in range(batch.num_rows)]
-    return rows
+    if not any(map(has_nanoseconds, batch.schema.types)):
+        with suppress(*ROW_ERRORS):
+            rows: Sequence[Any] = batch.to_pylist()
+            return rows
+    return [batch.slice(i, 1) for i in range(batch.num_rows)]
 
 
 def _record(row: Any, place: str, name: str, config: SourceConfig) -> Document | Reject:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from contextlib import suppress
 from datetime import date, datetime, time
 from typing import Any
 
@@ -39,12 +40,14 @@ def held(scalar: Any, notes: Counter[str]) -> Any:
 
     Broken bytes of a string become U+FFFD. Each of these is noted.
     """
-    try:
-        return scalar.as_py()
-    except ROW_ERRORS:
-        if not scalar.is_valid:
-            return None
     kind = scalar.type
+    if not scalar.is_valid:
+        return None
+    if _is_in_nanoseconds(kind) and scalar.value % 1000 == 0:
+        scalar = scalar.cast(pa.duration("us") if pa.types.is_duration(kind) else pa.timestamp("us", kind.tz))
+    if not has_nanoseconds(scalar.type):
+        with suppress(*ROW_ERRORS):
+            return scalar.as_py()
     if pa.types.is_struct(kind):
         return {kind.field(i).name: held(scalar[i], notes) for i in range(kind.num_fields)}
     if pa.types.is_map(kind):
@@ -59,6 +62,17 @@ def held(scalar: Any, notes: Counter[str]) -> Any:
         return text
     notes["metadata_values"] += 1
     return _iso(scalar)
+
+
+def _is_in_nanoseconds(kind: Any) -> bool:
+    return (pa.types.is_timestamp(kind) or pa.types.is_duration(kind)) and kind.unit == "ns"
+
+
+def has_nanoseconds(kind: Any) -> bool:
+    """Whether Arrow would ask pandas for a value, where it is installed: one with nanoseconds, alone or within."""
+    if pa.types.is_dictionary(kind):
+        return has_nanoseconds(kind.value_type)
+    return _is_in_nanoseconds(kind) or any(has_nanoseconds(kind.field(i).type) for i in range(kind.num_fields))
 
 
 def _iso(scalar: Any) -> str | None:

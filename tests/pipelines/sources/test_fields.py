@@ -135,6 +135,18 @@ def test_times_that_python_cannot_hold_are_text(tmp_path):
     assert document.notes == '{"metadata_values":6}'
 
 
+def test_nanoseconds_are_told_alike_with_pandas_and_without(tmp_path):
+    """Arrow gives values of pandas, where it is installed, whose text is another and which hide a loss."""
+    pytest.importorskip("pandas")
+    lengths = pa.array([-1_500_000_001, 2_000_000, None], pa.duration("ns"))
+    rows = parquet(tmp_path, pa.table({"text": ["a", "b", "c"], "n": lengths}))
+    assert [(json.loads(row.metadata).get("n"), row.notes) for row in rows] == [
+        ("-PT1.500000001S", '{"metadata_values":1}'),
+        ("0:00:00.002000", ""),
+        (None, ""),
+    ]
+
+
 def test_times_that_python_can_hold_are_no_loss(tmp_path):
     """Nanoseconds that are whole microseconds are times like others, in a column of any unit."""
     day = datetime.datetime(2024, 5, 3, 10)
