@@ -83,6 +83,7 @@ print(state()[5] == before[5], bars.is_progress_bar_enabled())
 """
 
 
+@pytest.mark.slow
 def test_imports_leave_the_host_alone(tiny_model):
     """Who imports the packages keeps the handlers, filters and levels of his logs, his warnings and environment."""
     environment = {name: value for name, value in os.environ.items() if name != "TOKENIZERS_PARALLELISM"}

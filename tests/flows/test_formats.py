@@ -60,6 +60,7 @@ def number(folder):
     return content["format"], content.get("rebuilt_from")
 
 
+@pytest.mark.slow
 def test_build_over_a_folder_of_0_1_is_a_fresh_build(build, kept, tmp_path):
     """Graph and tables are those of a build from nothing, and what the folder had before is in its ledgers."""
     out = kept / "out"
@@ -138,6 +139,7 @@ def test_what_reads_the_graph_refuses_a_folder_of_0_1(kgmill, kept, command):
     assert tree(kept / "out") == before
 
 
+@pytest.mark.slow
 def test_rebuild_that_died_is_finished_by_the_next_build(kgmill, build, kept, tmp_path):
     """Until then the graph is the old one, and refused as such."""
     (kept / "source" / "letters.jsonl").rename(kept / "letters.jsonl")

@@ -265,6 +265,7 @@ def test_into_a_folder_that_is_no_model_is_refused(run, own_model, tiny_sentence
     assert (done.code, done.errors) == (2, [f"kgmill: --into {other}: a model with other types than '{own_model}'"])
 
 
+@pytest.mark.slow
 def test_types_of_any_name_go_all_the_way(run, kgmill, own_model, tiny_sentences, tmp_path):
     """Names with spaces, slashes and colons, one of both kinds, are scored, built, exported and asked for."""
     names = {

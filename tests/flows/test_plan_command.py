@@ -87,6 +87,7 @@ def test_plan_names_what_changed(plan, source, copy):
     assert (made["changed_settings"], runs(made)) == (["extract"], [0, 16, 1, 1, 9])
 
 
+@pytest.mark.slow
 def test_plan_says_that_the_build_would_stop(kgmill, plan, own_source, copy):
     """The guard against vanishing corpora is foreseen, with the way out."""
     (own_source / "c.jsonl").unlink()

@@ -204,6 +204,7 @@ def test_output_that_nobody_knows_is_refused(kgmill, source, tmp_path, monkeypat
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_file_url_is_a_folder(kgmill, source, tmp_path):
     """`file://` and a path are the same output."""
     assert kgmill("build", source, "--out", f"file://{tmp_path}/a%20b").code == 0

@@ -53,6 +53,7 @@ def test_two_folders_with_the_same_file_are_both_kept(kgmill, corpus):
     assert [documents[name] for name in ("kept", "added", "changed", "removed", "reused")] == [3, 1, 0, 0, 2]
 
 
+@pytest.mark.slow
 def test_row_numbers_of_two_tables(kgmill, corpus):
     """Ids that two files count from 0 are rejects that name the cure; with it all rows are kept."""
     rows = "id,text\n0,Bob Stone lives in London .\n1,It was cold in {} .\n"
@@ -87,6 +88,7 @@ def test_append_of_tomorrows_news_keeps_todays(kgmill, corpus):
     assert texts(root / "out") == {"news.txt": OSLO, "tue/news.txt": "It is warm in Rome ."}
 
 
+@pytest.mark.slow
 def test_append_of_taken_ids_is_refused_record_by_record(kgmill, corpus):
     """A plan says what the build then does: the record of another file keeps its id, the new one is a reject."""
     rows = [json.dumps({"id": 1, "text": text}) for text in (OSLO, PARIS)]

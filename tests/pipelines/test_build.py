@@ -118,6 +118,7 @@ def test_evidence_leads_to_the_mentions_text(finished):
     assert "Bob Stone lives in London ." in sentences
 
 
+@pytest.mark.slow
 def test_size_of_a_unit_changes_no_byte_of_the_graph(source, finished, build_here, tmp_path):
     """The same corpus in smaller work units has the same lines in the same order."""
     (tmp_path / "source").mkdir()
@@ -152,6 +153,7 @@ def test_new_threshold_needs_no_model(source, build_here, tmp_path):
     assert (report["documents"]["reused"], report["graph"]["facts"]) == (3, 0)
 
 
+@pytest.mark.slow
 def test_other_languages_are_passed_over(tiny_model, build_here, tmp_path):
     """They stay in the documents table, are rejects that the ledger counts by language, and come in when they may."""
     model = shutil.copytree(tiny_model, tmp_path / "model")
@@ -205,6 +207,7 @@ def test_sources_that_change_while_they_are_read_are_read_again(build_here, tmp_
 # Failures
 
 
+@pytest.mark.slow
 def test_append_to_lost_documents_is_refused(build_here, tmp_path):
     """Where a part of the documents is gone an append would lose them in silence."""
     (tmp_path / "a.txt").write_text("Ada Byron worked for Acme Corp in Paris .")
@@ -243,6 +246,7 @@ def test_failed_run_says_so_and_keeps_the_graph(source, settings, build_here, tm
     assert json.loads(kept.read_text()) == before
 
 
+@pytest.mark.slow
 def test_first_failed_run_promises_no_graph(source, settings, tmp_path):
     """Without a graph there is nothing to promise."""
     with pytest.raises(WorkerError), opened(source, tmp_path, settings):
@@ -266,6 +270,7 @@ def fail_storage(monkeypatch):
     raise StorageError("the first")
 
 
+@pytest.mark.slow
 def test_stage_needs_the_stage_before(source, settings, tmp_path):
     """A stage alone asks for what the stage before it should have left."""
     wanted = r"no finished ingest here; run kgmill ingest first$"

@@ -111,6 +111,7 @@ def test_rest_is_a_build_without_it(out, build_here, forget_here, source, tmp_pa
     assert traces(out, TRACES) == []
 
 
+@pytest.mark.slow
 def test_kept_out_costs_nothing(out, build_here, forget_here, source):
     """A build after the one that found it kept out reads no source."""
     forget_here(out, GONE)
@@ -121,6 +122,7 @@ def test_kept_out_costs_nothing(out, build_here, forget_here, source):
     assert before == {path: path.stat().st_mtime_ns for path in (out / "parts" / "ingest").iterdir() if path.is_dir()}
 
 
+@pytest.mark.slow
 def test_append_keeps_it_out_too(out, build_here, forget_here, source):
     """A file that is read again in mode append brings it back as little."""
     forget_here(out, GONE)

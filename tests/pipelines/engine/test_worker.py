@@ -195,6 +195,7 @@ def test_child_with_too_much_memory_is_ended(store, pipe):
         assert (caught.value.reason, worker._child) == ("out_of_memory", None)
 
 
+@pytest.mark.slow
 def test_quiet_job_is_left_alone(store, pipe):
     """A job that takes longer than the silence allowed goes on, as its child gives beats."""
     waited = []

@@ -229,6 +229,7 @@ def test_order_of_evidence_does_not_change_an_edge():
     assert network(evidence=EVIDENCE[::-1]) == network()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("writer", [write_graphml, write_node_link])
 def test_memory_does_not_grow_with_the_graph(tmp_path, writer):
     """Ten times the nodes and edges take no more memory to write: one record at a time is held."""

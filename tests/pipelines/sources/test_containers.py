@@ -20,6 +20,7 @@ from kgmill.schemas.records import Document, Reject
 
 COMPRESS = {"gz": gzip.compress, "zst": zstandard.ZstdCompressor(write_checksum=True).compress, "bz2": bz2.compress}
 JSONL = b"".join(json.dumps({"id": f"d{n}", "text": f"Ada {n * n}"}).encode() + b"\n" for n in range(20_000))
+SUFFIXES = ["gz", *(pytest.param(suffix, marks=pytest.mark.slow) for suffix in ("zst", "bz2"))]
 
 
 def records(folder, name, data, **limits):
@@ -56,7 +57,7 @@ def test_compressed_files_are_unpacked(tmp_path, suffix):
     assert (len(rows), rows[-1].source, rows[-1].text) == (20_000, f"a.jsonl.{suffix}:20000", "Ada 399960001")
 
 
-@pytest.mark.parametrize("suffix", COMPRESS)
+@pytest.mark.parametrize("suffix", SUFFIXES)
 def test_members_one_after_another_are_one_stream(tmp_path, suffix):
     """Files that were compressed alone and then joined are read to the end."""
     compress = COMPRESS[suffix]
@@ -83,7 +84,7 @@ def test_broken_compression_is_one_reject(tmp_path, suffix, damage):
     assert len(documents) >= expected  # bzip2 has blocks of 900 kB, whole or not at all
 
 
-@pytest.mark.parametrize("suffix", COMPRESS)
+@pytest.mark.parametrize("suffix", SUFFIXES)
 def test_padding_of_zeros_costs_no_record(tmp_path, suffix):
     """Zeros up to a block's end, as tapes and copying tools leave them, are no damage; nor before another member."""
     compress = COMPRESS[suffix]
@@ -93,7 +94,7 @@ def test_padding_of_zeros_costs_no_record(tmp_path, suffix):
     assert [row.doc_id for row in rows] == [f"d{n}" for n in range(20_000)]
 
 
-@pytest.mark.parametrize("suffix", COMPRESS)
+@pytest.mark.parametrize("suffix", SUFFIXES)
 def test_garbage_behind_the_data_is_named(tmp_path, suffix):
     """All records before other bytes are kept; those bytes are one reject that says what they are not."""
     rows = records(tmp_path, f"a.jsonl.{suffix}", COMPRESS[suffix](JSONL) + b"<html>404</html>")
@@ -102,7 +103,7 @@ def test_garbage_behind_the_data_is_named(tmp_path, suffix):
     assert rows[-1].detail == f"bytes behind the end of its data that are no {name}"
 
 
-@pytest.mark.parametrize("n_cut", [1, 9, 100, 5_000])
+@pytest.mark.parametrize("n_cut", [9, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 100, 5_000))])
 @pytest.mark.parametrize("suffix", ["gz", "zst"])
 def test_cut_stream_keeps_each_whole_line_before_the_cut(tmp_path, suffix, n_cut):
     """As many lines are kept as the bytes that are there hold, however the cut falls; the rest is one reject."""
@@ -124,7 +125,9 @@ def test_cut_bzip2_keeps_its_whole_blocks(tmp_path):
     assert (len(there) > 500_000, len(rows) - 1, rows[-1].reason) == (True, there.count(b"\n"), "bad_archive")
 
 
-@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])
+@pytest.mark.parametrize(
+    "method", [zipfile.ZIP_DEFLATED, *(pytest.param(m, marks=pytest.mark.slow) for m in (0, zipfile.ZIP_BZIP2))]
+)
 def test_broken_member_keeps_each_whole_line_before_the_break(tmp_path, method):
     """A member with a wrong checksum keeps the lines that came before it was found wrong."""
     data = bytearray(archive(("a.jsonl", JSONL), method=method))
