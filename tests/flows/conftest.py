@@ -112,3 +112,30 @@ def no_prefect_server(monkeypatch, tmp_path_factory):
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path_factory.getbasetemp() / "prefect"))
     for name in ("PREFECT_API_URL", "PREFECT_PROFILE"):
         monkeypatch.delenv(name, raising=False)
+
+
+# Offsets of the second sentence begin anew at 0, which is wrong; the last relation is over two sentences.
+DOCUMENT = {
+    "doc_key": "d",
+    "sentences": [["Bob", "Stone", "lives", "in", "London", "!"], ["Eve", "Moss", "left", "Initech", "."]],
+    "ner": [[[0, 1, "Peop"], [4, 4, "Loc"]], [[0, 1, "Peop"], [3, 3, "Org"], [9, 9, "Org"]]],
+    "relations": [[[0, 1, 4, 4, "Live_In"], [0, 1, 9, 9, "Work_For"]], [[0, 1, 3, 3, "Work_For"]]],
+}
+CROSSING = (
+    "1 relation joins entities of different sentences (first: {data}:1: sentence 1: relation 0-1 to 9-9 'Work_For')"
+)
+OUTSIDE = "2 entities and 1 relation lie outside of their sentence (first: {data}:1: sentence 2: entity 0-1 'Peop')"
+
+
+@pytest.fixture
+def data(tmp_path):
+    """A DyGIE file with annotations that no sentence can hold."""
+    path = tmp_path / "d.jsonl"
+    path.write_text(json.dumps(DOCUMENT) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def unused(data):
+    """The lines that commands say of it."""
+    return [f"kgmill: not used: {line.format(data=data)}" for line in (CROSSING, OUTSIDE)]
