@@ -23,6 +23,7 @@ from kgmill.extractor.decode import decode
 from kgmill.extractor.marked import marked_html
 from kgmill.extractor.modelfolder import find_model
 from kgmill.extractor.neural.encoding import Window
+from kgmill.extractor.passages import Passages
 from kgmill.extractor.predict import Predictor, open_predictor
 from kgmill.extractor.text.split import SentenceText, split_text
 from kgmill.schemas.text import storable
@@ -45,7 +46,7 @@ class ExtractedMention:
 
 @dataclass(frozen=True, slots=True)
 class ExtractedRelation:
-    """A typed, ordered pair of mentions of one sentence, with its probability in [0, 1]."""
+    """A typed, ordered pair of mentions of one sentence, or of two that were read together; probability in [0, 1]."""
 
     head: ExtractedMention
     tail: ExtractedMention
@@ -89,30 +90,39 @@ def _sure(found: ExtractedMention | ExtractedRelation) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
-    """Texts with their sentences, and these as words and windows."""
+    """Texts with their sentences, and these as passages and windows."""
 
     texts: list[tuple[str, list[SentenceText]]]
-    words: list[tuple[str, ...]]
+    passages: Passages
     windows: list[Window]
 
 
 class Extractor:
     """Extracts from texts with one model on one device; batches by itself."""
 
-    def __init__(self, predictor: Predictor) -> None:
+    def __init__(self, predictor: Predictor, passage: int = 0) -> None:
         self.predictor = predictor
+        self.passage = passage or predictor.config.passage
 
     @classmethod
     def from_pretrained(
-        cls, name: str = "default", *, device: str = "auto", precision: str = "fp32", n_threads: int = 0
+        cls,
+        name: str = "default",
+        *,
+        device: str = "auto",
+        precision: str = "fp32",
+        n_threads: int = 0,
+        passage: int = 0,
     ) -> Extractor:
         """An extractor with a shipped model, a model folder or a hub model; `precision` is `auto` or one of a build's.
+
+        `passage` sentences of a paragraph are read together; 0: as many as the model was trained to.
 
         Raises:
             CheckpointError: there is no such model, it is damaged, or the device is not there.
             ConfigError: the device does not compute in that precision.
         """
-        return cls(open_predictor(find_model(name), device, precision, n_threads))
+        return cls(open_predictor(find_model(name), device, precision, n_threads), passage)
 
     def __repr__(self) -> str:
         ontology, device = self.predictor.ontology, self.predictor.device
@@ -153,32 +163,34 @@ class Extractor:
         yield self._chunk(chunk)
 
     def _chunk(self, texts: list[tuple[str, list[SentenceText]]]) -> _Chunk:
-        words = [sentence.words for _, sentences in texts for sentence in sentences]
-        return _Chunk(texts, words, self.predictor.windows(words))
+        passages = Passages.of([sentences for _, sentences in texts], self.passage)
+        return _Chunk(texts, passages, self.predictor.windows(passages.words))
 
     def _extract_chunk(self, chunk: _Chunk, min_confidence: float) -> Iterator[Extraction]:
         floors = self.predictor.calibration.floors(min_confidence)
-        found = iter(self.predictor.predict(chunk.words, floors, windows=chunk.windows))
-        for text, sentences in chunk.texts:
-            mentions: list[ExtractedMention] = []
-            relations: list[ExtractedRelation] = []
-            for sentence in sentences:
-                self._add(text, to_characters(sentence, next(found)), min_confidence, mentions, relations)
-            yield Extraction(tuple(mentions), tuple(relations), text)
+        found = self.predictor.predict(chunk.passages.words, floors, windows=chunk.windows)
+        for (text, sentences), of_it in zip(chunk.texts, chunk.passages.split(found), strict=True):
+            candidates = list(map(to_characters, sentences, of_it.sentences))
+            parts = [self._decode(text, one, min_confidence) for one in candidates]
+            mentions = [mention for here, _ in parts for mention in here]
+            relations = [relation for _, told in parts for relation in told]
+            for link in of_it.links:
+                both = link.between(candidates[link.first], candidates[link.second])
+                relations += self._decode(text, both, min_confidence)[1]
+            yield Extraction(tuple(mentions), tuple(sorted(relations, key=_place)), text)
 
-    def _add(
-        self,
-        text: str,
-        candidates: Candidates,
-        min_confidence: float,
-        mentions: list[ExtractedMention],
-        relations: list[ExtractedRelation],
-    ) -> None:
+    def _decode(
+        self, text: str, candidates: Candidates, min_confidence: float
+    ) -> tuple[list[ExtractedMention], list[ExtractedRelation]]:
         calibration = self.predictor.calibration
         chosen, pairs = decode(calibration.apply(candidates), self.predictor.ontology, min_confidence, calibration.cuts)
         here = [ExtractedMention(m.start, m.end, text[m.start : m.end], m.type, m.confidence) for m in chosen]
-        mentions.extend(here)
-        relations.extend(ExtractedRelation(here[p.head], here[p.tail], p.type, p.confidence) for p in pairs)
+        return here, [ExtractedRelation(here[p.head], here[p.tail], p.type, p.confidence) for p in pairs]
+
+
+def _place(relation: ExtractedRelation) -> tuple[int, int, int, int, str]:
+    head, tail = relation.head, relation.tail
+    return head.begin, head.end, tail.begin, tail.end, relation.type
 
 
 def _ahead(items: Iterator[Item]) -> Iterator[Item]:

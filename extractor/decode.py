@@ -85,9 +85,9 @@ def decode_claims(
 
 
 def choose_relations(
-    claims: Iterable[DecodedRelation], types: Sequence[str], ontology: Ontology
+    claims: Iterable[DecodedRelation], types: Sequence[str] | Mapping[int, str], ontology: Ontology
 ) -> list[DecodedRelation]:
-    """The relations that the ontology allows between the types of their ends (`types` are those of all mentions).
+    """The relations that the ontology allows between the types of their ends (`types` has those of the mentions).
 
     Of a pair and its reverse with the same type, the surer (for a symmetric type the one whose head comes first).
     """

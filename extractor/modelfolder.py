@@ -157,6 +157,18 @@ def model_languages(folder: Path) -> tuple[str, ...]:
     return tuple(sorted(named))
 
 
+def model_passage(folder: Path) -> int:
+    """How many sentences of a paragraph a model was trained to read together.
+
+    Raises:
+        CheckpointError: what config.json says is no such number.
+    """
+    n = read_config(folder).get("passage", 1)
+    if type(n) is not int or n < 1:
+        raise CheckpointError(f"{folder}/config.json: passage {n!r}; wanted a number of sentences from 1 on")
+    return n
+
+
 def phase_one(folder: Path) -> str:
     """What phase one of a model was trained as, and so how its outputs are read: `softmax` or `sigmoid`.
 

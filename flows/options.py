@@ -78,6 +78,7 @@ class BuildOptions:
     ] = None
     device: Annotated[str | None, Option("--device", rich_help_panel=_MODEL, metavar="auto|cpu|cuda[:N]")] = None
     precision: Annotated[Precision | None, Option("--precision", rich_help_panel=_MODEL)] = None
+    passage: Annotated[int | None, Option("--passage", rich_help_panel=_MODEL, metavar="SENTENCES")] = None
     mode: Annotated[
         Literal["snapshot", "append"] | None,
         Option("--mode", rich_help_panel=_DOCUMENTS, help="what is not in SOURCE any more leaves, or stays"),

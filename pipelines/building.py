@@ -178,7 +178,7 @@ def try_model(run: Run) -> None:
         return
     run.listener.on_progress(MODEL, 0.0, None)
     with TemporaryDirectory(prefix="kgmill-") as folder:
-        settings = ExtractSettings(context.predictor, context.floors, key)
+        settings = ExtractSettings(context.reading, key)
         scratch = f"{folder}/request"
         rehearsal: Request[Any, Any] = Request("extract", folder, scratch, (), settings, is_rehearsal=True)
         try:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kgmill.extractor.modelfolder import find_model, model_fingerprint, model_languages
+from kgmill.extractor.modelfolder import find_model, model_fingerprint, model_languages, model_passage
 from kgmill.extractor.neural.devices import check_device, check_precision, choose_precision
 from kgmill.extractor.text.language import check_languages
 from kgmill.pipelines.context import RunContext
@@ -65,6 +65,7 @@ def check_build(
         check_places(sources, store.where)
         check_nothing_lost(find_files(sources, config.source), store.where)
     folder = find_model(config.model)
+    config = config.model_copy(update={"passage": config.passage or model_passage(folder)})
     model, languages = model_fingerprint(folder), model_languages(folder)
     check_languages(languages)
     decoding = Decoding.of(config, folder)

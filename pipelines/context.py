@@ -77,11 +77,16 @@ class RunContext(BaseModel):
         return calibration.floors(self.config.min_confidence, self.config.candidate_floor)
 
     @property
+    def reading(self) -> candidates.Reading:
+        """How the worker reads documents."""
+        return candidates.Reading(self.predictor, self.floors, self.config.passage)
+
+    @property
     def extract_key(self) -> str:
         """Fingerprint of all that decides a document's candidates."""
         kind = self.device.partition(":")[0]
         precision = self.config.precision + ("+compiled" if self.config.compile else "")
-        return extract.extract_key(self.model, kind, precision, self.floors)
+        return extract.extract_key(self.model, kind, precision, self.floors, self.config.passage)
 
     @property
     def decoding(self) -> names.Settings:
@@ -107,6 +112,7 @@ class RunContext(BaseModel):
                 "candidate_floor": self.config.candidate_floor,
                 "device": self.device.partition(":")[0],
                 "min_confidence": self.config.min_confidence,
+                "passage": self.config.passage,
                 "precision": self.config.precision,
             },
             links=self.links,

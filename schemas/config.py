@@ -167,6 +167,8 @@ class BuildConfig(Config):
         precision: what it computes in; `int8` on CPUs alone, and fast only where they have instructions for it. `auto`:
             bf16 or fp16 on GPUs, int8 on such CPUs, else fp32. Scores differ a little from one to the next.
         compile: compile the encoder with torch before a build's first batch; meant for GPUs and large corpora.
+        passage: how many sentences of a paragraph the model reads together, so that a relation may join two of them; 0:
+            as many as it was trained to. 1 is the quickest.
         candidate_floor: calibrated probability of phase one under which extract forgets a span or a pair; thresholds
             lower than this lower it, which needs a new extraction.
         min_confidence: confidence under which decode drops a mention or a relation.
@@ -204,6 +206,7 @@ class BuildConfig(Config):
     device: Annotated[str, ReadBy(("extract", "export"))] = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     precision: Annotated[Literal["auto", "fp32", "bf16", "fp16", "int8"], ReadBy(("extract", "export"))] = "fp32"
     compile: Annotated[bool, ReadBy(("extract",))] = False
+    passage: Annotated[int, ReadBy(("extract", "export"))] = Field(0, ge=0, le=8)
     candidate_floor: Annotated[float, ReadBy(("extract", "export"))] = Field(0.1, gt=0, lt=1)
     min_confidence: Annotated[float, ReadBy(("extract", "decode", "export"))] = Field(0.4, ge=0, le=1)
     decisions: Annotated[str, ReadBy(("decode", "aggregate"))] = ""

@@ -75,14 +75,15 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """A typed, ordered pair of mentions in one sentence.
+    """A typed, ordered pair of mentions in one sentence, or in two of a paragraph that were read together.
 
     Attributes:
         statement_id: `kgmill.schemas.identity.statement_id` of document, offsets and type.
         fact_id: the fact that the relation is evidence of.
         doc_id: of the document.
-        sentence: the sentence's number in its document, from 0.
-        sentence_begin, sentence_end: where the sentence is in the document's text.
+        sentence: the sentence's number in its document, from 0; of two sentences, the first one's.
+        sentence_begin, sentence_end: where the sentence is in the document's text; where mentions of two sentences are
+            related, from the beginning of the first to the end of the second, and that is the sentence meant below.
         type: by the ontology's name.
         head_begin, head_end: where the mention is that is the head.
         tail_begin, tail_end: where the mention is that is the tail.
@@ -205,7 +206,7 @@ class Evidence:
         fact_id: of the fact.
         statement_id: of the relation.
         doc_id: of the document.
-        sentence_begin, sentence_end: where the sentence is in the document's text.
+        sentence_begin, sentence_end: where the sentence is in the document's text, as in a relation.
         head_begin, head_end: where the mention is that is the head.
         tail_begin, tail_end: where the mention is that is the tail.
         confidence: of the relation, in [0, 1].

@@ -132,6 +132,8 @@ class TrainConfig(Config):
             them, as the binary losses are, so that finding weighs as much as telling types apart.
         two_phase: false: one softmax over all types and none for each task (Table 7, w/o two-phase).
         word_shape: letter-case embedding: `auto` gives it to encoders that lower the case.
+        passage: how many sentences of a paragraph the model is to read together; what it is trained on should then be
+            passages of so many. 1: a sentence at a time, as the paper has it.
         languages: what the training data are in, as ISO 639 codes; `auto`: what a detector takes them for. A build
             passes over documents in others.
         max_length: longest input in word pieces; longer sentences are cut into overlapping windows.
@@ -183,6 +185,7 @@ class TrainConfig(Config):
     type_average: Literal["gold", "all"] = "all"
     two_phase: bool = True
     word_shape: bool | Literal["auto"] = "auto"
+    passage: int = Field(1, ge=1, le=8)
     languages: tuple[str, ...] | Literal["auto"] = "auto"
     max_length: int = Field(256, ge=16)
     dev_every: int = Field(0, ge=0)

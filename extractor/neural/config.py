@@ -30,5 +30,6 @@ class TwoPhaseConfig(PreTrainedConfig):
     phase_one: str = "softmax"
     word_shape: bool = False
     max_length: int = 256
+    passage: int = 1  # sentences of a paragraph that are read together
     dropout: float = 0.1
     languages: list[str] | None = None  # that its training data are in; none: not known

@@ -43,6 +43,7 @@ class SentenceText:
 
     Attributes:
         word_begins, word_ends: offsets of each word.
+        block: number of the run of sentences that it is of: a paragraph, an item, a cell, or what of it is head.
     """
 
     begin: int
@@ -50,6 +51,7 @@ class SentenceText:
     words: tuple[str, ...]
     word_begins: tuple[int, ...]
     word_ends: tuple[int, ...]
+    block: int = 0
 
 
 def split_text(text: str, head: int = 0) -> list[SentenceText]:
@@ -59,37 +61,40 @@ def split_text(text: str, head: int = 0) -> list[SentenceText]:
     [(0, 8, ('He', 'left', '.')), (9, 21, ('She', 'stayed', '.'))]
     """
     sentences = []
-    for begin, end in _cut_at(head, _sentence_bounds(text)):
+    for begin, end, block in _cut_at(head, _sentence_bounds(text)):
         if bounds := _word_bounds(text[begin:end]):
             begins = tuple(begin + a for a, _ in bounds)
             ends = tuple(begin + b for _, b in bounds)
             words = tuple(text[a:b] for a, b in zip(begins, ends, strict=True))
-            sentences.append(SentenceText(begins[0], ends[-1], words, begins, ends))
+            sentences.append(SentenceText(begins[0], ends[-1], words, begins, ends, block))
     return sentences
 
 
-def _cut_at(border: int, bounds: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    for begin, end in bounds:
+def _cut_at(border: int, bounds: Iterable[tuple[int, int, int]]) -> Iterator[tuple[int, int, int]]:
+    """The bounds, cut at the border, behind which another block begins."""
+    for begin, end, block in bounds:
         if begin < border < end:
-            yield begin, border
-            yield border, end
+            yield begin, border, block
+            yield border, end, block + 1
         else:
-            yield begin, end
+            yield begin, end, block + (0 < border <= begin)
 
 
-def _sentence_bounds(text: str) -> list[tuple[int, int]]:
-    """Bounds of sentences. sentencex cuts nowhere between two quotes or brackets, however far apart they are.
+def _sentence_bounds(text: str) -> list[tuple[int, int, int]]:
+    """Bounds of sentences, and the number of each one's block.
 
-    So what comes out longer than any sentence is cut again with its quotes and brackets blanked.
+    sentencex cuts nowhere between two quotes or brackets, however far apart they are. So what comes out longer than any
+    sentence is cut again with its quotes and brackets blanked.
     """
     bounds = []
-    for block_begin, block_end in split_blocks(text):
+    for block, (block_begin, block_end) in enumerate(split_blocks(text)):
         for a, b in _segments(text[block_begin:block_end]):
             begin, end = block_begin + a, block_begin + b
             if end - begin <= LONGEST_SENTENCE:
-                bounds.append((begin, end))
+                bounds.append((begin, end, block))
             else:
-                bounds.extend((begin + a, begin + b) for a, b in _segments(text[begin:end].translate(_BLANKED)))
+                pieces = _segments(text[begin:end].translate(_BLANKED))
+                bounds.extend((begin + a, begin + b, block) for a, b in pieces)
     return bounds
 
 

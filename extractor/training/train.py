@@ -106,7 +106,7 @@ def _model_options(config: TrainConfig, sentences: Sequence[AnnotatedSentence]) 
     names = (
         *("max_span_width", "max_distance", "role_maps", "fusion", "pair_distance", "pair_types", "link_types"),
         *("two_phase", "pair_hidden"),
-        *("word_shape", "max_length", "dropout"),
+        *("word_shape", "max_length", "dropout", "passage"),
     )
     is_auto = config.languages == "auto"
     languages = languages_of(" ".join(s.words) for s in sentences) if is_auto else config.languages

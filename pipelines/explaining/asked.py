@@ -13,6 +13,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kgmill.extractor.passages import Link
 from kgmill.pipelines.checks import check_finished
 from kgmill.pipelines.decided import meant_facts
 from kgmill.pipelines.decoding import remembered
@@ -20,7 +21,7 @@ from kgmill.pipelines.output import layout
 from kgmill.pipelines.output.forgotten import read_forgotten
 from kgmill.pipelines.output.ledger import finished_run
 from kgmill.pipelines.output.parts import Part, Store
-from kgmill.pipelines.stages.candidates import sentence_candidates
+from kgmill.pipelines.stages.candidates import sentence_candidates, sentence_links
 from kgmill.pipelines.stages.decode import End, ends_of
 from kgmill.pipelines.stages.stage import NAMES
 from kgmill.pipelines.triplestores.prefixes import dataset_prefixes
@@ -209,6 +210,14 @@ class Finished:
             n_types = len(decoding.ontology.entities), len(decoding.ontology.relations)
             return list(sentence_candidates(table, n_types))
         return [(row, None) for row in table.select(["sentence", "begin", "end"]).to_pylist()]
+
+    def links(self, document: Document) -> list[Link]:
+        """What joins two sentences of a document; none, where it is not known what decided."""
+        part, decoding = self._part("extract", document), self.remembered.decoding
+        if not decoding:
+            return []
+        table = part.read("links").filter(pc.field("doc_id") == document.doc_id)
+        return [link for _, link in sentence_links(table, len(decoding.ontology.relations))]
 
     def ends(self, document: Document, ontology: Ontology) -> list[End]:
         """A document's mentions with what relations speak of: the thing that all documents' names mean together."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from operator import itemgetter
 from typing import Any
 
 from kgmill.pipelines.explaining.asked import Finished, Thing
-from kgmill.pipelines.explaining.verdicts import RELATION, judge
+from kgmill.pipelines.explaining.verdicts import RELATION, Known, judge
 from kgmill.pipelines.facts import CERTAIN, Support
 from kgmill.pipelines.output.forgotten import read_forgotten
 from kgmill.schemas.identity import entity_id, entity_key
@@ -191,25 +192,44 @@ class Explainer:
         return told | {"why": _why(rejects, sentences), "sentences": sentences}
 
     def _document_sentences(self, document: Document) -> list[dict[str, Any]]:
+        """The document's sentences, and the passages in which pairs join two of them, with all that was judged."""
         mentions, relations = (self.built.rows(table, doc_id=document.doc_id) for table in ("mentions", "relations"))
+        mentions.sort(key=itemgetter("mention_begin"))
         decoding = self.built.remembered.decoding
         ends = self.built.ends(document, decoding.ontology) if decoding else ()
         by_span = {(end.mention.mention_begin, end.mention.mention_end): end for end in ends}
+        sentences, passages = self._texts(document)
+        bounds = {(begin, end) for _, begin, end, _ in sentences}
+        said = [r for r in relations if (r["sentence_begin"], r["sentence_end"]) in bounds and not r["stance"]]
+        within = {r["fact_id"] for r in said}
         told = []
-        for row, candidates in self.built.candidates(document):
-            number, begin, end = row["sentence"], row["begin"], row["end"]
-            here = [m for m in mentions if m["sentence"] == number]
-            said = [r for r in relations if r["sentence"] == number]
+        for number, begin, end, candidates in sorted([*sentences, *passages], key=itemgetter(0, 2)):
+            is_passage = (begin, end) not in bounds
+            here = [m for m in mentions if begin <= m["mention_begin"] and m["mention_end"] <= end]
+            said = [r for r in relations if (r["sentence_begin"], r["sentence_end"]) == (begin, end)]
             stated = {((r["head_begin"], r["head_end"]), (r["tail_begin"], r["tail_end"]), r["type"]) for r in said}
-            here.sort(key=lambda m: m["mention_begin"])
-            marks = [_mark(m["mention_begin"], m["mention_end"], m["type"], begin) for m in here]
-            judged = judge(decoding, document, candidates, by_span, stated) if decoding else {}
-            facts = [{k: r[k] for k in ("fact_id", "type", "confidence", "stance")} for r in said]
-            told.append(
-                {"sentence": number, "begin": begin, "text": document.text[begin:end], "marks": marks, **judged}
-            )
-            told[-1]["relations"] = facts
+            known = Known(by_span, stated, within if is_passage else ())
+            judged = judge(decoding, document, candidates, known) if decoding else {}
+            if is_passage and not judged["pairs"]:
+                continue
+            one = {"sentence": number, "begin": begin, "text": document.text[begin:end]}
+            one["marks"] = [_mark(m["mention_begin"], m["mention_end"], m["type"], begin) for m in here]
+            one |= judged | ({"spans": []} if is_passage else {})  # a passage's spans are its sentences'
+            one["relations"] = [{k: r[k] for k in ("fact_id", "type", "confidence", "stance")} for r in said]
+            told.append(one)
         return told
+
+    def _texts(self, document: Document) -> tuple[list[_Text], list[_Text]]:
+        """A document's sentences and passages: number, begin, end and candidates of each."""
+        sentences = {row["sentence"]: (row, candidates) for row, candidates in self.built.candidates(document)}
+        passages = []
+        for link in self.built.links(document):
+            (first, one), (second, other) = sentences[link.first], sentences[link.second]
+            passages.append((link.first, first["begin"], second["end"], link.between(one, other)))
+        return [(number, row["begin"], row["end"], found) for number, (row, found) in sentences.items()], passages
+
+
+_Text = tuple[int, int, int, Any]
 
 
 def _mark(begin: int, end: int, what: str, offset: int) -> dict[str, Any]:
@@ -239,7 +259,7 @@ def _why(rejects: Sequence[Mapping[str, Any]], sentences: Sequence[Mapping[str, 
         surest = f"{best['text']!r} ({best['score']:g}): {best['verdict']}"
         return f"no mention: of {len(spans)} candidates the surest is {surest}"
     pairs = [pair for s in sentences for pair in s.get("pairs", ()) if pair["verdict"] != RELATION]
-    n = sum(len(s["marks"]) for s in sentences)
+    n = len({s["begin"] + mark["begin"] for s in sentences for mark in s["marks"]})
     if not pairs:
         return f"mentions: {n}, and no pair of them that is likely to hold a relation"
     best = max(pairs, key=lambda pair: pair["score"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from kgmill.extractor.candidates import Candidates, Scored
@@ -11,6 +12,7 @@ from kgmill.extractor.decode import DecodedMention, decode_claims
 from kgmill.pipelines.decoding import Decoding
 from kgmill.pipelines.stages.decode import End
 from kgmill.schemas.heads import head_rule
+from kgmill.schemas.identity import fact_id
 from kgmill.schemas.junk import junk_rule
 from kgmill.schemas.ontology import Ontology
 from kgmill.schemas.records import Document
@@ -22,26 +24,36 @@ Span = tuple[int, int]
 Claim = tuple[Span, Span, str]  # head, tail, relation
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the tables have of a sentence, or of a passage.
+
+    Attributes:
+        ends: its mentions by their spans, with the types that all documents agree on.
+        stated: its relations.
+        within: of a passage: the facts that single sentences of its document state, by their ids.
+    """
+
+    ends: Mapping[Span, End]
+    stated: Collection[Claim]
+    within: Collection[str] = ()
+
+
 def judge(
-    decoding: Decoding,
-    document: Document,
-    candidates: Candidates,
-    ends: Mapping[Span, End],
-    stated: Collection[Claim],
+    decoding: Decoding, document: Document, candidates: Candidates, known: Known
 ) -> dict[str, list[dict[str, Any]]]:
-    """A sentence's candidate spans and pairs, each with its likeliest type, its score and what became of it.
+    """The candidate spans and pairs of a sentence or passage, each with its likeliest type, its score and its end.
 
     Args:
         decoding: by which it was decided.
         document: the sentence's.
         candidates: spans in characters of the document's text.
-        ends: the sentence's mentions by their spans, with the types that all documents agree on.
-        stated: its relations, as the tables have them.
+        known: what the tables have of it.
     """
     scored = decoding.calibration.apply(candidates)
     chosen, _, _ = decode_claims(scored, decoding.ontology, decoding.min_confidence, decoding.calibration.cuts)
     spans = [_span(decoding, document, scored, i, chosen) for i in range(len(scored.spans))]
-    pairs = [p for i in range(len(scored.pairs)) for p in _pairs(decoding, document, scored, i, ends, stated)]
+    pairs = [p for i in range(len(scored.pairs)) for p in _pairs(decoding, document, scored, i, known)]
     return {"spans": spans, "pairs": sorted(pairs, key=lambda p: -p["score"])}
 
 
@@ -66,14 +78,7 @@ def _span(
     return {"begin": begin, "end": end, "text": text, "type": kind, "score": round(score, 6), "verdict": verdict}
 
 
-def _pairs(
-    decoding: Decoding,
-    document: Document,
-    scored: Scored,
-    i: int,
-    ends: Mapping[Span, End],
-    stated: Collection[Claim],
-) -> list[dict[str, Any]]:
+def _pairs(decoding: Decoding, document: Document, scored: Scored, i: int, known: Known) -> list[dict[str, Any]]:
     """A pair in its likeliest relation, and in all others that are sure enough."""
     head, tail = (tuple(map(int, scored.spans[row])) for row in scored.pairs[i])
     found = []
@@ -83,7 +88,7 @@ def _pairs(
         least = decoding.least(decoding.ontology.distinct_name(name))
         if score < _LEAST_TOLD or (rank and score < (decoding.min_confidence if math.isinf(least) else least)):
             continue
-        verdict = _verdict(decoding, (score, least), (head, tail, name), ends, stated)
+        verdict = _verdict(decoding, (score, least), (head, tail, name), known)
         texts = {"head": document.text[slice(*head)], "tail": document.text[slice(*tail)]}
         found.append({**texts, "relation": name, "score": round(score, 6), "verdict": verdict})
     return found
@@ -93,14 +98,13 @@ def _verdict(
     decoding: Decoding,
     scores: tuple[float, float],
     claim: tuple[Any, Any, str],
-    ends: Mapping[Span, End],
-    stated: Collection[Claim],
+    known: Known,
 ) -> str:
     """What became of a claim, in the order in which decoding asks; `scores` are its own and the least that is wanted.
 
     What no rule explains is said to be so: another version may have decided.
     """
-    (score, least), (head, tail, name), ontology = scores, claim, decoding.ontology
+    (score, least), (head, tail, name), ontology, ends = scores, claim, decoding.ontology, known.ends
     if math.isinf(least):
         return "masked: this relation is found too badly to be told (--ontology all brings it back)"
     if score < least:
@@ -110,12 +114,15 @@ def _verdict(
     types = ends[head].mention.type, ends[tail].mention.type
     if not ontology.allows(types[0], name, types[1]):
         return f"not allowed between {types[0]} and {types[1]}"
-    if _as_told(ontology, head, tail, name) & set(stated):
+    if _as_told(ontology, head, tail, name) & set(known.stated):
         return RELATION
     if ends[head].entity and ends[head].entity == ends[tail].entity:
         return "left out by the rule relations.self: both ends are one entity"
-    if _as_told(ontology, tail, head, name) & set(stated):
+    if _as_told(ontology, tail, head, name) & set(known.stated):
         return "the other way round is surer"
+    told = _as_told(ontology, head, tail, name)
+    if any(fact_id(ends[a].entity, relation, *ends[b].name) in known.within for a, b, relation in told):
+        return "left out by the rule relations.within: one sentence of the document says it"
     return "not told, by no rule that is known here"
 
 

@@ -43,6 +43,7 @@ _OWN_DOCUMENT = iri(own_term("Document"))
 _OWN_EXTRACTION = iri(own_term("Extraction"))
 _OWN_CONFIDENCE = iri(own_term("confidence"))
 _OWN_OBJECT_MENTION = iri(own_term("objectMention"))
+_OWN_PASSAGE = iri(own_term("Passage"))
 _OWN_PROPERTY = iri(own_term("property"))
 _OWN_SENTENCE = iri(own_term("sentence"))
 _OWN_STANCE = iri(own_term("stance"))
@@ -139,16 +140,18 @@ def _span_quads(
 ) -> Iterator[str]:
     """One node for each span, though it may be a sentence, a mention and the whole text at once."""
     graph, whole = iri(ns.document_graph(document.doc_id)), (0, len(document.text))
-    sentences = {r.sentence: (r.sentence_begin, r.sentence_end) for r in relations}
+    sentences, passages = _sentences(mentions, relations)
     kinds: dict[_Span, set[str]] = defaultdict(set, {whole: {_CONTEXT}})
     for span in sentences.values():
         kinds[span].add(_SENTENCE)
+    for span in passages:
+        kinds[span].add(_OWN_PASSAGE)
     named: dict[_Span, list[Mention]] = defaultdict(list)
     for mention in mentions:
         span = (mention.mention_begin, mention.mention_end)
         kinds[span].add(_PHRASE)
         named[span].append(mention)
-    anchored = {_PHRASE} if shown == "none" else {_PHRASE, _SENTENCE}
+    anchored = {_PHRASE} if shown == "none" else {_PHRASE, _SENTENCE, _OWN_PASSAGE}
 
     names = {span: iri(ns.chars(document.doc_id, *span)) for span in kinds}
     for span in sorted(kinds):
@@ -167,6 +170,20 @@ def _span_quads(
             *(_mention_pairs(ns, named[span]) if span in named else ()),
         ]
         yield from lines_of(names[span], pairs, graph)
+
+
+def _sentences(mentions: Sequence[Mention], relations: Sequence[Relation]) -> tuple[dict[int, _Span], set[_Span]]:
+    """The sentences that relations were found in, by their numbers, and the runs of sentences."""
+    number = {(m.mention_begin, m.mention_end): m.sentence for m in mentions}
+    sentences: dict[int, _Span] = {}
+    passages: set[_Span] = set()
+    for r in relations:
+        span, ends = (r.sentence_begin, r.sentence_end), ((r.head_begin, r.head_end), (r.tail_begin, r.tail_end))
+        if len({number.get(end, r.sentence) for end in ends}) == 1:
+            sentences[r.sentence] = span
+        else:
+            passages.add(span)
+    return sentences, passages
 
 
 def _mention_pairs(ns: Namespace, mentions: Sequence[Mention]) -> Iterable[Pair]:

@@ -129,8 +129,12 @@ def _fact(ns: Namespace) -> Shape:
 
 def _extraction(ns: Namespace) -> Shape:
     ends = [
-        Property(f"extraction-{name}", ns.term(name), True, True, classes=(NIF + kind,))
-        for name, kind in (("subjectMention", "Phrase"), ("objectMention", "Phrase"), ("sentence", "Sentence"))
+        Property(f"extraction-{name}", ns.term(name), True, True, classes=kinds)
+        for name, kinds in (
+            ("subjectMention", (f"{NIF}Phrase",)),
+            ("objectMention", (f"{NIF}Phrase",)),
+            ("sentence", (f"{NIF}Sentence", ns.term("Passage"))),
+        )
     ]
     return Shape(
         "extraction",
@@ -175,8 +179,10 @@ def _texts(ns: Namespace) -> list[Shape]:
         Property("document-source", f"{DCTERMS}source", True),
         Property("document-sha256", ns.term("textSha256"), True, True, _STRING, pattern="^[0-9a-f]{64}$"),
     )
+    passage = Property("passage-text", f"{NIF}anchorOf", False, True, _STRING)
     return [
         Shape("sentence", "class", f"{NIF}Sentence", properties=(*_span("sentence"), sentence)),
+        Shape("passage", "class", ns.term("Passage"), properties=(*_span("passage"), passage)),
         Shape("context", "class", f"{NIF}Context", properties=(*_span("context"), *whole)),
         Shape("document", "class", document, properties=said),
     ]

@@ -72,7 +72,8 @@ TERMS: tuple[Term, ...] = (
         "AggregatedStatement", "class", "aggregated statement", "A fact, with the confidence that all evidence gives."
     ),
     Term("Document", "class", "document", "A text of the corpus, as it was stored."),
-    Term("Extraction", "class", "extraction", "One relation between two mentions in one sentence."),
+    Term("Extraction", "class", "extraction", "One relation between two mentions in one sentence or passage."),
+    Term("Passage", "class", "passage", "Sentences that were read together, from one mention's to another one's."),
     Term("confidence", "datatype", "confidence", "Probability in [0, 1] that the subject is right."),
     Term("configuration", "datatype", "configuration", "A setting of the run, as key=value."),
     Term("documentCount", "datatype", "document count", "Documents that mention or support the subject."),
@@ -99,7 +100,7 @@ TERMS: tuple[Term, ...] = (
     Term("overruledBy", "object", "overruled by", "The strongest fact that contradicts the subject and stands."),
     Term("owner", "datatype", "owner", "The id of the output folder that loads a dataset into a store."),
     Term("property", "object", "property", "The property that an extraction or a fact states."),
-    Term("sentence", "object", "sentence", "The span of the sentence that an extraction was found in."),
+    Term("sentence", "object", "sentence", "The sentence or passage that an extraction was found in."),
     Term(
         "stance", "datatype", "stance", "How what is not plainly stated is said: negated, hedged, opposed or reported."
     ),

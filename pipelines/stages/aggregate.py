@@ -254,10 +254,10 @@ def reduce_facts(
 
 
 def _one_a_sentence(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The surest row of each sentence, one that states the fact before others; in their order."""
-    best: dict[tuple[str, int], dict[str, Any]] = {}
+    """The surest row of each sentence or run of them, one that states the fact before others; in their order."""
+    best: dict[tuple[str, int, int], dict[str, Any]] = {}
     for row in rows:
-        key = (row["doc_id"], row["sentence_begin"])
+        key = (row["doc_id"], row["sentence_begin"], row["sentence_end"])
         best[key] = max(best.get(key, row), row, key=lambda r: (not r["stance"], r["confidence"]))
     return list(best.values())
 

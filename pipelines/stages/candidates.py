@@ -1,7 +1,8 @@
 """Candidates: documents to what the model makes of their sentences, and the tables that hold it.
 
 `documents` has a row a document that was met, `sentences` a row a sentence with its candidates as flat lists (see
-extractor.candidates), spans in characters of the stored text.
+extractor.candidates), spans in characters of the stored text; `links` a row for two sentences that were read together
+and candidate pairs of whose spans join them (see extractor.passages).
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ import numpy as np
 import pyarrow as pa
 
 from kgmill.extractor.candidates import Candidates, Floors
+from kgmill.extractor.passages import Link
 from kgmill.schemas.records import Document
+from kgmill.schemas.tables import values
 
 _CHARACTERS_A_CALL = 1 << 18
 _CHARACTERS_A_TIMEOUT = 100_000
@@ -46,6 +49,16 @@ _OF_DOCUMENTS: list[pa.Field[Any]] = [
     pa.field("fault", pa.string(), nullable=False),  # why it is rejected, as `reason: detail`; empty if it isn't
 ]
 DOCUMENTS = pa.schema(_OF_DOCUMENTS)
+_OF_LINKS: list[pa.Field[Any]] = [
+    pa.field("doc_id", pa.string(), nullable=False),
+    pa.field("sentence", pa.int64(), nullable=False),
+    pa.field("second", pa.int64(), nullable=False),  # the number of the later one
+    pa.field("pairs", _INTS, nullable=False),  # rows of the spans of both
+    pa.field("pair_margin", _FLOATS, nullable=False),
+    pa.field("relation_logits", _FLOATS, nullable=False),
+]
+LINKS = pa.schema(_OF_LINKS)
+TABLES = {"documents": DOCUMENTS, "sentences": SENTENCES, "links": LINKS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +80,20 @@ class PredictorSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """How documents are read.
+
+    Attributes:
+        floors: margins under which a candidate is forgotten.
+        passage: how many sentences of a block are read together.
+    """
+
+    predictor: PredictorSettings
+    floors: Floors
+    passage: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Watch:
     """How a unit's calls of the model are watched.
 
@@ -83,23 +110,22 @@ class Watch:
 
 def find_candidates(
     documents: Sequence[Document],
-    settings: PredictorSettings,
-    floors: Floors,
+    reading: Reading,
     suspects: Sequence[Sequence[str]] = (),
     faults: Mapping[str, str] = MappingProxyType({}),
     watch: Watch = Watch(),
 ) -> dict[str, pa.Table]:
-    """The two tables of documents that have no reusable rows; those with faults don't meet the model."""
+    """The tables of documents that have no reusable rows; those with faults don't meet the model."""
     known = {d.doc_id: fault for d in documents if (fault := faults.get(d.doc_id))}
-    results: dict[str, _Result] = {doc_id: _Result(0, [], fault) for doc_id, fault in known.items()}
+    results: dict[str, _Result] = {doc_id: _Result(0, [], [], fault) for doc_id, fault in known.items()}
     good = [d for d in documents if d.doc_id not in known]
-    predictor = load_predictor(settings) if good else None
+    predictor = load_predictor(reading.predictor) if good else None
     n_characters, n_met = sum(len(d.text) for d in good), 0
     for n_done, call in enumerate(_calls(good, suspects)):
         if watch.mark:
             _write_mark(watch.mark, call, n_done, watch.timeout_s)
         n = sum(len(d.text) for d in call)
-        results |= _predict(call, predictor, floors, partial(_tell, watch.on_share, n_characters, n_met, n))
+        results |= _predict(call, predictor, reading, partial(_tell, watch.on_share, n_characters, n_met, n))
         n_met += n
         if watch.mark:
             watch.mark.unlink()
@@ -114,11 +140,12 @@ def find_candidates(
         for d in documents
         for found in [results[d.doc_id]]
     ]
-    rows = [row for d in documents for row in results[d.doc_id].rows]
-    return {
-        "documents": pa.Table.from_pylist(met, DOCUMENTS),
-        "sentences": pa.Table.from_pylist(rows, SENTENCES),
+    rows = {
+        "documents": met,
+        "sentences": [row for d in documents for row in results[d.doc_id].sentences],
+        "links": [row for d in documents for row in results[d.doc_id].links],
     }
+    return {name: pa.Table.from_pylist(rows[name], schema) for name, schema in TABLES.items()}
 
 
 def _tell(on_share: Callable[[float], Any], n_in_all: int, n_before: int, n_in_call: int, share: float) -> None:
@@ -127,10 +154,11 @@ def _tell(on_share: Callable[[float], Any], n_in_all: int, n_before: int, n_in_c
 
 @dataclass(frozen=True, slots=True)
 class _Result:
-    """What the model made of a document: its rows of the sentences table, or a fault."""
+    """What the model made of a document: its rows of the tables of sentences and of links, or a fault."""
 
     n_sentences: int
-    rows: list[dict[str, Any]]
+    sentences: list[dict[str, Any]]
+    links: list[dict[str, Any]]
     fault: str
 
 
@@ -163,33 +191,30 @@ def _write_mark(path: Path, call: Sequence[Document], n_done: int, timeout_s: fl
 
 
 def _predict(
-    call: Sequence[Document], predictor: Any, floors: Floors, on_share: Callable[[float], Any]
+    call: Sequence[Document], predictor: Any, reading: Reading, on_share: Callable[[float], Any]
 ) -> dict[str, _Result]:
     """The results of a call's documents. If the model fails, each half is tried alone, down to the document."""
     from kgmill.extractor.api import to_characters
+    from kgmill.extractor.passages import Passages
     from kgmill.extractor.text.split import split_text
 
     try:
-        split = [(d.doc_id, split_text(d.text, d.head)) for d in call]
-        words = [sentence.words for _, sentences in split for sentence in sentences]
-        found = iter(predictor.predict(words, floors, on_share) if words else [])
+        split = [split_text(d.text, d.head) for d in call]
+        passages = Passages.of(split, reading.passage)
+        found = predictor.predict(passages.words, reading.floors, on_share) if passages.words else []
     except (RuntimeError, ValueError, IndexError, MemoryError) as error:
         if len(call) == 1:
-            return {call[0].doc_id: _Result(0, [], _fault(error))}
+            return {call[0].doc_id: _Result(0, [], [], _fault(error))}
         half = len(call) // 2
-        first, second = (_predict(part, predictor, floors, on_share) for part in (call[:half], call[half:]))
+        first, second = (_predict(part, predictor, reading, on_share) for part in (call[:half], call[half:]))
         return first | second
-    return {
-        doc_id: _Result(
-            len(sentences),
-            [
-                sentence_row(doc_id, i, sentence, to_characters(sentence, next(found)))
-                for i, sentence in enumerate(sentences)
-            ],
-            "",
-        )
-        for doc_id, sentences in split
-    }
+    results = {}
+    for document, sentences, of_it in zip(call, split, passages.split(found), strict=True):
+        numbered = enumerate(map(to_characters, sentences, of_it.sentences))
+        rows = [sentence_row(document.doc_id, i, sentences[i], candidates) for i, candidates in numbered]
+        links = [_link_row(document.doc_id, link) for link in of_it.links]
+        results[document.doc_id] = _Result(len(sentences), rows, links, "")
+    return results
 
 
 def _fault(error: Exception) -> str:
@@ -213,6 +238,25 @@ def sentence_row(doc_id: str, number: int, sentence: Any, candidates: Candidates
         "pair_margin": candidates.pair_margin,
         "relation_logits": candidates.relation_logits.ravel(),
     }
+
+
+def _link_row(doc_id: str, link: Link) -> dict[str, Any]:
+    return {
+        "doc_id": doc_id,
+        "sentence": link.first,
+        "second": link.second,
+        "pairs": link.pairs.ravel(),
+        "pair_margin": link.pair_margin,
+        "relation_logits": link.relation_logits.ravel(),
+    }
+
+
+def sentence_links(table: pa.Table, n_relations: int) -> Iterable[tuple[str, Link]]:
+    """The rows of a links table: documents and links; the model has `n_relations` relation types."""
+    doc_ids, firsts, seconds = (values(table[name]) for name in ("doc_id", "sentence", "second"))
+    lists = zip(*(_lists(table[name]) for name in ("pairs", "pair_margin", "relation_logits")), strict=True)
+    for doc_id, first, second, (pairs, margin, logits) in zip(doc_ids, firsts, seconds, lists, strict=True):
+        yield doc_id, Link(first, second, pairs.reshape(-1, 2), margin, logits.reshape(-1, n_relations))
 
 
 def sentence_candidates(table: pa.Table, n_types: tuple[int, int]) -> Iterable[tuple[dict[str, Any], Candidates]]:

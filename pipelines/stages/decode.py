@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import combinations, groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -29,7 +30,7 @@ from kgmill.schemas.tables import described, to_table, values
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
 
-VERSION = 7
+VERSION = 8
 PAIRS = pa.schema([pa.field(name, pa.string(), nullable=False) for name in ("pair", "text_key")])
 _MOST_NAMES = 64  # of a sentence, that are counted together: a longer list says little of any two
 
@@ -104,38 +105,57 @@ def decode(
 ) -> tuple[dict[str, pa.Table], dict[str, int]]:
     """A unit's mentions and relations, in the order of its documents and sentences; what is left out, by rule.
 
-    And `pairs`: which two ends of facts, by their `pair_id`, are named together in which sentences.
+    What a document says in one sentence is not told again by two of its sentences together. And `pairs`: which two ends
+    of facts, by their `pair_id`, are named together in which sentences, or are related by which run of sentences.
     """
     ends = ends_of(ontology, sentences, mentions, resolved)
+    texts = sentences.to_pylist()
     relations: list[Relation] = []
     left_out: Counter[str] = Counter()
-    types = [end.mention.type for end in ends]
-    for text, claimed in _claimed(ends, claims):
-        stances = {(claim.head, claim.tail, claim.type): how for claim, how in claimed}
-        told: dict[DecodedRelation, Relation] = {}
-        for claim in choose_relations([claim for claim, _ in claimed], types, ontology):
-            head, tail = ends[claim.head], ends[claim.tail]
-            if head.entity and head.entity == tail.entity:
-                left_out["relations.self"] += 1
-                continue
-            if ontology.relations[claim.type].symmetric and tail.entity < head.entity:
-                head, tail = tail, head
-            how = stances.get((claim.head, claim.tail, claim.type)) or stances.get(
-                (claim.tail, claim.head, claim.type), ""
-            )
-            pair = replace(claim, confidence=0.0)
-            if turned := ontology.turned.get(claim.type):
-                claim, head, tail = replace(claim, type=turned), tail, head
-                pair = DecodedRelation(pair.tail, pair.head, turned, 0.0)
-            found = _relation(text, claim, head, tail, how)
-            told[pair] = max(told.get(pair, found), found, key=_surest)
-        relations += told.values()
+    pairs = _named_together(ends)
+    said: set[tuple[str, str]] = set()
+    for row, claimed in _claimed(claims):
+        told, n_self = _related(ontology, ends, texts[row], claimed)
+        left_out["relations.self"] += n_self
+        if any(ends[claim.head].text is not ends[claim.tail].text for claim, _ in claimed):
+            kept = [relation for relation in told if (relation.doc_id, relation.fact_id) not in said]
+            left_out["relations.within"] += len(told) - len(kept)
+            told = kept
+            pairs.update((relation.fact_id[:8], relation.text_key) for relation in told)
+        said.update((relation.doc_id, relation.fact_id) for relation in told if not relation.stance)
+        relations += told
+    columns = zip(*sorted(pairs), strict=True) if pairs else ((), ())
     tables = {
         "mentions": to_table("mentions", [end.mention for end in ends]),
         "relations": to_table("relations", relations),
-        "pairs": _pairs(ends),
+        "pairs": pa.table(dict(zip(PAIRS.names, columns, strict=True)), PAIRS),
     }
-    return tables, dict(sorted(left_out.items()))
+    return tables, {rule: n for rule, n in sorted(left_out.items()) if n}
+
+
+def _related(
+    ontology: Ontology, ends: Sequence[End], text: Mapping[str, Any], claimed: Sequence[tuple[DecodedRelation, str]]
+) -> tuple[list[Relation], int]:
+    """The relations that a sentence, or a run of them, tells, and how many of an entity to itself are left out."""
+    stances = {(claim.head, claim.tail, claim.type): how for claim, how in claimed}
+    told: dict[DecodedRelation, Relation] = {}
+    n_self = 0
+    types = {row: ends[row].mention.type for claim, _ in claimed for row in (claim.head, claim.tail)}
+    for claim in choose_relations([claim for claim, _ in claimed], types, ontology):
+        head, tail = ends[claim.head], ends[claim.tail]
+        if head.entity and head.entity == tail.entity:
+            n_self += 1
+            continue
+        if ontology.relations[claim.type].symmetric and tail.entity < head.entity:
+            head, tail = tail, head
+        how = stances.get((claim.head, claim.tail, claim.type)) or stances.get((claim.tail, claim.head, claim.type), "")
+        pair = replace(claim, confidence=0.0)
+        if turned := ontology.turned.get(claim.type):
+            claim, head, tail = replace(claim, type=turned), tail, head
+            pair = DecodedRelation(pair.tail, pair.head, turned, 0.0)
+        found = _relation(text, claim, head, tail, how)
+        told[pair] = max(told.get(pair, found), found, key=_surest)
+    return list(told.values()), n_self
 
 
 def ends_of(ontology: Ontology, sentences: pa.Table, mentions: pa.Table, resolved: pa.Table) -> list[End]:
@@ -183,15 +203,12 @@ def _end(
     return End(mention, text, is_["place_id"] or entity)
 
 
-def _claimed(
-    ends: Sequence[End], claims: pa.Table
-) -> Iterator[tuple[Mapping[str, Any], list[tuple[DecodedRelation, str]]]]:
-    """Each sentence with its claims, whose ends are rows of the unit's mentions, and how they are stated."""
+def _claimed(claims: pa.Table) -> Iterator[tuple[int, list[tuple[DecodedRelation, str]]]]:
+    """Each sentence or run of them with its claims, whose ends are rows of the unit's mentions, and stances."""
     columns = (values(claims[name]) for name in ("head", "tail", "type", "confidence"))
     found = zip(map(DecodedRelation, *columns), values(claims["stance"]), strict=True)
-    for _, group in groupby(found, lambda claimed: id(ends[claimed[0].head].text)):
-        claimed = list(group)
-        yield ends[claimed[0][0].head].text, claimed
+    for row, group in groupby(zip(values(claims["row"]), found, strict=True), itemgetter(0)):
+        yield row, [claimed for _, claimed in group]
 
 
 def _relation(text: Mapping[str, Any], claim: DecodedRelation, head: End, tail: End, how: str) -> Relation:
@@ -217,14 +234,10 @@ def _relation(text: Mapping[str, Any], claim: DecodedRelation, head: End, tail: 
     )
 
 
-def _pairs(ends: Sequence[End]) -> pa.Table:
+def _named_together(ends: Sequence[End]) -> set[tuple[str, str]]:
     rows: set[tuple[str, str]] = set()
     for _, group in groupby(ends, lambda end: id(end.text)):
         found = list(group)
         names = sorted({end.name[0] for end in found})[:_MOST_NAMES]
         rows.update((pair_id(one, other), found[0].text["text_key"]) for one, other in combinations(names, 2))
-    return (
-        pa.table(dict(zip(PAIRS.names, zip(*sorted(rows), strict=True), strict=False)), PAIRS)
-        if rows
-        else PAIRS.empty_table()
-    )
+    return rows

@@ -1,6 +1,6 @@
 """Extract: documents to scored candidates, the only stage that calls the model. Reused per document.
 
-A part has the two tables of `stages.candidates`, which speaks to the model, and the rejects.
+A part has the tables of `stages.candidates`, which speaks to the model, and the rejects.
 
 A document that the model breaks on is rejected alone. If it raises an error, its call is halved until the document is
 alone. If it kills or hangs the worker, the parent knows from a mark, a small file written before each call, which
@@ -39,15 +39,14 @@ from kgmill.schemas.units import Unit
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
 
-VERSION = 7
+VERSION = 8
 _LANGUAGE = "language: "  # how the faults of documents begin that are in another language than the model's
 
 
-def extract_key(model: str, device: str, precision: str, floors: Floors) -> str:
+def extract_key(model: str, device: str, precision: str, floors: Floors, passage: int) -> str:
     """Fingerprint of all that decides a document's candidates, but the document; `device` is a kind, cpu or cuda."""
-    return fingerprint(
-        {"version": VERSION, "model": model, "device": device, "precision": precision, "floors": asdict(floors)}
-    )
+    read = {"model": model, "device": device, "precision": precision, "passage": passage}
+    return fingerprint({"version": VERSION, **read, "floors": asdict(floors)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +54,14 @@ class Settings:
     """What all units share.
 
     Attributes:
-        floors: margins under which a candidate is forgotten.
+        reading: how the model reads documents.
         key: see `extract_key`.
         languages: the languages that are read; none: any.
         timeout_s: seconds that a call of the model may take.
         retry_rejects: documents that the model rejected are tried again.
     """
 
-    predictor: candidates.PredictorSettings
-    floors: Floors
+    reading: candidates.Reading
     key: str
     languages: tuple[str, ...] = ()
     timeout_s: float = 300.0
@@ -127,8 +125,8 @@ def commit_fewer(
     if not any(map(is_out, values(part.read("documents", ["doc_id"])["doc_id"]))):
         return part
     tables = {}
-    for name in ("documents", "sentences"):
-        table = part.read(name)
+    for name in candidates.TABLES:
+        table = part.read(name) if f"{name}.parquet" in part.files else candidates.TABLES[name].empty_table()
         tables[name] = table.filter(pa.array([not is_out(doc_id) for doc_id in values(table["doc_id"])], pa.bool_()))
     return _commit(store, part.unit, tables, part.counts["key"], _wanted(part.counts["key"], ingested, languages))
 
@@ -138,9 +136,7 @@ def missing(context: RunContext, store: Store, parts: Parts) -> Todo:
     config, languages = context.config, context.read_languages
     key = context.extract_key
     done, tasks = plan(store, parts["ingest"], key, languages, retry_rejects=config.retry_rejects)
-    settings = Settings(
-        context.predictor, context.floors, key, languages, config.document_timeout, config.retry_rejects
-    )
+    settings = Settings(context.reading, key, languages, config.document_timeout, config.retry_rejects)
     n_documents = {part.unit: part.counts["kept"] for part in parts["ingest"]}
     n_reused = sum(n_documents[part.unit] for part in done)
 
@@ -163,7 +159,7 @@ def work(request: Request[Task, Settings]) -> Iterator[Callable[[Task], Receipt]
 
 def rehearse(request: Request[Task, Settings]) -> None:
     """Opens the model, and keeps it for the work: what only loading shows is found before the first byte is written."""
-    candidates.load_predictor(request.settings.predictor)
+    candidates.load_predictor(request.settings.reading.predictor)
 
 
 def extract_unit(request: Request[Task, Settings], task: Task) -> Receipt:
@@ -178,10 +174,10 @@ def extract_unit(request: Request[Task, Settings], task: Task) -> Receipt:
     if new:
         faults = {**request.faults, **foreign}
         if not all(d.doc_id in faults for d in new):
-            candidates.load_predictor(settings.predictor)  # before the task's progress begins
+            candidates.load_predictor(settings.reading.predictor)  # before the task's progress begins
         mark = Path(request.scratch) / "calls" / f"{task.unit}.json"
         watch = candidates.Watch(mark, Teller(request.scratch, task.unit).tell, settings.timeout_s)
-        found = candidates.find_candidates(new, settings.predictor, settings.floors, request.suspects, faults, watch)
+        found = candidates.find_candidates(new, settings.reading, request.suspects, faults, watch)
         tables = {name: pa.concat_tables([tables[name], found[name]]) for name in tables}
         n_sentences = pc.sum(found["documents"]["n_sentences"]).as_py()
     seconds = time.perf_counter() - started
@@ -229,7 +225,7 @@ def reuse(
     A document that the model rejected stays so, at no cost, unless `retry_rejects`. `foreign` has those that are in no
     language that is read, with their faults: earlier rows of them are good where they have that fault.
     """
-    tables = {"documents": candidates.DOCUMENTS.empty_table(), "sentences": candidates.SENTENCES.empty_table()}
+    tables = {name: schema.empty_table() for name, schema in candidates.TABLES.items()}
     wanted = {d.doc_id: (d.sha256, d.head) for d in documents}
     kept: set[str] = set()
     for unit, key in task.before:
@@ -247,10 +243,11 @@ def reuse(
         chosen = met.filter(pa.array(same, pa.bool_()))
         ids = chosen["doc_id"]
         kept.update(values(ids))
-        sentences = part.read("sentences")
-        sentences = sentences.filter(pc.is_in(sentences["doc_id"], ids.combine_chunks()))
         tables["documents"] = pa.concat_tables([tables["documents"], chosen])
-        tables["sentences"] = pa.concat_tables([tables["sentences"], sentences])
+        for name in ("sentences", "links"):
+            rows = part.read(name)
+            rows = rows.filter(pc.is_in(rows["doc_id"], ids.combine_chunks()))
+            tables[name] = pa.concat_tables([tables[name], rows])
     return tables, frozenset(kept)
 
 
@@ -265,7 +262,7 @@ def _in_order(tables: dict[str, pa.Table], documents: Sequence[Document]) -> dic
     for name, table in tables.items():
         ranks: Any = pc.index_in(table["doc_id"], ids)  # of chunks, as the column is
         rank = ranks.combine_chunks()
-        number = table["sentence"].combine_chunks() if name == "sentences" else pa.nulls(len(table), pa.int64())
-        keys = pa.table({"rank": rank, "number": number})
-        ordered[name] = table.take(pc.sort_indices(keys, [("rank", "ascending"), ("number", "ascending")]))
+        numbers: dict[str, Any] = {n: table[n] for n in ("sentence", "second") if n in table.column_names}
+        keys = pa.table({"rank": rank, **numbers})
+        ordered[name] = table.take(pc.sort_indices(keys, [(key, "ascending") for key in keys.column_names]))
     return ordered

@@ -1,9 +1,10 @@
 """Names: scored candidates to what each document calls its things, without the model; the first half of decoding.
 
-`mentions` has each document's mentions, `sentences` those that hold one, `claims` what these may say of two mentions,
-whatever their types, `names` a row for each name and type that a unit's documents have, `definitions` the acronyms that
-they explain. What a name is in the whole corpus is `stages.resolve`'s to say. What looks like no name (`schemas.junk`,
-`schemas.heads`) is no mention, and is counted by rule.
+`mentions` has each document's mentions, `sentences` those that hold one, and the runs of sentences that claim something
+of mentions in two of them, `claims` what is claimed of two mentions, whatever their types, `names` a row for each name
+and type that a unit's documents have, `definitions` the acronyms that they explain. What a name is in the whole corpus
+is `stages.resolve`'s to say. What looks like no name (`schemas.junk`, `schemas.heads`) is no mention, and is counted by
+rule.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,11 +22,12 @@ import pyarrow as pa
 
 from kgmill.extractor.calibration import Calibration
 from kgmill.extractor.decode import DecodedRelation, decode_claims
+from kgmill.extractor.passages import Link
 from kgmill.pipelines.engine.request import Receipt, Request
 from kgmill.pipelines.output.parts import Part, Store
 from kgmill.pipelines.resolution.local import LocalName, Spotted, local_names
 from kgmill.pipelines.resolution.types import document_votes
-from kgmill.pipelines.stages.candidates import sentence_candidates
+from kgmill.pipelines.stages.candidates import sentence_candidates, sentence_links
 from kgmill.pipelines.stages.stage import Parts, Todo, documents_extent, publisher
 from kgmill.schemas.heads import head_rule
 from kgmill.schemas.identity import entity_key, fingerprint, text_key
@@ -38,7 +40,7 @@ from kgmill.schemas.tables import from_table
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
 
-VERSION = 6
+VERSION = 7
 VALUE = -1  # the column of a mention that is a value
 _LONGEST = 2000  # characters of a sentence that goes with each of its relations; long lists have thousands of these
 _DOUBT = -9.0  # the log probability of types that a name can't have
@@ -69,8 +71,13 @@ MENTIONS = not_null(
     rule=pa.string(),  # by which it has that
     column=pa.int64(),  # of the type that its document has it of, or VALUE
 )
-CLAIMS = not_null(  # ends are rows of mentions
-    head=pa.int64(), tail=pa.int64(), type=pa.string(), confidence=pa.float64(), stance=pa.string()
+CLAIMS = not_null(
+    row=pa.int64(),  # of the sentence, or run of sentences, that makes the claim
+    head=pa.int64(),  # a row of mentions, and so is the tail
+    tail=pa.int64(),
+    type=pa.string(),
+    confidence=pa.float64(),
+    stance=pa.string(),
 )
 NAMES = not_null(
     key=pa.string(),
@@ -140,7 +147,7 @@ def work(request: Request[Task, Settings]) -> Iterator[Callable[[Task], Receipt]
         ingested = store.need("ingest", task.unit, task.documents)
         extracted = store.need("extract", task.unit, task.candidates)
         documents = {d.doc_id: d for d in from_table("documents", ingested.read("documents"))}
-        tables, junk = reader.read_unit(documents, extracted.read("sentences"))
+        tables, junk = reader.read_unit(documents, extracted.read("sentences"), extracted.read("links"))
         store.commit("names", task.unit, task.fingerprint, tables, {"left_out": junk})
         return Receipt(task.unit, task.fingerprint, {"documents": len(documents)})
 
@@ -162,20 +169,49 @@ class Reader:
         return Reader(ontology, settings.min_confidence, Calibration.parse(dict(settings.calibration)))
 
     def read_unit(
-        self, documents: Mapping[str, Document], sentences: pa.Table
+        self, documents: Mapping[str, Document], sentences: pa.Table, links: pa.Table
     ) -> tuple[dict[str, pa.Table], dict[str, int]]:
         """A unit's tables, in the order of its documents and sentences; what is left out, by rule."""
         columns = (len(self.ontology.entities), len(self.ontology.relations))
         rank = {doc_id: i for i, doc_id in enumerate(documents)}
         rows = sorted(sentence_candidates(sentences, columns), key=lambda r: (rank[r[0]["doc_id"]], r[0]["sentence"]))
+        joined: dict[str, list[Link]] = defaultdict(list)
+        for doc_id, link in sentence_links(links, columns[1]):
+            joined[doc_id].append(link)
         unit = _Unit(self.ontology)
-        for doc_id, found in groupby(rows, key=lambda r: r[0]["doc_id"]):
-            unit.add_document(documents[doc_id], [(row, *self._decode(candidates)) for row, candidates in found])
+        for doc_id, some in groupby(rows, key=lambda r: r[0]["doc_id"]):
+            found = list(some)
+            of_number = {row["sentence"]: candidates for row, candidates in found}
+            across = [
+                (link, self._decode(link.between(of_number[link.first], of_number[link.second]))[1])
+                for link in sorted(joined[doc_id], key=attrgetter("first", "second"))
+            ]
+            within = [(row, *self._decode(candidates)) for row, candidates in found]
+            unit.add_document(documents[doc_id], within, across)
         return unit.tables(), dict(sorted(unit.junk.items()))
 
     def _decode(self, candidates: Any) -> tuple[Any, ...]:
         scored = self.calibration.apply(candidates)
         return decode_claims(scored, self.ontology, self.min_confidence, self.calibration.cuts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A sentence, or a run of sentences, in its document.
+
+    Attributes:
+        n_mentions: that decoding found in it; `rows` has the rows of those that are kept, by their numbers.
+    """
+
+    begin: int
+    end: int
+    n_mentions: int
+    rows: Mapping[int, int]
+
+    def with_next(self, other: _Place) -> _Place:
+        """From the beginning of this one to the end of a later one; the mentions of both, as decoding numbers them."""
+        shifted = {self.n_mentions + number: row for number, row in other.rows.items()}
+        return _Place(self.begin, other.end, self.n_mentions + other.n_mentions, {**self.rows, **shifted})
 
 
 class _Unit:
@@ -192,10 +228,16 @@ class _Unit:
         self.votes: dict[tuple[str, int], Any] = defaultdict(int)
         self._is_value_E = np.array([bool(kind.literal) for kind in ontology.entities.values()])
 
-    def add_document(self, document: Document, sentences: Iterable[tuple[Any, ...]]) -> None:
-        """Adds a document, given as (row, mentions, claims, votes) of each of its sentences."""
+    def add_document(
+        self,
+        document: Document,
+        sentences: Iterable[tuple[Any, ...]],
+        across: Iterable[tuple[Link, list[DecodedRelation]]] = (),
+    ) -> None:
+        """Adds a document: (row, mentions, claims, votes) of each sentence, and the claims that join two."""
         spotted: list[Spotted] = []
         first = len(self.mentions)
+        places: dict[int, _Place] = {}
         for row, mentions, claims, votes_NE in sentences:
             place: dict[int, int] = {}
             for i, mention in enumerate(mentions):
@@ -221,14 +263,12 @@ class _Unit:
                 if not is_value:
                     votes_E = np.where(self._is_value_E, _DOUBT, np.maximum(votes_NE[i], _DOUBT))
                     spotted.append(Spotted(mention.start, mention.end, text, votes_E))
-            text = document.text[row["begin"] : row["end"]]
-            before = len(self.claims)
-            self._claim(claims, place, text, row["begin"])
+            places[row["sentence"]] = _Place(row["begin"], row["end"], len(mentions), place)
             if place:
-                found = {name: row[name] for name in ("doc_id", "sentence", "begin", "end")}
-                shown = text if len(self.claims) > before and len(text) <= _LONGEST else ""
-                of_text = {"text_key": text_key(text), "date": document.date, "sentence_text": shown}
-                self.sentences.append({**found, **of_text})
+                self._add_sentence(document, row["sentence"], places[row["sentence"]], claims, is_kept=True)
+        for link, claims in across:
+            both = places[link.first].with_next(places[link.second])
+            self._add_sentence(document, link.first, both, claims, is_kept=False)
         named = [m for m in self.mentions[first:] if not self.ontology.entities[m["type"]].literal]
         local, definitions = local_names(spotted, document.text, self.ontology.kinds)
         for mention, name in zip(named, local, strict=True):
@@ -236,15 +276,23 @@ class _Unit:
         self._name(spotted, local)
         self.definitions.update({(entity_key(short), long) for short, long in definitions})
 
-    def _claim(self, claims: Iterable[DecodedRelation], place: Mapping[int, int], text: str, begin: int) -> None:
-        """Adds the claims of a sentence, given with its text and where it begins."""
-        for claim in claims:
-            if claim.head not in place or claim.tail not in place:
-                continue
-            ends = {"head": place[claim.head], "tail": place[claim.tail]}
+    def _add_sentence(
+        self, document: Document, number: int, where: _Place, claims: Iterable[DecodedRelation], *, is_kept: bool
+    ) -> None:
+        """Adds what a sentence, or a run of them, claims of its mentions, and it itself if it does, or `is_kept`."""
+        text = document.text[where.begin : where.end]
+        told = [c for c in claims if c.head in where.rows and c.tail in where.rows]
+        for claim in told:
+            ends = {"head": where.rows[claim.head], "tail": where.rows[claim.tail]}
             first, second = sorted((self.mentions[row] for row in ends.values()), key=itemgetter("begin"))
-            how = stance(text, first["end"] - begin, second["begin"] - begin)
-            self.claims.append({**ends, "type": claim.type, "confidence": round(claim.confidence, 6), "stance": how})
+            how = stance(text, first["end"] - where.begin, second["begin"] - where.begin)
+            said = {"type": claim.type, "confidence": round(claim.confidence, 6), "stance": how}
+            self.claims.append({"row": len(self.sentences), **ends, **said})
+        if told or is_kept:
+            found = {"doc_id": document.doc_id, "sentence": number, "begin": where.begin, "end": where.end}
+            shown = text if told and len(text) <= _LONGEST else ""
+            of_text = {"text_key": text_key(text), "date": document.date, "sentence_text": shown}
+            self.sentences.append({**found, **of_text})
 
     def _name(self, spotted: Sequence[Spotted], local: Sequence[LocalName]) -> None:
         votes: dict[tuple[str, int], list[np.ndarray]] = defaultdict(list)

@@ -8,7 +8,7 @@ import pyarrow.dataset as ds
 import pytest
 
 from kgmill.extractor.candidates import Floors
-from kgmill.pipelines.stages.candidates import PredictorSettings, find_candidates
+from kgmill.pipelines.stages.candidates import PredictorSettings, Reading, find_candidates
 from kgmill.schemas.tables import from_table
 
 
@@ -45,7 +45,7 @@ def test_document_that_crashes_the_model_is_rejected_alone(corpus, faulty_build,
     good = [document for document in from_table("documents", part) if document.doc_id != "d1"]
     assert (
         met(out, {"d0", "d1", "d2"})
-        == find_candidates(good, settings, Floors(-5.0, -5.0))["sentences"].to_pylist()
+        == find_candidates(good, Reading(settings, Floors(-5.0, -5.0)))["sentences"].to_pylist()
         != []
     )
 

@@ -45,23 +45,24 @@ def test_new_sentences_need_a_new_version():
     Then the hash here changes too.
     """
     cut = [(s.begin, s.end, s.words, s.word_begins, s.word_ends) for s in split_text(TEXT)]
-    assert (extract.VERSION, fingerprint(cut)[:16]) == (7, "9e163d722d105382")
+    assert (extract.VERSION, fingerprint(cut)[:16]) == (8, "9e163d722d105382")
 
 
 def test_candidates_hang_on_all_that_makes_them(monkeypatch):
-    """Model, kind of device, precision, floors and version each give another key."""
+    """Model, kind of device, precision, floors, passages and version each give another key."""
     keys = [
         extract.extract_key(*settings)
         for settings in [
-            ("model", "cpu", "fp32", Floors(-5.0, -5.0)),
-            ("other", "cpu", "fp32", Floors(-5.0, -5.0)),
-            ("model", "cuda", "fp32", Floors(-5.0, -5.0)),
-            ("model", "cpu", "bf16", Floors(-5.0, -5.0)),
-            ("model", "cpu", "fp32", Floors(-6.0, -5.0)),
+            ("model", "cpu", "fp32", Floors(-5.0, -5.0), 1),
+            ("other", "cpu", "fp32", Floors(-5.0, -5.0), 1),
+            ("model", "cuda", "fp32", Floors(-5.0, -5.0), 1),
+            ("model", "cpu", "bf16", Floors(-5.0, -5.0), 1),
+            ("model", "cpu", "fp32", Floors(-6.0, -5.0), 1),
+            ("model", "cpu", "fp32", Floors(-5.0, -5.0), 2),
         ]
     ]
     monkeypatch.setattr(extract, "VERSION", extract.VERSION + 1)
-    keys.append(extract.extract_key("model", "cpu", "fp32", Floors(-5.0, -5.0)))
+    keys.append(extract.extract_key("model", "cpu", "fp32", Floors(-5.0, -5.0), 1))
     assert len(set(keys)) == len(keys)
 
 

@@ -10,7 +10,7 @@ from kgmill.extractor.calibration import Calibration
 from kgmill.extractor.candidates import Candidates
 from kgmill.extractor.decode import decode_claims
 from kgmill.pipelines.decoding import Decoding
-from kgmill.pipelines.explaining.verdicts import judge
+from kgmill.pipelines.explaining.verdicts import Known, judge
 from kgmill.pipelines.stages import names, resolve
 from kgmill.pipelines.stages.decode import decode, ends_of
 from kgmill.schemas.ontology import parse_ontology
@@ -86,7 +86,8 @@ def sentence():
         ),
     ]
     said = [
-        {name: getattr(c, name) for name in ("head", "tail", "type", "confidence")} | {"stance": ""} for c in claims
+        {name: getattr(c, name) for name in ("head", "tail", "type", "confidence")} | {"row": 0, "stance": ""}
+        for c in claims
     ]
     made, _ = decode(ONTOLOGY, *tables[:2], pa.Table.from_pylist(said, names.CLAIMS), tables[2])
     ends = {(end.mention.mention_begin, end.mention.mention_end): end for end in ends_of(ONTOLOGY, *tables)}
@@ -101,7 +102,7 @@ def test_verdicts_are_what_decode_did(sentence):
     """A claim is a relation where the tables have it, whichever way they tell it; else by the rule that left it out."""
     candidates, ends, told = sentence
     assert told == {(ANN, ACME, "owns"), (ANN, BOB, "knows"), (AGAIN, BOB, "spouse")}
-    judged = judge(DECODING, DOCUMENT, candidates, ends, told)
+    judged = judge(DECODING, DOCUMENT, candidates, Known(ends, told))
     found = [(p["head"], p["relation"], p["tail"], round(p["score"], 1), p["verdict"]) for p in judged["pairs"]]
     wanted = [(WORDS[head], name, WORDS[tail], p, verdict) for head, tail, name, p, verdict in PAIRS]
     assert sorted(found) == sorted(wanted)
@@ -110,6 +111,6 @@ def test_verdicts_are_what_decode_did(sentence):
 def test_no_rule_is_made_up(sentence):
     """Where the tables have not what these rules give, no rule is named."""
     candidates, ends, _ = sentence
-    judged = judge(DECODING, DOCUMENT, candidates, ends, set())
+    judged = judge(DECODING, DOCUMENT, candidates, Known(ends, set()))
     verdicts = {p["verdict"] for p in judged["pairs"] if (p["head"], p["relation"]) == ("Acme", "owned_by")}
     assert verdicts == {"not told, by no rule that is known here", "below the threshold of owned_by, 0.3"}

@@ -147,6 +147,20 @@ def test_mention_leads_to_its_sentence():
     ]
 
 
+def test_passage_of_an_extraction_is_a_node():
+    """An extraction from two sentences names the run of them: no sentence, but with offsets and text like one."""
+    london = replace(MENTIONS[1], sentence=2)
+    lines = short(document_lines(mentions=[MENTIONS[0], london]))
+
+    assert [line for line in lines if line.startswith("<d:d%2042#char=5,34> <rdf:type>")] == [
+        "<d:d%2042#char=5,34> <rdf:type> <nif:RFC5147String> <g:doc/d%2042> .",
+        "<d:d%2042#char=5,34> <rdf:type> <x:Passage> <g:doc/d%2042> .",
+    ]
+    assert '<d:d%2042#char=5,34> <nif:anchorOf> "Ada Lovelace lived in London." <g:doc/d%2042> .' in lines
+    assert "<s:x-91c2f7> <x:sentence> <d:d%2042#char=5,34> <g:doc/d%2042> ." in lines
+    assert not [line for line in lines if "nif:sentence" in line]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

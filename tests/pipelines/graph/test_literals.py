@@ -12,7 +12,7 @@ import pytest
 
 from kgmill.pipelines.output.parts import Store
 from kgmill.pipelines.stages import aggregate, combine, decode, export, graph, names, resolve
-from kgmill.pipelines.stages.candidates import SENTENCES
+from kgmill.pipelines.stages.candidates import LINKS, SENTENCES
 from kgmill.pipelines.triplestores.query import format_result, query
 from kgmill.schemas.identity import entity_id, fact_id
 from kgmill.schemas.ontology import parse_ontology
@@ -84,7 +84,8 @@ class Made:
         tables = {"documents": to_table("documents", documents), "rejects": to_table("rejects", [])}
         counts = {"kept": len(documents), "rejected": 0}
         ingested = [self.store.commit("ingest", "00-0000", "a" * 64, tables, counts)]
-        extracted = [self.store.commit("extract", "00-0000", "b" * 64, {"sentences": sentences}, {})]
+        found = {"sentences": sentences, "links": LINKS.empty_table()}
+        extracted = [self.store.commit("extract", "00-0000", "b" * 64, found, {})]
         settings = names.Settings(ONTOLOGY, 0.5)
         named = self.made("names", settings, names.plan(self.store, ingested, extracted, settings))
         settings = resolve.Settings(NAMES.ontology.kinds, ("00-0000",), n_bits)

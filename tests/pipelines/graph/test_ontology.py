@@ -95,7 +95,7 @@ def test_every_term_of_ours_is_described(graph):
     assert described == {URIRef(f"urn:kgmill:ns:{term.name}") for term in TERMS}
     assert about(graph, "urn:kgmill:ns:sentence") == [
         ("rdf:type", str(OWL.ObjectProperty)),
-        ("rdfs:comment", "The span of the sentence that an extraction was found in."),
+        ("rdfs:comment", "The sentence or passage that an extraction was found in."),
         ("rdfs:isDefinedBy", "urn:kgmill:ns:"),
         ("rdfs:label", "sentence"),
     ]

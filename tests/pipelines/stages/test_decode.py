@@ -30,8 +30,9 @@ def mention(row, begin, end, text, column, confidence=0.9, rule="", key=None):
     return dict(zip(names.MENTIONS.names, (row, begin, end, text, kind, confidence, key, rule, column), strict=True))
 
 
-def claim(head, tail, confidence=0.9, stance="", name="Live_In"):
-    return {"head": head, "tail": tail, "type": name, "confidence": confidence, "stance": stance}
+def claim(head, tail, confidence=0.9, stance="", name="Live_In", row=0):
+    """A claim that the sentence of a row makes of the mentions of two rows."""
+    return {"row": row, "head": head, "tail": tail, "type": name, "confidence": confidence, "stance": stance}
 
 
 def became(key, column, entity=None, chosen=None, place=None, rule=""):
@@ -163,7 +164,7 @@ def test_name_that_is_one_thing_in_each_document(run_decode):
     """Where no entity is told, each document has its own, which all its mentions and relations share."""
     sentences = [sentence(), sentence("d2"), sentence("d2", 1, 27, 50)]
     mentions = [m for row in range(3) for m in (mention(row, 0, 4, "Bush", PEOP), mention(row, 19, 25, "London", LOC))]
-    claims = [claim(2 * row, 2 * row + 1) for row in range(3)]
+    claims = [claim(2 * row, 2 * row + 1, row=row) for row in range(3)]
     resolved = [became("bush", PEOP, "", rule="document"), became("london", LOC)]
     part = run_decode(sentences=sentences, mentions=mentions, claims=claims, resolved=resolved)
     found, relations = records(part, "mentions", "relations")
@@ -239,7 +240,11 @@ def test_symmetric_relation_has_one_direction_in_all_sentences():
     ontology = ONTOLOGY | {"relations": {"Kin": {"head": ["Peop"], "tail": ["Peop"], "symmetric": True}}}
     mentions = [mention(0, 0, 9, "Ada Byron", PEOP), mention(0, 19, 22, "Bob", PEOP)]
     mentions += [mention(1, 27, 30, "Bob", PEOP), mention(1, 30, 36, "Ada Byron", PEOP)]
-    claims = [claim(0, 1, 0.5, "negated", "Kin"), claim(1, 0, 0.6, "negated", "Kin"), claim(2, 3, 0.7, "", "Kin")]
+    claims = [
+        claim(0, 1, 0.5, "negated", "Kin"),
+        claim(1, 0, 0.6, "negated", "Kin"),
+        claim(2, 3, 0.7, "", "Kin", row=1),
+    ]
     tables, _ = decoded(ontology, mentions=mentions, claims=claims)
     found = [
         (r.head_entity, r.head_begin, r.tail_begin, r.confidence, r.stance)
@@ -261,7 +266,7 @@ def test_of_two_inverse_relations_the_first_is_told():
     """What a sentence says the other way round is the same fact, with both mentions where they stand."""
     sentences = [sentence(), sentence(number=1, begin=27, end=50, key="00c0ffee")]
     mentions = [*MENTIONS[:2], mention(1, 27, 36, "Ada Byron", PEOP), mention(1, 40, 46, "London", LOC)]
-    claims = [claim(0, 1, 0.9), claim(3, 2, 0.8, "hedged", "Home_Of")]
+    claims = [claim(0, 1, 0.9), claim(3, 2, 0.8, "hedged", "Home_Of", row=1)]
     tables, _ = decoded(INVERSES, sentences=sentences, mentions=mentions, claims=claims)
     found = list(from_table("relations", tables["relations"]))
     assert [(r.type, r.head_entity, r.head_begin, r.tail_entity, r.tail_begin, r.stance) for r in found] == [
@@ -318,7 +323,7 @@ def test_nothing_is_related_to_itself():
 def test_claims_meet_the_mentions_of_their_own_sentence():
     """Relations lie in the order of sentences, each with the place of its own, though all rows are the unit's."""
     mentions = [*MENTIONS, mention(1, 31, 36, "London", LOC)]
-    tables, _ = decoded(mentions=mentions, claims=[*CLAIMS, claim(2, 3, 0.7), claim(3, 2, 0.95)])
+    tables, _ = decoded(mentions=mentions, claims=[*CLAIMS, claim(2, 3, 0.7, row=1), claim(3, 2, 0.95, row=1)])
     found = [
         (r.sentence, r.sentence_begin, r.head_begin, r.tail_begin) for r in from_table("relations", tables["relations"])
     ]
@@ -351,3 +356,28 @@ def test_finished_unit_is_not_planned_again(store, commit, run_decode):
         decode.plan(store, same[0], same[1], turned),
     ]
     assert [(len(done), len(tasks)) for done, tasks in planned] == [(1, 0), (0, 1), (0, 1), (0, 1)]
+
+
+# Passages: row 2 is the run of both sentences
+
+RUN = sentence(end=36, key="0000aaaa")
+ACROSS = {"sentences": [*SENTENCES, RUN], "mentions": [*MENTIONS, mention(1, 31, 36, "London", LOC)]}
+
+
+def test_relation_of_two_sentences_has_the_place_of_both():
+    """It lies from the beginning of the first to the end of the second, and its ends are a pair of that text."""
+    tables, left_out = decoded(**ACROSS, claims=[claim(0, 3, 0.7, row=2)])
+    [found] = from_table("relations", tables["relations"])
+    assert (found.sentence, found.sentence_begin, found.sentence_end, found.text_key) == (0, 0, 36, "0000aaaa")
+    assert (found.head_begin, found.tail_begin, found.confidence) == (0, 31, 0.7)
+    assert {"pair": pair_id(ADA, LONDON), "text_key": "0000aaaa"} in tables["pairs"].to_pylist()
+    assert left_out == {}
+
+
+@pytest.mark.parametrize(("stance", "expected"), [("", [26]), ("negated", [26, 36])])
+def test_what_a_sentence_says_by_itself_is_not_said_by_two(stance, expected):
+    """A fact of one sentence is told once a document, and counted; one that is denied there is no reason."""
+    tables, left_out = decoded(**ACROSS, claims=[claim(0, 1, 0.6, stance), claim(0, 3, 0.7, row=2)])
+    assert tables["relations"]["sentence_end"].to_pylist() == expected
+    assert left_out == ({} if stance else {"relations.within": 1})
+    assert ("0000aaaa" in tables["pairs"]["text_key"].to_pylist()) == bool(stance)

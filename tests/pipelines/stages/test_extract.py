@@ -38,12 +38,12 @@ def commit(store, documents, unit="00-0000"):
 @pytest.fixture
 def settings(tiny_model):
     predictor = candidates.PredictorSettings(str(tiny_model), "cpu", "fp32", 1)
-    return extract.Settings(predictor, Floors(-2.0, -2.0), KEY, timeout_s=60.0)
+    return extract.Settings(candidates.Reading(predictor, Floors(-2.0, -2.0)), KEY, timeout_s=60.0)
 
 
 def find(settings, documents, *suspects, **others):
     """What the model makes of documents, by these settings."""
-    return candidates.find_candidates(documents, settings.predictor, settings.floors, *suspects, **others)
+    return candidates.find_candidates(documents, settings.reading, *suspects, **others)
 
 
 @pytest.fixture
@@ -114,9 +114,7 @@ def test_progress_goes_on_from_call_to_call(settings):
     """The shares of a unit's text rise over all calls of the model, and end at the whole."""
     shares = []
     watch = candidates.Watch(on_share=shares.append)
-    candidates.find_candidates(
-        [document(name, TWO) for name in "abcd"], settings.predictor, settings.floors, [["b"], ["c"]], watch=watch
-    )
+    candidates.find_candidates([document(name, TWO) for name in "abcd"], settings.reading, [["b"], ["c"]], watch=watch)
     assert shares == sorted(shares)
     assert {0.25, 0.5, 1.0} <= set(shares)
 
@@ -126,7 +124,7 @@ def test_candidates_go_to_arrow_and_back(settings):
     table = find(settings, [document("a", ADA)])["sentences"]
     [(_, back)] = candidates.sentence_candidates(table, (3, 3))
     [sentence] = split_text(ADA)
-    [given] = candidates.load_predictor(settings.predictor).predict([sentence.words], Floors(-2.0, -2.0))
+    [given] = candidates.load_predictor(settings.reading.predictor).predict([sentence.words], Floors(-2.0, -2.0))
     begins, ends = (pa.array(values).to_numpy() for values in (sentence.word_begins, sentence.word_ends))
     assert back.spans.tolist() == [[begins[a], ends[b - 1]] for a, b in given.spans]
     for name in ("entity_margin", "type_logits", "pairs", "pair_margin", "relation_logits"):
@@ -210,15 +208,16 @@ def test_another_key_reuses_nothing(store, run_extract):
 @pytest.mark.parametrize(
     "other",
     [
-        ("n", "cpu", "fp32", Floors(-5.0, -5.0)),
-        ("m", "cuda", "fp32", Floors(-5.0, -5.0)),
-        ("m", "cpu", "bf16", Floors(-5.0, -5.0)),
-        ("m", "cpu", "fp32", Floors(-6.0, -5.0)),
+        ("n", "cpu", "fp32", Floors(-5.0, -5.0), 1),
+        ("m", "cuda", "fp32", Floors(-5.0, -5.0), 1),
+        ("m", "cpu", "bf16", Floors(-5.0, -5.0), 1),
+        ("m", "cpu", "fp32", Floors(-6.0, -5.0), 1),
+        ("m", "cpu", "fp32", Floors(-5.0, -5.0), 2),
     ],
 )
 def test_key_depends_on_all_that_decides(other):
-    """Model, kind of device, precision and floor each make another key."""
-    assert extract.extract_key(*other) != extract.extract_key("m", "cpu", "fp32", Floors(-5.0, -5.0))
+    """Model, kind of device, precision, floor and what is read together each make another key."""
+    assert extract.extract_key(*other) != extract.extract_key("m", "cpu", "fp32", Floors(-5.0, -5.0), 1)
 
 
 # Languages
@@ -311,9 +310,7 @@ def test_retry_tries_the_rejected_document_alone(broken_model, store, run_extrac
     assert broken_model.calls == [["A poison pill ."]]
     assert (part.counts["rejected"], receipts["00-0000"].counts["reused"]) == (0, 2)
     assert part.fingerprint != failed.fingerprint
-    remade = candidates.find_candidates(
-        list(from_table("documents", ingested.read("documents"))), settings.predictor, settings.floors
-    )
+    remade = candidates.find_candidates(list(from_table("documents", ingested.read("documents"))), settings.reading)
     assert {name: part.read(name).to_pylist() for name in remade} == {n: t.to_pylist() for n, t in remade.items()}
 
 
@@ -338,9 +335,7 @@ def test_faulty_documents_are_not_tried(broken_model, store, run_extract):
 def test_suspects_are_called_first_and_by_themselves(broken_model, settings):
     """Each group of suspects has a call of its own, before the others; the rows keep the documents' order."""
     documents = [document(name, f"{name} left.") for name in "abcde"]
-    tables = candidates.find_candidates(
-        documents, settings.predictor, settings.floors, [["c", "d"], ["b"], ["unknown"]]
-    )
+    tables = candidates.find_candidates(documents, settings.reading, [["c", "d"], ["b"], ["unknown"]])
     assert broken_model.calls == [["c left .", "d left ."], ["b left ."], ["a left .", "e left ."]]
     assert tables["sentences"]["doc_id"].to_pylist() == [*"abcde"]
 
@@ -358,9 +353,7 @@ def test_mark_names_the_documents_of_the_call(monkeypatch, settings, tmp_path):
 
     monkeypatch.setattr(candidates, "load_predictor", cached(lambda settings: Model()))
     documents = [document("a", ADA), document("b", "Hi. " * 50_000)]
-    candidates.find_candidates(
-        documents, settings.predictor, settings.floors, [["a"]], watch=candidates.Watch(mark, timeout_s=60.0)
-    )
+    candidates.find_candidates(documents, settings.reading, [["a"]], watch=candidates.Watch(mark, timeout_s=60.0))
     assert marks == [
         {"documents": ["a"], "n_done": 0, "limit_s": 60.0},
         {"documents": ["b"], "n_done": 1, "limit_s": 120.0},
@@ -395,5 +388,5 @@ def test_model_that_cannot_be_loaded_stops_the_job(store, run, settings, tmp_pat
     _, tasks = extract.plan(store, [ingested], KEY)
     predictor = candidates.PredictorSettings(str(tmp_path), "cpu", "fp32", 1)
     with pytest.raises(CheckpointError, match=r"model\.safetensors is missing"):
-        run(store, "extract", tasks, replace(settings, predictor=predictor))
+        run(store, "extract", tasks, replace(settings, reading=replace(settings.reading, predictor=predictor)))
     assert store.committed("extract") == []

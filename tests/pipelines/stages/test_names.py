@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from kgmill.pipelines.stages import names
-from kgmill.pipelines.stages.candidates import SENTENCES
+from kgmill.pipelines.stages.candidates import LINKS, SENTENCES
 from kgmill.schemas.identity import text_key
 from kgmill.schemas.records import Document
 from kgmill.schemas.tables import to_table
@@ -61,7 +61,7 @@ SECOND = {
 def inputs(store):
     """The ingest and the extract part of the document; its sentences lie in the table in no order."""
     documents = {"documents": to_table("documents", [DOCUMENT]), "rejects": to_table("rejects", [])}
-    sentences = {"sentences": pa.Table.from_pylist([SECOND, FIRST], SENTENCES)}
+    sentences = {"sentences": pa.Table.from_pylist([SECOND, FIRST], SENTENCES), "links": LINKS.empty_table()}
     return (
         [store.commit("ingest", "00-0000", "aa" * 32, documents, {"kept": 1, "rejected": 0})],
         [store.commit("extract", "00-0000", "bb" * 32, sentences, {})],
@@ -115,7 +115,7 @@ def test_words_of_a_long_sentence_stay_in_its_document(run_names, monkeypatch):
 
 def test_both_directions_are_claimed(run_names):
     """What is sure enough is claimed, whatever the types of its ends: of two directions none is chosen yet."""
-    assert run_names()("claims") == [(0, 1, "Live_In", 0.9, ""), (1, 0, "Live_In", 0.85, "")]
+    assert run_names()("claims") == [(0, 0, 1, "Live_In", 0.9, ""), (0, 1, 0, "Live_In", 0.85, "")]
 
 
 def test_ontology_does_not_decide_what_is_claimed(run_names):
@@ -231,10 +231,11 @@ def said(doc_id, *sentences):
     return Document(doc_id, f"{doc_id}.txt", "", text, "{}", "00" * 32), rows
 
 
-def read_unit(*documents, ontology=ONTOLOGY):
+def read_unit(*documents, ontology=ONTOLOGY, links=()):
     """The tables of a unit of documents, given as `said` makes them, and what was left out."""
     rows = pa.Table.from_pylist([row for _, rows in documents for row in rows], SENTENCES)
-    return names.Reader.of(names.Settings(ontology, 0.5)).read_unit({d.doc_id: d for d, _ in documents}, rows)
+    joined = pa.Table.from_pylist(list(links), LINKS)
+    return names.Reader.of(names.Settings(ontology, 0.5)).read_unit({d.doc_id: d for d, _ in documents}, rows, joined)
 
 
 def test_offsets_are_code_points():
@@ -356,3 +357,47 @@ def test_unit_without_mentions_has_empty_tables():
         ("sentences", "mentions", "claims", "names", "definitions"), 0
     )
     assert (tables["names"].schema, junk) == (names.NAMES, {})
+
+
+# Passages
+
+
+def link(first, second, *pairs, margin=4.0):
+    """A row of links: two sentences, and pairs of rows of the spans of both."""
+    return {
+        "doc_id": "d1",
+        "sentence": first,
+        "second": second,
+        "pairs": [row for pair in pairs for row in pair],
+        "pair_margin": [margin] * len(pairs),
+        "relation_logits": [0.0] * len(pairs),
+    }
+
+
+def test_two_sentences_may_claim_together():
+    """A link's claim is of the run of sentences from one end to the other, which is a row with its own words."""
+    document = said("d1", "[Peop Ada Byron] sang.", "[Loc Rome] fell.", "She saw [Loc London].")
+    tables, _ = read_unit(document, links=[link(0, 2, (0, 1), (1, 0)), link(1, 2, (1, 0), margin=-4.0)])
+    whole = document[0].text.strip()
+    assert rows_of(tables["mentions"], "row", "text") == [(0, "Ada Byron"), (1, "Rome"), (2, "London")]
+    assert rows_of(tables["claims"], "row", "head", "tail", "type", "stance") == [
+        (3, 0, 2, "Live_In", ""),
+        (3, 2, 0, "Live_In", ""),
+    ]
+    places = rows_of(tables["sentences"], "sentence", "begin", "end", "text_key", "sentence_text")
+    assert places[3] == (0, 0, len(whole), text_key(whole), whole)
+    assert [place[0] for place in places] == [0, 1, 2, 0]
+
+
+def test_what_two_sentences_deny_is_marked():
+    """Words between the ends tell how it is said, over the end of the sentence too."""
+    document = said("d1", "[Peop Ada Byron] sang.", "She never saw [Loc London].")
+    tables, _ = read_unit(document, links=[link(0, 1, (0, 1))])
+    assert rows_of(tables["claims"], "row", "head", "tail", "stance") == [(2, 0, 1, "negated")]
+
+
+def test_link_to_what_is_no_mention_claims_nothing():
+    """An end that is junk ends no claim; then the run of sentences is no row."""
+    document = said("d1", "[Peop Ada Byron] sang.", "She saw [Loc 42].")
+    tables, _ = read_unit(document, links=[link(0, 1, (0, 1))])
+    assert (tables["claims"].num_rows, rows_of(tables["sentences"], "sentence")) == (0, [(0,)])
