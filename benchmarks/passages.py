@@ -1,6 +1,6 @@
 """Passages of Re-DocRED's documents: to train on, and to judge by what reading sentences together finds.
 
-    python -m benchmarks.passages write OUT.json --sentences 4 --documents 0 400
+    python -m benchmarks.passages write OUT.json --sentences 4 --documents 0 400 [--step 3]
     python -m benchmarks.passages judge default 1 4 --documents 450 500
 
 Read from ../shared/data: redocred/dev.json has the documents with what holds between entities, wherever these are
@@ -105,9 +105,9 @@ def _names_of_properties(ontology: Ontology) -> dict[str, str]:
     return found
 
 
-def passages(document: GoldDocument, n: int, ontology: Ontology) -> Iterator[dict[str, Any]]:
-    """All runs of `n` sentences of a document as records of SpERT's JSON."""
-    for first in range(max(1, len(document.sentences) - n + 1)):
+def passages(document: GoldDocument, n: int, ontology: Ontology, step: int = 1) -> Iterator[dict[str, Any]]:
+    """Runs of `n` sentences of a document, each `step` behind the one before, as records of SpERT's JSON."""
+    for first in range(0, max(1, len(document.sentences) - n + step), step):
         words: list[str] = []
         entities: list[dict[str, Any]] = []
         relations: list[dict[str, Any]] = []
@@ -238,6 +238,7 @@ def main() -> None:
     write, judged = (commands.add_parser(name) for name in ("write", "judge"))
     write.add_argument("out", type=Path)
     write.add_argument("--sentences", type=int, default=4)
+    write.add_argument("--step", type=int, default=1, help="sentences from one passage to the next")
     judged.add_argument("model")
     judged.add_argument("sentences", type=int, nargs="+")
     for command in (write, judged):
@@ -248,7 +249,7 @@ def main() -> None:
         judge(options.model, options.sentences, documents)
         return
     ontology = load_ontology(ONTOLOGY)
-    records = [record for d in documents for record in passages(d, options.sentences, ontology)]
+    records = [record for d in documents for record in passages(d, options.sentences, ontology, options.step)]
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(records), encoding="utf-8")
     print(f"{len(records)} passages of {len(documents)} documents written to {options.out}")
