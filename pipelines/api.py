@@ -46,7 +46,8 @@ def build(
         out: the output, a folder or a URL.
         config: a BuildConfig, its keys, or the path of a TOML file; docs/reference/configuration.md lists them.
         n_workers: CPU threads that predict; 0 for all.
-        runner, beam_options: the Beam runner, and what it is told.
+        runner: the Beam runner.
+        beam_options: what it is told.
         yes: go on though over 20 % of the documents would leave the graph.
         on_progress: told a job's name, the share of it that is done, from 0 to 1, and its number of documents, or None.
             What else is to be told, as a worker that died and was started again, is logged as a warning.

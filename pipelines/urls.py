@@ -33,7 +33,9 @@ def file_system(url: str, wrong: type[UsageError] = SourceError, **options: Any)
     """The file system of a URL, and the path in it.
 
     Args:
-        options: of the file system.
+        url: with its protocol.
+        wrong: the kind of error.
+        **options: of the file system.
 
     Raises:
         UsageError: fsspec doesn't know the protocol, or its package is not installed; of the kind `wrong`.

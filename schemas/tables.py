@@ -90,7 +90,7 @@ def described(name: str, table: pa.Table, made_by: str, **more: str) -> pa.Table
         name: of the table.
         table: with all columns of the schema.
         made_by: a stage's job, with its version.
-        more: what else decided these bytes, and nothing that didn't, as equal input gives equal bytes.
+        **more: what else decided these bytes, and nothing that didn't, as equal input gives equal bytes.
     """
     said: Mapping[str, str] = {"table": name, "made_by": made_by, **more}
     schema = PUBLISHED[name].with_metadata({f"kgmill.{key}": value for key, value in said.items()})

@@ -87,7 +87,8 @@ def document(content: Content, doc_id: str, origin: Origin, config: SourceConfig
     Args:
         content: what the source says.
         doc_id: empty where there is none.
-        origin, config: as in `from_fields`.
+        origin: as in `from_fields`.
+        config: likewise.
 
     Raises:
         RecordError: `empty`, or metadata that is no JSON.

@@ -65,7 +65,7 @@ class Connection:
             what: the request's name in messages.
             fine: a status that is no fault though it isn't 2xx.
             is_stream: the answer's body is not read yet; the caller reads and closes it.
-            options: as httpx takes them.
+            **options: as httpx takes them.
 
         Raises:
             TooLargeError: a smaller request might be taken.
