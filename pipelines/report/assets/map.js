@@ -39,6 +39,8 @@ function drawMap() {
   cy.on("mouseout", "node", (event) => event.target.removeClass("near"));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => cy.style(mapStyle()));
   const place = byId("map");
+  // Cytoscape keeps where the map is until it hears of a scroll, which comes a frame late, and of what grows above never.
+  for (const event of ["pointerenter", "pointerdown"]) place.addEventListener(event, () => cy.resize(), { capture: true });
   place.addEventListener("keydown", mapKey);
   place.addEventListener("focus", () => cy.userZoomingEnabled(true));
   place.addEventListener("blur", () => cy.userZoomingEnabled(matchMedia("(pointer: coarse)").matches));

@@ -13,6 +13,9 @@ from .conftest import HOSTILE, PEOPLE, hostile
 pytestmark = pytest.mark.browser
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 PATIENCE_MS = 240_000  # a busy machine
+ON_MAP = """() => { const box = byId("map").getBoundingClientRect();
+    const { x, y } = cy.getElementById(`n${places.get("london")}`).renderedPosition();
+    return [box.x + x, box.y + y]; }"""  # where London is on the screen
 
 
 @pytest.fixture(scope="module")
@@ -143,10 +146,7 @@ def test_an_entity_is_opened_from_the_map(people):
     """A click on its place opens it; so do the arrow keys and Enter."""
     page = people.page
     page.locator("#map").scroll_into_view_if_needed()
-    at = page.evaluate("""() => { const box = byId("map").getBoundingClientRect();
-        const { x, y } = cy.getElementById(`n${places.get("london")}`).renderedPosition();
-        return [box.x + x, box.y + y]; }""")
-    page.mouse.click(*at)
+    page.mouse.click(*page.evaluate(ON_MAP))
     page.wait_for_selector("#entity:not([hidden])")
     assert people.texts("#entity-title") == ["London"]
     assert people.texts("#entity .facts-in .end") == ["Ada Lovelace", "Charles Babbage"]
@@ -155,6 +155,17 @@ def test_an_entity_is_opened_from_the_map(people):
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     assert page.locator("#entity").is_visible()
+
+
+def test_map_is_clicked_where_it_is_now(people):
+    """What lies above it may grow, and the page be scrolled, a moment before: a click means what is under it now."""
+    page = people.page
+    page.mouse.move(*page.evaluate(ON_MAP))
+    page.evaluate("byId('map').before(make('p', { id: 'grown' })); byId('grown').style.height = '90px'")
+    page.mouse.click(*page.evaluate(ON_MAP))
+    page.wait_for_selector("#entity:not([hidden])")
+    assert people.texts("#entity-title") == ["London"]
+    page.evaluate("byId('grown').remove()")
 
 
 def test_slider_filters_lists_and_map(people):
