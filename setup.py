@@ -49,6 +49,7 @@ setup(
         "numpy>=2,<3",
         "packaging>=24",
         "prefect>=3.6,<3.9",
+        "prometheus_client>=0.20,<1",
         "py3langid>=0.4,<0.5",
         "pyarrow>=18,<26",
         "pydantic>=2.10,<3",

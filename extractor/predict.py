@@ -26,6 +26,7 @@ from kgmill.extractor.neural.fast import Encoded, Ends
 from kgmill.extractor.neural.quantise import quantise
 from kgmill.extractor.neural.spans import Pairs, Spans
 from kgmill.schemas.errors import CheckpointError
+from kgmill.schemas.logged import carried
 
 logger = logging.getLogger(__name__)
 
@@ -114,7 +115,7 @@ class Predictor:
         torch.set_num_threads(1)
         try:
             with ThreadPoolExecutor(self.n_threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-                yield from pool.map(score, batches)
+                yield from pool.map(carried(score), batches)
         finally:
             torch.set_num_threads(before)
 

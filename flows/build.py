@@ -27,9 +27,10 @@ from kgmill.flows.outcome import is_nothing_new, outcome
 from kgmill.flows.prefect_environment import prefect_is_configured
 from kgmill.flows.progress import Progress, Status
 from kgmill.flows.retries import PASSING, RETRIES, RETRY_DELAY_S, begin, give_up, is_passing_store, start_again
+from kgmill.flows.watching import dataset_of, watched
 from kgmill.pipelines.building import Listener, finish, held, hold
 from kgmill.pipelines.building import run_stage as run_stage_of
-from kgmill.pipelines.checks import check_build, check_rejects, named
+from kgmill.pipelines.checks import check_build, check_rejects
 from kgmill.pipelines.context import RunContext
 from kgmill.pipelines.output import layout
 from kgmill.pipelines.output.parts import Store
@@ -136,7 +137,7 @@ def _run_name() -> str:
 def _dataset(out: str, config: BuildConfig | Mapping[str, Any] | None) -> str:
     """The dataset's name, also where something is wrong with its configuration or output."""
     try:
-        return named(_checked(config), Store(out)).dataset
+        return dataset_of(out, _checked(config))
     except KgmillError:
         return dataset_name(Path(out).name)
 
@@ -195,30 +196,32 @@ def build_knowledge_graph(
     begin({TAG, dataset}, retries, retry_delay)
     progress = artifacts.ProgressArtifact(dataset)
     try:
-        limit = TimeLimit(time_limit)
-        if when_busy not in get_args(WhenBusy):
-            raise ConfigError(f"when_busy {when_busy!r}: wanted {', '.join(get_args(WhenBusy))}")
-        to = load_to if isinstance(load_to, LoadTo) or load_to is None else LoadTo.load(None, dict(load_to))
-        context = check_build(
-            tuple(sources),
-            out,
-            _checked(config),
-            n_workers=n_workers,
-            runner=runner,
-            beam_options=tuple(beam_options or ()),
-            yes=yes,
-        )
-        with hold_when_free(context, _listener(progress.show), when_busy, limit) as run:
-            for stage in NAMES:
-                with gpu_of(run, stage, limit, _gpu_turn()):
-                    run_stage(context.model_dump(mode="json"), stage)
-            ledger = finish(run)
-        changes = _leave(dataset, Store(out), ledger, report)
-        check_rejects(ledger["documents"]["read"], ledger["rejects"], context.config.max_reject_ratio, out)
-        line = outcome(ledger, changes)
-        if to:
-            loading = load_graph.with_options(retries=retries, retry_delay_seconds=retry_delay)
-            line += "; " + loading(Store(out).where, to.model_dump(mode="json"), yes)
+        with watched(_checked(config), out) as watch:
+            limit = TimeLimit(time_limit)
+            if when_busy not in get_args(WhenBusy):
+                raise ConfigError(f"when_busy {when_busy!r}: wanted {', '.join(get_args(WhenBusy))}")
+            to = load_to if isinstance(load_to, LoadTo) or load_to is None else LoadTo.load(None, dict(load_to))
+            context = check_build(
+                tuple(sources),
+                out,
+                _checked(config),
+                n_workers=n_workers,
+                runner=runner,
+                beam_options=tuple(beam_options or ()),
+                yes=yes,
+            )
+            with hold_when_free(context, watch.listen(_listener(progress.show)), when_busy, limit) as run:
+                watch.holds(run)
+                for stage in NAMES:
+                    with gpu_of(run, stage, limit, _gpu_turn()):
+                        run_stage(context.model_dump(mode="json"), stage)
+                ledger = finish(run)
+            changes = _leave(dataset, Store(out), ledger, report)
+            check_rejects(ledger["documents"]["read"], ledger["rejects"], context.config.max_reject_ratio, out)
+            line = outcome(ledger, changes)
+            if to:
+                loading = load_graph.with_options(retries=retries, retry_delay_seconds=retry_delay)
+                line += "; " + loading(Store(out).where, to.model_dump(mode="json"), yes)
     except SkippedError as busy:
         line = f"skipped: {busy}"
         artifacts.leave_outcome(dataset, line)

@@ -56,18 +56,24 @@ def run(argv: Sequence[str]) -> int:
             with speaking(call.voice):
                 call()
     except KgmillError as error:
-        print(f"kgmill: {error}", file=sys.stderr)
+        _tell(error, f"kgmill: {error}")
         return error.exit_code
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        print(printable(f"kgmill: {error.filename or 'system'}: {error.strerror or error}"), file=sys.stderr)
+        _tell(error, printable(f"kgmill: {error.filename or 'system'}: {error.strerror or error}"))
         return 1
     except KeyboardInterrupt as stop:
-        print(f"kgmill: stopped{goes_on}", file=sys.stderr)
+        _tell(stop, f"kgmill: stopped{goes_on}")
         return 143 if isinstance(stop, Terminated) else 130
     return 0
+
+
+def _tell(error: BaseException, line: str) -> None:
+    """Prints how a command failed, unless the log on standard error has said it."""
+    if not getattr(error, "is_told", False):
+        print(line, file=sys.stderr)
 
 
 def _split(argv: Sequence[str]) -> tuple[str, list[str], list[str]]:

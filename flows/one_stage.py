@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -24,12 +24,16 @@ def one_stage(stage: str, sources: Sources, out: Out, options: BuildOptions, *, 
 
 
 @contextmanager
-def opened(context: RunContext, **how: Any) -> Iterator[Run]:
-    """The run of a context, with its progress on standard error."""
+def opened(config: BuildConfig, out: str, check: Callable[[], RunContext], **how: Any) -> Iterator[Run]:
+    """The run that `checked` gives, watched as the configuration wants it, with its progress on standard error."""
     from kgmill.flows.terminal import note, progress
+    from kgmill.flows.watching import watched
     from kgmill.pipelines.building import Listener, hold
 
-    with progress("documents") as shown, hold(context, listener=Listener(shown.update, note), **how) as run:
+    with ExitStack() as stack:
+        watch, shown = stack.enter_context(watched(config, out)), stack.enter_context(progress("documents"))
+        run = stack.enter_context(hold(check(), listener=watch.listen(Listener(shown.update, note)), **how))
+        watch.holds(run)
         yield run
 
 
@@ -51,7 +55,7 @@ def run_alone(
     check_readable(store)
     check_finished(store, before)
     check_in_step(store, before)
-    with opened(options.check(sources, out, config), stages=(stage,)) as run:
+    with opened(config, out, lambda: options.check(sources, out, config), stages=(stage,)) as run:
         report = run_stage(run, stage)
         ledger = _count_rejects(run, (*before, stage))
         # After the last, run.json has to promise the bytes of the new graph.
@@ -99,4 +103,5 @@ def config_of(out: str, options: BuildOptions) -> BuildConfig:
     if before is None:
         raise OutputError(f"{out}: holds no build of this version; run kgmill build first, or say --out DIR")
     names = ("base_iri", "dataset")  # those that aren't given anew are found again, and fit one another
-    return options.config({key: value for key, value in before.items() if key not in names})
+    watching = ("log_format", "log_file", "metrics")  # who watched that run need not watch this one
+    return options.config({key: value for key, value in before.items() if key not in (*names, *watching)})

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from kgmill.schemas.config import BuildConfig
 
 _MODEL, _DOCUMENTS, _GRAPH, _RUN = "Model", "Documents", "Graph", "How it runs"  # panels of the help
+_WATCH = "How it is watched"
 Precision = Literal["auto", "fp32", "bf16", "fp16", "int8"]
 
 
@@ -160,6 +161,31 @@ class BuildOptions:
             help="CPU threads that predict (default: all)",
         ),
     ] = 0
+    log_format: Annotated[
+        Literal["text", "json"] | None,
+        Option(
+            "--log-format",
+            rich_help_panel=_WATCH,
+            envvar="KGMILL_LOG_FORMAT",
+            help="log lines, to --log-file or instead of all else on standard error",
+        ),
+    ] = None
+    log_file: Annotated[
+        str | None,
+        Option(
+            "--log-file", rich_help_panel=_WATCH, metavar="FILE", envvar="KGMILL_LOG_FILE", help="append the log to it"
+        ),
+    ] = None
+    metrics: Annotated[
+        str | None,
+        Option(
+            "--metrics",
+            rich_help_panel=_WATCH,
+            metavar="FILE.prom",
+            envvar="KGMILL_METRICS",
+            help="keep a text file of metrics for Prometheus",
+        ),
+    ] = None
     beam_options: tuple[str, ...] = ()
 
     def config(self, before: dict[str, Any] | None = None) -> BuildConfig:

@@ -11,7 +11,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -38,13 +38,16 @@ class Voice:
         quiet: results and errors alone: no progress, notes or summaries.
         verbose: the log of what is done too, and where an error comes from.
         progress: bars, lines for logs, JSON lines for programs, or none; `auto`: bars on a terminal, else lines.
+        is_logged: standard error has log lines alone (`kgmill.flows.logs`): notes are such, and there are no bars.
     """
 
     quiet: bool = False
     verbose: bool = False
     progress: ProgressKind = "auto"
+    is_logged: bool = False
 
 
+_logger = logging.getLogger(__name__)
 _voice = Voice()
 _bars: Bars | None = None  # those that are on the screen now; what is printed meanwhile stands above them
 
@@ -61,9 +64,9 @@ def speaking(voice: Voice) -> Iterator[None]:
         logger.setLevel(logging.DEBUG)
     try:
         yield
-    except Exception:
-        if voice.verbose:
-            note(traceback.format_exc().rstrip(), is_lines=True)
+    except Exception as error:
+        if voice.verbose and not getattr(error, "is_told", False):
+            _print_note(traceback.format_exc().rstrip())
         raise
     finally:
         logger.removeHandler(handler)
@@ -71,12 +74,32 @@ def speaking(voice: Voice) -> Iterator[None]:
         _voice = before
 
 
+def voice() -> Voice:
+    """How much the command says that runs now."""
+    return _voice
+
+
+@contextmanager
+def in_log_lines() -> Iterator[None]:
+    """Meanwhile standard error is the log's; an error that leaves here was told there, and says so by `is_told`."""
+    global _voice
+    before, _voice = _voice, replace(_voice, is_logged=True)
+    try:
+        yield
+    except BaseException as error:
+        error.is_told = True  # type: ignore[attr-defined]
+        raise
+    finally:
+        _voice = before
+
+
 class _LogHandler(logging.Handler):
-    """A log line on standard error, above the bars."""
+    """A log line on standard error, above the bars; notes stand there already."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        name = record.name.removeprefix("kgmill.")
-        note(f"{record.levelname.lower()}: {name}: {record.getMessage()}")
+        if record.name != __name__ and not _voice.is_logged:
+            name = record.name.removeprefix("kgmill.")
+            _print_note(printable(f"{record.levelname.lower()}: {name}: {record.getMessage()}"))
 
 
 def show(*parts: RenderableType) -> None:
@@ -106,11 +129,14 @@ def show_json(value: Any) -> None:
     show(printable_json(value, 1))
 
 
-def note(text: str, *, is_lines: bool = False) -> None:
-    """Prints a line, or several, on standard error, above the bars if there are any."""
-    if _voice.quiet:
-        return
-    line = text if is_lines else printable(text)
+def note(text: str) -> None:
+    """Prints a line on standard error, above the bars if there are any; a log has it too."""
+    _logger.warning("%s", text.removeprefix("kgmill: "))
+    if not _voice.quiet and not _voice.is_logged:
+        _print_note(printable(text))
+
+
+def _print_note(line: str) -> None:
     if _bars is not None:
         _bars.console.print(line, soft_wrap=True)
     else:
@@ -149,7 +175,7 @@ def progress(unit: str) -> Progress:
 
 
 def _kind() -> ProgressKind:
-    if _voice.quiet:
+    if _voice.quiet or _voice.is_logged:
         return "none"
     if _voice.progress != "auto":
         return _voice.progress

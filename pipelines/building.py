@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import platform
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,7 +24,7 @@ from kgmill.pipelines.engine.runners import LOCAL
 from kgmill.pipelines.engine.worker import Worker
 from kgmill.pipelines.output import format as output_format
 from kgmill.pipelines.output.forgotten import finish_forgetting
-from kgmill.pipelines.output.ledger import last_run, now, write_run
+from kgmill.pipelines.output.ledger import last_run, now, run_name, write_run
 from kgmill.pipelines.output.origins import known_others
 from kgmill.pipelines.output.parts import Part, Store
 from kgmill.pipelines.output.rejects import heads, left_out, publish_rejects
@@ -34,10 +35,12 @@ from kgmill.pipelines.stages.graph import live_counts, untold
 from kgmill.pipelines.stages.stage import NAMES, Outcome, Stage, Todo, missing, stage_named
 from kgmill.pipelines.storage.files import remove
 from kgmill.schemas.errors import DISK_HINTS, DiskError, LockError, StorageError, UsageError, WorkerError
+from kgmill.schemas.logged import within
 
 MODEL = "model"  # what progress calls the rehearsal in which the model is opened
 Progress = Callable[[str, float, int | None], None]
 Note = Callable[[str], None]
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,15 @@ def run_stage(run: Run, name: str) -> StageReport:
     Raises:
         OutputError: a stage before it never finished here.
     """
+    with within(**where_of(run.context), stage=name):
+        logger.info("begins")
+        report = run.reports[name] = _run_stage(run, name)
+        done = (report.n_done, report.n_reused, report.seconds)
+        logger.info("done: %d work units made, %d reused, %.1f s", *done)
+    return report
+
+
+def _run_stage(run: Run, name: str) -> StageReport:
     stage, started = stage_named(name), perf_counter()
     check_finished(run.store, stage.needs)
     parts = _made_before(run, stage)
@@ -115,7 +127,7 @@ def run_stage(run: Run, name: str) -> StageReport:
             n_done, n_reused = n_done + len(outcome.receipts), n_reused + len(todo.done)
         peak_rss_mb = max(peak_rss_mb, job_rss_mb)
     note_step(run.store, name, [job for need in stage.needs for job in stage_named(need).jobs])
-    report = StageReport(
+    return StageReport(
         seconds=round(perf_counter() - started, 3),
         model_seconds=round(counts.pop("model_seconds", 0.0), 3),
         peak_rss_mb=peak_rss_mb,
@@ -123,8 +135,11 @@ def run_stage(run: Run, name: str) -> StageReport:
         n_reused=n_reused,
         counts=counts,
     )
-    run.reports[name] = report
-    return report
+
+
+def where_of(context: RunContext) -> dict[str, str]:
+    """What log lines of a run say of it: its name, as `kgmill runs` has it, and its dataset."""
+    return {"run": run_name(context.started), "dataset": context.config.dataset}
 
 
 def has_work(run: Run, name: str) -> bool:
@@ -151,6 +166,7 @@ def _do(run: Run, job: str, todo: Todo) -> tuple[Outcome, float]:
         todo.settings,
         runner=context.runner,
         beam_options=context.beam_options,
+        log_level=logger.getEffectiveLevel(),
     )
     tell = partial(run.listener.on_progress, job)
     receipts, peak_rss_mb = run_request(run.worker, request, todo.extent, tell, run.listener.on_note)
@@ -180,7 +196,10 @@ def try_model(run: Run) -> None:
     with TemporaryDirectory(prefix="kgmill-") as folder:
         settings = ExtractSettings(context.reading, key)
         scratch = f"{folder}/request"
-        rehearsal: Request[Any, Any] = Request("extract", folder, scratch, (), settings, is_rehearsal=True)
+        level = logger.getEffectiveLevel()
+        rehearsal: Request[Any, Any] = Request(
+            "extract", folder, scratch, (), settings, is_rehearsal=True, log_level=level
+        )
         try:
             run.worker.run(rehearsal.save())
         except WorkerError as error:
@@ -202,6 +221,8 @@ def finish(run: Run) -> dict[str, Any]:
     write_run(run.store, report)
     output_format.settle(run.store)
     finish_forgetting(run.store)
+    told = documents["kept"], documents["rejected"], report["graph"]["facts"]
+    logger.info("done: %d documents kept, %d rejected; %d facts", *told)
     return report
 
 
@@ -281,7 +302,7 @@ def hold(
         DiskError: a file of the output could not be written.
     """
     store = Store(context.out)
-    with Worker(memory_mb=context.config.worker_memory_mb) as worker:
+    with within(**where_of(context)), Worker(memory_mb=context.config.worker_memory_mb) as worker:
         run = Run(context, store, worker, listener)
         if "extract" in stages:
             try_model(run)

@@ -198,6 +198,11 @@ class BuildConfig(Config):
         worker_memory_mb: resident memory above which the worker is ended; 0 for no limit.
         any_language: read documents too that are in none of the model's languages.
         retry_rejects: documents that the model stage rejected in an earlier run are tried again.
+        log_format: write a log, a line of `text` or a `json` object each: to `log_file`, or in the place of all else on
+            standard error.
+        log_file: a file that the log is appended to, as text where `log_format` says nothing.
+        metrics: a text file of Prometheus, such as one of node_exporter's textfile collector, that is kept up to date
+            while a run goes on and says how it ended.
         source: how sources are read.
     """
 
@@ -225,6 +230,9 @@ class BuildConfig(Config):
     worker_memory_mb: Annotated[int, ReadBy()] = Field(0, ge=0)
     any_language: Annotated[bool, ReadBy(("extract",))] = False
     retry_rejects: Annotated[bool, ReadBy(("extract",))] = False
+    log_format: Annotated[Literal["", "text", "json"], ReadBy()] = ""
+    log_file: Annotated[str, ReadBy()] = ""
+    metrics: Annotated[str, ReadBy()] = ""
     mode: Annotated[Literal["snapshot", "append"], ReadBy(("ingest",))] = "snapshot"
     near_duplicates: Annotated[float, ReadBy(("ingest",))] = Field(0.0, ge=0, le=0.98)
     source: Annotated[SourceConfig, ReadBy(("ingest",))] = SourceConfig()

@@ -65,20 +65,22 @@ def _build_directly(
 ) -> None:
     from kgmill.flows.limits import TimeLimit, gpu_of, hold_when_free, turn_on_host
     from kgmill.flows.terminal import progress
+    from kgmill.flows.watching import watched
     from kgmill.pipelines.building import Listener, finish, run_stage
     from kgmill.pipelines.checks import check_rejects
     from kgmill.pipelines.stages.stage import NAMES
 
     limit = TimeLimit(limits.time_limit)
-    context = options.check(sources, out, config)
-    with progress("documents") as shown:
-        listener = Listener(shown.update, note)
+    with watched(config, out) as watch, progress("documents") as shown:
+        context = options.check(sources, out, config)
+        listener = watch.listen(Listener(shown.update, note))
         with hold_when_free(context, listener, limits.when_busy or "fail", limit) as run:
+            watch.holds(run)
             for stage in NAMES:
                 with gpu_of(run, stage, limit, turn_on_host):
                     run_stage(run, stage)
             report = finish(run)
-    check_rejects(report["documents"]["read"], report["rejects"], config.max_reject_ratio, out)
+        check_rejects(report["documents"]["read"], report["rejects"], config.max_reject_ratio, out)
 
 
 def _build_with_prefect(

@@ -45,7 +45,7 @@ def forget(
     context = options.check([], folder, config)
     forgetting.check_model(context, store)
     forgetting.check_forget(store, documents)
-    with opened(context, stages=forgetting.STAGES) as run:
+    with opened(config, folder, lambda: context, stages=forgetting.STAGES) as run:
         report = forgetting.forget(run, documents)
     if as_json:
         show_json(asdict(report))

@@ -27,7 +27,7 @@ def resolve(folder: Dir, options: BuildOptions, *, as_json: Json = False) -> Non
     first = NAMES.index("decode")
     check_finished(store, NAMES[:first])
     check_in_step(store, NAMES[:first])
-    with opened(options.check([], folder, config), stages=NAMES[first:]) as run:
+    with opened(config, folder, lambda: options.check([], folder, config), stages=NAMES[first:]) as run:
         for stage in NAMES[first:]:
             run_stage(run, stage)
         finish(run)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kgmill.schemas.config import BuildConfig
 
 _FILES = ("model", "ontology", "decisions", "pin", "links")
+_MADE = ("log_file", "metrics")
 
 PANEL = "Build"
 EXAMPLES = (
@@ -113,4 +114,6 @@ def _whole_paths(config: BuildConfig) -> dict[str, str]:
     given = {key: value for key in _FILES if (value := getattr(config, key)) and value != EVERYTHING}
     if (SHIPPED / config.model).is_dir():
         del given["model"]
-    return {key: str(Path(value).resolve()) for key, value in given.items() if Path(value).exists()}
+    made = {key: value for key in _MADE if (value := getattr(config, key))}
+    found = {key: value for key, value in given.items() if Path(value).exists()}
+    return {key: str(Path(value).resolve()) for key, value in (found | made).items()}

@@ -8,6 +8,7 @@ its part, a receipt is written, a small file by which the driver knows what was 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
@@ -41,6 +42,7 @@ class Request(Generic[TaskT, SettingsT]):
         runner: name of the Beam runner.
         beam_options: options of the runner.
         is_rehearsal: nothing is done but what comes before the first task, as to open the model.
+        log_level: the least level of log lines that the worker sends, as `logging` numbers them.
     """
 
     job: str
@@ -53,6 +55,7 @@ class Request(Generic[TaskT, SettingsT]):
     runner: str = "FnApiRunner"
     beam_options: tuple[str, ...] = ()
     is_rehearsal: bool = False
+    log_level: int = logging.WARNING
 
     @property
     def store(self) -> Store:

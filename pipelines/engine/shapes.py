@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 
 from kgmill.pipelines.engine.beam import Metrics, PCollection, beam
 from kgmill.pipelines.engine.request import Request, job_module, write_receipt
+from kgmill.schemas.logged import within
 
 METRICS = ("documents", "sentences", "rejects")
+logger = logging.getLogger(__name__)
 
 
 class WorkFn(beam.DoFn):
@@ -26,13 +29,16 @@ class WorkFn(beam.DoFn):
     def setup(self) -> None:
         """Opens what the work needs."""
         self._open = ExitStack()
-        self._do = self._open.enter_context(job_module(self.request.job).work(self.request))
+        with _faults_logged(self.request.job):
+            self._do = self._open.enter_context(job_module(self.request.job).work(self.request))
         self._counters = {name: Metrics.counter("kgmill", name) for name in METRICS}
 
     def process(self, task: Any, after: Any = None) -> Iterator[str]:
         """Does the work on one element; `after` may be a side input that has to be there before."""
-        receipt = self._do(task)
-        write_receipt(self.request.scratch, receipt)
+        with within(unit=_unit(task)), _faults_logged(self.request.job):
+            receipt = self._do(task)
+            write_receipt(self.request.scratch, receipt)
+            logger.debug("%s: unit done", self.request.job)
         for name in self._counters.keys() & receipt.counts.keys():
             self._counters[name].inc(int(receipt.counts[name]))
         yield receipt.unit
@@ -40,6 +46,21 @@ class WorkFn(beam.DoFn):
     def teardown(self) -> None:
         """Closes it."""
         self._open.close()
+
+
+def _unit(task: Any) -> str:
+    """The unit of a task, or of what a regrouping gives: a unit with its spills."""
+    return str(task[0] if isinstance(task, tuple) else task.unit)
+
+
+@contextmanager
+def _faults_logged(job: str) -> Iterator[None]:
+    """Logs what is raised, here where the unit is known; what Beam makes of it on the way doesn't tell."""
+    try:
+        yield
+    except Exception:
+        logger.exception("%s: failed", job)
+        raise
 
 
 def build(pipeline: beam.Pipeline, request: Request[Any, Any]) -> None:

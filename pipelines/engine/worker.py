@@ -2,9 +2,10 @@
 
 Beam's own multi-process mode hangs for ever when a worker is killed; here the same kill is an exit code, and the stage
 may be tried again in a new child. Parent and child speak lines over the child's standard input and output: the parent
-sends request files, the child replies in JSON, and an empty line is a beat, sent every second from a thread of its own,
-so that a child that was stopped or that holds Python's global lock falls silent. When the parent dies, the child's
-input ends and so does the child. Libraries may print: the child's file descriptor 1 is its standard error.
+sends request files, the child replies in JSON, as it sends what it logs, and an empty line is a beat, sent every second
+from a thread of its own, so that a child that was stopped or that holds Python's global lock falls silent. When the
+parent dies, the child's input ends and so does the child. Libraries may print: the child's file descriptor 1 is its
+standard error.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from typing import Any
 from kgmill.pipelines.engine.runners import LOCAL
 from kgmill.schemas import errors
 from kgmill.schemas.errors import DiskError, KgmillError, WorkerError
+from kgmill.schemas.logged import Relay, take
 
 SILENCE_S = 120.0
 GRACE_S = 5.0
@@ -72,29 +74,34 @@ class Worker:
         except OSError:
             raise self._death(child) from None
         try:
-            line = self._await_reply(child, on_poll)
+            reply = self._await_reply(child, on_poll)
         except BaseException:
             self.stop()
             raise
-        if line is None:
+        if reply is None:
             raise self._death(child)
         self._is_busy = False
-        reply: dict[str, Any] = json.loads(line)
         if "error" in reply:
             raise getattr(errors, reply["kind"], KgmillError)(reply["error"])
         return reply
 
-    def _await_reply(self, child: subprocess.Popen[str], on_poll: Callable[[float], None]) -> str | None:
-        """The child's reply; None where its output ended without one."""
+    def _await_reply(self, child: subprocess.Popen[str], on_poll: Callable[[float], None]) -> dict[str, Any] | None:
+        """The child's reply; None where its output ended without one. What the child logs meanwhile is logged here."""
         silent_s = 0.0
         while True:
             began = time.monotonic()
             with contextlib.suppress(queue.Empty):
                 line = self._lines.get(timeout=_POLL_S)
                 silent_s = 0.0
-                if line != "\n":
+                if line is None or not line.endswith("\n"):  # it died, perhaps in the middle of a line
                     on_poll(0.0)
-                    return line
+                    return None
+                said: dict[str, Any] = json.loads(line) if line.strip() else {}
+                if "log" in said:
+                    take(said["log"])
+                elif said:
+                    on_poll(0.0)
+                    return said
             elapsed_s = min(time.monotonic() - began, 2 * _POLL_S)
             silent_s += elapsed_s
             if silent_s > self.silence_s:
@@ -179,6 +186,7 @@ def run_job(request_file: Path) -> dict[str, Any]:
     from kgmill.pipelines.engine.shapes import build
 
     request = Request.load(request_file)
+    logging.getLogger("kgmill").setLevel(request.log_level)
     started = time.perf_counter()
     _reset_peak()
     if request.is_rehearsal:  # no pipeline: what the work opens first is kept for the job to come
@@ -215,6 +223,7 @@ def main() -> None:
                 time.sleep(_BEAT_S)
 
     threading.Thread(target=beat, daemon=True).start()
+    logging.getLogger("kgmill").addHandler(Relay(lambda record: send(json.dumps({"log": record}))))
     for line in sys.stdin:
         try:
             reply = run_job(Path(line.strip()))

@@ -361,6 +361,9 @@ def test_every_key_is_read_by_a_stage_or_decides_how_a_run_goes():
         "max_reject_ratio",
         "document_timeout",
         "worker_memory_mb",
+        "log_format",
+        "log_file",
+        "metrics",
     ]
 
 

@@ -1,11 +1,14 @@
 """The worker: a child process whose errors, death and end the parent hears of."""
 
 import contextlib
+import io
+import logging
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,7 @@ from kgmill.pipelines.sources.find import SourceFile
 from kgmill.pipelines.stages import ingest, names
 from kgmill.schemas.config import BuildConfig
 from kgmill.schemas.errors import CorruptPartError, KgmillError, WorkerError
+from kgmill.schemas.logged import locate, within
 from kgmill.schemas.tables import to_table
 
 PARENT = """
@@ -107,6 +111,37 @@ def test_any_other_error_is_one_line(worker, store):
     with pytest.raises(KgmillError, match="temper") as caught:
         worker.run(request.save())
     assert (type(caught.value), str(caught.value).count("\n")) == (KgmillError, 0)
+
+
+def test_what_the_child_logs_is_logged_here(worker, store):
+    """With the unit that it is about, and of a fault its line; the stage is said by who runs it."""
+    tasks = (names.Task("00-0000", "", "", ""),)
+    settings = names.Settings({"entities": {"Peop": {}}}, 0.5, {})  # there are no documents: a fault of the caller
+    request = Request("names", str(store.storage.root), str(store.scratch()), tasks, settings)
+    handler = logging.StreamHandler(io.StringIO())
+    handler.addFilter(locate)
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s %(where)s: %(message)s"))
+    logging.getLogger("kgmill").addHandler(handler)
+    try:
+        with within(stage="decode"), pytest.raises(KgmillError):
+            worker.run(request.save())
+    finally:
+        logging.getLogger("kgmill").removeHandler(handler)
+    lines = handler.stream.getvalue().splitlines()
+    place = "{'stage': 'decode', 'unit': '00-0000'}"
+    assert lines[0] == f"ERROR kgmill.pipelines.engine.shapes {place}: names: failed"
+    assert lines[1] == f"CorruptPartError: {store.where}: ingest part 00-0000. is gone; build again"
+
+
+def test_child_logs_from_the_wanted_level_on(worker, store, text, caplog):
+    """Each unit that is done, where debug lines are wanted."""
+    caplog.set_level(logging.DEBUG, "kgmill")
+    tasks, settings = ingest.plan([SourceFile(str(text), "a.txt", 3)], [], BuildConfig())
+    request = Request("ingest", str(store.storage.root), str(store.scratch()), tuple(tasks), settings)
+    worker.run(request.save())
+    assert caplog.messages == []
+    worker.run(replace(request, scratch=str(store.scratch()), log_level=logging.DEBUG).save())
+    assert caplog.messages == ["ingest: unit done"]
 
 
 def test_killed_child_is_a_worker_error_and_is_replaced(worker, store, text, pipe):
