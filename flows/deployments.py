@@ -6,7 +6,7 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -62,12 +62,13 @@ def check_server() -> None:
             raise ServerError(f"no Prefect server answers at {url}: {_reason(fault)}; start it, or set PREFECT_API_URL")
 
 
-def serve(dataset: str, parameters: dict[str, Any], when: Schedule) -> None:
+def serve(dataset: str, parameters: dict[str, Any], when: Schedule, *, on_begin: Callable[[str], None] | None) -> None:
     """Serves builds of one output folder until it is stopped, and then pauses the deployment, which the dataset names.
 
     A deployment of that name and folder is taken over: whoever serves it now pauses it no more when it stops. Where
     the folder is busy, `when_busy` of the parameters decides: runs wait for one another, or are cancelled when they
-    come, or meet and fail.
+    come, or meet and fail. `on_begin` is told the deployment's name when all was asked, in the place of what Prefect
+    prints then.
 
     Raises:
         ConfigError: the server has a deployment of that name that builds another folder.
@@ -78,6 +79,8 @@ def serve(dataset: str, parameters: dict[str, Any], when: Schedule) -> None:
     full_name = f"{build_knowledge_graph.name}/{name}"
     with _server() as client:
         _check_owner(client, full_name, parameters["out"])
+    if on_begin:
+        on_begin(full_name)
     version = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
     try:
         with _faults():
@@ -90,6 +93,7 @@ def serve(dataset: str, parameters: dict[str, Any], when: Schedule) -> None:
                 paused=False,
                 pause_on_shutdown=False,
                 entrypoint_type=EntrypointType.MODULE_PATH,
+                print_starting_message=on_begin is None,
                 **_at_once(parameters["when_busy"]),
             )
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from rich import box
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
@@ -38,6 +39,29 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: st
         )
     for row in rows:
         made.add_row(*map(_cell, row))
+    return made
+
+
+def rows_or_records(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> Table:
+    """A table where every column has room for its longest word; else a block a row, of a line a column."""
+    words = [
+        max(map(cell_len, [name.removeprefix(">"), *(word for row in rows for word in row[i].split())]))
+        for i, name in enumerate(columns)
+    ]
+    if sum(words) + GAP * (len(columns) - 1) <= width:
+        made = table(columns, rows)
+        for column, least in zip(made.columns, words, strict=True):
+            column.min_width = least
+        return made
+    made = Table(box=None, show_header=False, padding=(0, GAP, 0, 0), pad_edge=False)
+    made.add_column(no_wrap=True)
+    made.add_column(overflow="fold")
+    for n, row in enumerate(rows, start=1):
+        if n > 1:
+            made.add_row("", "")
+        made.add_row(Text(f"row {n}", "bold"), "")
+        for name, value in zip(columns, row, strict=True):
+            made.add_row(_cell(name.removeprefix(">")), _cell(value))
     return made
 
 

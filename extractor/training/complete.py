@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -181,11 +182,24 @@ def write_completed(sentences: Sequence[AnnotatedSentence], path: Path) -> None:
         raise OutputError(f"{path}: {error.strerror}") from None
 
 
+_DOUBTFUL = ("spans", "pairs")
+
+
 def count(sentences: Sequence[AnnotatedSentence]) -> tuple[Counter[tuple[str, str]], Counter[tuple[str, str]]]:
     """The number of entities, and of relations, by type and by who marked them (`gold` or `completed`)."""
     entities = Counter((e.type, e.by or "gold") for s in sentences for e in s.entities)
     relations = Counter((r.type, r.by or "gold") for s in sentences for r in s.relations)
     return entities, relations
+
+
+def counted(sentences: Sequence[AnnotatedSentence]) -> dict[str, Any]:
+    """What is gold and what was added, by type, and how much is doubtful, for programs."""
+    found: dict[str, Any] = {"sentences": len(sentences)}
+    for title, counts in zip(("entities", "relations"), count(sentences), strict=True):
+        names = sorted({name for name, _ in counts})
+        found[title] = {name: {by: counts[name, by] for by in ("gold", COMPLETED)} for name in names}
+    found["doubtful"] = {key: sum(len(getattr(s.partial, key)) for s in sentences if s.partial) for key in _DOUBTFUL}
+    return found
 
 
 def format_counts(sentences: Sequence[AnnotatedSentence]) -> str:
@@ -198,6 +212,6 @@ def format_counts(sentences: Sequence[AnnotatedSentence]) -> str:
         lines.append(f"{title:32}{total['gold']:>10}{total[COMPLETED]:>12}")
         for name in sorted({name for name, _ in counts}):
             lines.append(f"  {name:30}{counts[name, 'gold']:>10}{counts[name, COMPLETED]:>12}")
-    n_spans, n_pairs = (sum(len(getattr(s.partial, key)) for s in sentences if s.partial) for key in ("spans", "pairs"))
-    lines.append(f"doubtful: {n_spans} spans and {n_pairs} pairs")
+    doubtful = counted(sentences)["doubtful"]
+    lines.append(f"doubtful: {doubtful['spans']} spans and {doubtful['pairs']} pairs")
     return "\n".join(lines)

@@ -1,68 +1,78 @@
-"""A calibration's report for people: a table, and a reliability diagram."""
+"""A calibration's report: what was fitted, rows of what was claimed and what was right, and a reliability diagram."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from kgmill.extractor.calibration import CANDIDATE_FLOOR, CONFIDENCES, HEADS
 from kgmill.extractor.training.calibrate import CalibrationReport
-from kgmill.extractor.training.outcomes import LEAST_SUPPORT, SURE, TASKS, Outcomes
+from kgmill.extractor.training.outcomes import LEAST_SUPPORT, TASKS, Outcomes
 
 _FEATURES = ("both phases", "head", "tail")
 
 
-def format_calibration(report: CalibrationReport, wanted_precision: float = 0.0) -> str:
-    """The scales; what was claimed and what was right before and after; and the thresholds of a wanted precision."""
-    lines = []
+def fitted_rows(report: CalibrationReport) -> Iterator[tuple[str, str]]:
+    """What was fitted, by its name: slopes, biases and weights."""
     for name in HEADS:
         scale = getattr(report.calibration, name)
-        lines.append(f"{name.replace('_', ' ')}: slope {scale.slope:g}, bias {scale.bias:g}")
+        yield name.replace("_", " "), f"slope {scale.slope:g}, bias {scale.bias:g}"
     for name in CONFIDENCES:
         if confidence := getattr(report.calibration, name):
             weights = ", ".join(f"{w:g} {said}" for w, said in zip(confidence.weights, _FEATURES, strict=False))
             least, most = min(confidence.biases), max(confidence.biases)
-            lines.append(f"{name.replace('_', ' ')}: {weights}; biases of types {least:g} to {most:g}")
-    columns = f"{'items':>7}{'claimed':>9}{'right':>8}{'error':>8}{f'{SURE:g} up':>8}{'right':>8}"
-    lines.append(f"{'what was found, cross-fitted':54}{columns}")
+            yield name.replace("_", " "), f"{weights}; biases of types {least:g} to {most:g}"
+
+
+def outcome_rows(report: CalibrationReport) -> Iterator[dict[str, Any]]:
+    """What was claimed and what was right, before and after, cross-fitted, and in sets that nothing was fitted to.
+
+    A row has `task`, `of` (in words whose, and of which set), `threshold` (None: that of users), `items`, and the same
+    of those that are `sure`; `claimed`, `right` and `error` are shares from 0 to 1.
+    """
     for task in TASKS:
         for threshold, before in report.before.items():
-            for when, found in (("as the model says", before), ("calibrated", report.after[threshold])):
-                lines.append(f"{f'{task} at {threshold:g} and above, {when}':54}{_numbers(found[task])}")
+            yield _row(task, "as the model says", threshold, before[task])
+            yield _row(task, "calibrated", threshold, report.after[threshold][task])
         for name, found in report.crossed.items():
-            lines.append(f"{f'{task}, calibrated: {name}':54}{_numbers(found[task])}")
+            yield _row(task, f"calibrated: {name}", None, found[task])
         for name, found in report.judged.items():
-            lines.append(f"{f'{task}, calibrated, not fitted to: {name}':54}{_numbers(found[task])}")
-    lines.extend(_promises(report, wanted_precision))
-    if report.precision:
-        lines.append(f"{'relation, at the threshold of users':54}{'items':>7}{'right':>8}")
-        by_precision = sorted(report.precision.items(), key=lambda item: (-item[1][1], item[0]))
-        for name, (n, right) in by_precision:
-            masked = "  masked" if name in report.calibration.masked else ""
-            lines.append(f"  {name:52}{n:>7}{100 * right:>7.1f}%{masked}")
-    return "\n".join(lines)
+            yield _row(task, f"calibrated, not fitted to: {name}", None, found[task])
 
 
-def _numbers(found: Outcomes) -> str:
-    numbers = f"{len(found):>7}{100 * found.claimed:>8.1f}%{100 * found.right:>7.1f}%{100 * found.ece:>7.1f}%"
-    return f"{numbers}{len(found.sure):>8}{100 * found.sure.right:>7.1f}%"
+def _row(task: str, of: str, threshold: float | None, found: Outcomes) -> dict[str, Any]:
+    shares = {"claimed": found.claimed, "right": found.right, "error": found.ece, "sure_right": found.sure.right}
+    rounded = {name: round(float(share), 6) for name, share in shares.items()}
+    return {"task": task, "of": of, "threshold": threshold, "items": len(found), "sure": len(found.sure), **rounded}
 
 
-def _promises(report: CalibrationReport, wanted: float) -> Iterator[str]:
-    for name, threshold in sorted(report.promises.items()):
-        if threshold is None:
-            yield (
-                f"  {name}: precision {wanted:g} can't be promised by these sentences, so it keeps the general "
-                "threshold"
-            )
-        else:
-            yield f"  {name}: precision {wanted:g} from confidence {threshold:g} on"
-    if None in report.promises.values():
-        yield (
-            f"A promise takes at least {LEAST_SUPPORT} items whose precision is as wanted with 95 % certainty.\n"
-            "A higher --min-confidence is surer, more sentences to calibrate on may allow the promise."
-        )
+def precision_rows(report: CalibrationReport) -> list[dict[str, Any]]:
+    """Each relation at the threshold of users, the most precise first: `items`, the share `right`, and `masked`."""
+    return [
+        {"relation": name, "items": n, "right": right, "masked": name in report.calibration.masked}
+        for name, (n, right) in sorted(report.precision.items(), key=lambda item: (-item[1][1], item[0]))
+    ]
+
+
+def promise_rows(report: CalibrationReport) -> list[tuple[str, str]]:
+    """Each type, and from which confidence on it has the wanted precision, if these sentences can promise that."""
+    return [
+        (name, "can't be promised: the general threshold" if least is None else f"from confidence {least:g} on")
+        for name, least in sorted(report.promises.items())
+    ]
+
+
+def promise_note(report: CalibrationReport) -> str:
+    """What a promise takes; empty where all could be given."""
+    if None not in report.promises.values():
+        return ""
+    return (
+        f"A promise takes {LEAST_SUPPORT} items at least whose precision is as wanted with 95 %\n"
+        "certainty. A higher --min-confidence is surer; more sentences to calibrate on\n"
+        "may allow the promise."
+    )
 
 
 def reliability_svg(report: CalibrationReport, n_bins: int = 10) -> str:

@@ -10,8 +10,8 @@ from typer import BadParameter, Option
 
 from kgmill.extractor.modelfolder import find_model, model_fingerprint
 from kgmill.flows.notes import note, note_seen, note_slow
-from kgmill.flows.options import DataFormat, ModelOptions, one_of
-from kgmill.flows.terminal import say, waiting
+from kgmill.flows.options import DataFormat, Json, ModelOptions, one_of
+from kgmill.flows.terminal import say, show_json, waiting
 from kgmill.schemas.errors import ConfigError
 from kgmill.schemas.text import printable, printable_lines
 
@@ -66,6 +66,7 @@ def complete(
     ] = None,
     out: Annotated[str | None, Option("--out", metavar="FILE", help="the file to write, with --data")] = None,
     form: DataFormat = "spert",
+    as_json: Json = False,
 ) -> None:
     """`kgmill complete`: annotated sentences with what a model adds, one file or all such sets of a training."""
     one_of({"--data": data, "--config": config}, is_needed=True)
@@ -74,7 +75,7 @@ def complete(
     folder = find_model(model.model)
     from kgmill.extractor.data.annotated import check_types
     from kgmill.extractor.predict import open_predictor
-    from kgmill.extractor.training.complete import Thresholds, format_counts, write_completed
+    from kgmill.extractor.training.complete import Thresholds, counted, format_counts, write_completed
     from kgmill.extractor.training.complete import complete as run
     from kgmill.extractor.training.sets import format_left_out, read_sets_to_complete
 
@@ -85,11 +86,17 @@ def complete(
     for one, _ in jobs:
         check_types(one.sentences, predictor.ontology, ", ".join(one.config.files))
     least = Thresholds(thresholds.entities, thresholds.relations, thresholds.doubt)
+    told = []
     for one, target in jobs:
         note_seen(folder, one.sentences)
         for line in format_left_out(one.left_out):
             note(f"{one.config.title}: {line}")
         sentences = run(one.sentences, predictor, least, model_fingerprint(folder)[:12])
         write_completed(sentences, Path(target))
+        told.append({"set": one.config.title, **counted(sentences), "written_to": target})
+        if as_json:
+            continue
         say(printable_lines(f"{one.config.title}: {len(sentences)} sentences\n{format_counts(sentences)}"))
         say(printable(f"written to {target}"))
+    if as_json:
+        show_json(told if config else told[0])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from typer import Argument, Option
 
+from kgmill.flows.terminal import show, width
 from kgmill.schemas.errors import SourceError, UsageError
 from kgmill.schemas.text import decode_utf8, printable_lines
 
@@ -71,9 +73,22 @@ def query(
     )
     with nearby(folder) if folder is not None else nullcontext() as near:
         text = answer(near, sparql, form, timeout, how)
+    if form == "table" and text.startswith("{"):  # neither yes nor Turtle begins so
+        _show_rows(json.loads(text))
+        return
     if sys.stdout.isatty():  # CSV and TSV don't escape it all: programs get the values as they are, terminals don't
         text = printable_lines(text.replace("\r\n", "\n"))
     print(text)
+
+
+def _show_rows(found: dict[str, Any]) -> None:
+    from kgmill.flows.tables import rows_or_records
+
+    columns = [f">{name}" if i in found["numbers"] else name for i, name in enumerate(found["columns"])]
+    n, n_shown = found["n_rows"], len(found["rows"])
+    rest = f", of which the first {n_shown:,} are shown; --format csv has all" if n > n_shown else ""
+    drawn = rows_or_records(columns, found["rows"], width())
+    show(drawn, "", f"{n:,} {'row' if n == 1 else 'rows'}{rest}")
 
 
 def _from_file(name: str) -> str:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from typer import Option
 
-from kgmill.flows.options import BuildOptions, LimitOptions, Out, Sources, one_of
+from kgmill.flows.options import BuildOptions, Json, LimitOptions, Out, Sources, one_of
 from kgmill.flows.prefect_environment import import_prefect, prefect_is_configured
+from kgmill.flows.terminal import show_json
 from kgmill.schemas.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
@@ -70,7 +71,15 @@ class ServedOptions:
         return LoadTo.load(None, given).model_dump(mode="json")
 
 
-def schedule(sources: Sources, out: Out, options: BuildOptions, served: ServedOptions, limits: LimitOptions) -> None:
+def schedule(
+    sources: Sources,
+    out: Out,
+    options: BuildOptions,
+    served: ServedOptions,
+    limits: LimitOptions,
+    *,
+    as_json: Json = False,
+) -> None:
     """`kgmill schedule`: serves the build until it is stopped."""
     one_of({"--cron": served.cron, "--every": served.every}, is_needed=True)
     from kgmill.flows.limits import TimeLimit
@@ -103,7 +112,12 @@ def schedule(sources: Sources, out: Out, options: BuildOptions, served: ServedOp
         "retries": served.retries,
         "retry_delay": served.retry_delay,
     }
-    serve(config.dataset, parameters, when)
+    times = {"cron": served.cron, "every": served.every, "timezone": served.timezone}
+
+    def say_in_json(name: str) -> None:
+        show_json({"deployment": name, **times, "parameters": parameters})
+
+    serve(config.dataset, parameters, when, on_begin=say_in_json if as_json else None)
 
 
 def _whole_paths(config: BuildConfig) -> dict[str, str]:

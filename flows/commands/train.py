@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
 from kgmill.flows.notes import note
-from kgmill.flows.terminal import progress, say
+from kgmill.flows.options import Json
+from kgmill.flows.terminal import progress, say, show_json
 from kgmill.schemas.errors import ConfigError
 from kgmill.schemas.text import printable
 from kgmill.schemas.training import TrainConfig
@@ -35,6 +37,7 @@ def train(
         list[str] | None,
         Option("--set", metavar="KEY=VALUE", help="another value than the file's, as TOML writes it: --set epochs=3"),
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """`kgmill train`."""
     config = TrainConfig.load(Path(file), dict(map(_setting, settings or ())))
@@ -47,9 +50,13 @@ def train(
         reports = run(
             config,
             on_step=lambda done, total, loss: shown.update("train", done / total, total, f"loss {loss:.3f}"),
-            on_epoch=_show,
+            on_epoch=_hide if as_json else _show,
             on_note=note,
         )
+    if as_json:
+        epoch = kept(reports, config.keep).epoch
+        show_json({"epochs": [asdict(one) for one in reports], "kept": epoch, "written_to": config.out})
+        return
     if (last := reports[-1].epoch) < config.epochs:
         say(f"stopped after epoch {last}: dev was no better for {config.patience} scored epochs")
     if config.keep == "best":
@@ -66,6 +73,10 @@ def _setting(text: str) -> tuple[str, Any]:
         return key, tomllib.loads(f"value = {value}")["value"]
     except ValueError:
         return key, value
+
+
+def _hide(report: EpochReport) -> None:
+    """Nothing: all is said in the end."""
 
 
 def _show(report: EpochReport) -> None:

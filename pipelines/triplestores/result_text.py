@@ -1,9 +1,10 @@
-"""The answer to a query as text: a table for people, the W3C's results formats and Turtle for programs."""
+"""The answer to a query as text: rows of a table for people, the W3C's results formats and Turtle for programs."""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 import pyoxigraph as ox
@@ -16,12 +17,16 @@ from kgmill.schemas.text import printable, printable_lines
 Result: TypeAlias = ox.QuerySolutions | ox.QueryBoolean | ox.QueryTriples | list[ox.Triple]
 
 FORMATS = ("table", "json", "csv", "tsv", "turtle")
-MAX_CELL = 60
+MAX_CELL = 200  # characters
+MAX_ROWS = 1000
 
 _W3C = {
     "json": ox.QueryResultsFormat.JSON,
     "csv": ox.QueryResultsFormat.CSV,
     "tsv": ox.QueryResultsFormat.TSV,
+}
+_NUMBERS = {
+    ox.NamedNode(f"{PREFIXES['xsd']}{name}") for name in ("integer", "decimal", "double", "float", "int", "long")
 }
 _LOCAL_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -31,7 +36,9 @@ def format_result(result: Result, format_name: str, *, is_whole: bool = False) -
 
     Args:
         result: the answer; it is used up. A graph may be a list of its triples.
-        format_name: `table` (for a graph: Turtle), `json`, `csv` or `tsv` (SPARQL 1.1 results), or `turtle`.
+        format_name: `json`, `csv` or `tsv` (SPARQL 1.1 results), `turtle`, or `table`: yes or no, Turtle, and of rows
+            what a table for people is drawn from, as a JSON object: `columns`, `rows` of texts, the first MAX_ROWS of
+            `n_rows`, and `numbers`, the places of columns that hold nothing else.
         is_whole: no IRI is abbreviated, in tables and Turtle too.
 
     Raises:
@@ -72,23 +79,26 @@ def _graph_text(triples: Iterable[ox.Triple], format_name: str, prefixes: Mappin
 
 
 def _table(solutions: ox.QuerySolutions, prefixes: Mapping[str, str]) -> str:
-    header = [variable.value for variable in solutions.variables]
-    rows = [[_cell(term, prefixes) for term in solution] for solution in solutions]
-    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-    lines = [header, ["-" * width for width in widths], *rows]
-    footer = "1 row" if len(rows) == 1 else f"{len(rows)} rows"
-    return "\n".join([*_aligned(lines, widths), "", footer])
+    columns = [variable.value for variable in solutions.variables]
+    found = [list(solution) for solution in solutions]
+    shown = found[:MAX_ROWS]
+    numbers = [i for i in range(len(columns)) if _are_numbers([row[i] for row in shown])]
+    rows = [[_cell(term, prefixes) for term in row] for row in shown]
+    return json.dumps({"columns": columns, "rows": rows, "n_rows": len(found), "numbers": numbers})
 
 
-def _aligned(rows: list[list[str]], widths: list[int]) -> Iterator[str]:
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+def _are_numbers(terms: list[object]) -> bool:
+    bound = [term for term in terms if term is not None]
+    return bool(bound) and all(isinstance(term, ox.Literal) and term.datatype in _NUMBERS for term in bound)
 
 
 def _cell(term: object, prefixes: Mapping[str, str]) -> str:
+    """A term's text; a long one is cut behind a word, but for an IRI: a cut one can't be asked for."""
     text = printable(_term_text(term, prefixes))
-    # A cut IRI can't be asked for.
-    return text if len(text) <= MAX_CELL or isinstance(term, ox.NamedNode) else text[: MAX_CELL - 1] + "…"
+    if len(text) <= MAX_CELL or isinstance(term, ox.NamedNode):
+        return text
+    words = text[: MAX_CELL - 1]
+    return f"{words.rpartition(' ')[0] or words} …"
 
 
 def _term_text(term: object, prefixes: Mapping[str, str]) -> str:

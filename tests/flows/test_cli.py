@@ -203,6 +203,49 @@ def test_query_answers(kgmill, copy):
     assert (done.code, done.out, done.errors) == (0, "yes\n", [])
 
 
+def test_query_draws_a_table(kgmill, copy):
+    """Within 80 columns, in whole words, numbers at the right; the other formats have values as they are."""
+    text = "Ada Byron, who is said to have worked for Acme Corp in Paris, and lived there for years and years after."
+    sparql = f'SELECT ?n ?text ?iri {{ VALUES (?n ?text ?iri) {{ (7 "{text}" rdfs:label) (12 "London" x:owner) }} }}'
+    assert kgmill("query", copy, sparql).out == (
+        " n  text                                                   iri\n"
+        "────────────────────────────────────────────────────────────────────────────────\n"
+        " 7  Ada Byron, who is said to have worked for Acme Corp    rdfs:label\n"
+        "    in Paris, and lived there for years and years after.\n"
+        "12  London                                                 <urn:kgmill:ns:owner>\n"
+        "\n"
+        "2 rows\n"
+    )
+    assert kgmill("query", copy, sparql, "--whole-iris").out.count("<http://www.w3.org") == 1
+    assert kgmill("query", copy, sparql, "--format", "csv").out.splitlines()[1] == (
+        f'7,"{text}",http://www.w3.org/2000/01/rdf-schema#label'
+    )
+
+
+def test_query_draws_blocks_where_columns_have_no_room(kgmill, copy):
+    """A row is a block with a line a column, so that an IRI stays whole and can be copied."""
+    sparql = "SELECT ?n ?a ?b { VALUES (?n ?a ?b) { (7 owl:Class rdfs:seeAlso) (8 rdfs:label UNDEF) } }"
+    assert kgmill("query", copy, sparql, "--whole-iris").out == (
+        "row 1\n"
+        "n      7\n"
+        "a      <http://www.w3.org/2002/07/owl#Class>\n"
+        "b      <http://www.w3.org/2000/01/rdf-schema#seeAlso>\n"
+        "\n"
+        "row 2\n"
+        "n      8\n"
+        "a      <http://www.w3.org/2000/01/rdf-schema#label>\n"
+        "b\n"
+        "\n"
+        "2 rows\n"
+    )
+
+
+def test_query_with_one_row_says_so(kgmill, copy):
+    """One row is a row, and no row has a header all the same."""
+    assert kgmill("query", copy, "SELECT (1 AS ?n) {}").out == "n\n─\n1\n\n1 row\n"
+    assert kgmill("query", copy, "SELECT ?n { FILTER(false) }").out == "n\n─\n\n0 rows\n"
+
+
 def test_export_of_a_folder_renames_without_the_model(kgmill, copy):
     """`kgmill export DIR --base-iri IRI` needs no sources, redoes export alone, and the folder keeps the new names."""
     before = json.loads((copy / "run.json").read_text())

@@ -265,3 +265,16 @@ def test_evaluate_writes_a_page_of_errors(kgmill, data, tiny_model, tmp_path):
     assert "2 of 2 sentences have an error." in text
     assert "Org lies outside of its sentence" in text
     assert (refused.code, refused.errors) == (2, [f"kgmill: --errors {tmp_path}/nowhere/errors.html: no such folder"])
+
+
+def test_calibrate_says_it_in_80_columns_and_in_json(kgmill, own_model, fresh):
+    """No line is wider than a terminal; programs get the calibration, what was found, and where it was written."""
+    told = ("calibrate", "--model", own_model, "--data", fresh, "--device", "cpu", "--wanted-precision", "0.9")
+    lines = kgmill(*told).out.splitlines()[1:]  # the first names a file
+    assert max(map(len, lines)) <= 80
+    assert any(line.startswith("mentions at 0.4 and above,") for line in lines)
+    said = json.loads(kgmill(*told, "--json").out)
+    assert sorted(said) == ["calibration", "outcomes", "precision", "promises", "written_to"]
+    assert said["calibration"] == json.loads((own_model / "calibration.json").read_text())
+    assert {row["task"] for row in said["outcomes"]} == {"mentions", "relations"}
+    assert said["written_to"] == str(own_model / "calibration.json")

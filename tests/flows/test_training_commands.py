@@ -32,10 +32,13 @@ def test_train_takes_settings(kgmill, tiny_sentences, tiny_encoder, tmp_path):
     config.write_text(f'encoder = "{tiny_encoder}"\ntrain = "{tiny_sentences}"\nout = "{tmp_path}/m"\nepochs = 30\n')
 
     trained = kgmill(
-        *("train", config, "--set", "epochs=1", "--set", f"out={tmp_path}/other", "--set", 'languages=["en"]')
+        *("train", config, "--set", "epochs=1", "--set", f"out={tmp_path}/other", "--set", 'languages=["en"]', "--json")
     )
 
     assert trained.code == 0
+    said = json.loads(trained.out)
+    assert (said["kept"], said["written_to"]) == (1, f"{tmp_path}/other")
+    assert [one["epoch"] for one in said["epochs"]] == [1]
     written = tomllib.loads((tmp_path / "other" / "training.toml").read_text())
     assert (written["epochs"], written["languages"]) == (1, ["en"])
     assert not (tmp_path / "m").exists()
@@ -115,7 +118,13 @@ def test_complete(kgmill, tiny_model, partly_annotated, tmp_path):
     assert by.count(("Peop", "gold")) == 10
     assert {kind for kind, who in by if who == "completed"} == {"Loc", "Org"}
     assert [line.split() for line in done.out.splitlines() if "Peop" in line] == [["Peop", "10", "0"]]
-    assert re.search(r"^doubtful: \d+ spans and \d+ pairs$", done.out, re.MULTILINE)
+    [doubtful] = re.findall(r"^doubtful: (\d+) spans and (\d+) pairs$", done.out, re.MULTILINE)
+    [said] = json.loads(kgmill(*command, "--json").out)
+    assert (said["entities"]["Peop"], said["written_to"]) == (
+        {"gold": 10, "completed": 0},
+        f"{tmp_path}/more/part.json",
+    )
+    assert said["doubtful"] == {"spans": int(doubtful[0]), "pairs": int(doubtful[1])}
 
 
 def test_complete_one_file(kgmill, tiny_model, tiny_sentences, tmp_path):

@@ -13,7 +13,13 @@ from kgmill.extractor.data.annotated import AnnotatedSentence, EntitySpan, Relat
 from kgmill.extractor.data.partial import Partial
 from kgmill.extractor.training.calibrate import calibrate, calibrate_model, judge
 from kgmill.extractor.training.outcomes import outcomes
-from kgmill.extractor.training.reliability import format_calibration, reliability_svg
+from kgmill.extractor.training.reliability import (
+    outcome_rows,
+    precision_rows,
+    promise_note,
+    promise_rows,
+    reliability_svg,
+)
 from kgmill.flows import cli
 from kgmill.schemas.errors import DataError
 from kgmill.schemas.ontology import parse_ontology
@@ -115,13 +121,13 @@ def test_promises_hold_on_fresh_data(report):
         assert fresh.is_right[chosen].mean() >= 0.9
 
 
-def test_table_says_what_is_promised(report):
-    """The table has claimed and right at both thresholds, and names the types that nothing is promised for."""
-    lines = format_calibration(report, 0.9).splitlines()
-
-    assert sum(line.startswith("relations at 0.4 and above, ") for line in lines) == 2
-    assert "  Near: precision 0.9 can't be promised by these sentences, so it keeps the general threshold" in lines
-    assert lines[-2].startswith("A promise takes at least 20 items whose precision is as wanted with 95 % certainty.")
+def test_report_says_what_is_promised(report):
+    """Rows have claimed and right at both thresholds; others name the types that nothing is promised for."""
+    rows = [row for row in outcome_rows(report) if (row["task"], row["threshold"]) == ("relations", 0.4)]
+    assert [row["of"] for row in rows] == ["as the model says", "calibrated"]
+    assert rows[0]["claimed"] - rows[0]["right"] > 0.3 > rows[1]["error"]
+    assert ("Near", "can't be promised: the general threshold") in promise_rows(report)
+    assert promise_note(report).startswith("A promise takes 20 items at least whose precision is as wanted with 95 %")
 
 
 @pytest.mark.slow
@@ -163,12 +169,11 @@ def test_sets_are_judged_and_what_is_imprecise_is_masked(report):
     right = {name: share for name, (_, share) in judged.precision.items()}
     assert right["Near"] < 0.4 < right["Knows"]
     assert judged.calibration == replace(report.calibration, masked=("Near",))
-    lines = format_calibration(judged).splitlines()
-    assert [line[:48].strip() for line in lines if "not fitted to" in line] == [
-        "mentions, calibrated, not fitted to: other",
-        "relations, calibrated, not fitted to: other",
+    assert [(row["task"], row["of"]) for row in outcome_rows(judged) if "not fitted to" in row["of"]] == [
+        ("mentions", "calibrated, not fitted to: other"),
+        ("relations", "calibrated, not fitted to: other"),
     ]
-    assert [line.split()[0] for line in lines if line.endswith("%  masked")] == ["Near"]
+    assert [(row["relation"], row["masked"]) for row in precision_rows(judged)] == [("Knows", False), ("Near", True)]
 
 
 def test_each_relation_is_as_sure_as_it_is_found():
