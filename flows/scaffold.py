@@ -6,6 +6,7 @@ import json
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from kgmill.schemas.training import AnnotationFormat
 
 BUILD, ONTOLOGY, TRAINING, SENTENCES = "kgmill.toml", "ontology.toml", "train.toml", "train.json"
+CORPUS, QUESTION = "corpus", "new-jersey.rq"  # of examples/, which is a folder of the package
 _RELATION = re.compile(r"(?P<name>[^:]+):(?P<head>[^>]+)>(?P<tail>.+)")
 
 
@@ -137,6 +139,13 @@ def sentences_text(ontology: Ontology) -> str:
     return "[\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]\n"
 
 
+def sample_texts() -> dict[str, str]:
+    """The sample corpus that comes with kgmill, a text a file, and the question that is asked of its graph."""
+    examples = files("kgmill") / "examples"
+    names = [QUESTION, *(f"{CORPUS}/{one.name}" for one in (examples / CORPUS).iterdir() if one.name.endswith(".txt"))]
+    return {name: (examples / name).read_text(encoding="utf-8") for name in sorted(names)}
+
+
 def write_all(folder: Path, texts: dict[str, str]) -> list[Path]:
     """Writes the files into a folder, which is made; all or none.
 
@@ -147,8 +156,8 @@ def write_all(folder: Path, texts: dict[str, str]) -> list[Path]:
     if there := [str(path) for path in paths if path.exists()]:
         raise OutputError(f"{', '.join(there)}: there already; give another folder, or move it away")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         for path, text in paths.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise OutputError(f"{error.filename or folder}: {error.strerror or error}") from None

@@ -14,6 +14,7 @@ from kgmill.schemas.errors import UsageError
 PANEL = "Build"
 EXAMPLES = (
     "kgmill init",
+    "kgmill init sample --sample",
     "kgmill init news --types 'Person,Company,Place' --relations 'works_for:Person>Company,based_in:Company>Place'",
     "kgmill init news --from annotated.json",
 )
@@ -32,9 +33,15 @@ def init(
         list[str] | None, Option("--from", metavar="FILE", help="annotated sentences, whose types are taken")
     ] = None,
     form: DataFormat = "spert",
+    sample: Annotated[
+        bool, Option("--sample", help="a corpus of 66 short documents too, and a question to its graph, to try it on")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """`kgmill init [DIR]`: kgmill.toml; with types, ontology.toml and train.toml too. Overwrites nothing."""
+    """`kgmill init [DIR]`: kgmill.toml; with types, ontology.toml and train.toml too.
+
+    Overwrites nothing.
+    """
     one_of({"--types": types, "--from": annotated})
     if relations and not types:
         raise UsageError("--relations goes with --types")
@@ -54,12 +61,18 @@ def init(
         texts[scaffold.TRAINING] = scaffold.training_text(place, [str(place / scaffold.SENTENCES)], "spert")
         texts[scaffold.ONTOLOGY] = scaffold.ontology_text(ontology)
         texts[scaffold.SENTENCES] = scaffold.sentences_text(ontology)
-    written = [str(path) for path in scaffold.write_all(place, texts)]
+    documents = scaffold.sample_texts() if sample else {}
+    written = [str(path) for path in scaffold.write_all(place, texts | documents)]
     if as_json:
         show_json({"written": written})
         return
-    say(*(f"written: {path}" for path in written))
-    say("", f"next: kgmill build SOURCE... --out kg --config {place / scaffold.BUILD}")
+    say(*(f"written: {path}" for path in written[: len(texts)]))
+    if sample:
+        say(f"written: {len(documents) - 1} documents in {place / scaffold.CORPUS}, and {place / scaffold.QUESTION}")
+    source, out = (place / scaffold.CORPUS, "demo") if sample else ("SOURCE...", "kg")  # the question is asked of demo
+    say("", f"next: kgmill build {source} --out {out} --config {place / scaffold.BUILD}")
+    if sample:
+        say(f"      kgmill query {out} @{place / scaffold.QUESTION}")
     if types:
         say(
             f"      put sentences of yours into {place / scaffold.SENTENCES}, in the form of those in it, and then",

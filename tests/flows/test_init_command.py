@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from kgmill.schemas.config import BuildConfig
 from kgmill.schemas.ontology import load_ontology
 from kgmill.schemas.training import TrainConfig
 
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 TYPES = (
     "--types",
     "Person,Company,Work of art",
@@ -106,3 +108,14 @@ def test_names_of_any_kind_come_back(tmp_path):
     ontology = parse_types('Größe "x",作品,a]b', ["r=1:作品>a]b"])
     (tmp_path / "o.toml").write_text(ontology_text(ontology), encoding="utf-8")
     assert load_ontology(tmp_path / "o.toml") == ontology
+
+
+def test_sample_is_the_corpus_of_the_examples(kgmill, tmp_path):
+    """All of its documents, byte for byte, and the question; a second time nothing is overwritten."""
+    done = kgmill("init", tmp_path / "sample", "--sample")
+    written = {path.name: path.read_bytes() for path in (tmp_path / "sample" / "corpus").iterdir()}
+    assert (done.code, len(written)) == (0, 66)
+    assert written == {path.name: path.read_bytes() for path in (EXAMPLES / "corpus").iterdir()}
+    assert (tmp_path / "sample" / "new-jersey.rq").read_bytes() == (EXAMPLES / "new-jersey.rq").read_bytes()
+    assert f"kgmill build {tmp_path}/sample/corpus --out demo" in done.out
+    assert kgmill("init", tmp_path / "sample", "--sample").code == 2
