@@ -21,7 +21,15 @@ REQUIRED = (WEIGHTS, "config.json", "ontology.toml", "tokenizer_config.json")
 MODEL_TYPE = "kgmill-two-phase"
 MODEL_FORMAT = 2  # 1, without a number, is that of 0.1: phase_one may be missing, and so be that of training.toml
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.ASCII)
-HUB_FILES = ("*.safetensors", "*.json", "*.toml", "*.txt", "*.csv", "*.md")  # what goes to a hub, and comes from one
+HUB_FILES = (
+    "*.safetensors",
+    "*.json",
+    "*.toml",
+    "*.txt",
+    "*.csv",
+    "*.md",
+    "LICENSE",
+)  # what goes to a hub, and comes from one
 FORMAT_KEY, _ANEW = "kgmill_format", "train it anew"
 _CODE = re.compile(r"[a-z]{2,3}")
 SHIPPED = Path(__file__).resolve().parent / "models"

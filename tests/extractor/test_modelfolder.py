@@ -147,6 +147,8 @@ def test_languages_that_are_none(folder, said):
 @pytest.mark.parametrize("name", ["default", "../../models/sci", "../../benchmarks/tiny_model"])
 def test_languages_of_the_models_here(name):
     """They were trained on English."""
+    if not (SHIPPED / name / "config.json").is_file():
+        pytest.skip(f"{name}: in the repository, and in no sdist")
     assert model_languages(SHIPPED / name) == ("en",)
 
 
