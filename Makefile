@@ -12,10 +12,11 @@ DOCS_STAMP := $(VENV)/.installed-docs
 
 setup: $(STAMP)
 
+# dev is every extra but docs, and the tools.
 $(STAMP): setup.py constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found; install Python 3.11 or say make PYTHON=..." >&2; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(INDEX_OPTION) -c constraints.txt -e '.[dev,train]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(INDEX_OPTION) -c constraints.txt -e '.[dev]'
 	touch $(STAMP)
 
 demo: setup

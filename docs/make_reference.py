@@ -108,11 +108,15 @@ def commands() -> str:
         rows = [_parameter(one) for one in parameters if one.name not in ("quiet", "verbose", "progress")]
         parts += [
             f"## kgmill {name}\n",
-            f"{command.line}\n",
+            f"{command.line}{_needs(command.needs)}\n",
             "\n".join(f"    {example}" for example in command.examples) + "\n",
             "| | default | is |\n|---|---|---|\n" + "\n".join(rows) + "\n",
         ]
     return "\n".join(parts)
+
+
+def _needs(extras: tuple[str, ...]) -> str:
+    return f" Needs `kgmill[{','.join(extras)}]`." if extras else ""
 
 
 def _parameter(one: Any) -> str:

@@ -18,6 +18,7 @@ from typing import Literal
 import kgmill
 from kgmill.schemas.config import BuildConfig
 from kgmill.schemas.errors import KgmillError
+from kgmill.schemas.extras import EXTRAS, absent, require, way_to
 
 Level = Literal["ok", "warn", "fail"]
 _GB = 1e9
@@ -41,6 +42,7 @@ def check_up(config: BuildConfig, out: str, endpoint: str, profile: str) -> Iter
     looks: dict[str, Callable[[], Iterator[Check]]] = {
         "Python": _python,
         "packages": _packages,
+        "extras": _extras,
         "encoding": _encoding,
         "processors": _processors,
         "memory": _memory,
@@ -89,12 +91,13 @@ def _packages() -> Iterator[Check]:
     try:
         wanted = [Requirement(line) for line in requires("kgmill") or ()]
     except PackageNotFoundError:
-        yield Check("packages", "warn", "kgmill is not installed as a package", "run make setup, or pip install kgmill")
+        yield Check("packages", "warn", "kgmill is not installed as a package", f"run make setup, or {way_to('build')}")
         return
     missing, others = [], []
+    wanted = [
+        one for one in wanted if not one.marker or any(one.marker.evaluate({"extra": e}) for e in ("", *_there()))
+    ]
     for one in wanted:
-        if one.marker and not one.marker.evaluate({"extra": ""}):
-            continue
         try:
             if (has := version(one.name)) not in one.specifier:
                 others.append(f"{one.name} {has} is not {one.specifier}")
@@ -102,7 +105,7 @@ def _packages() -> Iterator[Check]:
             missing.append(f"{one.name} is missing")
     if missing or others:
         yield Check(
-            "packages", "fail", "; ".join(missing + others), "run make setup, or pip install -c constraints.txt"
+            "packages", "fail", "; ".join(missing + others), f"run make setup, or {way_to('build')} -c constraints.txt"
         )
         return
     pins = Path(kgmill.__file__).resolve().parent.parent / "constraints.txt"
@@ -112,6 +115,18 @@ def _packages() -> Iterator[Check]:
         yield Check("packages", "warn", told, "results were measured with those of constraints.txt; run make setup")
     else:
         yield Check("packages", "ok", f"{len(wanted)} as they have to be")
+
+
+def _extras() -> Iterator[Check]:
+    there = _there()
+    lacking = [name for name in EXTRAS if name not in there]
+    told = f"{', '.join(there) or 'none'} installed" + (f"; not {', '.join(lacking)}" if lacking else "")
+    way_out = "" if "build" in there else f"plain kgmill predicts, queries and reads; to build: {way_to('build')}"
+    yield Check("extras", "ok", told, way_out)
+
+
+def _there() -> list[str]:
+    return [name for name, modules in EXTRAS.items() if not absent(modules)]
 
 
 def _unlike(pins: Path) -> Iterator[str]:
@@ -231,6 +246,7 @@ def _prefect() -> Iterator[Check]:
     if not prefect_is_configured():
         yield Check("Prefect", "ok", "no API is configured: builds run without it; a schedule needs PREFECT_API_URL")
         return
+    require("Prefect, whose API is configured", "prefect")
     import_prefect()
     from kgmill.flows.deployments import check_server
 

@@ -51,8 +51,10 @@ def run(argv: Sequence[str]) -> int:
         goes_on = command.goes_on
         from kgmill.flows.parser import parse
         from kgmill.flows.terminal import speaking
+        from kgmill.schemas.extras import require
 
         if call := parse(command, arguments, beam_options):
+            require(command.name, *command.needs)
             with speaking(call.voice):
                 call()
     except KgmillError as error:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
     from kgmill.schemas.config import BuildConfig
 
+NEEDS = ("build",)
 GOES_ON = "; the next run goes on from the last committed work unit"
 
 

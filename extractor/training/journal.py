@@ -5,12 +5,10 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from kgmill.extractor.training.state import EpochReport
-from kgmill.schemas.errors import ConfigError
 
 CSV = "training.csv"
 _SCORES = tuple(
@@ -34,16 +32,6 @@ def write_csv(path: Path, reports: Sequence[EpochReport]) -> None:
 def _scores(report: EpochReport) -> list[tuple[str, float]]:
     dev: dict[str, Any] = report.dev or {}
     return [("/".join(path), dev[path[0]][path[1]][path[2]]) for path in _SCORES] if dev else []
-
-
-def check_tensorboard(folder: str) -> None:
-    """Makes sure that events can be written, if they are wanted.
-
-    Raises:
-        ConfigError: TensorBoard's package is missing.
-    """
-    if folder and find_spec("tensorboard") is None:
-        raise ConfigError("tensorboard: its package is not installed; pip install tensorboard, or leave it out")
 
 
 class Events:

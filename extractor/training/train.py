@@ -30,7 +30,7 @@ from kgmill.extractor.predict import Predictor
 from kgmill.extractor.text.language import check_languages, languages_of
 from kgmill.extractor.training.card import write_card
 from kgmill.extractor.training.evaluate import evaluate
-from kgmill.extractor.training.journal import CSV, check_tensorboard, events, write_csv
+from kgmill.extractor.training.journal import CSV, events, write_csv
 from kgmill.extractor.training.lineage import n_shared, read_excluded, seen_by, training_parts, write_training_data
 from kgmill.extractor.training.loss import joint_loss
 from kgmill.extractor.training.sampling import sample
@@ -38,6 +38,7 @@ from kgmill.extractor.training.sets import TrainingSet, describe, draw, prepare,
 from kgmill.extractor.training.start import continued_checkpoint
 from kgmill.extractor.training.state import EpochReport, State, n_since_best, restore, save, with_weights
 from kgmill.schemas.errors import ConfigError, OntologyError, OutputError
+from kgmill.schemas.extras import require
 from kgmill.schemas.ontology import Ontology, format_ontology, load_ontology
 from kgmill.schemas.text import decode_utf8
 from kgmill.schemas.training import TrainConfig
@@ -62,6 +63,7 @@ def train(
     Raises:
         ConfigError, DataError, OntologyError, CheckpointError: an input is wrong; nothing was written.
         OutputError: the output already exists.
+        MissingExtraError: events for TensorBoard are wanted, and its package is not installed.
     """
     out = Path(config.out)
     if out.exists():
@@ -72,7 +74,8 @@ def train(
         raise ConfigError(f"{config.card}: no such file; `card` ends the model card")
     if config.card:
         decode_utf8(Path(config.card).read_bytes(), config.card, ConfigError)  # not after hours of training
-    check_tensorboard(config.tensorboard)
+    if config.tensorboard:
+        require("the key tensorboard", "tensorboard")
     sets, ontology, dev = read_data(config)
     if config.threads:
         torch.set_num_threads(config.threads)

@@ -29,6 +29,7 @@ class Command:
         line: what it does, in a line.
         goes_on: what is said when it was stopped.
         examples: command lines that show how it is used.
+        needs: the extras without which it can do nothing.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Command:
     function: Callable[..., None]
     goes_on: str = ""
     examples: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
 
 
 def lines() -> dict[str, str]:
@@ -70,7 +72,8 @@ def find(name: str) -> Command | None:
         from kgmill.flows import one_stage
 
         example = f"kgmill {name} corpus --out kg"
-        return Command(name, line, partial(one_stage.one_stage, name), one_stage.GOES_ON, (example,))
+        doing = partial(one_stage.one_stage, name)
+        return Command(name, line, doing, one_stage.GOES_ON, (example,), one_stage.NEEDS)
     module = import_module(f"{__name__}.{file}")
-    told = getattr(module, "GOES_ON", ""), getattr(module, "EXAMPLES", ())
+    told = getattr(module, "GOES_ON", ""), getattr(module, "EXAMPLES", ()), getattr(module, "NEEDS", ())
     return Command(name, line, getattr(module, file), *told)

@@ -11,12 +11,14 @@ from kgmill.flows.options import BuildOptions, Json, LimitOptions, Out, Sources,
 from kgmill.flows.prefect_environment import import_prefect, prefect_is_configured, use_temporary_home
 from kgmill.flows.terminal import note, say
 from kgmill.schemas.errors import TooManyRejectsError
+from kgmill.schemas.extras import require
 
 if TYPE_CHECKING:
     from kgmill.schemas.config import BuildConfig
 
 __all__ = ["GOES_ON", "build"]
 PANEL = "Build"
+NEEDS = ("build",)
 EXAMPLES = (
     "kgmill build corpus --out kg",
     "kgmill build 'news/*.jsonl.gz' --out kg --formats nq,parquet --min-confidence 0.6",
@@ -43,7 +45,8 @@ def build(
 
     TimeLimit(limits.time_limit)
     config, store = options.config(), Store(out)
-    use_prefect = prefect or (not no_prefect and prefect_is_configured())
+    if use_prefect := prefect or (not no_prefect and prefect_is_configured()):
+        require("build as a Prefect flow (without: --no-prefect)", "prefect")
     too_many = None
     try:
         (_build_with_prefect if use_prefect else _build_directly)(sources, out, options, config, limits)

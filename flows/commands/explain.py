@@ -9,6 +9,7 @@ from typer import Argument
 from kgmill.flows.options import Dir, Json
 
 PANEL = "Graph"
+NEEDS = ("build",)
 EXAMPLES = (
     "kgmill explain kg 'Enrico Fermi'",
     "kgmill explain kg 'Enrico Fermi' born_in Rome --json",

@@ -12,6 +12,7 @@ from kgmill.schemas.errors import UsageError
 
 __all__ = ["GOES_ON", "export"]
 PANEL = "Stages of a build"
+NEEDS = ("build",)
 EXAMPLES = (
     "kgmill export kg --base-iri https://kg.example.org/",
     "kgmill export kg --formats nq,truthy,parquet",

@@ -12,6 +12,7 @@ from kgmill.flows.terminal import say, show_json
 
 GOES_ON = "; the next forget or build goes on"
 PANEL = "Graph"
+NEEDS = ("build",)
 EXAMPLES = (
     "kgmill forget kg letters/b.txt",
     "kgmill forget --allow kg letters/b.txt",

@@ -13,6 +13,7 @@ from kgmill.pipelines.triplestores.profiles import DEFAULT_PROFILE, PROFILES
 
 GOES_ON = "; the next load goes on from what the store holds"
 PANEL = "Graph"
+NEEDS = ("stores",)
 EXAMPLES = (
     "kgmill load kg --endpoint http://127.0.0.1:7878 --profile oxigraph",
     "kgmill load kg --endpoint http://127.0.0.1:3030/news --profile fuseki",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from kgmill.flows.options import BuildOptions, Json, Out, Sources
 
 PANEL = "Build"
+NEEDS = ("build",)
 EXAMPLES = (
     "kgmill plan corpus --out kg",
     "kgmill plan corpus --out kg --min-confidence 0.6 --json",

@@ -7,6 +7,7 @@ from kgmill.flows.options import BuildOptions, Dir, Json
 
 __all__ = ["GOES_ON", "resolve"]
 PANEL = "Graph"
+NEEDS = ("build",)
 EXAMPLES = (
     "kgmill resolve kg --decisions decisions.toml",
     "kgmill resolve kg --links wikidata.csv --pin old/tables/names",

@@ -12,6 +12,7 @@ from kgmill.flows.options import BuildOptions, Json, LimitOptions, Out, Sources,
 from kgmill.flows.prefect_environment import import_prefect, prefect_is_configured
 from kgmill.flows.terminal import show_json
 from kgmill.schemas.errors import ConfigError, UsageError
+from kgmill.schemas.extras import require
 
 if TYPE_CHECKING:
     from kgmill.schemas.config import BuildConfig
@@ -20,6 +21,7 @@ _FILES = ("model", "ontology", "decisions", "pin", "links")
 _MADE = ("log_file", "metrics")
 
 PANEL = "Build"
+NEEDS = ("prefect",)
 EXAMPLES = (
     "kgmill schedule corpus --out kg --cron '0 3 * * *'",
     "kgmill schedule corpus --out kg --every 3600",
@@ -63,6 +65,7 @@ class ServedOptions:
             return None
         if self.endpoint is None:
             raise UsageError(f"--{next(iter(given)).replace('_', '-')} is for a store; wanted --endpoint URL too")
+        require("schedule --endpoint", "stores")
         from kgmill.flows.loading import LoadTo
 
         for name in ("ca_file", "profile"):

@@ -19,6 +19,7 @@ from typing import Any
 
 from kgmill.schemas import errors
 from kgmill.schemas.errors import KgmillError, TimeLimitError, UsageError
+from kgmill.schemas.extras import require
 
 _READY = b"ready\n"
 _FAILED = 3
@@ -59,9 +60,12 @@ def answer(
         how: it is asked.
 
     Raises:
+        MissingExtraError: a server is to be asked, and the extra `stores` is not installed.
         TimeLimitError: it took longer than `timeout_s` seconds, not counting the time to make the embedded store.
         KgmillError: whatever asking and formatting raise.
     """
+    if how.endpoint:
+        require("asking a server", "stores")
     if timeout_s is not None and not timeout_s > 0:
         raise UsageError(f"--timeout {timeout_s:g}: wanted a number of seconds above 0")
     child = subprocess.Popen(

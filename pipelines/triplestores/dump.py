@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from kgmill.pipelines.triplestores.http_client import one_line
+from kgmill.pipelines.urls import line as one_line
 from kgmill.schemas.errors import CorruptPartError, UsageError
 
 END = b" .\n"  # of a line; text has no line break
@@ -96,7 +96,7 @@ def refusing_damage(where: str) -> Iterator[None]:
     try:
         yield
     except (EOFError, zlib.error, gzip.BadGzipFile, UnicodeDecodeError) as error:
-        raise CorruptPartError(f"{where}: {one_line(str(error))}; run kgmill build again") from None
+        raise CorruptPartError(f"{where}: {one_line(error)}; run kgmill build again") from None
 
 
 def _runs(

@@ -14,6 +14,7 @@ import httpx
 
 from kgmill.pipelines.triplestores.profiles import Profile
 from kgmill.schemas.errors import KgmillError, StoreError, UsageError
+from kgmill.schemas.extras import require
 
 USER_VARIABLE = "KGMILL_STORE_USER"
 PASSWORD_VARIABLE = "KGMILL_STORE_PASSWORD"  # noqa: S105 - the name of a variable
@@ -114,10 +115,9 @@ class _Bearer(httpx.Auth):
 
 
 def _sigv4(profile: Profile, more: tuple[str, ...]) -> Login:
-    try:
-        import botocore.session
-    except ImportError:
-        raise UsageError("a SigV4 login needs botocore: pip install 'kgmill[aws]'") from None
+    require("a SigV4 login", "aws")
+    import botocore.session
+
     with _refusing(UsageError):
         session = botocore.session.get_session()
         region = profile.region or session.get_config_variable("region") or os.environ.get("AWS_REGION", "")

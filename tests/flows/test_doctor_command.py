@@ -1,6 +1,7 @@
 """`kgmill doctor`: what is in order, what is not, and nothing that is a secret."""
 
 import json
+import sys
 
 import pytest
 
@@ -68,3 +69,15 @@ def test_package_that_is_missing_or_of_another_version_is_named(monkeypatch):
     assert (check.level, check.told.partition(" ")[0]) == ("fail", "no-such-package")
     assert "pydantic" in check.told
     assert "other" not in check.told
+
+
+def test_extras_that_are_not_installed_are_named(monkeypatch):
+    """With what plain kgmill can do, and how to get what a build needs; it is no fault."""
+    for name in ("apache_beam", "prefect"):
+        monkeypatch.setitem(sys.modules, name, None)
+    [check] = checkup._extras()
+    assert (check.level, check.told) == (
+        "ok",
+        "aws, s3, stores, tensorboard, train installed; not build, flink, prefect",
+    )
+    assert check.way_out == "plain kgmill predicts, queries and reads; to build: pip install 'kgmill[build]'"
