@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from kgmill.schemas.errors import SourceError, UsageError
+from kgmill.schemas.extras import way_to
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 
@@ -45,7 +46,8 @@ def file_system(url: str, wrong: type[UsageError] = SourceError, **options: Any)
     try:
         fs, path = url_to_fs(url, **options)
     except ImportError as error:
-        raise wrong(f"{url}: {error}, beside kgmill") from None
+        hint = f": {way_to('s3')}" if split_url(url)[0] in ("s3", "s3a") else ""
+        raise wrong(f"{url}: {error}, beside kgmill{hint}") from None
     except Exception as error:  # an unknown protocol, or a complaint of the file system's own
         raise wrong(f"{url}: {line(error)}") from None
     return fs, str(path)
