@@ -7,8 +7,10 @@ TORCH_INDEX ?=
 INDEX_OPTION := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX),)
 STAMP := $(VENV)/.installed
 DOCS_STAMP := $(VENV)/.installed-docs
+FLINK_VERSION := 1.19.3
+FLINK := .cache/flink/lib/flink-dist-$(FLINK_VERSION).jar
 
-.PHONY: setup demo test test-all test-servers test-browser test-faults coverage lint site bench bench-engine bench-graph clean
+.PHONY: setup demo test test-all test-servers test-browser test-faults test-flink coverage lint site bench bench-engine bench-graph clean
 
 setup: $(STAMP)
 
@@ -28,7 +30,7 @@ test: setup
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test-all: setup
-	$(BIN)/python -m pytest -m 'not faults and not servers and not browser'
+	$(BIN)/python -m pytest -m 'not faults and not servers and not browser and not flink'
 
 test-servers: setup
 	$(BIN)/python -m pytest -m servers tests/pipelines/triplestores tests/flows
@@ -38,6 +40,19 @@ test-browser: setup
 
 test-faults: setup
 	$(BIN)/python -m pytest -m faults tests/faults
+
+test-flink: setup $(FLINK)
+	@command -v java >/dev/null || { echo "make: no java; Debian has it as openjdk-17-jre-headless" >&2; exit 2; }
+	$(BIN)/python -m pytest -m flink tests/flink -rs
+
+# Flink's jars: the sdist of PyPI has them under deps/lib.
+$(FLINK): | $(STAMP)
+	mkdir -p .cache/flink
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --no-binary :all: \
+	  --dest .cache/flink apache-flink-libraries==$(FLINK_VERSION)
+	tar xzf .cache/flink/apache-flink-libraries-$(FLINK_VERSION).tar.gz -C .cache/flink --strip-components=2 \
+	  --wildcards '*/deps/lib/*'
+	rm .cache/flink/apache-flink-libraries-$(FLINK_VERSION).tar.gz
 
 coverage: setup
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --cov --cov-report term:skip-covered

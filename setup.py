@@ -101,5 +101,10 @@ setup(
             "yamllint>=1.35,<2",
         ],
     },
-    entry_points={"console_scripts": ["kgmill = kgmill.flows.cli:main"]},
+    entry_points={
+        "console_scripts": [
+            "kgmill = kgmill.flows.cli:main",
+            "kgmill-beam-worker = kgmill.pipelines.engine.launcher:main",
+        ]
+    },
 )

@@ -14,10 +14,10 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import FlowRunContext
 from prefect.states import AwaitingRetry
 
-from kgmill.schemas.errors import CorruptPartError, DiskError, LockError, StorageError, StoreError
+from kgmill.schemas.errors import CorruptPartError, DiskError, EngineError, LockError, StorageError, StoreError
 
 RETRIES, RETRY_DELAY_S = 3, 60
-PASSING = (LockError, DiskError, StorageError, CorruptPartError)
+PASSING = (LockError, DiskError, StorageError, EngineError, CorruptPartError)
 """A run that fails of these begins anew. A damaged part is among them, as the next run makes it again."""
 
 

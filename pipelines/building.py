@@ -7,7 +7,7 @@ import platform
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
 from tempfile import TemporaryDirectory
@@ -18,9 +18,10 @@ from kgmill import __version__
 from kgmill.pipelines.checks import check_finished
 from kgmill.pipelines.context import RunContext
 from kgmill.pipelines.decided import decided
+from kgmill.pipelines.engine.engines import Engine, open_engine
 from kgmill.pipelines.engine.local import run_request
 from kgmill.pipelines.engine.request import Request
-from kgmill.pipelines.engine.runners import LOCAL
+from kgmill.pipelines.engine.supervise import HERE
 from kgmill.pipelines.engine.worker import Worker
 from kgmill.pipelines.output import format as output_format
 from kgmill.pipelines.output.forgotten import finish_forgetting
@@ -33,7 +34,7 @@ from kgmill.pipelines.output.upkeep import verify
 from kgmill.pipelines.stages.extract import Settings as ExtractSettings
 from kgmill.pipelines.stages.graph import live_counts, untold
 from kgmill.pipelines.stages.stage import NAMES, Outcome, Stage, Todo, missing, stage_named
-from kgmill.pipelines.storage.files import remove
+from kgmill.pipelines.storage.scratch import Scratch
 from kgmill.schemas.errors import DISK_HINTS, DiskError, LockError, StorageError, UsageError, WorkerError
 from kgmill.schemas.logged import within
 
@@ -93,6 +94,7 @@ class Run:
     store: Store
     worker: Worker
     listener: Listener = Listener()
+    engine: Engine = HERE
     reports: dict[str, StageReport] = field(default_factory=dict)
 
 
@@ -157,11 +159,12 @@ def _do(run: Run, job: str, todo: Todo) -> tuple[Outcome, float]:
     """Does what a job has to do."""
     if not todo.tasks:
         return Outcome(sorted(todo.done, key=lambda part: part.unit)), 0.0
-    context, scratch = run.context, run.store.scratch()
+    context = run.context
+    scratch = Scratch(run.store.scratch()) if run.engine.is_local else run.store.shared()
     request: Request[Any, Any] = Request(
         job,
         context.out,
-        str(scratch),
+        scratch.place,
         tuple(todo.tasks),
         todo.settings,
         runner=context.runner,
@@ -169,7 +172,7 @@ def _do(run: Run, job: str, todo: Todo) -> tuple[Outcome, float]:
         log_level=logger.getEffectiveLevel(),
     )
     tell = partial(run.listener.on_progress, job)
-    receipts, peak_rss_mb = run_request(run.worker, request, todo.extent, tell, run.listener.on_note)
+    receipts, peak_rss_mb = run_request(run.worker, request, todo.extent, tell, run.listener.on_note, run.engine)
     made = [run.store.find(job, receipt.unit, receipt.fingerprint) for receipt in receipts.values()]
     parts = sorted([*todo.done, *filter(None, made)], key=lambda part: part.unit)
     return Outcome(parts, receipts, scratch), peak_rss_mb
@@ -177,7 +180,7 @@ def _do(run: Run, job: str, todo: Todo) -> tuple[Outcome, float]:
 
 def _clear(outcome: Outcome) -> None:
     if outcome.scratch:
-        remove(outcome.scratch)
+        outcome.scratch.clear()
 
 
 def try_model(run: Run) -> None:
@@ -189,22 +192,49 @@ def try_model(run: Run) -> None:
     Raises:
         UsageError: the model can't be used.
     """
-    context, key = run.context, run.context.extract_key
-    if context.runner != LOCAL or any(part.counts["key"] == key for part in run.store.live("extract")):
+    key = run.context.extract_key
+    if any(part.counts["key"] == key for part in run.store.live("extract")):
         return
     run.listener.on_progress(MODEL, 0.0, None)
-    with TemporaryDirectory(prefix="kgmill-") as folder:
-        settings = ExtractSettings(context.reading, key)
-        scratch = f"{folder}/request"
-        level = logger.getEffectiveLevel()
-        rehearsal: Request[Any, Any] = Request(
-            "extract", folder, scratch, (), settings, is_rehearsal=True, log_level=level
-        )
-        try:
-            run.worker.run(rehearsal.save())
-        except WorkerError as error:
-            run.listener.on_note(f"{MODEL}: {error}; it is started again")
+    try:
+        if run.engine.is_local:
+            with TemporaryDirectory(prefix="kgmill-") as folder:
+                run.worker.run(_rehearsal(run, folder, Scratch(f"{folder}/request")).save())
+        else:
+            rehearse(run)
+    except WorkerError as error:
+        run.listener.on_note(f"{MODEL}: {error}; it is started again")
     run.listener.on_progress(MODEL, 1.0, None)
+
+
+def rehearse(run: Run) -> None:
+    """Has each worker of an engine open the model, once: that they come, see the output, and can work.
+
+    Raises:
+        KgmillError: one of them can't.
+    """
+    scratch = run.store.shared()
+    request = _rehearsal(run, run.context.out, scratch)
+    try:
+        with run.engine.job(request) as job:
+            run.worker.run(replace(request, beam_options=job.options).save(), job.watch)
+    finally:
+        scratch.clear()
+
+
+def _rehearsal(run: Run, root: str, scratch: Scratch) -> Request[Any, Any]:
+    context = run.context
+    return Request(
+        "extract",
+        root,
+        scratch.place,
+        (),
+        ExtractSettings(context.reading, context.extract_key),
+        runner=context.runner,
+        is_rehearsal=True,
+        n_slots=run.engine.n_slots,
+        log_level=logger.getEffectiveLevel(),
+    )
 
 
 def finish(run: Run) -> dict[str, Any]:
@@ -302,11 +332,20 @@ def hold(
         DiskError: a file of the output could not be written.
     """
     store = Store(context.out)
-    with within(**where_of(context)), Worker(memory_mb=context.config.worker_memory_mb) as worker:
-        run = Run(context, store, worker, listener)
-        if "extract" in stages:
+    with (
+        within(**where_of(context)),
+        open_engine(context.runner, context.beam_options, context.n_workers, context.out) as engine,
+        Worker(memory_mb=context.config.worker_memory_mb) as worker,
+    ):
+        run = Run(context, store, worker, listener, engine)
+        engine.check(listener.on_note)
+        if "extract" in stages and engine.is_local:
             try_model(run)
-        with store.lock():
+        with store.lock(clear=False):
+            engine.take_over(listener.on_note)
+            store.clear()
+            if "extract" in stages and not engine.is_local:
+                try_model(run)  # its workers have to see the output
             _HELD[context.out] = run
             try:
                 for line in filter(None, (output_format.begin(store), *verify(store))):

@@ -14,6 +14,7 @@ KgmillError                 the run stops with one line; exit code 1
 |-- CorruptPartError        a committed file no longer matches its checksum
 |-- DiskError               the output's disk is full, read-only or failing
 |-- StorageError            the storage of an output refused or didn't answer
+|-- EngineError             an engine (Flink) refused, didn't answer, or has no room
 |-- StoreError              a triple store refused or didn't answer
 |-- ServerError             a Prefect server refused or didn't answer
 |-- HubError                a hub of models refused or didn't answer
@@ -108,6 +109,10 @@ DISK_HINTS = {
 
 class StorageError(KgmillError):
     """The storage that an output lies in refused, or didn't answer."""
+
+
+class EngineError(KgmillError):
+    """An engine, or its workers, refused, didn't answer, or had no room."""
 
 
 class StoreError(KgmillError):

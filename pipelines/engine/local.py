@@ -1,13 +1,14 @@
-"""A job on this machine, from its request to its outcome."""
+"""A job, from its request to its outcome."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from kgmill.pipelines.engine.engines import Engine
 from kgmill.pipelines.engine.progress import Extent, Meter
 from kgmill.pipelines.engine.request import Receipt, Request, read_receipts
-from kgmill.pipelines.engine.supervise import supervise
+from kgmill.pipelines.engine.supervise import HERE, supervise
 from kgmill.pipelines.engine.worker import Worker
 from kgmill.schemas.errors import KgmillError
 
@@ -18,6 +19,7 @@ def run_request(
     extent: Extent,
     on_share: Callable[[float, int | None], Any],
     on_note: Callable[[str], None],
+    engine: Engine = HERE,
 ) -> tuple[Mapping[str, Receipt], float]:
     """Runs a job in the worker; returns its receipts, one a unit, and the highest memory of the worker, in MB.
 
@@ -27,10 +29,10 @@ def run_request(
         WorkerError: workers die whatever is tried.
         KgmillError: the job raised it, or left units undone.
     """
-    meter = Meter(request.scratch_path, extent, on_share)
-    reply = supervise(worker, request, meter.poll, on_note)
+    meter = Meter(request.scratch, extent, on_share)
+    reply = supervise(worker, request, meter.poll, on_note, engine)
     meter.finish()
-    receipts = read_receipts(request.scratch_path)
+    receipts = read_receipts(request.scratch)
     if receipts.keys() != extent.units.keys():
         n_done, n_wanted = len(receipts), len(extent.units)
         raise KgmillError(f"{request.job}: {n_done} of {n_wanted} work units were committed; build again")

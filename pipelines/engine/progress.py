@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -11,12 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from kgmill.pipelines.storage.scratch import Scratch
+from kgmill.schemas.errors import StorageError
+
 Item = TypeVar("Item")
 
 _TELL_S = 1.0
 _BEGUN = 1e-4
 _HEAD_START_S = 1.5  # the parent looks once a second, and should see that a task begins before it sees more
 _ALMOST = 0.9999
+FAR_S = 5.0  # between two looks at an object store, each of which is paid for
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class Teller:
     """
 
     def __init__(self, scratch: str | Path, name: str) -> None:
-        self._path = Path(scratch) / "progress" / f"{name}.json"
+        self._shared, self._name = Scratch(scratch), f"progress/{name}.json"
         self._write(_BEGUN, 0)
         self._told = time.monotonic() + _HEAD_START_S - _TELL_S
 
@@ -56,11 +59,8 @@ class Teller:
         self._write(share, n_documents)
 
     def _write(self, share: float, n_documents: int) -> None:
-        partial = self._path.with_suffix(".partial")
-        with suppress(OSError):
-            self._path.parent.mkdir(exist_ok=True)
-            partial.write_text(json.dumps([min(share, 1.0), n_documents]), encoding="ascii")
-            os.replace(partial, self._path)
+        with suppress(OSError, StorageError):
+            self._shared.write(self._name, json.dumps([min(share, 1.0), n_documents]).encode())
 
     def each(self, items: Sequence[Item], begin: float, end: float) -> Iterator[Item]:
         """The items; tells before each how far it is on the way from one share to another."""
@@ -76,8 +76,9 @@ class Meter:
     is known.
     """
 
-    def __init__(self, scratch: Path, extent: Extent, show: Callable[[float, int | None], Any]) -> None:
-        self._scratch, self._extent, self._show = scratch, extent, show
+    def __init__(self, scratch: str | Path, extent: Extent, show: Callable[[float, int | None], Any]) -> None:
+        self._shared, self._extent, self._show = Scratch(scratch), extent, show
+        self._pause_s = _TELL_S if self._shared.is_near else FAR_S
         self._weights = {**extent.steps, **extent.units}
         self._told: dict[str, tuple[float, int]] = {}
         self._shown: float | None = None
@@ -86,7 +87,7 @@ class Meter:
     def poll(self) -> None:
         """Looks what was told, and shows it, at most once a second; less than before counts for nothing."""
         now = time.monotonic()
-        if self._shown is not None and now - self._looked < _TELL_S:
+        if self._shown is not None and now - self._looked < self._pause_s:
             return
         self._looked = now
         self._look()
@@ -101,14 +102,18 @@ class Meter:
         self._show(1.0, self._n_documents())
 
     def _look(self) -> None:
-        for name in _names(self._scratch / "receipts"):
-            if name in self._extent.units:
-                self._told[name] = (1.0, 0)
-        for name in _names(self._scratch / "progress"):
-            if self._told.get(name, (0.0, 0))[0] < 1:
-                with suppress(OSError, ValueError):
-                    share, n = json.loads((self._scratch / "progress" / f"{name}.json").read_text(encoding="ascii"))
-                    self._told[name] = (share, n)
+        with suppress(StorageError):
+            for name in self._names("receipts"):
+                if name in self._extent.units:
+                    self._told[name] = (1.0, 0)
+            for name in self._names("progress"):
+                if self._told.get(name, (0.0, 0))[0] < 1:
+                    with suppress(OSError, ValueError):
+                        share, n = json.loads(self._shared.read(f"progress/{name}.json"))
+                        self._told[name] = (share, n)
+
+    def _names(self, below: str) -> list[str]:
+        return [name.removesuffix(".json") for name in self._shared.names(below) if name.endswith(".json")]
 
     def _n_documents(self) -> int | None:
         """The documents in all; estimated, while they are read, from the part of the sources that they were in."""
@@ -119,9 +124,3 @@ class Meter:
         read = sum(weight * share for weight, share, _ in told)
         weights = sum(self._extent.steps.values())
         return round(sum(n for _, _, n in told) * weights / read) if read else None
-
-
-def _names(folder: Path) -> list[str]:
-    with suppress(FileNotFoundError):
-        return [path.stem for path in folder.iterdir() if path.suffix == ".json"]
-    return []

@@ -19,8 +19,10 @@ from typing import Any, Generic, TypeVar
 from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 
+from kgmill import __version__
 from kgmill.pipelines.output.parts import Store
-from kgmill.pipelines.storage.files import write_json
+from kgmill.pipelines.storage.files import to_json, write_json
+from kgmill.pipelines.storage.scratch import Scratch
 
 PartName = tuple[str, str]  # unit and fingerprint
 TaskT = TypeVar("TaskT")
@@ -34,15 +36,18 @@ class Request(Generic[TaskT, SettingsT]):
     Attributes:
         job: name of the job's module.
         root: the output.
-        scratch: folder for receipts and spills; removed by the driver.
+        scratch: place of receipts and spills; removed by the driver.
         tasks: what is to be done.
         settings: what all tasks share.
         suspects: groups of documents that may have killed a worker, each to be tried by itself before all others.
         faults: documents that did, with the reason.
         runner: name of the Beam runner.
         beam_options: options of the runner.
-        is_rehearsal: nothing is done but what comes before the first task, as to open the model.
+        is_rehearsal: nothing is done but what comes before the first task, as to open the model; on an engine, by each
+            of `n_slots` workers.
         log_level: the least level of log lines that the worker sends, as `logging` numbers them.
+        one_by_one: the tasks are done by one worker, one after another.
+        version: of the kgmill that asks.
     """
 
     job: str
@@ -56,6 +61,9 @@ class Request(Generic[TaskT, SettingsT]):
     beam_options: tuple[str, ...] = ()
     is_rehearsal: bool = False
     log_level: int = logging.WARNING
+    n_slots: int = 1
+    one_by_one: bool = False
+    version: str = __version__
 
     @property
     def store(self) -> Store:
@@ -63,13 +71,14 @@ class Request(Generic[TaskT, SettingsT]):
         return Store(self.root)
 
     @property
-    def scratch_path(self) -> Path:
-        """The scratch folder."""
-        return Path(self.scratch)
+    def shared(self) -> Scratch:
+        """What the job's processes leave for one another."""
+        return Scratch(self.scratch)
 
     def save(self) -> Path:
-        """Writes the request into its scratch folder; returns the file."""
-        path = self.scratch_path / "request.json"
+        """Writes the request to a file of this machine, which goes with the work in progress; returns it."""
+        shared = self.shared
+        path = (Path(self.scratch) if shared.is_near else self.store.scratch()) / "request.json"
         write_json(path, to_jsonable_python(self))
         return path
 
@@ -104,12 +113,13 @@ def job_module(job: str) -> ModuleType:
     return import_module(f"kgmill.pipelines.stages.{job}")
 
 
-def write_receipt(scratch: str, receipt: Receipt) -> None:
+def write_receipt(scratch: str | Path, receipt: Receipt) -> None:
     """Says that a unit is done. A second receipt for the same unit replaces the first: work may run twice."""
-    write_json(Path(scratch) / "receipts" / f"{receipt.unit}.json", asdict(receipt))
+    Scratch(scratch).write(f"receipts/{receipt.unit}.json", to_json(asdict(receipt)))
 
 
-def read_receipts(scratch: Path) -> dict[str, Receipt]:
+def read_receipts(scratch: str | Path) -> dict[str, Receipt]:
     """The receipts so far, by unit."""
-    found = (json.loads(path.read_text(encoding="utf-8")) for path in sorted((scratch / "receipts").glob("*.json")))
+    shared = Scratch(scratch)
+    found = (json.loads(shared.read(f"receipts/{name}")) for name in shared.names("receipts"))
     return {receipt["unit"]: Receipt(**receipt) for receipt in found}

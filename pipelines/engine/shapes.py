@@ -9,7 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 from kgmill.pipelines.engine.beam import Metrics, PCollection, beam
+from kgmill.pipelines.engine.presence import meet
 from kgmill.pipelines.engine.request import Request, job_module, write_receipt
+from kgmill.pipelines.engine.runners import LOCAL
 from kgmill.schemas.logged import within
 
 METRICS = ("documents", "sentences", "rejects")
@@ -65,6 +67,9 @@ def _faults_logged(job: str) -> Iterator[None]:
 
 def build(pipeline: beam.Pipeline, request: Request[Any, Any]) -> None:
     """A job's graph: its own, or else each task by itself."""
+    if request.is_rehearsal:
+        spread(pipeline, request)
+        return
     own = getattr(job_module(request.job), "build", None)
     if own is None:
         each_task(pipeline, request)
@@ -72,27 +77,52 @@ def build(pipeline: beam.Pipeline, request: Request[Any, Any]) -> None:
         own(pipeline, request)
 
 
+class MeetFn(beam.DoFn):
+    """Passes tasks on to work on another machine than the build's, once that is found fit for them."""
+
+    def __init__(self, request: Request[Any, Any]) -> None:
+        self.request = replace(request, tasks=())
+
+    def setup(self) -> None:
+        """Says in the scratch that a worker is here.
+
+        Raises:
+            ConfigError: it has another kgmill than the build, or doesn't see the scratch.
+        """
+        meet(self.request)
+
+    def process(self, task: Any) -> Iterator[Any]:
+        """The task."""
+        if not self.request.is_rehearsal:
+            yield task
+            return
+        job_module(self.request.job).rehearse(self.request)
+
+
+def spread(pipeline: beam.Pipeline, request: Request[Any, Any]) -> PCollection[Any]:
+    """The tasks, spread over the workers; all on one, in order, where they are to be done one by one."""
+    tasks = list(range(request.n_slots)) if request.is_rehearsal else list(request.tasks)
+    if request.one_by_one:
+        created = pipeline | "Tasks" >> beam.Create([tasks]) | "Each" >> beam.FlatMap(list)
+    else:
+        created = pipeline | "Tasks" >> beam.Create(tasks) | "Spread" >> beam.Reshuffle()
+    if request.runner == LOCAL:
+        return created
+    met: PCollection[Any] = created | "Meet" >> beam.ParDo(MeetFn(request))
+    return met
+
+
 def each_task(pipeline: beam.Pipeline, request: Request[Any, Any]) -> PCollection[Any]:
     """The units that are done: create the tasks, spread them over the workers, do each."""
-    done: PCollection[Any] = (
-        pipeline
-        | "Tasks" >> beam.Create(list(request.tasks))
-        | "Spread" >> beam.Reshuffle()
-        | "Do" >> beam.ParDo(WorkFn(request))
-    )
+    done: PCollection[Any] = spread(pipeline, request) | "Do" >> beam.ParDo(WorkFn(request))
     return done
 
 
 def scattered(
-    pipeline: beam.Pipeline, tasks: Iterable[Any], scatter: Callable[[Any], Iterator[tuple[str, str]]]
+    pipeline: beam.Pipeline, request: Request[Any, Any], scatter: Callable[[Any], Iterator[tuple[str, str]]]
 ) -> PCollection[Any]:
-    """The first half of a regrouping: `scatter` spills a task's rows and yields (unit, path); only paths cross."""
-    spills: PCollection[Any] = (
-        pipeline
-        | "Tasks" >> beam.Create(list(tasks))
-        | "Spread" >> beam.Reshuffle()
-        | "Scatter" >> beam.FlatMap(scatter)
-    )
+    """The first half of a regrouping: `scatter` spills a task's rows and yields (unit, spill); only names cross."""
+    spills: PCollection[Any] = spread(pipeline, request) | "Scatter" >> beam.FlatMap(scatter)
     return spills
 
 

@@ -11,15 +11,19 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 from typing import Any
 
+from kgmill.pipelines.engine.engines import Engine
+from kgmill.pipelines.engine.progress import FAR_S
 from kgmill.pipelines.engine.request import Request, read_receipts
 from kgmill.pipelines.engine.worker import Worker
-from kgmill.pipelines.storage.files import remove
+from kgmill.pipelines.storage.scratch import Scratch
 from kgmill.schemas.errors import WorkerError
+
+HERE = Engine()
 
 WAYS = 8
 MAX_DEATHS = 2  # in a row, without a work unit or a suspect gained
@@ -27,7 +31,11 @@ MAX_FAULTY = 3  # documents in a row, without a call of the model that went well
 
 
 def supervise(
-    worker: Worker, request: Request[Any, Any], on_poll: Callable[[], None], on_note: Callable[[str], None]
+    worker: Worker,
+    request: Request[Any, Any],
+    on_poll: Callable[[], None],
+    on_note: Callable[[str], None],
+    engine: Engine = HERE,
 ) -> dict[str, Any]:
     """Runs a job to its end, in as many workers as it takes; returns the last one's reply.
 
@@ -35,31 +43,41 @@ def supervise(
 
     Raises:
         WorkerError: workers die whatever is tried.
+        EngineError: the engine doesn't run it, or doesn't end it.
     """
-    scratch, tasks = Path(request.scratch), request.tasks
-    suspects = Suspects(scratch / "calls")
+    shared, tasks = request.shared, request.tasks
+    suspects = Suspects(shared)
     n_done = n_deaths = 0
-
-    def poll(elapsed_s: float) -> None:
-        on_poll()
-        suspects.watch(elapsed_s)
-
     on_poll()
     while True:
         n_before = n_done
+        chosen = tasks if engine.is_local else suspects.held(tasks) or tasks
         groups = tuple(map(tuple, suspects.groups))
+        attempt = replace(
+            request, tasks=chosen, suspects=groups, faults=suspects.faults, one_by_one=len(chosen) < len(tasks)
+        )
         try:
-            return worker.run(replace(request, tasks=tasks, suspects=groups, faults=suspects.faults).save(), poll)
+            with engine.job(attempt) as job:
+                watches = (lambda elapsed_s: on_poll(), suspects.watch, job.watch)
+                reply = worker.run(replace(attempt, beam_options=job.options).save(), partial(_each, watches))
+            if chosen == tasks:
+                return reply
+            suspects.acquit()
         except WorkerError as error:
-            done = read_receipts(scratch)
-            n_done = len(done)
+            n_done = len(read_receipts(shared.place))
             is_further = suspects.accuse(error) or n_done > n_before
             n_deaths = 0 if is_further else n_deaths + 1
             if n_deaths > MAX_DEATHS:
                 raise WorkerError(f"{request.job}: {error}, {n_deaths} times in a row at the same place") from None
             on_note(f"{request.job}: {error}; it is started again")
-        remove(scratch / "spills")
+        done = read_receipts(shared.place)
+        shared.remove("spills")
         tasks = tuple(task for task in request.tasks if getattr(task, "unit", None) not in done)
+
+
+def _each(watches: Sequence[Callable[[float], None]], elapsed_s: float) -> None:
+    for watch in watches:
+        watch(elapsed_s)
 
 
 class Suspects:
@@ -70,12 +88,26 @@ class Suspects:
         faults: why a document is rejected, as `reason: detail`, by its id.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, shared: Scratch) -> None:
         self.groups: list[list[str]] = []
         self.faults: dict[str, str] = {}
-        self._folder = folder
+        self._shared, self._pause_s = shared, 0.0 if shared.is_near else FAR_S
+        self._units: set[str] = set()
         self._n_in_a_row = 0
-        self._watched: dict[Path, tuple[tuple[int, int], float, float]] = {}
+        self._elapsed_s = 0.0
+        self._watched: dict[str, tuple[bytes, float, float]] = {}
+
+    def held(self, tasks: Sequence[Any]) -> tuple[Any, ...]:
+        """The tasks that have suspects.
+
+        Where many workers run at once, the death of one ends all, and which of their marks is the dead one's can't be
+        told. So these tasks are done before all others, by one worker, one after another.
+        """
+        return tuple(task for task in tasks if getattr(task, "unit", None) in self._units) if self.groups else ()
+
+    def acquit(self) -> None:
+        """Nobody is a suspect any more."""
+        self.groups, self._units = [], set()
 
     def watch(self, elapsed_s: float) -> None:
         """Counts the seconds of the calls that are under way.
@@ -83,18 +115,26 @@ class Suspects:
         Raises:
             WorkerError: one takes longer than its mark allows.
         """
-        for path in self._folder.glob("*.json"):
-            with contextlib.suppress(FileNotFoundError):  # the call has just ended
-                status = path.stat()
-                version = (status.st_ino, status.st_mtime_ns)
-                known, seconds, limit_s = self._watched.get(path, ((0, 0), 0.0, 0.0))
-                if known == version:
-                    seconds += elapsed_s
-                else:
-                    seconds, limit_s = 0.0, _read(path)["limit_s"]
-                self._watched[path] = (version, seconds, limit_s)
-                if seconds > limit_s:
-                    raise WorkerError(f"a call of the model took more than {limit_s:g} s (document_timeout)", "timeout")
+        self._elapsed_s += elapsed_s
+        if self._elapsed_s < self._pause_s:
+            return
+        elapsed_s, self._elapsed_s = self._elapsed_s, 0.0
+        for unit, mark in self._marks():
+            known, seconds, limit_s = self._watched.get(unit, (b"", 0.0, 0.0))
+            if known == mark:
+                seconds += elapsed_s
+            else:
+                seconds, limit_s = 0.0, json.loads(mark)["limit_s"]
+            self._watched[unit] = (mark, seconds, limit_s)
+            if seconds > limit_s:
+                raise WorkerError(f"a call of the model took more than {limit_s:g} s (document_timeout)", "timeout")
+
+    def _marks(self) -> Iterator[tuple[str, bytes]]:
+        """The marks that there are, with their units."""
+        for name in self._shared.names("calls"):
+            if name.endswith(".json"):
+                with contextlib.suppress(FileNotFoundError):  # the call has just ended
+                    yield name.removesuffix(".json"), self._shared.read(f"calls/{name}")
 
     def accuse(self, error: WorkerError) -> bool:
         """Takes in that a worker died; returns whether documents are under suspicion for it.
@@ -102,9 +142,10 @@ class Suspects:
         Raises:
             WorkerError: no document is to blame, as workers die on one after another.
         """
-        marks = [(path, _read(path)) for path in sorted(self._folder.glob("*.json"))]
-        for path, mark in marks:
-            path.unlink()
+        marks = [(unit, json.loads(mark)) for unit, mark in self._marks()]
+        for unit, mark in marks:
+            self._shared.remove(f"calls/{unit}.json")
+            self._units.add(unit)
             call = mark["documents"]
             if mark["n_done"]:
                 self._n_in_a_row = 0
@@ -129,7 +170,3 @@ def _cut(call: list[str]) -> list[list[str]]:
     """The documents in order, in up to `WAYS` groups of about the same number."""
     n = min(WAYS, len(call))
     return [call[i * len(call) // n : (i + 1) * len(call) // n] for i in range(n)]
-
-
-def _read(path: Path) -> dict[str, Any]:
-    return dict(json.loads(path.read_text(encoding="utf-8")))

@@ -24,6 +24,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from kgmill.pipelines.engine.launcher import end_with_parent
 from kgmill.pipelines.engine.runners import LOCAL
 from kgmill.schemas import errors
 from kgmill.schemas.errors import DiskError, KgmillError, WorkerError
@@ -189,7 +190,9 @@ def run_job(request_file: Path) -> dict[str, Any]:
     logging.getLogger("kgmill").setLevel(request.log_level)
     started = time.perf_counter()
     _reset_peak()
-    if request.is_rehearsal:  # no pipeline: what the work opens first is kept for the job to come
+    if (
+        request.is_rehearsal and request.runner == LOCAL
+    ):  # no pipeline: what the work opens first is kept for the job to come
         job_module(request.job).rehearse(request)
         return {"seconds": round(time.perf_counter() - started, 3), "peak_rss_mb": _peak_rss_mb()}
     if request.runner == LOCAL:
@@ -209,7 +212,7 @@ def main() -> None:
     os.dup2(2, 1)
     logging.getLogger().addHandler(logging.NullHandler())  # what Beam logs of an error is in the reply
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's: it ends the child in order
-    _end_with_parent()
+    end_with_parent()
     lock = threading.Lock()
 
     def send(line: str) -> None:
@@ -246,18 +249,6 @@ def _describe(error: BaseException, root: Path) -> dict[str, Any]:
     if isinstance(error, OSError) and error.filename:
         last = f"{error.filename}: {error.strerror}"
     return {"error": last[-400:] or type(error).__name__, "kind": "KgmillError", "type": type(error).__name__}
-
-
-def _end_with_parent() -> None:
-    """Ends this process when its parent is gone, even in the middle of a job."""
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1.0)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _reset_peak() -> None:

@@ -11,7 +11,7 @@ DIR/steps.json                                 which parts each stage was made o
 DIR/forgotten.json                             hashes of the ids of documents that are kept out
 DIR/report.html                                the page that `kgmill report` writes
 DIR/load/, DIR/store/                          what was loaded where, and the store that `kgmill query` asks
-DIR/.lock, DIR/.tmp/                           who holds it; work in progress, where DIR is on a disk
+DIR/.lock, DIR/.tmp/                           who holds it; work in progress that is not on one machine alone
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PARTS, MANIFEST, LIVE = "parts", "manifest.json", "live.json"
 TABLES, GRAPH, CHANGES = "tables", "graph", "changes"
 NQUADS = "graph.nq.gz"
 FORGOTTEN, STEPS = "forgotten.json", "steps.json"
-LOAD, QUERIED = "load", "store"
+LOAD, QUERIED, TMP = "load", "store", ".tmp"
 SURVEY = f"{LOAD}/survey"  # what the graph held when it was last loaded
 REPORT = "report.html"
 

@@ -23,6 +23,7 @@ from kgmill.pipelines.output.layout import MANIFEST
 from kgmill.pipelines.storage import open_storage
 from kgmill.pipelines.storage.base import Storage
 from kgmill.pipelines.storage.files import hash_file, remove, to_json, write_json
+from kgmill.pipelines.storage.scratch import Scratch
 from kgmill.schemas.errors import CorruptPartError
 from kgmill.schemas.identity import fingerprint as fingerprint_of
 
@@ -126,12 +127,20 @@ class Store:
         """Removes all work in progress; only the holder of the lock may."""
         for leftover in self.tmp.iterdir():
             remove(leftover)
+        if not self.storage.is_near:
+            self.storage.remove(layout.TMP)
 
     def scratch(self) -> Path:
         """A new folder for work in progress, on this machine."""
+        if not self.tmp.exists():
+            self.storage.prepare()  # a worker on another machine than the build's
         path = self.tmp / uuid.uuid4().hex
-        path.mkdir(parents=True)
+        path.mkdir()
         return path
+
+    def shared(self) -> Scratch:
+        """New scratch for processes that may be on other machines: where the output is, as all of them see that."""
+        return Scratch(self.scratch() if self.storage.is_near else f"{self.where}/{layout.TMP}/{uuid.uuid4().hex}")
 
     def find(self, stage: str, unit: str, fingerprint: str) -> Part | None:
         """The part, if it was committed."""

@@ -8,7 +8,6 @@ and candidate pairs of whose spans join them (see extractor.passages).
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -22,6 +21,7 @@ import pyarrow as pa
 
 from kgmill.extractor.candidates import Candidates, Floors
 from kgmill.extractor.passages import Link
+from kgmill.pipelines.storage.scratch import Scratch
 from kgmill.schemas.records import Document
 from kgmill.schemas.tables import values
 
@@ -98,12 +98,13 @@ class Watch:
     """How a unit's calls of the model are watched.
 
     Attributes:
-        mark: the file that names the documents of the call that is under way; none: no such file.
+        shared: where a mark names the documents of the call that is under way, as `calls/UNIT.json`; none: no marks.
         on_share: told which share of the unit's texts is done.
         timeout_s: seconds that a call may take; for calls of more than 100,000 characters, as many for every 100,000.
     """
 
-    mark: Path | None = None
+    shared: Scratch | None = None
+    unit: str = ""
     on_share: Callable[[float], Any] = lambda share: None
     timeout_s: float = 300.0
 
@@ -122,13 +123,13 @@ def find_candidates(
     predictor = load_predictor(reading.predictor) if good else None
     n_characters, n_met = sum(len(d.text) for d in good), 0
     for n_done, call in enumerate(_calls(good, suspects)):
-        if watch.mark:
-            _write_mark(watch.mark, call, n_done, watch.timeout_s)
+        if watch.shared:
+            _write_mark(watch.shared, watch.unit, call, n_done, watch.timeout_s)
         n = sum(len(d.text) for d in call)
         results |= _predict(call, predictor, reading, partial(_tell, watch.on_share, n_characters, n_met, n))
         n_met += n
-        if watch.mark:
-            watch.mark.unlink()
+        if watch.shared:
+            watch.shared.remove(mark_of(watch.unit))
     met = [
         {
             "doc_id": d.doc_id,
@@ -179,15 +180,17 @@ def _calls(documents: Sequence[Document], suspects: Sequence[Sequence[str]]) -> 
         yield call
 
 
-def _write_mark(path: Path, call: Sequence[Document], n_done: int, timeout_s: float) -> None:
+def mark_of(unit: str) -> str:
+    """The name of a unit's mark."""
+    return f"calls/{unit}.json"
+
+
+def _write_mark(shared: Scratch, unit: str, call: Sequence[Document], n_done: int, timeout_s: float) -> None:
     """Names the documents that the model is given now, and the seconds that it may take; whole or not at all."""
     n_characters = sum(len(d.text) for d in call)
     limit_s = timeout_s * max(1.0, n_characters / _CHARACTERS_A_TIMEOUT)
-    path.parent.mkdir(exist_ok=True)
-    partial = path.with_suffix(".partial")
     content = {"documents": [d.doc_id for d in call], "n_done": n_done, "limit_s": limit_s}
-    partial.write_text(json.dumps(content), encoding="utf-8")
-    os.replace(partial, path)
+    shared.write(mark_of(unit), json.dumps(content).encode())
 
 
 def _predict(

@@ -8,14 +8,12 @@ spilled by unit; the unit is committed without them.
 from __future__ import annotations
 
 import json
-import os
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -39,7 +37,8 @@ from kgmill.pipelines.sources.duplicates import (
     worst,
 )
 from kgmill.pipelines.sources.find import SourceFile, read_records
-from kgmill.pipelines.storage.files import write_json
+from kgmill.pipelines.storage.files import to_json
+from kgmill.pipelines.storage.scratch import Scratch
 from kgmill.schemas.config import SourceConfig
 from kgmill.schemas.identity import fingerprint, order_key
 from kgmill.schemas.literals import day_of
@@ -99,7 +98,7 @@ def scatter(task: Task, request: Request[Task, Settings]) -> Iterator[tuple[str,
     """Reads a task's records and spills them by unit; yields (unit, spill) for each unit of each spill."""
     records: list[_Row] = []
     n_bytes = n_documents = n_read = 0
-    n_bits, folder, teller = request.settings.n_bits, f"{request.scratch}/spills", Teller(request.scratch, task.step)
+    n_bits, shared, teller = request.settings.n_bits, request.shared, Teller(request.scratch, task.step)
 
     def count(n: int) -> None:
         nonlocal n_read
@@ -114,9 +113,9 @@ def scatter(task: Task, request: Request[Task, Settings]) -> Iterator[tuple[str,
             n_bytes += _REJECT_BYTES  # a file of nothing but these has to be spilled too
         teller.tell(min(n_read / (1 + task.n_bytes), _ALMOST), n_documents)
         if n_bytes > _SPILL_BYTES:
-            yield from _spill(records, n_bits, folder)
+            yield from _spill(records, n_bits, shared)
             records, n_bytes = [], 0
-    yield from _spill(records, n_bits, folder)
+    yield from _spill(records, n_bits, shared)
     teller.tell(1.0, n_documents)
 
 
@@ -136,7 +135,7 @@ def _records(task: Task, request: Request[Task, Settings], on_read: Callable[[in
         on_digest = partial(digests.__setitem__, file.name)
         for i, record in enumerate(read_records(file, request.settings.source, on_read, on_digest)):
             yield number, i, file.name, _allowed(record, forgotten)
-    write_json(Path(request.scratch) / _DIGESTS / f"{task.step}.json", digests)
+    request.shared.write(f"{_DIGESTS}/{task.step}.json", to_json(digests))
 
 
 def _allowed(record: Document | Reject, forgotten: Forgotten) -> Document | Reject:
@@ -145,20 +144,20 @@ def _allowed(record: Document | Reject, forgotten: Forgotten) -> Document | Reje
     return Reject("ingest", "", "", REASON, DETAIL) if is_out else record
 
 
-def read_digests(scratch: Path) -> dict[str, str]:
+def read_digests(shared: Scratch) -> dict[str, str]:
     """The SHA-256 of the content of each file that the job read, by name."""
-    found = (json.loads(path.read_text(encoding="utf-8")) for path in sorted((scratch / _DIGESTS).glob("*.json")))
+    found = (json.loads(shared.read(f"{_DIGESTS}/{name}")) for name in shared.names(_DIGESTS))
     return {name: sha256 for digests in found for name, sha256 in digests.items()}
 
 
-def _spill(records: list[_Row], n_bits: int, folder: str) -> Iterator[tuple[str, str]]:
+def _spill(records: list[_Row], n_bits: int, shared: Scratch) -> Iterator[tuple[str, str]]:
     for name, kind in (("documents", Document), ("rejects", Reject)):
         chosen = [row for row in records if isinstance(row[-1], kind)]
         table = to_table(name, (row[-1] for row in chosen))
         for i, (key, arrow_type) in enumerate(_SPILL_KEYS):
             table = table.append_column(key, pa.array([row[i] for row in chosen], arrow_type))
         units = [str(Unit.of(record.doc_id or record.source, n_bits)) for *_, record in chosen]
-        yield from spill(table, units, Path(folder) / f"{uuid.uuid4().hex}.{name}")
+        yield from spill(table, units, shared, f"spills/{uuid.uuid4().hex}.{name}")
 
 
 def stage(element: tuple[str, Iterable[str]], request: Request[Task, Settings]) -> Iterator[tuple[str, str]]:
@@ -168,24 +167,24 @@ def stage(element: tuple[str, Iterable[str]], request: Request[Task, Settings]) 
     kept; the others are rejects. One of an earlier run gives way to what its own file has now, and to nothing else.
     """
     unit, spills = element[0], list(element[1])
-    settings, teller = request.settings, Teller(request.scratch, unit)
-    documents, duplicates = _unique(_in_source_order("documents", spills))
-    rejects = pa.concat_tables([_in_source_order("rejects", spills).select(SCHEMAS["rejects"].names), duplicates])
-    folder = Path(request.scratch) / "staged"
-    folder.mkdir(exist_ok=True)
+    settings, shared, teller = request.settings, request.shared, Teller(request.scratch, unit)
+    documents, duplicates = _unique(_in_source_order(shared, "documents", spills))
+    rejects = pa.concat_tables(
+        [_in_source_order(shared, "rejects", spills).select(SCHEMAS["rejects"].names), duplicates]
+    )
     for name, table in (("documents", documents), ("rejects", rejects)):
-        partial_file = folder / uuid.uuid4().hex
-        pq.write_table(table, partial_file)
-        os.replace(partial_file, folder / f"{unit}.{name}.parquet")
+        buffer = pa.BufferOutputStream()
+        pq.write_table(table, buffer)
+        shared.write(f"staged/{unit}.{name}.parquet", buffer.getvalue().to_pybytes())
     texts = (text.as_py() for text in documents["text"])
     keys = key_rows(values(documents["doc_id"]), values(documents["sha256"]), texts, settings.near_duplicates)
     partitions = [str(Unit.of_key(key, settings.n_key_bits)) for key in values(keys["key"])]
-    yield from spill(keys, partitions, folder / f"{uuid.uuid4().hex}.keys")
+    yield from spill(keys, partitions, shared, f"spills/{uuid.uuid4().hex}.keys")
     teller.tell(0.5)
 
 
-def _in_source_order(name: str, spills: list[str]) -> pa.Table:
-    rows = read_spills(pa.schema([*SCHEMAS[name], *_SPILL_KEYS]), spills, f".{name}")
+def _in_source_order(shared: Scratch, name: str, spills: list[str]) -> pa.Table:
+    rows = read_spills(shared, pa.schema([*SCHEMAS[name], *_SPILL_KEYS]), spills, f".{name}")
     return rows.sort_by([("file", "ascending"), ("record", "ascending")])
 
 
@@ -210,10 +209,11 @@ def _unique(documents: pa.Table) -> tuple[pa.Table, pa.Table]:
 
 def compare(element: tuple[str, Iterable[str]], request: Request[Task, Settings]) -> Iterator[tuple[str, str]]:
     """Finds the duplicates among a partition's hashes and spills them by unit; yields (unit, spill)."""
-    n_bits, folder = request.settings.n_bits, Path(request.scratch) / "spills"
-    rows = [asdict(loser) for loser in find_losers(read_spills(KEYS, element[1]), request.settings.near_duplicates)]
+    n_bits, shared = request.settings.n_bits, request.shared
+    keys = read_spills(shared, KEYS, element[1])
+    rows = [asdict(loser) for loser in find_losers(keys, request.settings.near_duplicates)]
     units = [str(Unit.of(row["doc_id"], n_bits)) for row in rows]
-    yield from spill(pa.Table.from_pylist(rows, LOSERS), units, folder / f"{uuid.uuid4().hex}.losers")
+    yield from spill(pa.Table.from_pylist(rows, LOSERS), units, shared, f"spills/{uuid.uuid4().hex}.losers")
 
 
 @contextmanager
@@ -225,11 +225,12 @@ def work(request: Request[Task, Settings]) -> Iterator[Callable[[tuple[str, Iter
 def commit(request: Request[Task, Settings], element: tuple[str, Iterable[str]]) -> Receipt:
     """Commits a staged unit without its duplicates, which become rejects."""
     unit, spills = element
+    shared = request.shared
     documents, rejects = (
-        pq.read_table(Path(request.scratch) / "staged" / f"{unit}.{name}.parquet", schema=SCHEMAS[name])
+        pq.read_table(pa.BufferReader(shared.read(f"staged/{unit}.{name}.parquet")), schema=SCHEMAS[name])
         for name in ("documents", "rejects")
     )
-    losers = worst(Loser(**row) for row in read_spills(LOSERS, spills).to_pylist())
+    losers = worst(Loser(**row) for row in read_spills(shared, LOSERS, spills).to_pylist())
     if losers:
         is_lost = pc.is_in(documents["doc_id"], pa.array(losers, pa.string()))
         lost = documents.filter(is_lost).select(["source", "doc_id"]).to_pylist()
@@ -297,7 +298,7 @@ def build(pipeline: beam.Pipeline, request: Request[Task, Settings]) -> None:
     units = [str(unit) for unit in Unit.each(settings.n_bits)]
     partitions = [str(unit) for unit in Unit.each(settings.n_key_bits)]
     shared = replace(request, tasks=())
-    read = scattered(pipeline, request.tasks, partial(scatter, request=shared))
+    read = scattered(pipeline, request, partial(scatter, request=shared))
     staged = regroup("Units", read, units) | "Stage" >> beam.FlatMap(stage, request=shared)
     lost = regroup("Partitions", staged, partitions) | "Compare" >> beam.FlatMap(compare, request=shared)
     regroup("Lost", lost, units) | "Commit" >> beam.ParDo(WorkFn(request))

@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -175,8 +174,8 @@ def extract_unit(request: Request[Task, Settings], task: Task) -> Receipt:
         faults = {**request.faults, **foreign}
         if not all(d.doc_id in faults for d in new):
             candidates.load_predictor(settings.reading.predictor)  # before the task's progress begins
-        mark = Path(request.scratch) / "calls" / f"{task.unit}.json"
-        watch = candidates.Watch(mark, Teller(request.scratch, task.unit).tell, settings.timeout_s)
+        tell = Teller(request.scratch, task.unit).tell
+        watch = candidates.Watch(request.shared, task.unit, tell, settings.timeout_s)
         found = candidates.find_candidates(new, settings.reading, request.suspects, faults, watch)
         tables = {name: pa.concat_tables([tables[name], found[name]]) for name in tables}
         n_sentences = pc.sum(found["documents"]["n_sentences"]).as_py()

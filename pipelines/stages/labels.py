@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -101,7 +100,7 @@ def scatter(task: Task, request: Request[Task, Settings]) -> Iterator[tuple[str,
     labels = part.read("entities", _LABELS.names).cast(_LABELS)
     for kind, rows in (("ends", wanted), ("known", labels)):
         partitions = _partitions(values(rows["entity_id"]), request.settings)
-        yield from spill(rows, partitions, _folder(request) / f"{uuid.uuid4().hex}.{kind}")
+        yield from spill(rows, partitions, request.shared, f"spills/{uuid.uuid4().hex}.{kind}")
     Teller(request.scratch, task.step).tell(1.0)
 
 
@@ -111,18 +110,15 @@ def _partitions(ids: Iterable[str], settings: Settings) -> list[str]:
     return [units[zlib.crc32(entity.encode()) % len(units)] for entity in ids]
 
 
-def _folder(request: Request[Task, Settings]) -> Path:
-    return Path(request.scratch) / "spills"
-
-
 def call(element: tuple[str, Iterable[str]], request: Request[Task, Settings]) -> Iterator[tuple[str, str]]:
     """Spills the labels of entities by the facts' partitions that asked for them."""
     spills = list(element[1])
-    rows, entities = read_spills(_ENDS, spills, ".ends"), read_spills(_LABELS, spills, ".known")
+    shared = request.shared
+    rows, entities = read_spills(shared, _ENDS, spills, ".ends"), read_spills(shared, _LABELS, spills, ".known")
     found = entities.take(pc.index_in(rows["entity_id"], entities["entity_id"].combine_chunks()))
     found = found.append_column("unit", rows["unit"])
     found = found.filter(pc.is_valid(found["entity_id"])).cast(_OF_UNIT)
-    yield from spill(found, values(found["unit"]), _folder(request) / f"{uuid.uuid4().hex}.labels")
+    yield from spill(found, values(found["unit"]), shared, f"spills/{uuid.uuid4().hex}.labels")
 
 
 @contextmanager
@@ -136,7 +132,12 @@ def commit(request: Request[Task, Settings], element: tuple[str, Iterable[str]])
     unit, spills = element
     settings, store = request.settings, request.store
     part = store.need("aggregate", unit, dict(settings.aggregated)[unit])
-    labels = read_spills(_OF_UNIT, spills, ".labels").select(_LABELS.names).sort_by("entity_id").combine_chunks()
+    labels = (
+        read_spills(request.shared, _OF_UNIT, spills, ".labels")
+        .select(_LABELS.names)
+        .sort_by("entity_id")
+        .combine_chunks()
+    )
     made_of = {"aggregated": part.fingerprint, "labels": labels.to_pydict(), "names": _naming(settings)}
     key = fingerprint({"version": VERSION, **made_of})
     if not store.find("labels", unit, key):
@@ -218,6 +219,6 @@ def build(pipeline: beam.Pipeline, request: Request[Task, Settings]) -> None:
     """The job's graph: spill ends by entity; label them and spill by fact; commit."""
     units = [unit for unit, _ in request.settings.aggregated]
     shared = replace(request, tasks=())
-    read = scattered(pipeline, request.tasks, partial(scatter, request=shared))
+    read = scattered(pipeline, request, partial(scatter, request=shared))
     called = regroup("Ends", read, units) | "Call" >> beam.FlatMap(call, request=shared)
     regroup("Called", called, units) | "Commit" >> beam.ParDo(WorkFn(request))

@@ -16,7 +16,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -156,7 +155,7 @@ def scatter(task: Task, request: Request[Task, Settings]) -> Iterator[tuple[str,
     teller = Teller(request.scratch, task.step)
     for kind, rows in _rows(task, request):
         partitions = [str(Unit.of(key, request.settings.n_bits)) for key in values(rows["key"])]
-        yield from spill(rows, partitions, _folder(request) / f"{uuid.uuid4().hex}.{kind}")
+        yield from spill(rows, partitions, request.shared, f"spills/{uuid.uuid4().hex}.{kind}")
     teller.tell(1.0)
 
 
@@ -181,20 +180,16 @@ def _pins(names: pa.Table) -> pa.Table:
     return pa.Table.from_pylist(rows, PINS)
 
 
-def _folder(request: Request[Task, Settings]) -> Path:
-    return Path(request.scratch) / "spills"
-
-
 def agree(element: tuple[str, Iterable[str]], request: Request[Task, Settings]) -> Iterator[tuple[str, str]]:
     """Finds the types of a partition's names, and what they stand for; spills them by block."""
-    spills, settings = list(element[1]), request.settings
-    rows = read_spills(_BY_NAME, spills, ".names").to_pylist()
+    spills, settings, shared = list(element[1]), request.settings, request.shared
+    rows = read_spills(shared, _BY_NAME, spills, ".names").to_pylist()
     rows.sort(key=itemgetter("key", "column", "unit"))
     definitions: dict[str, Counter[str]] = defaultdict(Counter)
-    for row in read_spills(DEFINITIONS, spills, ".definitions").to_pylist():
+    for row in read_spills(shared, DEFINITIONS, spills, ".definitions").to_pylist():
         definitions[row["key"]][row["name"]] += row["n_documents"]
     pins: dict[str, Counter[str]] = defaultdict(Counter)
-    for row in read_spills(PINS, spills, ".pins").to_pylist():
+    for row in read_spills(shared, PINS, spills, ".pins").to_pylist():
         pins[row["key"]][row["entity_id"]] += row["n_mentions"]
     found = [
         row
@@ -204,7 +199,7 @@ def agree(element: tuple[str, Iterable[str]], request: Request[Task, Settings]) 
     blocks = [block(row["target"] or row["name"], settings.kinds[row["column"]]) for row in found]
     partitions = [str(Unit.of(digest(name), settings.n_bits)) for name in blocks]
     yield from spill(
-        pa.Table.from_pylist(found, _BY_BLOCK), partitions, _folder(request) / f"{uuid.uuid4().hex}.blocks"
+        pa.Table.from_pylist(found, _BY_BLOCK), partitions, request.shared, f"spills/{uuid.uuid4().hex}.blocks"
     )
 
 
@@ -269,13 +264,14 @@ def _stands_for(name: str, definitions: Mapping[str, int]) -> tuple[str, str]:
 def cluster(element: tuple[str, Iterable[str]], request: Request[Task, Settings]) -> Iterator[tuple[str, str]]:
     """Finds the entities of a partition's blocks; spills what became of each name by unit."""
     settings = request.settings
-    rows = read_spills(_BY_BLOCK, element[1], ".blocks").to_pylist()
+    rows = read_spills(request.shared, _BY_BLOCK, element[1], ".blocks").to_pylist()
     blocks: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         blocks[block(row["target"] or row["name"], settings.kinds[row["column"]])].append(row)
     found = [resolved for name in sorted(blocks) for resolved in _resolve(blocks[name], settings)]
     units = [row["unit"] for row in found]
-    yield from spill(pa.Table.from_pylist(found, _BY_UNIT), units, _folder(request) / f"{uuid.uuid4().hex}.resolved")
+    rows_of_unit = pa.Table.from_pylist(found, _BY_UNIT)
+    yield from spill(rows_of_unit, units, request.shared, f"spills/{uuid.uuid4().hex}.resolved")
 
 
 def _resolve(rows: Sequence[Mapping[str, Any]], settings: Settings) -> Iterator[dict[str, Any]]:
@@ -332,7 +328,7 @@ def work(request: Request[Task, Settings]) -> Iterator[Callable[[tuple[str, Iter
 def commit(request: Request[Task, Settings], element: tuple[str, Iterable[str]]) -> Receipt:
     """Commits a unit's part; its name holds the fingerprint of what is in it."""
     unit, spills = element
-    found = read_spills(_BY_UNIT, spills, ".resolved").select(RESOLVED.names)
+    found = read_spills(request.shared, _BY_UNIT, spills, ".resolved").select(RESOLVED.names)
     found = found.sort_by([("key", "ascending"), ("column", "ascending")]).combine_chunks()
     key = fingerprint({"version": VERSION, "rows": found.to_pydict()})
     request.store.commit("resolve", unit, key, {"resolved": found}, {})
@@ -344,7 +340,7 @@ def build(pipeline: beam.Pipeline, request: Request[Task, Settings]) -> None:
     settings = request.settings
     partitions = [str(unit) for unit in Unit.each(settings.n_bits)]
     shared = replace(request, tasks=())
-    read = scattered(pipeline, request.tasks, partial(scatter, request=shared))
+    read = scattered(pipeline, request, partial(scatter, request=shared))
     agreed = regroup("Names", read, partitions) | "Agree" >> beam.FlatMap(agree, request=shared)
     found = regroup("Blocks", agreed, partitions) | "Cluster" >> beam.FlatMap(cluster, request=shared)
     regroup("Found", found, settings.units) | "Commit" >> beam.ParDo(WorkFn(request))

@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -107,7 +106,7 @@ def scatter(task: Task, request: Request[Task, Settings]) -> Iterator[tuple[str,
     parts = [request.store.need("combine", unit, key) for unit, key in settings.judged.combined]
     rows = pa.Table.from_pylist(list(_claims(parts, task.number, settings)), _CLAIMS)
     partitions = [str(Unit.of(thing, settings.n_bits)) for thing in values(rows["of"])]
-    yield from spill(rows, partitions, Path(request.scratch) / "spills" / f"{uuid.uuid4().hex}.claims")
+    yield from spill(rows, partitions, request.shared, f"spills/{uuid.uuid4().hex}.claims")
     Teller(request.scratch, task.step).tell(1.0)
 
 
@@ -141,7 +140,7 @@ def _claims(parts: Sequence[Part], number: int, settings: Settings) -> Iterator[
 
 def settle_each(element: tuple[str, Iterable[str]], request: Request[Task, Settings]) -> Iterator[tuple[str, str]]:
     """Settles which of a partition's claims stand; spills those that others contradict by the facts' partitions."""
-    rows = read_spills(_CLAIMS, element[1], ".claims").to_pylist()
+    rows = read_spills(request.shared, _CLAIMS, element[1], ".claims").to_pylist()
     thing = itemgetter("of", "relation", "end")
     fields = [name for name in _CLAIMS.names if name not in ("of", "relation", "end")]
     found = [
@@ -151,7 +150,7 @@ def settle_each(element: tuple[str, Iterable[str]], request: Request[Task, Setti
     ]
     partitions = [str(Unit.of(str(row["fact_id"])[:8], request.settings.n_bits)) for row in found]
     table = pa.Table.from_pylist(found, aggregate.RIVALS)
-    yield from spill(table, partitions, Path(request.scratch) / "spills" / f"{uuid.uuid4().hex}.settled")
+    yield from spill(table, partitions, request.shared, f"spills/{uuid.uuid4().hex}.settled")
 
 
 @contextmanager
@@ -167,7 +166,7 @@ def commit(request: Request[Task, Settings], element: tuple[str, Iterable[str]])
     """
     unit, spills = element
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in read_spills(aggregate.RIVALS, spills, ".settled").to_pylist():
+    for row in read_spills(request.shared, aggregate.RIVALS, spills, ".settled").to_pylist():
         found[row["fact_id"]].append(row)
     rows = [min(found[fact], key=_standing) for fact in sorted(found)]
     key = fingerprint({"version": VERSION, "rows": rows})
@@ -183,6 +182,6 @@ def build(pipeline: beam.Pipeline, request: Request[Task, Settings]) -> None:
     """The job's graph: spill by thing; settle and spill by partition; commit."""
     partitions = [str(unit) for unit in Unit.each(request.settings.n_bits)]
     shared = replace(request, tasks=())
-    read = scattered(pipeline, request.tasks, partial(scatter, request=shared))
+    read = scattered(pipeline, request, partial(scatter, request=shared))
     settled = regroup("Things", read, partitions) | "Settle" >> beam.FlatMap(settle_each, request=shared)
     regroup("Settled", settled, partitions) | "Commit" >> beam.ParDo(WorkFn(request))

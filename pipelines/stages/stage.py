@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kgmill.pipelines.engine.progress import Extent
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
     from kgmill.pipelines.engine.request import Receipt
     from kgmill.pipelines.output.parts import Part, Store
+    from kgmill.pipelines.storage.scratch import Scratch
 
 Parts = Mapping[str, Sequence["Part"]]  # of each job that is done, in unit order
 
@@ -71,12 +71,12 @@ class Outcome:
     Attributes:
         parts: all parts of the result, found and made, in unit order.
         receipts: of the parts that were made, by unit.
-        scratch: the job's folder; none where there was nothing to do.
+        scratch: the job's; none where there was nothing to do.
     """
 
     parts: list[Part]
     receipts: Mapping[str, Receipt] = field(default_factory=dict)
-    scratch: Path | None = None
+    scratch: Scratch | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from kgmill.pipelines.storage.files import write_whole
 
@@ -87,6 +87,14 @@ class Storage(ABC):
     @abstractmethod
     def read(self, name: str) -> bytes:
         """A file's bytes.
+
+        Raises:
+            OSError: it is not there, or can't be read.
+        """
+
+    @abstractmethod
+    def open(self, name: str) -> BinaryIO:
+        """A file, to be read in pieces.
 
         Raises:
             OSError: it is not there, or can't be read.

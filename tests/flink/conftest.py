@@ -82,14 +82,17 @@ class Cluster:
 
     def add_task_manager(self):
         memory = [word for name, value in _MEMORY.items() for word in ("-D", f"{name}={value}")]
-        name, entry = f"task-manager-{len(self.task_managers)}", "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
+        name, entry = (
+            f"task-manager-{len(self.task_managers)}",
+            "org.apache.flink.runtime.taskexecutor.TaskManagerRunner",
+        )
         self.task_managers.append(self._start(name, ["-Xmx384m", "-XX:MaxDirectMemorySize=448m"], entry, memory))
 
     def _start(self, name, jvm, entry, arguments):
         java = [*jvm, *_JVM, f"-Dlog4j.configurationFile={self.folder}/log4j.properties", "-cp", f"{self._lib}/*"]
         with (self.folder / f"{name}.log").open("w") as log:
             return subprocess.Popen(
-                ["java", *java, entry, "--configDir", str(self.folder), *arguments],
+                [shutil.which("java"), *java, entry, "--configDir", str(self.folder), *arguments],
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
@@ -143,7 +146,9 @@ def job_server_jar():
     engines = HERE.parent / "shared" / "engines"
     found = [Path(named)] if named else sorted(engines.glob("beam-flink-1.19-job-server-*.jar"))
     if not found or not found[0].is_file():
-        pytest.skip(f"no job server of Beam for Flink 1.19: KGMILL_FLINK_JOB_SERVER_JAR names none, and {engines} has none")
+        pytest.skip(
+            f"no job server of Beam for Flink 1.19: KGMILL_FLINK_JOB_SERVER_JAR names none, and {engines} has none"
+        )
     return found[0]
 
 

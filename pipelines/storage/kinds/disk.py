@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from kgmill.pipelines.storage.base import Entry, Storage, StorageKind
 from kgmill.pipelines.storage.files import remove, write_whole
@@ -71,6 +71,9 @@ class Disk(Storage):
 
     def read(self, name: str) -> bytes:
         return (self.root / name).read_bytes()
+
+    def open(self, name: str) -> BinaryIO:
+        return (self.root / name).open("rb")
 
     def write(self, name: str, data: bytes) -> None:
         write_whole(self.root / name, data)

@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from kgmill.pipelines.storage.base import Entry, Storage, StorageKind
 from kgmill.pipelines.storage.files import remove, to_json
@@ -105,6 +105,11 @@ class Objects(Storage):
     def read(self, name: str) -> bytes:
         with self._asked(name):
             return bytes(self._fs.cat_file(self._path(name)))
+
+    def open(self, name: str) -> BinaryIO:
+        with self._asked(name):
+            self._fs.invalidate_cache()
+            return cast("BinaryIO", self._fs.open(self._path(name), "rb"))
 
     def fetch(self, name: str, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

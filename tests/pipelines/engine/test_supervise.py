@@ -9,6 +9,7 @@ from kgmill.pipelines.engine.request import Receipt, Request, write_receipt
 from kgmill.pipelines.engine.supervise import Suspects, supervise
 from kgmill.pipelines.stages import decode, extract, resolve
 from kgmill.pipelines.stages.candidates import PredictorSettings, _calls, _write_mark
+from kgmill.pipelines.storage.scratch import Scratch
 from kgmill.schemas.decisions import Decisions
 from kgmill.schemas.errors import WorkerError
 from kgmill.schemas.records import Document
@@ -19,48 +20,47 @@ def document(doc_id, text="Hi."):
 
 
 @pytest.fixture
-def folder(tmp_path):
-    (tmp_path / "calls").mkdir()
-    return tmp_path / "calls"
+def shared(tmp_path):
+    return Scratch(tmp_path)
 
 
-def work(suspects, folder, documents, deadly):
+def work(suspects, shared, documents, deadly):
     """What a worker does with a unit: calls of the model, marked, until one has a deadly document. True: none had."""
     good = [d for d in documents if d.doc_id not in suspects.faults]
     for n_done, call in enumerate(_calls(good, suspects.groups)):
-        _write_mark(folder / "00-0000.json", call, n_done, 1.0)
+        _write_mark(shared, "00-0000", call, n_done, 1.0)
         if any(d.doc_id in deadly for d in call):
             return False
-        (folder / "00-0000.json").unlink()
+        shared.remove("calls/00-0000.json")
     return True
 
 
 @pytest.mark.parametrize("deadly", [{"d0"}, {"d99"}, {"d3", "d4"}, {"d8", "d15", "d70"}])
-def test_deadly_documents_are_found_and_no_others(folder, deadly):
+def test_deadly_documents_are_found_and_no_others(shared, deadly):
     """Of a hundred documents those that kill their worker are marked with the reason, within four deaths each."""
-    documents, suspects, n_deaths = [document(f"d{i}") for i in range(100)], Suspects(folder), 0
-    while not work(suspects, folder, documents, deadly):
+    documents, suspects, n_deaths = [document(f"d{i}") for i in range(100)], Suspects(shared), 0
+    while not work(suspects, shared, documents, deadly):
         n_deaths += 1
         assert suspects.accuse(WorkerError("killed by SIGSEGV")) is True
     assert suspects.faults == dict.fromkeys(deadly, "model_crashed: killed by SIGSEGV")
     assert n_deaths <= 4 * len(deadly)
 
 
-def test_document_that_dies_alone_once_has_a_second_chance(folder):
+def test_document_that_dies_alone_once_has_a_second_chance(shared):
     """A worker may be killed from outside: one death is nobody's fault."""
-    documents, suspects = [document("d0")], Suspects(folder)
-    assert work(suspects, folder, documents, {"d0"}) is False
+    documents, suspects = [document("d0")], Suspects(shared)
+    assert work(suspects, shared, documents, {"d0"}) is False
     suspects.accuse(WorkerError("killed"))
     assert (suspects.faults, suspects.groups) == ({}, [["d0"]])
-    assert work(suspects, folder, documents, set()) is True
+    assert work(suspects, shared, documents, set()) is True
 
 
-def test_model_that_always_crashes_blames_no_more_documents(folder):
+def test_model_that_always_crashes_blames_no_more_documents(shared):
     """When three documents in a row die alone, and no call goes well, the fault is said to be elsewhere."""
-    documents, suspects = [document(f"d{i}") for i in range(100)], Suspects(folder)
+    documents, suspects = [document(f"d{i}") for i in range(100)], Suspects(shared)
 
     def work_and_die():
-        while not work(suspects, folder, documents, {d.doc_id for d in documents}):
+        while not work(suspects, shared, documents, {d.doc_id for d in documents}):
             suspects.accuse(WorkerError("killed"))
 
     with pytest.raises(WorkerError, match=r"^extract: killed, with each of 3 documents alone; the fault is hardly"):
@@ -68,19 +68,19 @@ def test_model_that_always_crashes_blames_no_more_documents(folder):
     assert len(suspects.faults) == 3
 
 
-def test_death_outside_the_model_blames_nobody(folder):
+def test_death_outside_the_model_blames_nobody(shared):
     """Without a mark no document is under suspicion."""
-    suspects = Suspects(folder)
+    suspects = Suspects(shared)
     assert (suspects.accuse(WorkerError("killed")), suspects.groups) == (False, [])
 
 
-def test_call_over_its_time_is_a_timeout(folder):
+def test_call_over_its_time_is_a_timeout(shared):
     """A call's seconds are counted as long as its mark is the same; a new mark begins anew."""
-    suspects = Suspects(folder)
-    _write_mark(folder / "00-0000.json", [document("d0")], 0, 10.0)
+    suspects = Suspects(shared)
+    _write_mark(shared, "00-0000", [document("d0")], 0, 10.0)
     for elapsed_s in (1.0, 6.0, 4.0):  # the first of them finds the mark
         suspects.watch(elapsed_s)
-    _write_mark(folder / "00-0000.json", [document("d1")], 1, 10.0)
+    _write_mark(shared, "00-0000", [document("d1")], 1, 10.0)
     for elapsed_s in (1.0, 6.0, 4.0):
         suspects.watch(elapsed_s)
     with pytest.raises(WorkerError, match=r"^a call of the model took more than 10 s \(document_timeout\)$") as caught:
@@ -155,8 +155,7 @@ def test_extract_is_told_what_is_known(store):
 
     def crash(request):
         (store.storage.root / "mark").write_text("")
-        calls = store.tmp / request.scratch.rpartition("/")[2] / "calls"
-        _write_mark(calls / "a.json", [document("d0"), document("d1")], 0, 1.0)
+        _write_mark(request.shared, "a", [document("d0"), document("d1")], 0, 1.0)
         raise WorkerError("killed")
 
     jobs = Jobs(crash, lambda request: None)

@@ -1,0 +1,446 @@
+"""Flink: a standing cluster, known by its REST. What Beam's FlinkRunner leaves open is here.
+
+One job server of Beam, in Java, does for a build; it ends with the build, also where that is killed. A job is named by
+the output, so that whoever holds the output knows which jobs of the cluster are a dead build's. It is cancelled by the
+REST, whatever became of who waits for it, and is gone when the REST says so.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+import uuid
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from kgmill import __version__
+from kgmill.pipelines.engine.engines import Engine, EngineKind, Job, Note
+from kgmill.pipelines.engine.launcher import VERSION_OPTION
+from kgmill.pipelines.engine.pool import ask_pool, installed_launcher
+from kgmill.pipelines.engine.presence import await_workers, has_workers
+from kgmill.pipelines.engine.request import Request
+from kgmill.pipelines.storage.scratch import Scratch
+from kgmill.schemas.errors import ConfigError, EngineError, WorkerError
+
+ASK_S = 5.0  # for an answer of the REST
+START_S = 60.0  # from the hand-over of a job until the cluster has it
+SLOTS_S = 30.0  # until all of its tasks have slots
+WORKERS_S = 45.0  # from then on until a worker says that it is there
+GONE_S = 60.0  # from the cancelling of a job until it is gone
+SILENT_S = 45.0  # without an answer of the REST while a job runs
+_LOOK_S = 2.0
+_OVER = ("FINISHED", "FAILED", "CANCELED")
+_WAITING = ("CREATED", "SCHEDULED")
+# Ends the server when this process is gone, however: the shell reads a pipe of which this process has the other end.
+_TETHER = 'exec 3<&0; "$@" </dev/null & server=$!; (cat <&3 >/dev/null; kill -9 $server 2>/dev/null) & wait $server'
+
+
+class Flink(Engine):
+    """A cluster of Flink."""
+
+    def __init__(self, runner: str, options: Sequence[str], n_workers: int, out: str) -> None:
+        super().__init__(runner, options)
+        self._given = _parse(options)
+        self._n_workers = int(self._given.get("parallelism") or n_workers)
+        self._rest = _Rest(self._given.get("flink_master") or "")
+        self._token = sha256(out.encode()).hexdigest()[:12]
+        self._server: _JobServer | None = None
+        self._environment: dict[str, str] = {}
+
+    def check(self, on_note: Note) -> None:
+        """Makes sure that the cluster answers, fits, has room, and that its workers can be had."""
+        flink = str(self._rest.ask("/config")["flink-version"])
+        self._check_versions(flink, on_note)
+        self._environment = self._check_environment()
+        self._check_room()
+
+    def _check_versions(self, flink: str, on_note: Note) -> None:
+        from apache_beam.options.pipeline_options import FlinkRunnerOptions
+        from apache_beam.version import __version__ as beam
+
+        minor, known = ".".join(flink.split(".")[:2]), FlinkRunnerOptions.PUBLISHED_FLINK_VERSIONS
+        where = f"Flink {flink} at {self._rest.master}"
+        if minor not in known:
+            raise EngineError(f"{where}: Beam {beam} runs on Flink {', '.join(known)}; take a cluster of one of them")
+        if (given := self._given.get("flink_version")) and given != minor:
+            raise EngineError(f"{where}: --flink_version {given} is another; leave the option out, or say {minor}")
+        self._version = minor
+        if "job_endpoint" in self._given:
+            return
+        if not shutil.which("java"):
+            raise ConfigError("no java here, which Beam's job server for Flink wants; install Java 11 or 17")
+        if not (jar := self._given.get("flink_job_server_jar")):
+            self._check_fetched(beam)
+            return
+        of_beam, of_flink = _versions_of(jar)
+        if of_flink != minor:
+            raise EngineError(f"{where}: {jar} is a job server for Flink {of_flink}; give one for {minor}")
+        if of_beam != beam:
+            on_note(f"{jar}: a job server of Beam {of_beam}; Beam here is {beam}, and versions should be equal")
+
+    def _check_fetched(self, beam: str) -> None:
+        """Makes sure that Beam's own job server is here, or can be fetched: Beam tries for ever."""
+        from apache_beam.runners.portability.job_server import JavaJarJobServer
+
+        url = JavaJarJobServer.path_to_beam_jar(f":runners:flink:{self._version}:job-server:shadowJar")
+        cached = Path("~/.apache_beam/cache/jars").expanduser() / url.rpartition("/")[2]
+        if cached.is_file() or not url.startswith("http"):
+            return
+        try:
+            httpx.head(url, timeout=ASK_S, follow_redirects=True).raise_for_status()
+        except httpx.HTTPError as error:
+            raise EngineError(
+                f"{url}: Beam's job server can't be fetched ({type(error).__name__}); "
+                "give --flink_job_server_jar a copy of it"
+            ) from None
+
+    def _check_environment(self) -> dict[str, str]:
+        """What starts workers, as options of Beam."""
+        kind, config = self._given.get("environment_type", ""), self._given.get("environment_config", "")
+        if "environment_options" in self._given or kind.upper() not in ("", "PROCESS", "EXTERNAL"):
+            return {}
+        if not kind:
+            kind = "EXTERNAL" if config and not config.lstrip().startswith("{") else "PROCESS"
+        if kind.upper() == "EXTERNAL":
+            if not config:
+                raise ConfigError("--environment_type=EXTERNAL: wanted --environment_config=HOST:PORT of kgmill worker")
+            self._check_pool(config)
+            return {"environment_type": "EXTERNAL"}
+        if not config:
+            config = json.dumps({"command": str(installed_launcher())})
+        try:
+            command = str(json.loads(config)["command"])
+        except (ValueError, KeyError, TypeError):
+            wanted = '{"command": "/path/of/kgmill-beam-worker"}'
+            raise ConfigError(f"--environment_config {config}: wanted {wanted}") from None
+        if self._rest.is_here and not os.access(command, os.X_OK):
+            raise EngineError(f"{command}: no program here that starts a worker; install kgmill where the workers run")
+        return {"environment_type": "PROCESS", "environment_config": config}
+
+    def _check_pool(self, address: str) -> None:
+        if _is_loopback(address) and not self._rest.is_here:
+            return  # each task manager's own, which can't be seen from here
+        told = ask_pool(address)
+        if told["kgmill"] != __version__:
+            raise EngineError(
+                f"pool {address}: has kgmill {told['kgmill']} ({told['python']}), and the build {__version__}; "
+                "install the same version for both"
+            )
+
+    def _check_room(self) -> None:
+        n_slots, n_free = self._slots()
+        self.n_slots = self._n_workers or n_slots
+        if not n_slots:
+            raise EngineError(f"{self._rest}: has no task manager; start one, or wait for it")
+        if self.n_slots > n_slots:
+            raise EngineError(f"{self._rest}: has {n_slots} slots, fewer than --workers {self.n_slots}")
+        if n_free < self.n_slots and (others := self._others()):
+            raise EngineError(f"{self._rest}: {n_free} of {n_slots} slots are free; {others}")
+
+    def _slots(self) -> tuple[int, int]:
+        """How many slots there are, and how many of them are free or held by dead builds of this output."""
+        seen = self._rest.ask("/overview")
+        return int(seen["slots-total"]), int(seen["slots-available"])
+
+    def _others(self) -> str:
+        """Who has the slots, beside what builds of this output left."""
+        jobs = [job for job in self._rest.jobs() if self._token not in job["name"]]
+        if not jobs:
+            return ""
+        held = ", ".join(f"{job['name']} ({job['jid']})" for job in jobs[:3])
+        return f"held by {held}; wait for it, or cancel it"
+
+    def take_over(self, on_note: Note) -> None:
+        """Cancels what dead builds of the same output left running."""
+        for job in self._rest.jobs():
+            if self._token in job["name"]:
+                on_note(f"{job['name']}: the job of a dead build was still running; it is cancelled")
+        self._cancel(self._token)
+
+    @contextmanager
+    def job(self, request: Request[Any, Any]) -> Iterator[Job]:
+        """A job: its options, its watch, and its end."""
+        prefix = self._given.get("job_name", "kgmill")
+        name = f"{prefix}-{self._token}-{'rehearsal' if request.is_rehearsal else request.job}-{uuid.uuid4().hex[:6]}"
+        shared = request.shared
+        await_workers(shared)
+        options = self._options(name)
+        try:
+            yield Job(options, _Watch(self, self._rest, name, shared))
+        except BaseException:
+            self.close()  # or it may hand the job over yet
+            self._cancel(name)
+            raise
+
+    def _options(self, name: str) -> tuple[str, ...]:
+        """The options of a job: what was given, and what it needs beside that."""
+        if "job_endpoint" not in self._given and (self._server is None or not self._server.is_alive):
+            self._server = _JobServer(self._rest.url, self._jar())
+        needed = {
+            "flink_master": self._rest.url,
+            "flink_version": self._version,
+            "parallelism": str(self._parallelism()),
+            "sdk_worker_parallelism": str(self._rest.most_slots()),
+            **self._environment,
+            **({"job_endpoint": self._server.endpoint} if self._server else {}),
+        }
+        set_here = [f"--{option}={value}" for option, value in needed.items() if option not in self._given]
+        ours = (f"--job_name={name}", f"--experiments={VERSION_OPTION}{__version__}")
+        return (*self.options, *set_here, *ours)
+
+    def _parallelism(self) -> int:
+        """As many tasks at once as were wanted and there are slots for: a task manager may have died since."""
+        end = time.monotonic() + SLOTS_S
+        while not (n_slots := self._slots()[0]) and time.monotonic() < end:
+            time.sleep(_LOOK_S)
+        if not n_slots:
+            raise EngineError(f"{self._rest}: has no task manager any more; start one and build again")
+        return min(self.n_slots, n_slots)
+
+    def _jar(self) -> str:
+        from apache_beam.runners.portability.job_server import JavaJarJobServer
+
+        named = self._given.get("flink_job_server_jar") or JavaJarJobServer.path_to_beam_jar(
+            f":runners:flink:{self._version}:job-server:shadowJar"
+        )
+        return str(JavaJarJobServer.local_jar(named))
+
+    def _cancel(self, named: str) -> None:
+        """Cancels the jobs whose names hold this, and waits until they are gone.
+
+        Raises:
+            EngineError: one still lives, or the cluster doesn't answer.
+        """
+        end = time.monotonic() + GONE_S
+        while living := [job for job in self._rest.jobs(patient=True) if named in job["name"]]:
+            if time.monotonic() > end:
+                job = living[0]
+                raise EngineError(f"{self._rest}: job {job['name']} ({job['jid']}) can't be cancelled; see to it there")
+            for job in living:
+                with suppress(EngineError):  # it ended in between
+                    self._rest.ask(f"/jobs/{job['jid']}?mode=cancel", "PATCH")
+            time.sleep(0.5)
+
+    def last_words(self) -> str:
+        """The last line of the job server's log."""
+        return self._server.last_words() if self._server else "see the log of its job server"
+
+    def close(self) -> None:
+        """Ends the job server."""
+        if self._server:
+            self._server.stop()
+            self._server = None
+
+
+class _Rest:
+    """The REST of a cluster."""
+
+    def __init__(self, master: str) -> None:
+        if not master or master.startswith("["):
+            raise ConfigError("--runner FlinkRunner: name the cluster's REST after --, as --flink_master=HOST:PORT")
+        self.url = (master if "://" in master else f"http://{master}").rstrip("/")
+        self.master = self.url.partition("://")[2]
+
+    def __str__(self) -> str:
+        return f"Flink at {self.master}"
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the cluster is on this machine."""
+        return _is_loopback(self.master)
+
+    def ask(self, path: str, method: str = "GET") -> dict[str, Any]:
+        """The answer to a request.
+
+        Raises:
+            EngineError: there is none, or a refusal.
+        """
+        try:
+            answer = httpx.request(method, f"{self.url}{path}", timeout=ASK_S)
+            answer.raise_for_status()
+            return dict(answer.json())
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+            why = " ".join(str(error).split())[:200] or type(error).__name__
+            raise EngineError(f"{self}: no answer of a Flink cluster ({why}); is --flink_master its REST?") from None
+
+    def jobs(self, *, patient: bool = False) -> list[Mapping[str, Any]]:
+        """The jobs that live; with patience, asked again for a while where there is no answer."""
+        end = time.monotonic() + (SILENT_S if patient else 0.0)
+        while True:
+            try:
+                return [job for job in self.ask("/jobs/overview")["jobs"] if job["state"] not in _OVER]
+            except EngineError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(_LOOK_S)
+
+    def most_slots(self) -> int:
+        """The most slots of a task manager: each has that many workers, one a slot."""
+        return max((int(one["slotsNumber"]) for one in self.ask("/taskmanagers")["taskmanagers"]), default=1)
+
+
+class _Watch:
+    """Looks after a job: that the cluster takes it, that it gets slots, that workers come, that it doesn't vanish."""
+
+    def __init__(self, engine: Flink, rest: _Rest, name: str, shared: Scratch) -> None:
+        self._engine, self._rest, self._name, self._shared = engine, rest, name, shared
+        self._id = ""
+        self._due_s = self._phase_s = self._silent_s = 0.0
+        self._phase = "handed over"
+
+    def __call__(self, elapsed_s: float) -> None:
+        self._due_s += elapsed_s
+        if self._due_s < _LOOK_S:
+            return
+        elapsed_s, self._due_s = self._due_s, 0.0
+        try:
+            phase = self._look()
+        except EngineError as error:
+            self._silent_s += elapsed_s
+            if self._silent_s > SILENT_S:
+                raise EngineError(f"{error}; for {SILENT_S:g} s") from None
+            return
+        self._silent_s = 0.0
+        self._phase_s = self._phase_s + elapsed_s if phase == self._phase else 0.0
+        self._phase = phase
+        self._judge()
+
+    def _look(self) -> str:
+        """What the job is at."""
+        if not self._id:
+            found = [job for job in self._rest.ask("/jobs/overview")["jobs"] if job["name"] == self._name]
+            if not found:
+                return "handed over"
+            self._id = found[0]["jid"]
+        if self._phase == "worked at":
+            return "worked at" if self._rest.ask(f"/jobs/{self._id}")["state"] not in _OVER else "over"
+        job = self._rest.ask(f"/jobs/{self._id}")
+        if job["state"] in _OVER:
+            return "over"
+        if all(vertex["status"] in _WAITING for vertex in job["vertices"]):
+            return "without slots"
+        return "worked at" if has_workers(self._shared) else "without workers"
+
+    def _judge(self) -> None:
+        limits = {"handed over": START_S, "without slots": SLOTS_S, "without workers": WORKERS_S, "over": START_S}
+        if self._phase_s <= limits.get(self._phase, float("inf")):
+            return
+        if self._phase == "over":
+            raise WorkerError(f"{self._rest}: the job ended, and its job server didn't say so")
+        if self._phase == "handed over":
+            words = self._engine.last_words()
+            raise EngineError(f"{self._rest}: has no job of this build after {START_S:g} s; {words}")
+        if self._phase == "without slots":
+            others = self._engine._others() or "its task managers don't take it: see their logs"
+            raise EngineError(f"{self._rest}: the job has no slots after {SLOTS_S:g} s; {others}")
+        raise EngineError(
+            f"{self._rest}: no worker came in {WORKERS_S:g} s; see the log of the task manager, and that what "
+            "--environment_config names starts workers there"
+        )
+
+
+class _JobServer:
+    """Beam's job server: a process of Java that hands jobs to the cluster. It ends with this process, however."""
+
+    def __init__(self, master: str, jar: str) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="kgmill-flink-")
+        self._log = Path(self._folder.name) / "log"
+        port = _free_port()
+        self.endpoint = f"localhost:{port}"
+        java = [shutil.which("java") or "java", "-jar", jar, "--flink-master", master, "--job-port", str(port)]
+        java += ["--artifact-port", "0", "--expansion-port", "0", "--artifacts-dir", f"{self._folder.name}/artifacts"]
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                ["/bin/sh", "-c", _TETHER, "kgmill-job-server", *java],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is the build's: the job is cancelled before this ends
+            )
+        self._await(port)
+
+    def _await(self, port: int) -> None:
+        end = time.monotonic() + START_S
+        while time.monotonic() < end and self.is_alive:
+            with suppress(OSError), socket.create_connection(("localhost", port), timeout=1.0):
+                return
+            time.sleep(0.2)
+        words = self.last_words()
+        self.stop()
+        raise EngineError(f"Beam's job server for Flink didn't start: {words}")
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it runs."""
+        return self._process.poll() is None
+
+    def last_words(self) -> str:
+        """The last line of its log."""
+        lines = self._log.read_text(encoding="utf-8", errors="replace").split("\n")
+        return next((line.strip()[:300] for line in reversed(lines) if line.strip()), "it said nothing")
+
+    def stop(self) -> None:
+        """Ends it."""
+        with suppress(OSError):
+            self._process.stdin.close()  # type: ignore[union-attr]
+        self._process.wait()
+        self._folder.cleanup()
+
+
+def _parse(options: Sequence[str]) -> dict[str, Any]:
+    """The options that were given, by Beam's names for them; which are right was checked before."""
+    from kgmill.pipelines.engine.beam import PipelineOptions
+
+    known = PipelineOptions(list(options)).get_all_options()
+    names = {word.partition("=")[0].lstrip("-") for word in options if word.startswith("--")}
+    return {name: value for name, value in known.items() if name in names and value is not None}
+
+
+def _versions_of(jar: str) -> tuple[str, str]:
+    """The versions of Beam and of Flink that a job server is made of.
+
+    Raises:
+        ConfigError: the file is no job server.
+    """
+    try:
+        with zipfile.ZipFile(jar) as archive:
+            beam = _property(archive.read("org/apache/beam/sdk/sdk.properties"), "version")
+            flink = _property(archive.read(".flink-runtime.version.properties"), "project.version")
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise ConfigError(f"--flink_job_server_jar {jar}: no job server of Beam for Flink: {error}") from None
+    return beam, ".".join(flink.split(".")[:2])
+
+
+def _property(text: bytes, name: str) -> str:
+    lines = (line.partition("=") for line in text.decode().splitlines())
+    return next((value.strip() for key, _, value in lines if key.strip() == name), "")
+
+
+def _is_loopback(address: str) -> bool:
+    host = address.partition("/")[0].rpartition(":")[0].strip("[]") or address
+    if host == "localhost":
+        return True
+    with suppress(ValueError):
+        return ip_address(host).is_loopback
+    return False
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("localhost", 0))
+        return int(found.getsockname()[1])
+
+
+ENGINE = EngineKind("flink", Flink)
