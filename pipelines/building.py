@@ -33,6 +33,7 @@ from kgmill.pipelines.output.steps import note_step
 from kgmill.pipelines.output.upkeep import verify
 from kgmill.pipelines.stages.extract import Settings as ExtractSettings
 from kgmill.pipelines.stages.graph import live_counts, untold
+from kgmill.pipelines.stages.models import lend_model
 from kgmill.pipelines.stages.stage import NAMES, Outcome, Stage, Todo, missing, stage_named
 from kgmill.pipelines.storage.scratch import Scratch
 from kgmill.schemas.errors import DISK_HINTS, DiskError, LockError, StorageError, UsageError, WorkerError
@@ -171,6 +172,8 @@ def _do(run: Run, job: str, todo: Todo) -> tuple[Outcome, float]:
         beam_options=context.beam_options,
         log_level=logger.getEffectiveLevel(),
     )
+    if job == "extract" and not run.engine.is_local:
+        lend_model(context, scratch)
     tell = partial(run.listener.on_progress, job)
     receipts, peak_rss_mb = run_request(run.worker, request, todo.extent, tell, run.listener.on_note, run.engine)
     made = [run.store.find(job, receipt.unit, receipt.fingerprint) for receipt in receipts.values()]
@@ -216,6 +219,7 @@ def rehearse(run: Run) -> None:
     scratch = run.store.shared()
     request = _rehearsal(run, run.context.out, scratch)
     try:
+        lend_model(run.context, scratch)
         with run.engine.job(request) as job:
             run.worker.run(replace(request, beam_options=job.options).save(), job.watch)
     finally:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from kgmill.extractor.calibration import Calibration
 from kgmill.extractor.candidates import Floors
 from kgmill.pipelines.decoding import decoding_fingerprints, of_candidates
+from kgmill.pipelines.engine.runners import LOCAL
 from kgmill.pipelines.graph.documents import Shown
 from kgmill.pipelines.stages import candidates, export, extract, ingest, names
 from kgmill.schemas.config import BuildConfig
@@ -32,7 +33,7 @@ class RunContext(BaseModel):
         pins: the files of names that keep their IRIs, each with its SHA-256.
         links: what others call entities (`kgmill.schemas.decisions.load_links`).
         device: `cpu`, `cuda` or `cuda:N`, where the configuration may say `auto`.
-        n_workers: CPU threads that predict; 0 for all.
+        n_workers: CPU threads that predict, or on an engine workers of one thread; 0 for all.
         yes: go on though many documents would vanish.
         started: when, in UTC.
     """
@@ -66,8 +67,9 @@ class RunContext(BaseModel):
     def predictor(self) -> candidates.PredictorSettings:
         """How the worker opens the model."""
         config = self.config
+        n_threads = self.n_workers if self.runner == LOCAL else 1  # elsewhere it is the number of workers
         return candidates.PredictorSettings(
-            self.model_folder, self.device, config.precision, self.n_workers, config.compile
+            self.model_folder, self.device, config.precision, n_threads, config.compile, config.model, self.model
         )
 
     @property

@@ -70,6 +70,7 @@ class PredictorSettings:
         device: `cpu`, `cuda` or `cuda:N`.
         n_threads: CPU threads that predict; 0 for all.
         is_compiled: the encoder is compiled before the first batch.
+        name, fingerprint: of the model, by which a worker on another machine finds it.
     """
 
     folder: str
@@ -77,6 +78,8 @@ class PredictorSettings:
     precision: str
     n_threads: int = 0
     is_compiled: bool = False
+    name: str = ""
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from functools import partial
+from dataclasses import asdict, dataclass, replace
+from functools import cache, partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ from kgmill.pipelines.engine.progress import Teller
 from kgmill.pipelines.engine.request import PartName, Receipt, Request
 from kgmill.pipelines.output.parts import Part, Store
 from kgmill.pipelines.stages import candidates
+from kgmill.pipelines.stages.models import predictor_here
 from kgmill.pipelines.stages.stage import Outcome, Parts, Todo, documents_extent
 from kgmill.schemas.identity import fingerprint
 from kgmill.schemas.records import Document, Reject
@@ -152,16 +153,19 @@ def missing(context: RunContext, store: Store, parts: Parts) -> Todo:
 @contextmanager
 def work(request: Request[Task, Settings]) -> Iterator[Callable[[Task], Receipt]]:
     """Extracts units and commits their parts. The model is opened for the first document that meets it, and closed."""
-    yield partial(extract_unit, request)
+    predictor = cache(partial(predictor_here, request))
+    yield lambda task: extract_unit(request, task, predictor)
     candidates.load_predictor.cache_clear()
 
 
 def rehearse(request: Request[Task, Settings]) -> None:
     """Opens the model, and keeps it for the work: what only loading shows is found before the first byte is written."""
-    candidates.load_predictor(request.settings.reading.predictor)
+    candidates.load_predictor(predictor_here(request))
 
 
-def extract_unit(request: Request[Task, Settings], task: Task) -> Receipt:
+def extract_unit(
+    request: Request[Task, Settings], task: Task, predictor: Callable[[], candidates.PredictorSettings]
+) -> Receipt:
     """Extracts a unit and commits its part."""
     store, settings = request.store, request.settings
     documents = list(from_table("documents", store.need("ingest", task.unit, task.documents).read("documents")))
@@ -173,10 +177,11 @@ def extract_unit(request: Request[Task, Settings], task: Task) -> Receipt:
     if new:
         faults = {**request.faults, **foreign}
         if not all(d.doc_id in faults for d in new):
-            candidates.load_predictor(settings.reading.predictor)  # before the task's progress begins
+            candidates.load_predictor(predictor())  # before the task's progress begins
+        reading = replace(settings.reading, predictor=predictor())
         tell = Teller(request.scratch, task.unit).tell
         watch = candidates.Watch(request.shared, task.unit, tell, settings.timeout_s)
-        found = candidates.find_candidates(new, settings.reading, request.suspects, faults, watch)
+        found = candidates.find_candidates(new, reading, request.suspects, faults, watch)
         tables = {name: pa.concat_tables([tables[name], found[name]]) for name in tables}
         n_sentences = pc.sum(found["documents"]["n_sentences"]).as_py()
     seconds = time.perf_counter() - started
