@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 import kgmill
+from kgmill.flows.options import EngineOptions
 from kgmill.schemas.config import BuildConfig
 from kgmill.schemas.errors import KgmillError
 from kgmill.schemas.extras import EXTRAS, absent, require, way_to
@@ -37,7 +38,9 @@ class Check:
     way_out: str = ""
 
 
-def check_up(config: BuildConfig, out: str, endpoint: str, profile: str) -> Iterator[Check]:
+def check_up(
+    config: BuildConfig, out: str, endpoint: str, profile: str, engine: EngineOptions | None = None
+) -> Iterator[Check]:
     """Looks at everything, one after another; no look ends the others, and none of what is told is a secret."""
     looks: dict[str, Callable[[], Iterator[Check]]] = {
         "Python": _python,
@@ -53,6 +56,8 @@ def check_up(config: BuildConfig, out: str, endpoint: str, profile: str) -> Iter
     }
     if out:
         looks["output folder"] = lambda: _out(out)
+    if engine and engine.runner != EngineOptions().runner:
+        looks["engine"] = lambda: _engine(config, out, engine)
     if endpoint:
         looks["triple store"] = lambda: _store(endpoint, profile)
     for name, look in looks.items():
@@ -224,6 +229,24 @@ def _out(out: str) -> Iterator[Check]:
     with store.lock(clear=False):
         pass
     yield Check("lock", "ok", f"{store.where}: nobody builds there")
+
+
+def _engine(config: BuildConfig, out: str, how: EngineOptions) -> Iterator[Check]:
+    """Whether the engine fits and has room; with an output, also whether its workers come, see that, and can work."""
+    from kgmill.pipelines.building import try_engine
+    from kgmill.pipelines.engine.engines import open_engine
+    from kgmill.pipelines.engine.runners import check_runner
+
+    check_runner(how.runner, how.beam_options)
+    notes: list[str] = []
+    if not out:
+        with open_engine(how.runner, how.beam_options, how.workers, "") as engine:
+            told = engine.check(notes.append)
+        way_out = "give --out DIR, and its workers are tried too"
+    else:
+        told, way_out = try_engine(out, config, how.runner, how.beam_options, how.workers, notes.append), ""
+    yield from (Check("engine", "warn", note) for note in notes)
+    yield Check("engine", "ok", told, way_out)
 
 
 def _model(config: BuildConfig) -> Iterator[Check]:

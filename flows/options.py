@@ -53,6 +53,34 @@ class ModelOptions:
     precision: Annotated[Precision, Option("--precision")] = "fp32"
 
 
+Runner = Annotated[
+    str, Option("--runner", rich_help_panel=_RUN, metavar="NAME", help="Beam runner; its options follow after --")
+]
+Workers = Annotated[
+    int,
+    Option(
+        "--workers",
+        rich_help_panel=_RUN,
+        metavar="N",
+        show_default=False,
+        help="CPU threads that predict, or an engine's workers (default: all)",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineOptions:
+    """Where a build would run.
+
+    Attributes:
+        beam_options: what stands after `--`.
+    """
+
+    runner: Runner = "FnApiRunner"
+    workers: Workers = 0
+    beam_options: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildOptions:
     """How to build. A field with a key's name is that key of the configuration, where it is given.
@@ -148,19 +176,8 @@ class BuildOptions:
             "--any-language", rich_help_panel=_DOCUMENTS, help="read documents too that aren't in the model's language"
         ),
     ] = None
-    runner: Annotated[
-        str, Option("--runner", rich_help_panel=_RUN, metavar="NAME", help="Beam runner; its options follow after --")
-    ] = "FnApiRunner"
-    workers: Annotated[
-        int,
-        Option(
-            "--workers",
-            rich_help_panel=_RUN,
-            metavar="N",
-            show_default=False,
-            help="CPU threads that predict (default: all)",
-        ),
-    ] = 0
+    runner: Runner = "FnApiRunner"
+    workers: Workers = 0
     log_format: Annotated[
         Literal["text", "json"] | None,
         Option(

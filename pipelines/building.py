@@ -15,7 +15,7 @@ from time import perf_counter
 from typing import Any
 
 from kgmill import __version__
-from kgmill.pipelines.checks import check_finished
+from kgmill.pipelines.checks import check_build, check_finished
 from kgmill.pipelines.context import RunContext
 from kgmill.pipelines.decided import decided
 from kgmill.pipelines.engine.engines import Engine, open_engine
@@ -35,7 +35,9 @@ from kgmill.pipelines.stages.extract import Settings as ExtractSettings
 from kgmill.pipelines.stages.graph import live_counts, untold
 from kgmill.pipelines.stages.models import lend_model
 from kgmill.pipelines.stages.stage import NAMES, Outcome, Stage, Todo, missing, stage_named
+from kgmill.pipelines.storage.files import remove
 from kgmill.pipelines.storage.scratch import Scratch
+from kgmill.schemas.config import BuildConfig
 from kgmill.schemas.errors import DISK_HINTS, DiskError, LockError, StorageError, UsageError, WorkerError
 from kgmill.schemas.logged import within
 
@@ -224,6 +226,29 @@ def rehearse(run: Run) -> None:
             run.worker.run(replace(request, beam_options=job.options).save(), job.watch)
     finally:
         scratch.clear()
+
+
+def try_engine(
+    out: str, config: BuildConfig, runner: str, beam_options: Sequence[str], n_workers: int, on_note: Note
+) -> str:
+    """Looks whether an engine would do for builds into an output; leaves nothing there. Returns what the engine is.
+
+    Raises:
+        KgmillError: it wouldn't.
+    """
+    context = check_build((), out, config, runner=runner, beam_options=beam_options, n_workers=n_workers)
+    store = Store(out)
+    folder = store.storage.folder()
+    is_new = folder is not None and not folder.exists()
+    with open_engine(runner, beam_options, n_workers, context.out) as engine, Worker() as worker:
+        told = engine.check(on_note)
+        try:
+            store.create()
+            rehearse(Run(context, store, worker, Listener(), engine))
+        finally:
+            if folder is not None and is_new:
+                remove(folder)
+    return f"{told}; they see {store.where} and open the model"
 
 
 def _rehearsal(run: Run, root: str, scratch: Scratch) -> Request[Any, Any]:

@@ -8,17 +8,19 @@ from typing import Annotated
 
 from typer import Option
 
-from kgmill.flows.options import Json
+from kgmill.flows.options import EngineOptions, Json
 from kgmill.flows.terminal import show, show_json, waiting
 from kgmill.schemas.errors import CheckError
 
 EXAMPLES = (
     "kgmill doctor",
+    "kgmill doctor --out s3://graphs/news --runner FlinkRunner --workers 2 -- --flink_master=127.0.0.1:8081",
     "kgmill doctor --config kgmill.toml --out kg --endpoint http://127.0.0.1:7878/query --json",
 )
 
 
 def doctor(
+    engine: EngineOptions,
     *,
     file: Annotated[
         str | None, Option("--config", metavar="F.toml", help="a build's, for its model and device")
@@ -38,7 +40,7 @@ def doctor(
 
     config = BuildConfig.load(Path(file) if file else None, {})
     with waiting("looking at packages, machine and model"):
-        checks = list(check_up(config, out, endpoint, profile))
+        checks = list(check_up(config, out, endpoint, profile, engine))
     if as_json:
         show_json({"ok": all(c.level != "fail" for c in checks), "checks": [asdict(c) for c in checks]})
     else:

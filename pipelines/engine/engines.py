@@ -52,13 +52,14 @@ class Engine:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def check(self, on_note: Note) -> None:
-        """Makes sure that a build can run there, as far as that can be asked without running anything.
+    def check(self, on_note: Note) -> str:
+        """Makes sure that a build can run there, as far as that can be asked without running anything; says what it is.
 
         Raises:
             ConfigError: an option is wrong.
             EngineError: the engine doesn't answer, has no room, or doesn't fit.
         """
+        return f"{self.runner}: nothing is known of it here"
 
     def take_over(self, on_note: Note) -> None:
         """Ends what dead builds of the same output left running; called by who holds it.

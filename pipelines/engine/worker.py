@@ -24,10 +24,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from kgmill.pipelines.engine.failures import describe
 from kgmill.pipelines.engine.launcher import end_with_parent
 from kgmill.pipelines.engine.runners import LOCAL
 from kgmill.schemas import errors
-from kgmill.schemas.errors import DiskError, KgmillError, WorkerError
+from kgmill.schemas.errors import KgmillError, WorkerError
 from kgmill.schemas.logged import Relay, take
 
 SILENCE_S = 120.0
@@ -231,24 +232,8 @@ def main() -> None:
         try:
             reply = run_job(Path(line.strip()))
         except Exception as error:  # whatever it is, the parent must hear of it
-            reply = _describe(error, Path(line.strip()).parents[2])
+            reply = describe(error, Path(line.strip()).parents[2])
         send(json.dumps(reply))
-
-
-def _describe(error: BaseException, root: Path) -> dict[str, Any]:
-    """An error for the parent: the project's own kinds by name, wherever Beam wrapped them; else one line."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, KgmillError):
-            return {"error": str(cause).split(" [while running")[0], "kind": type(cause).__name__}
-        if isinstance(cause, OSError) and cause.errno in errors.DISK_HINTS:
-            return {"error": str(DiskError.of(cause, root)), "kind": "DiskError"}
-        cause = cause.__cause__ or cause.__context__
-    text = " ".join(str(error).split(" [while running")[0].split())
-    last = text.rsplit("Traceback (most recent call last)", 1)[-1]
-    if isinstance(error, OSError) and error.filename:
-        last = f"{error.filename}: {error.strerror}"
-    return {"error": last[-400:] or type(error).__name__, "kind": "KgmillError", "type": type(error).__name__}
 
 
 def _reset_peak() -> None:

@@ -41,7 +41,9 @@ WORKERS_S = 45.0  # from then on until a worker says that it is there
 GONE_S = 60.0  # from the cancelling of a job until it is gone
 SILENT_S = 45.0  # without an answer of the REST while a job runs
 _LOOK_S = 2.0
+_QUICK = "--experiments=disable_logging_submission_environment"  # or each job waits for pip to list what is installed
 _OVER = ("FINISHED", "FAILED", "CANCELED")
+_ALIVE = ("INITIALIZING", "CREATED", "RUNNING", "RESTARTING", "FAILING", "CANCELLING", "RECONCILING", "SUSPENDED")
 _WAITING = ("CREATED", "SCHEDULED")
 # Ends the server when this process is gone, however: the shell reads a pipe of which this process has the other end.
 _TETHER = 'exec 3<&0; "$@" </dev/null & server=$!; (cat <&3 >/dev/null; kill -9 $server 2>/dev/null) & wait $server'
@@ -59,12 +61,14 @@ class Flink(Engine):
         self._server: _JobServer | None = None
         self._environment: dict[str, str] = {}
 
-    def check(self, on_note: Note) -> None:
+    def check(self, on_note: Note) -> str:
         """Makes sure that the cluster answers, fits, has room, and that its workers can be had."""
         flink = str(self._rest.ask("/config")["flink-version"])
         self._check_versions(flink, on_note)
         self._environment = self._check_environment()
         self._check_room()
+        kind = self._environment.get("environment_type", "their own environment")
+        return f"{self._rest}, version {flink}: {self.n_slots} slots for workers by {kind}"
 
     def _check_versions(self, flink: str, on_note: Note) -> None:
         from apache_beam.options.pipeline_options import FlinkRunnerOptions
@@ -180,9 +184,14 @@ class Flink(Engine):
         try:
             yield Job(options, _Watch(self, self._rest, name, shared))
         except BaseException:
-            self.close()  # or it may hand the job over yet
-            self._cancel(name)
+            self._end(name)
             raise
+
+    def _end(self, name: str) -> None:
+        """Makes sure that a job is over, and is not handed over yet."""
+        if not any(job["name"] == name for job in self._rest.jobs(_OVER, patient=True)):
+            self.close()
+            self._cancel(name)
 
     def _options(self, name: str) -> tuple[str, ...]:
         """The options of a job: what was given, and what it needs beside that."""
@@ -197,7 +206,7 @@ class Flink(Engine):
             **({"job_endpoint": self._server.endpoint} if self._server else {}),
         }
         set_here = [f"--{option}={value}" for option, value in needed.items() if option not in self._given]
-        ours = (f"--job_name={name}", f"--experiments={VERSION_OPTION}{__version__}")
+        ours = (f"--job_name={name}", f"--experiments={VERSION_OPTION}{__version__}", _QUICK)
         return (*self.options, *set_here, *ours)
 
     def _parallelism(self) -> int:
@@ -275,12 +284,12 @@ class _Rest:
             why = " ".join(str(error).split())[:200] or type(error).__name__
             raise EngineError(f"{self}: no answer of a Flink cluster ({why}); is --flink_master its REST?") from None
 
-    def jobs(self, *, patient: bool = False) -> list[Mapping[str, Any]]:
-        """The jobs that live; with patience, asked again for a while where there is no answer."""
+    def jobs(self, states: Sequence[str] = _ALIVE, *, patient: bool = False) -> list[Mapping[str, Any]]:
+        """The jobs in some states; with patience, asked again for a while where there is no answer."""
         end = time.monotonic() + (SILENT_S if patient else 0.0)
         while True:
             try:
-                return [job for job in self.ask("/jobs/overview")["jobs"] if job["state"] not in _OVER]
+                return [job for job in self.ask("/jobs/overview")["jobs"] if job["state"] in states]
             except EngineError:
                 if time.monotonic() > end:
                     raise

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from kgmill.pipelines.engine.failures import describe
 from kgmill.pipelines.engine.request import Request, read_receipts
-from kgmill.pipelines.engine.worker import Worker, _describe
+from kgmill.pipelines.engine.worker import Worker
 from kgmill.pipelines.sources.find import SourceFile
 from kgmill.pipelines.stages import ingest, names
 from kgmill.schemas.config import BuildConfig
@@ -273,4 +274,4 @@ def test_full_disk_is_a_disk_error(tmp_path):
         caught = error
     hint = "free some space and build again: it goes on from the last committed work unit"
     line = f"{tmp_path}: No space left on device; {hint}"
-    assert _describe(caught, tmp_path) == {"error": line, "kind": "DiskError"}
+    assert describe(caught, tmp_path) == {"error": line, "kind": "DiskError"}
