@@ -173,6 +173,7 @@ def _do(run: Run, job: str, todo: Todo) -> tuple[Outcome, float]:
         runner=context.runner,
         beam_options=context.beam_options,
         log_level=logger.getEffectiveLevel(),
+        memory_mb=context.config.worker_memory_mb,
     )
     if job == "extract" and not run.engine.is_local:
         lend_model(context, scratch)

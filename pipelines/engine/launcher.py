@@ -1,7 +1,7 @@
 """`kgmill-beam-worker`: what an engine starts for each of its workers, by itself (PROCESS) or by a pool (EXTERNAL).
 
 It asks the engine for what Beam's worker has to know, and becomes that worker. One of another version than the build's
-says so in the first job instead of failing at whatever differs.
+says so in the scratch instead of failing at whatever differs, which an engine may never notice.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import kgmill
-from kgmill.schemas.errors import ConfigError
 
-VERSION_OPTION = "kgmill_version="
+VERSION_OPTION, SCRATCH_OPTION = "kgmill_version=", "kgmill_scratch="  # among Beam's experiments, which pass anything
 _ANSWER_S = 30.0
 
 
@@ -34,12 +33,24 @@ def main(argv: Sequence[str] | None = None) -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     end_with_parent()
     options = _provide(given.id, given.provision_endpoint)
+    from kgmill.pipelines.engine.presence import leave_in_order, tell_fault
+
     if wrong := version_fault(options):
-        _say_only(given.id, wrong)
-        return
+        tell_fault(_told(options, SCRATCH_OPTION), wrong)
+        sys.exit(f"kgmill-beam-worker: {wrong}")
     from apache_beam.runners.worker import sdk_worker_main
 
-    sdk_worker_main.main([])
+    leave = leave_in_order()
+
+    def stop(number: int, frame: object) -> None:
+        leave()
+        os._exit(0)
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        sdk_worker_main.main([])
+    finally:
+        leave()
 
 
 def _provide(worker_id: str, endpoint: str) -> dict[str, Any]:
@@ -71,8 +82,7 @@ def version_fault(options: Mapping[str, Any]) -> str:
     >>> version_fault({"beam:option:experiments:v1": ["kgmill_version=0.0.1"]}).partition(" in ")[0]
     'a worker has kgmill 0.3.0'
     """
-    named = options.get("beam:option:experiments:v1") or ()
-    wanted = next((one.removeprefix(VERSION_OPTION) for one in named if one.startswith(VERSION_OPTION)), "")
+    wanted = _told(options, VERSION_OPTION)
     if wanted in ("", kgmill.__version__):
         return ""
     return (
@@ -81,15 +91,9 @@ def version_fault(options: Mapping[str, Any]) -> str:
     )
 
 
-def _say_only(worker_id: str, fault: str) -> None:
-    """A worker that answers whatever it is asked to do with one error."""
-    from apache_beam.portability.api import endpoints_pb2
-    from apache_beam.runners.worker.sdk_worker import SdkHarness
-    from google.protobuf import text_format
-
-    control = endpoints_pb2.ApiServiceDescriptor()
-    text_format.Merge(os.environ["CONTROL_API_SERVICE_DESCRIPTOR"], control)
-    SdkHarness(control.url, worker_id=worker_id, deferred_exception=ConfigError(fault)).run()
+def _told(options: Mapping[str, Any], name: str) -> str:
+    named = options.get("beam:option:experiments:v1") or ()
+    return next((one.removeprefix(name) for one in named if one.startswith(name)), "")
 
 
 def end_with_parent() -> None:

@@ -47,6 +47,7 @@ class Request(Generic[TaskT, SettingsT]):
             of `n_slots` workers.
         log_level: the least level of log lines that the worker sends, as `logging` numbers them.
         one_by_one: the tasks are done by one worker, one after another.
+        memory_mb: resident memory above which a worker on another machine ends itself; 0 for no limit.
         version: of the kgmill that asks.
     """
 
@@ -63,6 +64,7 @@ class Request(Generic[TaskT, SettingsT]):
     log_level: int = logging.WARNING
     n_slots: int = 1
     one_by_one: bool = False
+    memory_mb: int = 0
     version: str = __version__
 
     @property

@@ -108,7 +108,7 @@ class Worker:
             silent_s += elapsed_s
             if silent_s > self.silence_s:
                 raise WorkerError(f"the worker gave no sign of life for {self.silence_s:g} s", "timeout")
-            if self.memory_mb and _rss_mb(child.pid) > self.memory_mb:
+            if self.memory_mb and rss_mb(child.pid) > self.memory_mb:
                 raise WorkerError(f"the worker had more than {self.memory_mb} MB (worker_memory_mb)", "out_of_memory")
             on_poll(elapsed_s)
 
@@ -172,7 +172,7 @@ def _oom_kills() -> int:
     return next((int(line.split()[1]) for line in counters if line.startswith("oom_kill ")), 0)
 
 
-def _rss_mb(pid: int) -> float:
+def rss_mb(pid: int) -> float:
     """Resident memory of a process; 0 where it can't be told."""
     try:
         n_pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
@@ -195,7 +195,7 @@ def run_job(request_file: Path) -> dict[str, Any]:
         request.is_rehearsal and request.runner == LOCAL
     ):  # no pipeline: what the work opens first is kept for the job to come
         job_module(request.job).rehearse(request)
-        return {"seconds": round(time.perf_counter() - started, 3), "peak_rss_mb": _peak_rss_mb()}
+        return {"seconds": round(time.perf_counter() - started, 3), "peakrss_mb": _peakrss_mb()}
     if request.runner == LOCAL:
         from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 
@@ -204,7 +204,7 @@ def run_job(request_file: Path) -> dict[str, Any]:
         pipeline = beam.Pipeline(options=PipelineOptions([f"--runner={request.runner}", *request.beam_options]))
     build(pipeline, request)
     pipeline.run().wait_until_finish()
-    return {"seconds": round(time.perf_counter() - started, 3), "peak_rss_mb": _peak_rss_mb()}
+    return {"seconds": round(time.perf_counter() - started, 3), "peakrss_mb": _peakrss_mb()}
 
 
 def main() -> None:
@@ -241,7 +241,7 @@ def _reset_peak() -> None:
         Path("/proc/self/clear_refs").write_text("5")
 
 
-def _peak_rss_mb() -> float:
+def _peakrss_mb() -> float:
     try:
         status = Path("/proc/self/status").read_text()
     except OSError:

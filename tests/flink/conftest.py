@@ -12,6 +12,8 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -163,3 +165,131 @@ def flink(flink_lib, job_server_jar):
             return cluster
 
         yield flink
+
+
+TINY = HERE / "benchmarks" / "tiny_model"
+STEP_S = 400.0  # for the longest of these commands, on a machine with other work
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that ended: its exit code, its lines on standard error but progress, and that."""
+
+    code: int
+    errors: list[str]
+    progress: list[dict]
+    seconds: float
+
+
+class Running:
+    """A command that runs, in a process group of its own."""
+
+    def __init__(self, log, arguments, environment):
+        self.log, self._began = log, time.monotonic()
+        with log.open("w") as file:
+            command = [sys.executable, "-m", "kgmill", *map(str, arguments)]
+            self.process = subprocess.Popen(
+                command, stdout=file, stderr=file, start_new_session=True, env=os.environ | environment
+            )
+
+    def progress(self):
+        lines = self.log.read_text().splitlines()
+        return [json.loads(line) for line in lines if line.startswith('{"time"') and line.endswith("}")]
+
+    def wait_for(self, is_so, what):
+        """Waits until something is so, while the command runs."""
+        end = time.monotonic() + STEP_S
+        while time.monotonic() < end and self.process.poll() is None:
+            if is_so():
+                return
+            time.sleep(0.2)
+        raise AssertionError(f"no {what}: {self.log.read_text()[-3000:]}")
+
+    def end(self):
+        try:
+            code = self.process.wait(STEP_S)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+        lines = [line for line in self.log.read_text().splitlines() if line and not line.startswith('{"time"')]
+        errors = [line for line in lines if "a job server of Beam" not in line]  # of another version, as is known
+        return Done(code, errors, self.progress(), time.monotonic() - self._began)
+
+
+@pytest.fixture
+def start(tmp_path, job_server_jar):
+    """Starts a command; on a cluster, if one is given, by options of Beam. The tiny model and one dataset's name."""
+    running = []
+
+    def start(name, *arguments, cluster=None, options=(), **environment):
+        arguments = [name, *arguments]
+        if name not in ("doctor", "worker"):
+            arguments += ["--model", TINY, "--dataset", "kg", "--base-iri", "https://kg.example.org/"]
+        arguments += ["--no-prefect"] if name == "build" else []
+        if cluster:
+            arguments += ["--runner", "FlinkRunner", "--", f"--flink_master={cluster.master}"]
+            arguments += [f"--flink_job_server_jar={job_server_jar}", *options]
+        running.append(Running(tmp_path / f"log-{len(running)}", arguments, environment))
+        return running[-1]
+
+    yield start
+    for one in running:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(one.process.pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def kgmill(start):
+    """Runs a command to its end."""
+    return lambda *arguments, **how: start(*arguments, **how).end()
+
+
+@pytest.fixture(scope="session")
+def news(tmp_path_factory):
+    """400 news of AG News, where its copy is."""
+    path = HERE.parent / "shared" / "data" / "corpora" / "agnews.jsonl"
+    if not path.is_file():
+        pytest.skip(f"{path} is not there")
+    with path.open(encoding="utf-8") as lines:
+        slice_of = tmp_path_factory.mktemp("news") / "agnews.jsonl"
+        slice_of.write_text("".join(islice(lines, 400)), encoding="utf-8")
+    return slice_of
+
+
+@pytest.fixture(scope="session")
+def corpus():
+    """The sample corpus."""
+    return HERE / "examples" / "corpus"
+
+
+@pytest.fixture(name="free_port")
+def a_free_port():
+    """A port that nobody has."""
+    return free_port()
+
+
+@pytest.fixture(scope="session")
+def processes():
+    """Finds the processes of this machine in whose command line a word is: their command lines, by number."""
+
+    def processes(word):
+        found = {}
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                command = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                if word in command and int(path.parent.name) != os.getpid():
+                    found[int(path.parent.name)] = command
+        return found
+
+    return processes
+
+
+@pytest.fixture(scope="session")
+def left_by(processes):
+    """What builds on a cluster may have left: the job server, and workers."""
+
+    def left_by(cluster):
+        found = processes(f"--flink-master http://{cluster.master}") | processes("kgmill-beam-worker --id")
+        return list(found.values())
+
+    return left_by

@@ -27,21 +27,20 @@ import httpx
 
 from kgmill import __version__
 from kgmill.pipelines.engine.engines import Engine, EngineKind, Job, Note
-from kgmill.pipelines.engine.launcher import VERSION_OPTION
+from kgmill.pipelines.engine.launcher import SCRATCH_OPTION, VERSION_OPTION
 from kgmill.pipelines.engine.pool import ask_pool, installed_launcher
-from kgmill.pipelines.engine.presence import await_workers, has_workers
+from kgmill.pipelines.engine.presence import Workers
 from kgmill.pipelines.engine.request import Request
-from kgmill.pipelines.storage.scratch import Scratch
 from kgmill.schemas.errors import ConfigError, EngineError, WorkerError
 
 ASK_S = 5.0  # for an answer of the REST
 START_S = 60.0  # from the hand-over of a job until the cluster has it
 SLOTS_S = 30.0  # until all of its tasks have slots
-WORKERS_S = 45.0  # from then on until a worker says that it is there
+WORKERS_S = 30.0  # from then on until a worker says that it is there
 GONE_S = 60.0  # from the cancelling of a job until it is gone
 SILENT_S = 45.0  # without an answer of the REST while a job runs
 _LOOK_S = 2.0
-_QUICK = "--experiments=disable_logging_submission_environment"  # or each job waits for pip to list what is installed
+_QUICK = "disable_logging_submission_environment"  # or each job waits for pip to list what is installed
 _OVER = ("FINISHED", "FAILED", "CANCELED")
 _ALIVE = ("INITIALIZING", "CREATED", "RUNNING", "RESTARTING", "FAILING", "CANCELLING", "RECONCILING", "SUSPENDED")
 _WAITING = ("CREATED", "SCHEDULED")
@@ -178,11 +177,13 @@ class Flink(Engine):
         """A job: its options, its watch, and its end."""
         prefix = self._given.get("job_name", "kgmill")
         name = f"{prefix}-{self._token}-{'rehearsal' if request.is_rehearsal else request.job}-{uuid.uuid4().hex[:6]}"
-        shared = request.shared
-        await_workers(shared)
-        options = self._options(name)
+        workers = Workers(request.shared)
         try:
-            yield Job(options, _Watch(self, self._rest, name, shared))
+            options = self._options(name, request.scratch)
+            yield Job(options, _Watch(self, self._rest, name, workers))
+        except WorkerError as error:
+            self._end(name)
+            raise workers.fault() or error from None
         except BaseException:
             self._end(name)
             raise
@@ -193,7 +194,7 @@ class Flink(Engine):
             self.close()
             self._cancel(name)
 
-    def _options(self, name: str) -> tuple[str, ...]:
+    def _options(self, name: str, scratch: str) -> tuple[str, ...]:
         """The options of a job: what was given, and what it needs beside that."""
         if "job_endpoint" not in self._given and (self._server is None or not self._server.is_alive):
             self._server = _JobServer(self._rest.url, self._jar())
@@ -206,8 +207,8 @@ class Flink(Engine):
             **({"job_endpoint": self._server.endpoint} if self._server else {}),
         }
         set_here = [f"--{option}={value}" for option, value in needed.items() if option not in self._given]
-        ours = (f"--job_name={name}", f"--experiments={VERSION_OPTION}{__version__}", _QUICK)
-        return (*self.options, *set_here, *ours)
+        experiments = (f"{VERSION_OPTION}{__version__}", f"{SCRATCH_OPTION}{scratch}", _QUICK)
+        return (*self.options, *set_here, f"--job_name={name}", *(f"--experiments={one}" for one in experiments))
 
     def _parallelism(self) -> int:
         """As many tasks at once as were wanted and there are slots for: a task manager may have died since."""
@@ -303,13 +304,14 @@ class _Rest:
 class _Watch:
     """Looks after a job: that the cluster takes it, that it gets slots, that workers come, that it doesn't vanish."""
 
-    def __init__(self, engine: Flink, rest: _Rest, name: str, shared: Scratch) -> None:
-        self._engine, self._rest, self._name, self._shared = engine, rest, name, shared
+    def __init__(self, engine: Flink, rest: _Rest, name: str, workers: Workers) -> None:
+        self._engine, self._rest, self._name, self._workers = engine, rest, name, workers
         self._id = ""
         self._due_s = self._phase_s = self._silent_s = 0.0
         self._phase = "handed over"
 
     def __call__(self, elapsed_s: float) -> None:
+        self._workers.listen(elapsed_s)
         self._due_s += elapsed_s
         if self._due_s < _LOOK_S:
             return
@@ -340,7 +342,7 @@ class _Watch:
             return "over"
         if all(vertex["status"] in _WAITING for vertex in job["vertices"]):
             return "without slots"
-        return "worked at" if has_workers(self._shared) else "without workers"
+        return "worked at" if self._workers.have_come() else "without workers"
 
     def _judge(self) -> None:
         limits = {"handed over": START_S, "without slots": SLOTS_S, "without workers": WORKERS_S, "over": START_S}
