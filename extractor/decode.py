@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from kgmill.extractor.candidates import Scored
-from kgmill.schemas.ontology import Ontology
+from kgmill.schemas.ontology import Columns, Ontology
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +56,25 @@ def decode_claims(
     ontology: Ontology,
     min_confidence: float,
     thresholds: Mapping[str, float] | None = None,
+    columns: Columns | None = None,
 ) -> tuple[list[DecodedMention], list[DecodedRelation], np.ndarray]:
     """The mentions of a sentence as `decode` gives them, and all typed pairs of them that are sure enough.
 
+    `columns` are those of the scores, where the ontology leaves some out or has them in another order. What is left
+    out is masked: a span that is most likely of such a type is no mention, nor one of its next likely type, and what it
+    overlaps is dropped all the same. So a smaller ontology takes mentions away, and makes none.
+
     Nothing is asked of the types of a pair's ends, and of two directions none is chosen: `choose_relations` does both,
     when it is known of what types the mentions are. The array, float64 [mentions, entity types], has the log
-    probabilities of each mention's types, given that it is a name.
+    probabilities of each mention's types, given that it is a name of one of the ontology's types.
     """
-    own = thresholds or {}
-    chosen = _choose_spans(candidates, ontology, _least(ontology.entity_names, min_confidence, own))
-    least_R = _least([ontology.distinct_name(name) for name in ontology.relation_names], min_confidence, own)
-    prob_NE = candidates.mention_prob[[row for row, *_ in chosen]]
+    own, columns = thresholds or {}, columns or ontology.columns
+    kept_E = [columns.entities.index(name) for name in ontology.entity_names]
+    kept_R = [columns.relations.index(name) for name in ontology.relation_names]
+    found = _choose_spans(candidates, ontology, _least(columns.entities, min_confidence, own))
+    chosen = [(row, a, b, kept_E.index(column), sure) for row, a, b, column, sure in found if column in kept_E]
+    least_R = _least([columns.distinct_name(name) for name in ontology.relation_names], min_confidence, own)
+    prob_NE = candidates.mention_prob[[row for row, *_ in chosen]][:, kept_E]
     with np.errstate(divide="ignore"):
         votes_NE = np.log(prob_NE / prob_NE.sum(axis=1, keepdims=True))
     if not ontology.relations or not chosen:
@@ -74,11 +82,10 @@ def decode_claims(
     mention_N = np.full(len(candidates.spans), -1)
     mention_N[[row for row, *_ in chosen]] = np.arange(len(chosen))
     ends_M2 = mention_N[candidates.pairs]
-    is_sure_MR = (candidates.relation_prob >= least_R) & (ends_M2 >= 0).all(axis=1)[:, None]
+    prob_MR = candidates.relation_prob[:, kept_R]
+    is_sure_MR = (prob_MR >= least_R) & (ends_M2 >= 0).all(axis=1)[:, None]
     claims = [
-        DecodedRelation(
-            int(ends_M2[i, 0]), int(ends_M2[i, 1]), ontology.relation_names[r], float(candidates.relation_prob[i, r])
-        )
+        DecodedRelation(int(ends_M2[i, 0]), int(ends_M2[i, 1]), ontology.relation_names[r], float(prob_MR[i, r]))
         for i, r in np.argwhere(is_sure_MR).tolist()
     ]
     return _mentions(chosen, ontology), claims, votes_NE

@@ -83,6 +83,7 @@ def check_build(
         languages=languages,
         calibration=decoding.calibration.as_dict(),
         ontology=ontology,
+        columns=decoding.columns,
         decisions=decisions,
         pins=pin_files(config.pin) if config.pin else (),
         links=load_links(Path(config.links)) if config.links else {},

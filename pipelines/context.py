@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -17,7 +16,7 @@ from kgmill.pipelines.stages import candidates, export, extract, ingest, names
 from kgmill.schemas.config import BuildConfig
 from kgmill.schemas.decisions import Decisions
 from kgmill.schemas.identity import fingerprint
-from kgmill.schemas.ontology import Ontology
+from kgmill.schemas.ontology import Columns, Ontology
 
 
 class RunContext(BaseModel):
@@ -29,6 +28,7 @@ class RunContext(BaseModel):
         model_folder, model: where the model is, and its fingerprint.
         languages: that the model reads.
         calibration: as calibration.json has it.
+        columns: the model's types, of which the ontology may leave some out.
         decisions: of people.
         pins: the files of names that keep their IRIs, each with its SHA-256.
         links: what others call entities (`kgmill.schemas.decisions.load_links`).
@@ -48,6 +48,7 @@ class RunContext(BaseModel):
     languages: tuple[str, ...]
     calibration: Mapping[str, Any]
     ontology: Ontology
+    columns: Columns
     decisions: Decisions = Decisions()
     pins: tuple[tuple[str, str], ...] = ()
     links: Mapping[str, tuple[str, ...]] = {}
@@ -93,12 +94,14 @@ class RunContext(BaseModel):
     @property
     def decoding(self) -> names.Settings:
         """What decides how candidates become mentions and relations."""
-        return names.Settings(self.ontology.rules(), self.config.min_confidence, of_candidates(self.calibration))
+        columns = None if self.columns == self.ontology.columns else self.columns
+        calibration = of_candidates(self.calibration)
+        return names.Settings(self.ontology.rules(), self.config.min_confidence, calibration, columns)
 
     @property
     def run_key(self) -> str:
         """16 hex digits that name the activity behind the statements: model, settings and ontology, no time."""
-        return fingerprint({"extract": self.extract_key, "decode": asdict(self.decoding)})[:16]
+        return fingerprint({"extract": self.extract_key, "decode": self.decoding.decisive})[:16]
 
     @property
     def names(self) -> export.Names:

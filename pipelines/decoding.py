@@ -17,7 +17,7 @@ from kgmill.pipelines.facts import FactConfidence
 from kgmill.schemas.config import BuildConfig
 from kgmill.schemas.errors import KgmillError, OntologyError
 from kgmill.schemas.identity import fingerprint
-from kgmill.schemas.ontology import Ontology, load_ontology
+from kgmill.schemas.ontology import Columns, Ontology, load_ontology
 
 EVERYTHING = "all"  # as an ontology: the model's own, with the relations that its calibration masks
 
@@ -28,11 +28,13 @@ class Decoding:
 
     Attributes:
         min_confidence: the least confidence of what has no threshold of its own.
+        columns: of the model; of its types the ontology may leave some out.
     """
 
     ontology: Ontology
     calibration: Calibration
     min_confidence: float
+    columns: Columns
 
     @classmethod
     def of(cls, config: BuildConfig, folder: Path) -> Decoding:
@@ -46,9 +48,8 @@ class Decoding:
             calibration = replace(calibration, masked=())
         own = config.ontology in ("", EVERYTHING)
         ontology = load_ontology(folder / "ontology.toml" if own else Path(config.ontology))
-        if not own:
-            _check_ontology(ontology, folder)
-        return cls(ontology, calibration, config.min_confidence)
+        columns = ontology.columns if own else _columns_for(ontology, config.ontology, folder)
+        return cls(ontology, calibration, config.min_confidence, columns)
 
     def least(self, name: str) -> float:
         """The least confidence of a type; infinite where it is masked."""
@@ -109,11 +110,15 @@ def of_candidates(calibration: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in calibration.items() if name != "facts"}
 
 
-def _check_ontology(ontology: Ontology, folder: Path) -> None:
-    """An ontology for decoding may change labels, IRIs and what a relation may join, but not the columns."""
-    columns = load_ontology(folder / "ontology.toml")
-    if (ontology.entity_names, ontology.relation_names) != (columns.entity_names, columns.relation_names):
+def _columns_for(ontology: Ontology, where: str, folder: Path) -> Columns:
+    """The model's columns, of which an ontology for decoding may leave types out, but has no others."""
+    columns = load_ontology(folder / "ontology.toml").columns
+    unknown = [name for name in ontology.entity_names if name not in columns.entities]
+    unknown += [name for name in ontology.relation_names if name not in columns.relations]
+    if unknown:
         raise OntologyError(
-            f"the ontology has types {[*ontology.entity_names, *ontology.relation_names]}, the model in {folder} has "
-            f"{[*columns.entity_names, *columns.relation_names]}; give the model's types, in its order"
+            f"{where}: the model in {folder} knows no type {', '.join(unknown)}; it has the types "
+            f"{', '.join(columns.entities)} and the relations {', '.join(columns.relations) or 'none'}, of which an "
+            "ontology may leave some out"
         )
+    return columns

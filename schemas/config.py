@@ -161,8 +161,8 @@ class BuildConfig(Config):
 
     Attributes:
         model: `default`, a model folder, or a hub id.
-        ontology: an ontology file; empty: the model's own; `all`: that, with the relations that the model finds too
-            badly for its calibration to let them through.
+        ontology: an ontology file, which may leave types of the model out; empty: the model's own; `all`: that, with
+            the relations that the model finds too badly for its calibration to let them through.
         device: where the model computes: `auto` (a GPU where torch sees one), `cpu`, `cuda` or `cuda:N`.
         precision: what it computes in; `int8` on CPUs alone, and fast only where they have instructions for it. `auto`:
             bf16 or fp16 on GPUs, int8 on such CPUs, else fp32. Scores differ a little from one to the next.

@@ -31,6 +31,7 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -127,6 +128,23 @@ class RelationType(NamedType):
     transitive: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What a model's scores are of: its entity and relation types, in its order. An ontology may leave some out."""
+
+    entities: tuple[str, ...]
+    relations: tuple[str, ...]
+
+    def distinct_name(self, relation: str) -> str:
+        """See `Ontology.distinct_name`."""
+        if relation not in self.entities:
+            return relation
+        name = f"{relation}_relation"
+        while name in self.entities or name in self.relations:
+            name += "_"
+        return name
+
+
 class Ontology(BaseModel):
     """Entity and relation types in the order of the model's columns (the order of the file)."""
 
@@ -169,6 +187,11 @@ class Ontology(BaseModel):
         """Relation types, by column."""
         return tuple(self.relations)
 
+    @cached_property
+    def columns(self) -> Columns:
+        """The columns of a model of all of these types."""
+        return Columns(self.entity_names, self.relation_names)
+
     def distinct_name(self, relation: str) -> str:
         """The name of a relation type, made different from all entity types; where it is already, as it stands.
 
@@ -177,12 +200,7 @@ class Ontology(BaseModel):
         >>> both.distinct_name("Award")
         'Award_relation'
         """
-        if relation not in self.entities:
-            return relation
-        name = f"{relation}_relation"
-        while name in self.entities or name in self.relations:
-            name += "_"
-        return name
+        return self.columns.distinct_name(relation)
 
     @cached_property
     def symmetric(self) -> frozenset[str]:

@@ -207,7 +207,7 @@ class Finished:
         part = self._part("extract", document)
         table = part.read("sentences").filter(pc.field("doc_id") == document.doc_id)
         if decoding := self.remembered.decoding:
-            n_types = len(decoding.ontology.entities), len(decoding.ontology.relations)
+            n_types = len(decoding.columns.entities), len(decoding.columns.relations)
             return list(sentence_candidates(table, n_types))
         return [(row, None) for row in table.select(["sentence", "begin", "end"]).to_pylist()]
 

@@ -18,6 +18,8 @@ from kgmill.schemas.ontology import Ontology
 from kgmill.schemas.records import Document
 
 MENTION, RELATION = "mention", "relation"
+_LEFT_OUT = "left out: the ontology has no such type"
+_OVERLAPS_MASKED = "overlaps a surer one whose type the ontology leaves out"
 _LEAST_TOLD = 0.01  # a pair that is less likely in every relation is no candidate that anybody asks for
 
 Span = tuple[int, int]
@@ -51,7 +53,8 @@ def judge(
         known: what the tables have of it.
     """
     scored = decoding.calibration.apply(candidates)
-    chosen, _, _ = decode_claims(scored, decoding.ontology, decoding.min_confidence, decoding.calibration.cuts)
+    cuts, columns = decoding.calibration.cuts, decoding.columns
+    chosen, _, _ = decode_claims(scored, decoding.ontology, decoding.min_confidence, cuts, columns)
     spans = [_span(decoding, document, scored, i, chosen) for i in range(len(scored.spans))]
     pairs = [p for i in range(len(scored.pairs)) for p in _pairs(decoding, document, scored, i, known)]
     return {"spans": spans, "pairs": sorted(pairs, key=lambda p: -p["score"])}
@@ -62,17 +65,20 @@ def _span(
 ) -> dict[str, Any]:
     begin, end = map(int, scored.spans[i])
     column = int(scored.mention_prob[i].argmax())
-    kind, score = decoding.ontology.entity_names[column], float(scored.mention_prob[i, column])
+    kind, score = decoding.columns.entities[column], float(scored.mention_prob[i, column])
     text, least = document.text[begin:end], decoding.least(kind)
+    is_masked = kind not in decoding.ontology.entities
     is_chosen = any((m.start, m.end) == (begin, end) for m in chosen)
-    is_value = bool(decoding.ontology.entities[kind].literal)
+    is_value = not is_masked and bool(decoding.ontology.entities[kind].literal)
     rule = "" if is_value else head_rule(document, begin, end) or junk_rule(text)
     if score < least:
         verdict = f"below the threshold of {kind}, {least:g}"
+    elif is_masked:
+        verdict = _LEFT_OUT
     elif not is_chosen:
         over = (m for m in chosen if m.start < end and begin < m.end)
         surer = max(over, key=lambda m: m.confidence, default=None)
-        verdict = f"overlaps the surer {document.text[surer.start : surer.end]!r}" if surer else "not chosen"
+        verdict = f"overlaps the surer {document.text[surer.start : surer.end]!r}" if surer else _OVERLAPS_MASKED
     else:
         verdict = f"left out by the rule mentions.{rule}" if rule else MENTION
     return {"begin": begin, "end": end, "text": text, "type": kind, "score": round(score, 6), "verdict": verdict}
@@ -84,8 +90,8 @@ def _pairs(decoding: Decoding, document: Document, scored: Scored, i: int, known
     found = []
     ranked = sorted(enumerate(scored.relation_prob[i].tolist()), key=lambda pair: -pair[1])
     for rank, (column, score) in enumerate(ranked):
-        name = decoding.ontology.relation_names[column]
-        least = decoding.least(decoding.ontology.distinct_name(name))
+        name = decoding.columns.relations[column]
+        least = decoding.least(decoding.columns.distinct_name(name))
         if score < _LEAST_TOLD or (rank and score < (decoding.min_confidence if math.isinf(least) else least)):
             continue
         verdict = _verdict(decoding, (score, least), (head, tail, name), known)
@@ -109,6 +115,8 @@ def _verdict(
         return "masked: this relation is found too badly to be told (--ontology all brings it back)"
     if score < least:
         return f"below the threshold of {name}, {least:g}"
+    if name not in ontology.relations:
+        return _LEFT_OUT
     if lacking := [end for end in (head, tail) if end not in ends]:
         return "an end is no mention" if len(lacking) == 1 else "its ends are no mentions"
     types = ends[head].mention.type, ends[tail].mention.type

@@ -32,7 +32,7 @@ from kgmill.pipelines.stages.stage import Parts, Todo, documents_extent, publish
 from kgmill.schemas.heads import head_rule
 from kgmill.schemas.identity import entity_key, fingerprint, text_key
 from kgmill.schemas.junk import junk_rule
-from kgmill.schemas.ontology import Ontology, parse_ontology
+from kgmill.schemas.ontology import Columns, Ontology, parse_ontology
 from kgmill.schemas.records import Document
 from kgmill.schemas.stance import stance
 from kgmill.schemas.tables import from_table
@@ -97,11 +97,18 @@ class Settings:
         ontology: what the ontology allows (`Ontology.rules`).
         min_confidence: confidence under which a mention or a relation is dropped.
         calibration: the model's calibration, as calibration.json has it.
+        columns: the model's types, where the ontology leaves some out; None where it has them all, in their order.
     """
 
     ontology: Mapping[str, Any]
     min_confidence: float
     calibration: Mapping[str, Any] = field(default_factory=dict)
+    columns: Columns | None = None
+
+    @property
+    def decisive(self) -> dict[str, Any]:
+        """As data for fingerprints."""
+        return {name: value for name, value in asdict(self).items() if name != "columns" or value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +126,7 @@ def plan(
 ) -> tuple[list[Part], list[Task]]:
     """The parts that are there already, and tasks for the units that are not."""
     documents = {part.unit: part.fingerprint for part in ingested}
-    named = asdict(settings)
+    named = settings.decisive
     done, tasks = [], []
     for part in extracted:
         key = fingerprint({"version": VERSION, "settings": named, "candidates": part.fingerprint})
@@ -161,18 +168,20 @@ class Reader:
     ontology: Ontology
     min_confidence: float
     calibration: Calibration
+    columns: Columns
 
     @staticmethod
     def of(settings: Settings) -> Reader:
         """What the settings say."""
         ontology = parse_ontology(dict(settings.ontology), "ontology")
-        return Reader(ontology, settings.min_confidence, Calibration.parse(dict(settings.calibration)))
+        calibration = Calibration.parse(dict(settings.calibration))
+        return Reader(ontology, settings.min_confidence, calibration, settings.columns or ontology.columns)
 
     def read_unit(
         self, documents: Mapping[str, Document], sentences: pa.Table, links: pa.Table
     ) -> tuple[dict[str, pa.Table], dict[str, int]]:
         """A unit's tables, in the order of its documents and sentences; what is left out, by rule."""
-        columns = (len(self.ontology.entities), len(self.ontology.relations))
+        columns = (len(self.columns.entities), len(self.columns.relations))
         rank = {doc_id: i for i, doc_id in enumerate(documents)}
         rows = sorted(sentence_candidates(sentences, columns), key=lambda r: (rank[r[0]["doc_id"]], r[0]["sentence"]))
         joined: dict[str, list[Link]] = defaultdict(list)
@@ -192,7 +201,7 @@ class Reader:
 
     def _decode(self, candidates: Any) -> tuple[Any, ...]:
         scored = self.calibration.apply(candidates)
-        return decode_claims(scored, self.ontology, self.min_confidence, self.calibration.cuts)
+        return decode_claims(scored, self.ontology, self.min_confidence, self.calibration.cuts, self.columns)
 
 
 @dataclass(frozen=True, slots=True)

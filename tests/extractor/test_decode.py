@@ -235,6 +235,37 @@ def test_votes_of_a_type_that_cannot_be():
     assert decode_claims(Calibration().apply(empty(2, 3)), ONTOLOGY, 0.5)[2].shape == (0, 2)
 
 
+ONLY_PEOPLE = parse_ontology(
+    {"entities": {"Peop": {}}, "relations": {"Kill": {"head": ["Peop"], "tail": ["Peop"]}}}, "test"
+)
+
+
+def test_types_that_an_ontology_leaves_out_are_masked():
+    """A span most likely of such a type is no mention, not of its next type either, and nothing within it is one."""
+    spans = [(0, 1, 1.0, PEOP), (2, 5, 1.0, (0.2, 0.8)), (2, 3, 0.7, PEOP), (6, 7, 1.0, (0.75, 0.25))]
+    pairs = [(0, 3, 1.0, LIVE_IN), (0, 3, 0.9, KILL), (0, 1, 1.0, KILL)]
+    found = candidates(spans, pairs)
+
+    mentions, claims, votes_NE = decode_claims(found, ONLY_PEOPLE, 0.5, columns=ONTOLOGY.columns)
+
+    assert [(m.start, m.end, m.type) for m in mentions] == [(0, 1, "Peop"), (6, 7, "Peop")]
+    assert claims == [DecodedRelation(0, 1, "Kill", 0.9)]
+    assert votes_NE.tolist() == [[0.0], [0.0]]  # of one type there is nothing to vote on
+    everything, *_ = decode_claims(found, ONTOLOGY, 0.5)
+    assert {(m.start, m.end) for m in mentions} < {(m.start, m.end) for m in everything}
+
+
+def test_ontology_may_have_another_order():
+    """Columns are found by their names, also where thresholds of types are their own."""
+    spans = [(0, 1, 0.9, PEOP), (2, 3, 0.9, LOC)]
+    turned = parse_ontology({**ONTOLOGY.rules(), "entities": {"Loc": {}, "Peop": {}}}, "test")
+
+    mentions, _, votes_NE = decode_claims(candidates(spans), turned, 0.5, {"Loc": 0.95}, ONTOLOGY.columns)
+
+    assert [(m.start, m.type) for m in mentions] == [(0, "Peop")]
+    assert votes_NE.tolist() == [[-np.inf, 0.0]]
+
+
 def test_choice_by_other_types():
     """What relations are is decided by the types that mentions are given, not by those they were found with."""
     claims = [

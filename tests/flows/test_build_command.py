@@ -114,6 +114,21 @@ def test_graph_is_free_of_dates(first):
     assert [word for word in (run_json(first.folder)["started"][:10], str(first.folder)) if word in lines] == []
 
 
+def test_smaller_ontology_is_a_mask(kgmill, source, first, copy, tmp_path):
+    """Types that it leaves out are in no table and no graph; the rest is what it was, and no model is asked."""
+    text = '[entities.Peop]\n[relations.Kill]\nhead = ["Peop"]\ntail = ["Peop"]\n'
+    (tmp_path / "own.toml").write_text(text)
+
+    done = kgmill("build", source, "--out", copy, "--ontology", tmp_path / "own.toml")
+
+    assert (done.code, run_json(copy)["model_calls"]) == (0, {"sentences": 0})
+    assert facts(copy) == {("Carl May", "Kill", "Dora Lane")}
+    ends = ("doc_id", "mention_begin", "mention_end", "type", "confidence")
+    found = [[tuple(row[end] for end in ends) for row in rows(folder, "mentions")] for folder in (first.folder, copy)]
+    assert sorted(found[1]) == sorted(mention for mention in found[0] if mention[3] == "Peop")
+    assert "Org" not in (copy / "graph/ontology.ttl").read_text()
+
+
 # The second run
 
 

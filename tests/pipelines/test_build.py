@@ -30,6 +30,7 @@ from kgmill.schemas.errors import (
     StorageError,
     WorkerError,
 )
+from kgmill.schemas.ontology import Columns
 
 TEXTS = {
     "a.txt": "Ada Byron worked for Acme Corp in Paris .",
@@ -335,12 +336,34 @@ def test_output_that_is_a_file_is_refused(source, settings, tmp_path):
 
 
 def test_ontology_with_the_models_types_is_taken(source, settings, tiny_model, tmp_path):
-    """An ontology of one's own may rename and restrict, but has the model's types in the model's order."""
+    """An ontology of one's own may rename and restrict."""
     text = (tiny_model / "ontology.toml").read_text().replace("works for", "is employed by")
     (tmp_path / "own.toml").write_text(text)
     chosen = config(settings, ontology=str(tmp_path / "own.toml"))
     ontology = check_build((str(source),), tmp_path / "out", chosen).ontology
     assert ontology.relations["Work_For"].label == "is employed by"
+
+
+def test_ontology_may_leave_types_out(source, settings, tmp_path):
+    """Some of the model's types, in any order, are a mask; decoding knows all of the model's columns."""
+    text = '[entities.Loc]\n[entities.Peop]\n[relations.Live_In]\nhead = ["Peop"]\ntail = ["Loc"]\n'
+    (tmp_path / "own.toml").write_text(text)
+    context = check_build((str(source),), tmp_path / "out", config(settings, ontology=str(tmp_path / "own.toml")))
+    assert context.ontology.entity_names == ("Loc", "Peop")
+    assert context.decoding.columns == Columns(("Peop", "Org", "Loc"), ("Work_For", "Live_In", "Kill"))
+    assert RunContext.model_validate_json(context.model_dump_json()) == context
+    assert check_build((str(source),), tmp_path / "out", config(settings)).decoding.columns is None
+
+
+def test_ontology_with_other_types_is_refused(source, settings, tiny_model, tmp_path):
+    """What the model doesn't know is named, with what it knows."""
+    (tmp_path / "own.toml").write_text("[entities.Peop]\n[entities.Ship]\n")
+    with pytest.raises(OntologyError) as caught:
+        check_build((str(source),), tmp_path / "out", config(settings, ontology=str(tmp_path / "own.toml")))
+    assert str(caught.value) == (
+        f"{tmp_path}/own.toml: the model in {tiny_model} knows no type Ship; it has the types Peop, Org, Loc and the "
+        "relations Work_For, Live_In, Kill, of which an ontology may leave some out"
+    )
 
 
 @pytest.mark.parametrize("name", ["cpu", "cuda", "cuda:1"])

@@ -29,7 +29,7 @@ ONTOLOGY = parse_ontology(
     },
     "test",
 )
-DECODING = Decoding(ONTOLOGY, Calibration(), 0.3)
+DECODING = Decoding(ONTOLOGY, Calibration(), 0.3, ONTOLOGY.columns)
 TEXT = "Ann Lee met Bob Ray of Acme, and Ann Lee left."
 ANN, BOB, ACME, AGAIN = SPANS = [(0, 7), (12, 19), (23, 27), (33, 40)]
 WORDS = {span: TEXT[slice(*span)] for span in SPANS}
@@ -114,3 +114,21 @@ def test_no_rule_is_made_up(sentence):
     judged = judge(DECODING, DOCUMENT, candidates, Known(ends, set()))
     verdicts = {p["verdict"] for p in judged["pairs"] if (p["head"], p["relation"]) == ("Acme", "owned_by")}
     assert verdicts == {"not told, by no rule that is known here", "below the threshold of owned_by, 0.3"}
+
+
+def test_types_that_the_ontology_leaves_out(sentence):
+    """A span of such a type, and a relation that it has no more, say so."""
+    candidates = sentence[0]
+    rules = {"entities": {"Peop": {}}, "relations": {"knows": {"head": ["Peop"], "tail": ["Peop"]}}}
+    decoding = Decoding(parse_ontology(rules, "test"), Calibration(), 0.3, ONTOLOGY.columns)
+
+    told = judge(decoding, DOCUMENT, candidates, {}, [])
+
+    assert {span["text"]: span["verdict"] for span in told["spans"]} == {
+        "Ann Lee": "mention",
+        "Bob Ray": "mention",
+        "Acme": "left out: the ontology has no such type",
+    }
+    relations = {pair["relation"]: pair["verdict"] for pair in told["pairs"] if pair["score"] > 0.3}
+    assert relations["spouse"] == relations["owned_by"] == "left out: the ontology has no such type"
+    assert relations["knows"] == "its ends are no mentions"  # as none was given
