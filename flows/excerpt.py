@@ -1,4 +1,4 @@
-"""A sentence cut to a width so that its mentions stay in sight, and marked: in colour, or in brackets."""
+"""A sentence with its mentions marked, in colour or brackets: whole, or cut to a width so that they stay in sight."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from rich.cells import cell_len
+from rich.color import ColorSystem
+from rich.style import Style
 from rich.text import Text
 
 from kgmill.schemas.text import printable
@@ -61,6 +63,22 @@ def excerpt(sentence: str, marks: Sequence[Mark], width: int, *, is_coloured: bo
             elif pieces[i].mark < 0:
                 break
     return _drawn(pieces, kept, apart, is_coloured)
+
+
+def marked(sentence: str, marks: Sequence[Mark], *, is_coloured: bool) -> str:
+    """The whole sentence on one line, with single spaces.
+
+    >>> marked("Ada met  Bob.", [Mark(0, 3, "head"), Mark(9, 12, "tail")], is_coloured=False)
+    '[Ada] met [Bob].'
+    """
+    apart = _apart(marks)
+    pieces = list(_pieces(sentence, apart))
+    runs = _runs(pieces, set(range(len(pieces))), is_coloured)
+    return "".join(_coloured(run, apart[mark].what) if mark >= 0 and is_coloured else run for run, mark in runs)
+
+
+def _coloured(run: str, what: str) -> str:
+    return Style.parse(COLOURS.get(what, MENTION)).render(run, color_system=ColorSystem.STANDARD)
 
 
 def _apart(marks: Sequence[Mark]) -> list[Mark]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from kgmill.flows.excerpt import Mark, marked
 from kgmill.schemas.name_rules import WORDS
 from kgmill.schemas.text import printable
 
-_COLOURS = {"head": "1;32", "tail": "1;36"}
-_MENTION = "1;33"
 _MOST = 12  # candidates of a sentence
 
 
@@ -20,22 +19,10 @@ def explanation_lines(told: Mapping[str, Any], *, is_coloured: bool) -> Iterator
     yield from told.get("notes", ())
 
 
-def marked(text: str, marks: Iterable[Mapping[str, Any]], *, is_coloured: bool) -> str:
-    """A sentence on one line, with its mentions in colour, or in brackets.
-
-    >>> marked("Ada met Bob.", [{"begin": 0, "end": 3, "what": "head"}], is_coloured=False)
-    '[Ada] met Bob.'
-    """
-    pieces, at = [], 0
-    for mark in sorted(marks, key=lambda m: (m["begin"], m["end"])):
-        if mark["begin"] < at:
-            continue  # overlaps one that is marked already
-        pieces.append(printable(" ".join(text[at : mark["begin"]].split("\n"))))
-        words, at = printable(" ".join(text[mark["begin"] : mark["end"]].split())), mark["end"]
-        colour = _COLOURS.get(mark["what"], _MENTION)
-        pieces.append(f"\x1b[{colour}m{words}\x1b[0m" if is_coloured else f"[{words}]")
-    pieces.append(printable(" ".join(text[at:].split("\n"))))
-    return "".join(pieces).strip()
+def _marked(sentence: Mapping[str, Any], is_coloured: bool) -> str:
+    """A sentence with its mentions marked."""
+    marks = [Mark(mark["begin"], mark["end"], mark["what"]) for mark in sentence["marks"]]
+    return marked(sentence["text"], marks, is_coloured=is_coloured)
 
 
 def _entity(told: Mapping[str, Any], is_coloured: bool) -> Iterator[str]:
@@ -57,7 +44,7 @@ def _entity(told: Mapping[str, Any], is_coloured: bool) -> Iterator[str]:
     yield "sentences"
     for s in told["sentences"]:
         rule = f", {s['rule']}: {WORDS.get(s['rule'], '')}" if s["rule"] else ""
-        yield f"  {marked(s['text'], s['marks'], is_coloured=is_coloured)}"
+        yield f"  {_marked(s, is_coloured)}"
         yield printable(f"      {s['doc_id']}, {s['type']} {s['confidence']:.3f}{rule}")
 
 
@@ -89,7 +76,7 @@ def _fact(told: Mapping[str, Any], is_coloured: bool) -> Iterator[str]:
         how = f", {s['stance']}" if s["stance"] else ""
         counted = "" if s["counted"] else f", not counted: {s['why']}"
         date = f", {s['date']}" if s["date"] else ""
-        yield f"  {marked(s['text'], s['marks'], is_coloured=is_coloured)}"
+        yield f"  {_marked(s, is_coloured)}"
         yield printable(f"      {s['doc_id']}{date}, {s['confidence']:.3f}{how}{counted}")
 
 
@@ -102,7 +89,7 @@ def _document(told: Mapping[str, Any], is_coloured: bool) -> Iterator[str]:
     if told["why"]:
         yield printable(f"  {told['why']}")
     for s in told.get("sentences", ()):
-        yield f"{s['sentence'] + 1:>3}  {marked(s['text'], s['marks'], is_coloured=is_coloured)}"
+        yield f"{s['sentence'] + 1:>3}  {_marked(s, is_coloured)}"
         for r in s["relations"]:
             how = f", {r['stance']}" if r["stance"] else ""
             yield f"       {r['confidence']:.3f}  relation {r['type']}, of fact {r['fact_id']}{how}"

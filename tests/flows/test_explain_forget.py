@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from kgmill.flows.explanation import explanation_lines, marked
+from kgmill.flows.excerpt import Mark, marked
+from kgmill.flows.explanation import explanation_lines
 from kgmill.schemas import name_rules
 
 
@@ -25,8 +26,8 @@ def test_explain_is_json_for_programs(kgmill, first):
 def test_marks_are_colours_on_a_terminal():
     """Text of the corpus gets no say in it, and what overlaps is marked once."""
     text = "Ada \x1b[2J met Bob."
-    marks = [{"begin": 0, "end": 3, "what": "head"}, {"begin": 0, "end": 8, "what": "x"}]
-    assert marked(text, marks, is_coloured=True) == "\x1b[1;32mAda\x1b[0m \\x1b[2J met Bob."
+    marks = [Mark(0, 3, "head"), Mark(0, 8, "x"), Mark(13, 16, "mention")]
+    assert marked(text, marks, is_coloured=True) == ("\x1b[1;32mAda\x1b[0m \\x1b[2J met \x1b[1;33mBob\x1b[0m.")
 
 
 def test_forget_and_allow(kgmill, copy, source):
