@@ -6,7 +6,6 @@ import json
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,8 @@ if TYPE_CHECKING:
     from kgmill.schemas.training import AnnotationFormat
 
 BUILD, ONTOLOGY, TRAINING, SENTENCES = "kgmill.toml", "ontology.toml", "train.toml", "train.json"
-CORPUS, QUESTION = "corpus", "new-jersey.rq"  # of examples/, which is a folder of the package
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"  # beside the rooms, in a checkout and where it is installed
+CORPUS, QUESTION = "corpus", "new-jersey.rq"
 _RELATION = re.compile(r"(?P<name>[^:]+):(?P<head>[^>]+)>(?P<tail>.+)")
 
 
@@ -141,9 +141,8 @@ def sentences_text(ontology: Ontology) -> str:
 
 def sample_texts() -> dict[str, str]:
     """The sample corpus that comes with kgmill, a text a file, and the question that is asked of its graph."""
-    examples = files("kgmill") / "examples"
-    names = [QUESTION, *(f"{CORPUS}/{one.name}" for one in (examples / CORPUS).iterdir() if one.name.endswith(".txt"))]
-    return {name: (examples / name).read_text(encoding="utf-8") for name in sorted(names)}
+    paths = [EXAMPLES / QUESTION, *(EXAMPLES / CORPUS).glob("*.txt")]
+    return {str(path.relative_to(EXAMPLES)): path.read_text(encoding="utf-8") for path in sorted(paths)}
 
 
 def write_all(folder: Path, texts: dict[str, str]) -> list[Path]:
