@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from typer import BadParameter, Option
+from typer import Option
 
 PANEL = "Build"
 EXAMPLES = (
@@ -14,16 +14,10 @@ EXAMPLES = (
 GOES_ON = "; its workers are stopped too"
 
 
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65535:
-        raise BadParameter(f"{text!r} is no port; wanted 0 to 65535")
-    return int(text)
-
-
 def worker(
     *,
     port: Annotated[
-        int, Option("--port", metavar="N", parser=_port, help="where builds find it; 0: one that is free")
+        int, Option("--port", metavar="N", min=0, max=65535, help="where builds find it; 0: one that is free")
     ] = 50000,
     host: Annotated[
         str, Option("--host", metavar="ADDRESS", help="whoever reaches it can run code here: keep it from strangers")

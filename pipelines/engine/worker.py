@@ -195,7 +195,7 @@ def run_job(request_file: Path) -> dict[str, Any]:
         request.is_rehearsal and request.runner == LOCAL
     ):  # no pipeline: what the work opens first is kept for the job to come
         job_module(request.job).rehearse(request)
-        return {"seconds": round(time.perf_counter() - started, 3), "peakrss_mb": _peakrss_mb()}
+        return {"seconds": round(time.perf_counter() - started, 3), "peak_rss_mb": _peak_rss_mb()}
     if request.runner == LOCAL:
         from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 
@@ -204,7 +204,7 @@ def run_job(request_file: Path) -> dict[str, Any]:
         pipeline = beam.Pipeline(options=PipelineOptions([f"--runner={request.runner}", *request.beam_options]))
     build(pipeline, request)
     pipeline.run().wait_until_finish()
-    return {"seconds": round(time.perf_counter() - started, 3), "peakrss_mb": _peakrss_mb()}
+    return {"seconds": round(time.perf_counter() - started, 3), "peak_rss_mb": _peak_rss_mb()}
 
 
 def main() -> None:
@@ -241,7 +241,7 @@ def _reset_peak() -> None:
         Path("/proc/self/clear_refs").write_text("5")
 
 
-def _peakrss_mb() -> float:
+def _peak_rss_mb() -> float:
     try:
         status = Path("/proc/self/status").read_text()
     except OSError:

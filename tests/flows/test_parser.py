@@ -123,7 +123,8 @@ def test_examples_are_understood_and_shown(name, capsys):
     for example in command.examples:
         program, first, *arguments = shlex.split(example)
         assert (program, first) == ("kgmill", name)
-        assert parse(command, arguments, ()).func is command.function
+        cut = arguments.index("--") if "--" in arguments else len(arguments)
+        assert parse(command, arguments[:cut], arguments[cut + 1 :]).func is command.function
     assert parse(command, ["--help"], ()) is None
     shown = capsys.readouterr().out.splitlines()
     assert [line for line in shown if line.startswith("│") and len(line) != 80] == []

@@ -1,10 +1,12 @@
 """Supervision: workers that die are started again, and the documents they die on are found."""
 
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
 
 from kgmill.extractor.candidates import Floors
+from kgmill.pipelines.engine.engines import Engine, Job
 from kgmill.pipelines.engine.request import Receipt, Request, write_receipt
 from kgmill.pipelines.engine.supervise import Suspects, supervise
 from kgmill.pipelines.stages import decode, extract, resolve
@@ -164,3 +166,40 @@ def test_extract_is_told_what_is_known(store):
     request = Request("extract", str(store.storage.root), str(store.scratch()), tasks, settings)
     supervise(jobs, request, lambda: None, lambda line: None)
     assert [(request.suspects, request.faults) for request in jobs.requests] == [((), {}), ((("d0",), ("d1",)), {})]
+
+
+class Parallel(Engine):
+    """An engine of several workers, whose jobs are told apart."""
+
+    def __init__(self):
+        super().__init__("FlinkRunner")
+        self.ended = []
+
+    @contextmanager
+    def job(self, request):
+        try:
+            yield Job(())
+        finally:
+            self.ended.append(request.one_by_one)
+
+
+def test_suspects_of_many_workers_are_tried_one_unit_after_another(store):
+    """As the death of one worker ends all, their units go first, in a job that one worker does; then all others."""
+
+    def crash(request):
+        for unit in "ab":
+            _write_mark(request.shared, unit, [document(f"{unit}0")], 0, 1.0)
+        raise WorkerError("killed")
+
+    def finish(request):
+        for task in request.tasks:
+            write_receipt(request.scratch, Receipt(task.unit, ""))
+
+    jobs, engine = Jobs(crash, finish, finish), Parallel()
+    settings = extract.Settings(PredictorSettings("", "cpu", "fp32"), Floors(0.0, 0.0), "")
+    tasks = tuple(extract.Task(unit, "", "") for unit in "abc")
+    request = Request("extract", str(store.storage.root), str(store.scratch()), tasks, settings, runner="FlinkRunner")
+    supervise(jobs, request, lambda: None, lambda line: None, engine)
+    assert [[task.unit for task in one.tasks] for one in jobs.requests] == [[*"abc"], [*"ab"], ["c"]]
+    assert [len(one.suspects) for one in jobs.requests] == [0, 2, 0]
+    assert engine.ended == [False, True, False]
