@@ -10,7 +10,7 @@ from kgmill.pipelines.engine.engines import Engine, Job
 from kgmill.pipelines.engine.request import Receipt, Request, write_receipt
 from kgmill.pipelines.engine.supervise import Suspects, supervise
 from kgmill.pipelines.stages import decode, extract, resolve
-from kgmill.pipelines.stages.candidates import PredictorSettings, _calls, _write_mark
+from kgmill.pipelines.stages.candidates import PredictorSettings, Reading, _calls, _write_mark
 from kgmill.pipelines.storage.scratch import Scratch
 from kgmill.schemas.decisions import Decisions
 from kgmill.schemas.errors import WorkerError
@@ -161,7 +161,7 @@ def test_extract_is_told_what_is_known(store):
         raise WorkerError("killed")
 
     jobs = Jobs(crash, lambda request: None)
-    settings = extract.Settings(PredictorSettings("", "cpu", "fp32"), Floors(0.0, 0.0), "")
+    settings = extract.Settings(Reading(PredictorSettings("", "cpu", "fp32"), Floors(0.0, 0.0)), "")
     tasks = (extract.Task("a", "", ""),)
     request = Request("extract", str(store.storage.root), str(store.scratch()), tasks, settings)
     supervise(jobs, request, lambda: None, lambda line: None)
