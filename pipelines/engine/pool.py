@@ -107,7 +107,7 @@ def ask_pool(address: str) -> dict[str, Any]:
         try:
             return dict(json.loads(call(b"", timeout=ANSWER_S)))
         except grpc.RpcError as error:
-            code = error.code()  # type: ignore[attr-defined]
+            code = error.code()
         except ValueError:
             code = grpc.StatusCode.UNIMPLEMENTED
     if code == grpc.StatusCode.UNIMPLEMENTED:

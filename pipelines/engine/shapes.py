@@ -102,6 +102,7 @@ class MeetFn(beam.DoFn):
 def spread(pipeline: beam.Pipeline, request: Request[Any, Any]) -> PCollection[Any]:
     """The tasks, spread over the workers; all on one, in order, where they are to be done one by one."""
     tasks = list(range(request.n_slots)) if request.is_rehearsal else list(request.tasks)
+    created: PCollection[Any]
     if request.one_by_one:
         created = pipeline | "Tasks" >> beam.Create([tasks]) | "Each" >> beam.FlatMap(list)
     else:

@@ -55,9 +55,9 @@ def predictor_here(request: Request[Any, Any]) -> PredictorSettings:
 
 def _found(settings: PredictorSettings) -> Path | None:
     """The folder of the model on this machine, if it has the fingerprint."""
-    for find in (lambda: Path(settings.folder), lambda: find_model(settings.name, is_offline=True)):
+    for name in (settings.folder, settings.name):
         try:
-            folder = find()
+            folder = find_model(name, is_offline=True)
             if folder.is_dir() and model_fingerprint(folder) == settings.fingerprint:
                 return folder
         except (CheckpointError, OSError):

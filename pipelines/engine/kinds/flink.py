@@ -44,8 +44,12 @@ _QUICK = "disable_logging_submission_environment"  # or each job waits for pip t
 _OVER = ("FINISHED", "FAILED", "CANCELED")
 _ALIVE = ("INITIALIZING", "CREATED", "RUNNING", "RESTARTING", "FAILING", "CANCELLING", "RECONCILING", "SUSPENDED")
 _WAITING = ("CREATED", "SCHEDULED")
-# Ends the server when this process is gone, however: the shell reads a pipe of which this process has the other end.
-_TETHER = 'exec 3<&0; "$@" </dev/null & server=$!; (cat <&3 >/dev/null; kill -9 $server 2>/dev/null) & wait $server'
+# Ends the server, and removes its folder ($0), when this process is gone, however: the shell reads a pipe of its.
+_TETHER = """exec 3<&0
+"$@" </dev/null & server=$!
+(cat <&3 >/dev/null; kill -9 $server 2>/dev/null; rm -rf "$0") &
+wait $server
+"""
 
 
 class Flink(Engine):
@@ -366,7 +370,7 @@ class _JobServer:
     """Beam's job server: a process of Java that hands jobs to the cluster. It ends with this process, however."""
 
     def __init__(self, master: str, jar: str) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="kgmill-flink-")
+        self._folder = tempfile.TemporaryDirectory(prefix="kgmill-flink-", ignore_cleanup_errors=True)
         self._log = Path(self._folder.name) / "log"
         port = _free_port()
         self.endpoint = f"localhost:{port}"
@@ -374,7 +378,7 @@ class _JobServer:
         java += ["--artifact-port", "0", "--expansion-port", "0", "--artifacts-dir", f"{self._folder.name}/artifacts"]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                ["/bin/sh", "-c", _TETHER, "kgmill-job-server", *java],
+                ["/bin/sh", "-c", _TETHER, self._folder.name, *java],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
