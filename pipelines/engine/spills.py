@@ -29,6 +29,6 @@ def read_spills(scratch: Scratch, schema: pa.Schema, spills: Iterable[str], suff
     for name in sorted(spills):
         file_name, _, number = name.rpartition("#")
         if file_name and file_name.endswith(suffix):
-            with scratch.open(file_name) as opened, pa.PythonFile(opened) as file:
+            with scratch.open(file_name) as file:
                 batches.append(pa.ipc.open_file(file).get_batch(int(number)))
     return pa.Table.from_batches(batches, schema)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import IOBase
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from kgmill.pipelines.storage import open_storage
 from kgmill.pipelines.storage.files import remove
@@ -68,7 +69,7 @@ class Scratch:
         with pa.OSFile(str(path), "wb") as file:
             yield file
 
-    def open(self, name: str) -> BinaryIO:
+    def open(self, name: str) -> IOBase:
         """A file to be read in pieces."""
         return self._storage.open(name) if self._storage else (self._folder / name).open("rb")
 

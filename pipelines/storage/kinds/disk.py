@@ -10,8 +10,9 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from io import IOBase
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from kgmill.pipelines.storage.base import Entry, Storage, StorageKind
 from kgmill.pipelines.storage.files import remove, write_whole
@@ -72,7 +73,7 @@ class Disk(Storage):
     def read(self, name: str) -> bytes:
         return (self.root / name).read_bytes()
 
-    def open(self, name: str) -> BinaryIO:
+    def open(self, name: str) -> IOBase:
         return (self.root / name).open("rb")
 
     def write(self, name: str, data: bytes) -> None:

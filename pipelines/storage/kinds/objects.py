@@ -20,9 +20,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
+from io import IOBase
 from pathlib import Path
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from kgmill.pipelines.storage.base import Entry, Storage, StorageKind
 from kgmill.pipelines.storage.files import remove, to_json
@@ -106,10 +107,10 @@ class Objects(Storage):
         with self._asked(name):
             return bytes(self._fs.cat_file(self._path(name)))
 
-    def open(self, name: str) -> BinaryIO:
+    def open(self, name: str) -> IOBase:
         with self._asked(name):
             self._fs.invalidate_cache()
-            return cast("BinaryIO", self._fs.open(self._path(name), "rb"))
+            return cast("IOBase", self._fs.open(self._path(name), "rb"))
 
     def fetch(self, name: str, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
