@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from kgmill.pipelines.engine.presence import Workers
 from kgmill.pipelines.engine.request import Request
 from kgmill.pipelines.engine.runners import LOCAL
 from kgmill.pipelines.registry import things_of
@@ -75,6 +76,8 @@ class Engine:
         Raises:
             EngineError: it can't be started, or ended.
         """
+        if not self.is_local:
+            Workers(request.shared)  # which look for what it leaves
         yield Job(self.options)
 
     def close(self) -> None:

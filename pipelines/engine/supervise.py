@@ -51,16 +51,15 @@ def supervise(
     on_poll()
     while True:
         n_before = n_done
-        chosen = tasks if engine.is_local else suspects.held(tasks) or tasks
+        held = () if engine.is_local else suspects.held(tasks)
+        chosen = held or tasks
         groups = tuple(map(tuple, suspects.groups))
-        attempt = replace(
-            request, tasks=chosen, suspects=groups, faults=suspects.faults, one_by_one=len(chosen) < len(tasks)
-        )
+        attempt = replace(request, tasks=chosen, suspects=groups, faults=suspects.faults, one_by_one=bool(held))
         try:
             with engine.job(attempt) as job:
                 watches = (lambda elapsed_s: on_poll(), suspects.watch, job.watch)
                 reply = worker.run(replace(attempt, beam_options=job.options).save(), partial(_each, watches))
-            if chosen == tasks:
+            if len(chosen) == len(tasks):
                 return reply
             suspects.acquit()
         except WorkerError as error:
