@@ -20,9 +20,7 @@ from kgmill.schemas.extras import EXTRAS
 
 ROOMS = ("schemas", "extractor", "pipelines", "flows")
 ROOT = Path(__file__).resolve().parent.parent
-NEVER_IN_AN_SDIST = re.compile(
-    r"models/.*(?<!/README\.md)|\.gitignore|kgmill/(schemas|extractor|pipelines|flows)"
-)
+NEVER_IN_AN_SDIST = re.compile(r"models/.*(?<!/README\.md)|\.gitignore|kgmill/(schemas|extractor|pipelines|flows)")
 MADE_BY_SETUPTOOLS = ("PKG-INFO", "setup.cfg", "kgmill.egg-info/")
 
 
@@ -201,13 +199,17 @@ def test_commands_that_need_an_extra_name_it_in_plain(in_plain):
 
 
 def test_plain_commands_run_in_plain(in_plain):
-    """Help, a prediction, and data to look at."""
+    """Help, completion, a prediction, and data to look at."""
     sentences = str(ROOT / "examples/annotated/dev.json")
-    overview, predicted, counted = in_plain(
-        ["--help"], ["predict", "--text", "Marie Curie lived in Paris."], ["stats", sentences]
+    overview, completion, predicted, counted = in_plain(
+        ["--help"],
+        ["--show-completion", "bash"],
+        ["predict", "--text", "Marie Curie lived in Paris."],
+        ["stats", sentences],
     )
 
     assert (overview[0], "build" in overview[1]) == (0, True)
+    assert (completion[0], "_KGMILL_COMPLETE" in completion[1]) == (0, True)
     assert [one["text"] for one in json.loads(predicted[1])["mentions"]] == ["Marie Curie", "Paris"]
     assert counted[1].startswith("31 sentences")
 
