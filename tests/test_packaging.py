@@ -6,6 +6,8 @@ import re
 import subprocess
 import sys
 import tarfile
+import zipfile
+from email import message_from_bytes
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
 from pathlib import Path
@@ -21,6 +23,7 @@ from kgmill.schemas.extras import EXTRAS
 ROOMS = ("schemas", "extractor", "pipelines", "flows")
 ROOT = Path(__file__).resolve().parent.parent
 NEVER_IN_AN_SDIST = re.compile(r"models/.*(?<!/README\.md)|\.gitignore|kgmill/(schemas|extractor|pipelines|flows)")
+LICENCES = ("LICENSE", "NOTICE", "extractor/models/default/LICENSE", "pipelines/report/assets/cytoscape.LICENSE")
 MADE_BY_SETUPTOOLS = ("PKG-INFO", "setup.cfg", "kgmill.egg-info/")
 
 
@@ -324,3 +327,20 @@ def test_demo_of_the_wheel_in_empty_environments(environment, tmp_path):
     assert re.fullmatch(r"\d{3} \d{3}\n", read.stdout), read.stderr
     refused = run(plain, "build", "sample/corpus", "--out", "demo", cwd=tmp_path)
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+
+
+@pytest.mark.slow
+def test_wheel_says_what_it_is_and_brings_its_licences(made):
+    """The licences of code, weights and Cytoscape.js, each with its text; the Pythons that were tried; the extras."""
+    with zipfile.ZipFile(made[1]) as wheel:
+        [info] = {name.partition("/")[0] for name in wheel.namelist() if ".dist-info/" in name}
+        said = message_from_bytes(wheel.read(f"{info}/METADATA"))
+        texts = {name: wheel.read(f"{info}/licenses/{name}").decode() for name in said.get_all("License-File")}
+
+    assert said["License-Expression"] == "Apache-2.0 AND CC-BY-SA-4.0 AND MIT"
+    assert "Attribution-ShareAlike 4.0 International" in texts["extractor/models/default/LICENSE"]
+    assert "Cytoscape Consortium" in texts["pipelines/report/assets/cytoscape.LICENSE"]
+    assert set(texts) == {*LICENCES}
+    pythons = [one.rpartition(" ")[2] for one in said.get_all("Classifier") if "Python :: 3." in one]
+    assert (pythons, said["Requires-Python"]) == (["3.11", "3.12", "3.13"], ">=3.11")
+    assert set(said.get_all("Provides-Extra")) == {*EXTRAS, "dev", "docs"}
