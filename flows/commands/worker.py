@@ -12,6 +12,7 @@ EXAMPLES = (
     "kgmill worker --host 0.0.0.0 --port 51000",
 )
 GOES_ON = "; its workers are stopped too"
+NEEDS = ("flink",)
 
 
 def worker(

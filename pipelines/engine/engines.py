@@ -16,6 +16,7 @@ from kgmill.pipelines.engine.presence import Workers
 from kgmill.pipelines.engine.request import Request
 from kgmill.pipelines.engine.runners import LOCAL
 from kgmill.pipelines.registry import things_of
+from kgmill.schemas.extras import EXTRAS, require
 
 Note = Callable[[str], None]
 
@@ -105,9 +106,15 @@ def engine_kinds() -> dict[str, EngineKind]:
 
 
 def open_engine(runner: str, options: Sequence[str], n_workers: int, out: str) -> Engine:
-    """The engine of a runner. Touches nothing."""
+    """The engine of a runner. Touches nothing.
+
+    Raises:
+        MissingExtraError: kgmill has an extra of the engine's name, and it is not installed.
+    """
     if runner != LOCAL:
         name = runner.rpartition(".")[2].lower().removesuffix("runner")
+        if name in EXTRAS:
+            require(f"--runner {runner}", name)
         for kind in engine_kinds().values():
             if name == kind.runner:
                 return kind.open(runner, options, n_workers, out)

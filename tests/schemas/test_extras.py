@@ -18,7 +18,7 @@ def test_missing_modules_are_named_by_their_extras(monkeypatch):
         require("schedule", "stores", "build", "aws")
 
     assert str(error.value) == (
-        "schedule: needs apache_beam, cleanco, countryinfo and 9 more: pip install 'kgmill[build,aws]'"
+        "schedule: needs apache_beam, cleanco, countryinfo and 10 more: pip install 'kgmill[build,aws]'"
     )
     assert error.value.exit_code == 2
 
