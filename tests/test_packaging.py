@@ -185,7 +185,7 @@ def test_plain_lacks_what_it_should():
 def test_commands_that_need_an_extra_name_it_in_plain(in_plain):
     """Each that says it needs one: one line, exit code 2; its help is printed all the same."""
     needy = {name: command for name in lines() if (command := find(name)) and command.needs}
-    arguments = {"resolve": ["kg"], "forget": ["kg", "d"], "explain": ["kg", "d"]}
+    arguments = {"resolve": ["kg"], "forget": ["kg", "d"], "explain": ["kg", "d"], "worker": []}
     usual, served = ["corpus", "--out", "kg"], ["corpus", "--out", "kg", "--every", "60"]
     asked = {name: [name, *arguments.get(name, served if name == "schedule" else usual)] for name in needy}
     del asked["load"]  # which needs httpx alone, and that comes with the libraries of the model
@@ -195,7 +195,7 @@ def test_commands_that_need_an_extra_name_it_in_plain(in_plain):
     shown = dict(zip(asked, found, strict=False))
     assert set(shown) >= {"build", "plan", "ingest", "extract", "decode", "aggregate", "export", "schedule", "explain"}
     for name, (code, out, errors) in shown.items():
-        extra = "prefect" if name == "schedule" else "build"
+        extra = {"schedule": "prefect", "worker": "flink"}.get(name, "build")
         assert (code, out) == (2, ""), name
         assert re.fullmatch(rf"kgmill: {name}: needs [^\n]* more: pip install 'kgmill\[{extra}\]'\n", errors), errors
     assert [(code, "Usage: kgmill" in out) for code, out, _ in found[len(asked) :]] == [(0, True)] * len(needy)

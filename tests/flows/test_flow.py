@@ -80,8 +80,8 @@ def test_only_what_may_pass_is_tried_again():
         "0 False 3",
         "True",
         "False",
-        "CorruptPartError DiskError LockError StorageError",
-        "CorruptPartError DiskError LockError StorageError StoreError",
+        "CorruptPartError DiskError EngineError LockError StorageError",
+        "CorruptPartError DiskError EngineError LockError StorageError StoreError",
     ]
 
 

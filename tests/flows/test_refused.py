@@ -114,8 +114,10 @@ def test_unknown_model_is_refused(refused):
 
 def test_ontology_of_other_types_is_refused(refused, tmp_path):
     """An ontology with other types than the model's."""
-    (tmp_path / "other.toml").write_text("[entities.Peop]\n")
-    assert refused("--ontology", tmp_path / "other.toml").startswith("kgmill: the ontology has types ['Peop'], ")
+    (tmp_path / "other.toml").write_text("[entities.Peop]\n[entities.Alien]\n")
+    line = refused("--ontology", tmp_path / "other.toml")
+    assert line.startswith("kgmill: TMP/other.toml: the model in ")
+    assert " knows no type Alien; it has the types " in line
 
 
 def test_refused_runner_is_refused(refused):
