@@ -217,7 +217,7 @@ class Finished:
         if not decoding:
             return []
         table = part.read("links").filter(pc.field("doc_id") == document.doc_id)
-        return [link for _, link in sentence_links(table, len(decoding.ontology.relations))]
+        return [link for _, link in sentence_links(table, len(decoding.columns.relations))]
 
     def ends(self, document: Document, ontology: Ontology) -> list[End]:
         """A document's mentions with what relations speak of: the thing that all documents' names mean together."""

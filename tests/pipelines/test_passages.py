@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import shutil
 from itertools import pairwise
 
 import pyarrow.dataset as ds
@@ -82,3 +83,18 @@ def test_document_is_explained_with_its_passages(out):
     verdicts = {pair["verdict"] for s in passages for pair in s["pairs"]}
     assert "relation" in verdicts
     assert "not told, by no rule that is known here" not in verdicts
+
+
+def test_masked_ontology_is_explained_with_its_passages(build_here, out, tmp_path):
+    """Links have the model's columns, whatever relations an ontology leaves out."""
+    lines = ["[entities.Peop]", "[entities.Org]", "[relations.Work_For]", 'head = ["Peop"]', 'tail = ["Org"]']
+    (tmp_path / "few.toml").write_text("\n".join(lines))
+    shutil.copytree(out, tmp_path / "out")
+    settings = {"passage": 2, "min_confidence": 0.02, "candidate_floor": 0.001, "ontology": str(tmp_path / "few.toml")}
+    report = build_here(out.parent / "letters.jsonl", tmp_path / "out", **settings)
+    assert report["model_calls"]["sentences"] == 0
+    explainer = Explainer(str(tmp_path / "out"))
+    told = explainer.explain(explainer.find(["a"]))
+    assert {r["type"] for s in told["sentences"] for r in s["relations"]} == {"Work_For"}
+    verdicts = {p["verdict"] for s in told["sentences"] if not s["spans"] for p in s["pairs"]}
+    assert "left out: the ontology has no such type" in verdicts

@@ -196,7 +196,7 @@ def test_suspects_of_many_workers_are_tried_one_unit_after_another(store):
             write_receipt(request.scratch, Receipt(task.unit, ""))
 
     jobs, engine = Jobs(crash, finish, finish), Parallel()
-    settings = extract.Settings(PredictorSettings("", "cpu", "fp32"), Floors(0.0, 0.0), "")
+    settings = extract.Settings(Reading(PredictorSettings("", "cpu", "fp32"), Floors(0.0, 0.0)), "")
     tasks = tuple(extract.Task(unit, "", "") for unit in "abc")
     request = Request("extract", str(store.storage.root), str(store.scratch()), tasks, settings, runner="FlinkRunner")
     supervise(jobs, request, lambda: None, lambda line: None, engine)

@@ -122,7 +122,7 @@ def test_types_that_the_ontology_leaves_out(sentence):
     rules = {"entities": {"Peop": {}}, "relations": {"knows": {"head": ["Peop"], "tail": ["Peop"]}}}
     decoding = Decoding(parse_ontology(rules, "test"), Calibration(), 0.3, ONTOLOGY.columns)
 
-    told = judge(decoding, DOCUMENT, candidates, {}, [])
+    told = judge(decoding, DOCUMENT, candidates, Known({}, []))
 
     assert {span["text"]: span["verdict"] for span in told["spans"]} == {
         "Ann Lee": "mention",

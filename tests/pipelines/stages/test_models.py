@@ -12,7 +12,7 @@ import pytest
 from kgmill.extractor.candidates import Floors
 from kgmill.extractor.modelfolder import SHIPPED, model_fingerprint
 from kgmill.pipelines.engine.request import Request
-from kgmill.pipelines.stages.candidates import PredictorSettings
+from kgmill.pipelines.stages.candidates import PredictorSettings, Reading
 from kgmill.pipelines.stages.extract import Settings
 from kgmill.pipelines.stages.models import claim, lend_model, predictor_here
 from kgmill.schemas.errors import CheckpointError, ConfigError
@@ -23,9 +23,8 @@ def asked(tiny_model, tmp_path, monkeypatch):
     """The request of an engine's worker for a model that lay in a folder which it doesn't see."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     settings = PredictorSettings("/nowhere", "cpu", "fp32", 1, False, "/nowhere", model_fingerprint(tiny_model))
-    return Request(
-        "extract", "/out", str(tmp_path / "scratch"), (), Settings(settings, Floors(0.0, 0.0), ""), runner="FlinkRunner"
-    )
+    reading = Reading(settings, Floors(0.0, 0.0))
+    return Request("extract", "/out", str(tmp_path / "scratch"), (), Settings(reading, ""), runner="FlinkRunner")
 
 
 def test_model_is_borrowed_where_it_is_not(asked, tiny_model):
@@ -36,7 +35,7 @@ def test_model_is_borrowed_where_it_is_not(asked, tiny_model):
     assert asked.shared.names("model") == []
     lend_model(SimpleNamespace(model_folder=str(tiny_model)), asked.shared)
     folder = predictor_here(asked).folder
-    assert model_fingerprint(Path(folder)) == asked.settings.predictor.fingerprint
+    assert model_fingerprint(Path(folder)) == asked.settings.reading.predictor.fingerprint
     asked.shared.clear()
     assert predictor_here(asked).folder == folder
 
@@ -44,7 +43,9 @@ def test_model_is_borrowed_where_it_is_not(asked, tiny_model):
 def test_model_of_that_name_is_taken_if_it_is_that_one(asked, tiny_model, tmp_path):
     """Another model under the same name is not."""
     shutil.copytree(tiny_model, tmp_path / "here")
-    here = replace(asked.settings, predictor=replace(asked.settings.predictor, name=str(tmp_path / "here")))
+    reading = asked.settings.reading
+    renamed = replace(reading, predictor=replace(reading.predictor, name=str(tmp_path / "here")))
+    here = replace(asked.settings, reading=renamed)
     assert predictor_here(replace(asked, settings=here)).folder == str(tmp_path / "here")
     with (tmp_path / "here" / "ontology.toml").open("a") as file:
         file.write("\n# another\n")
