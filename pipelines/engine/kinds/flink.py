@@ -10,16 +10,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
-import subprocess
-import tempfile
 import time
 import uuid
-import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import sha256
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -27,29 +22,20 @@ import httpx
 
 from kgmill import __version__
 from kgmill.pipelines.engine.engines import Engine, EngineKind, Job, Note
+from kgmill.pipelines.engine.flink_rest import ASK_S, LOOK_S, OVER, SILENT_S, Rest, is_loopback
+from kgmill.pipelines.engine.flink_server import JobServer, versions_of
 from kgmill.pipelines.engine.launcher import SCRATCH_OPTION, VERSION_OPTION
 from kgmill.pipelines.engine.pool import ask_pool, installed_launcher
 from kgmill.pipelines.engine.presence import Workers
 from kgmill.pipelines.engine.request import Request
 from kgmill.schemas.errors import ConfigError, EngineError, WorkerError
 
-ASK_S = 5.0  # for an answer of the REST
-START_S = 60.0  # from the hand-over of a job until the cluster has it
+HANDED_S = 60.0  # from the hand-over of a job until the cluster has it
 SLOTS_S = 30.0  # until all of its tasks have slots
 WORKERS_S = 30.0  # from then on until a worker says that it is there
 GONE_S = 60.0  # from the cancelling of a job until it is gone
-SILENT_S = 45.0  # without an answer of the REST while a job runs
-_LOOK_S = 2.0
 _QUICK = "disable_logging_submission_environment"  # or each job waits for pip to list what is installed
-_OVER = ("FINISHED", "FAILED", "CANCELED")
-_ALIVE = ("INITIALIZING", "CREATED", "RUNNING", "RESTARTING", "FAILING", "CANCELLING", "RECONCILING", "SUSPENDED")
 _WAITING = ("CREATED", "SCHEDULED")
-# Ends the server, and removes its folder ($0), when this process is gone, however: the shell reads a pipe of its.
-_TETHER = """exec 3<&0
-"$@" </dev/null & server=$!
-(cat <&3 >/dev/null; kill -9 $server 2>/dev/null; rm -rf "$0") &
-wait $server
-"""
 
 
 class Flink(Engine):
@@ -59,9 +45,9 @@ class Flink(Engine):
         super().__init__(runner, options)
         self._given = _parse(options)
         self._n_workers = int(self._given.get("parallelism") or n_workers)
-        self._rest = _Rest(self._given.get("flink_master") or "")
+        self._rest = Rest(self._given.get("flink_master") or "")
         self._token = sha256(out.encode()).hexdigest()[:12]
-        self._server: _JobServer | None = None
+        self._server: JobServer | None = None
         self._environment: dict[str, str] = {}
 
     def check(self, on_note: Note) -> str:
@@ -91,7 +77,7 @@ class Flink(Engine):
         if not (jar := self._given.get("flink_job_server_jar")):
             self._check_fetched(beam)
             return
-        of_beam, of_flink = _versions_of(jar)
+        of_beam, of_flink = versions_of(jar)
         if of_flink != minor:
             raise EngineError(f"{where}: {jar} is a job server for Flink {of_flink}; give one for {minor}")
         if of_beam != beam:
@@ -137,7 +123,7 @@ class Flink(Engine):
         return {"environment_type": "PROCESS", "environment_config": config}
 
     def _check_pool(self, address: str) -> None:
-        if _is_loopback(address) and not self._rest.is_here:
+        if is_loopback(address) and not self._rest.is_here:
             return  # each task manager's own, which can't be seen from here
         told = ask_pool(address)
         if told["kgmill"] != __version__:
@@ -194,14 +180,14 @@ class Flink(Engine):
 
     def _end(self, name: str) -> None:
         """Makes sure that a job is over, and is not handed over yet."""
-        if not any(job["name"] == name for job in self._rest.jobs(_OVER, patient=True)):
+        if not any(job["name"] == name for job in self._rest.jobs(OVER, patient=True)):
             self.close()
             self._cancel(name)
 
     def _options(self, name: str, scratch: str) -> tuple[str, ...]:
         """The options of a job: what was given, and what it needs beside that."""
         if "job_endpoint" not in self._given and (self._server is None or not self._server.is_alive):
-            self._server = _JobServer(self._rest.url, self._jar())
+            self._server = JobServer(self._rest.url, self._jar())
         needed = {
             "flink_master": self._rest.url,
             "flink_version": self._version,
@@ -218,7 +204,7 @@ class Flink(Engine):
         """As many tasks at once as were wanted and there are slots for: a task manager may have died since."""
         end = time.monotonic() + SLOTS_S
         while not (n_slots := self._slots()[0]) and time.monotonic() < end:
-            time.sleep(_LOOK_S)
+            time.sleep(LOOK_S)
         if not n_slots:
             raise EngineError(f"{self._rest}: has no task manager any more; start one and build again")
         return min(self.n_slots, n_slots)
@@ -258,57 +244,10 @@ class Flink(Engine):
             self._server = None
 
 
-class _Rest:
-    """The REST of a cluster."""
-
-    def __init__(self, master: str) -> None:
-        if not master or master.startswith("["):
-            raise ConfigError("--runner FlinkRunner: name the cluster's REST after --, as --flink_master=HOST:PORT")
-        self.url = (master if "://" in master else f"http://{master}").rstrip("/")
-        self.master = self.url.partition("://")[2]
-
-    def __str__(self) -> str:
-        return f"Flink at {self.master}"
-
-    @property
-    def is_here(self) -> bool:
-        """Whether the cluster is on this machine."""
-        return _is_loopback(self.master)
-
-    def ask(self, path: str, method: str = "GET") -> dict[str, Any]:
-        """The answer to a request.
-
-        Raises:
-            EngineError: there is none, or a refusal.
-        """
-        try:
-            answer = httpx.request(method, f"{self.url}{path}", timeout=ASK_S)
-            answer.raise_for_status()
-            return dict(answer.json())
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-            why = " ".join(str(error).split())[:200] or type(error).__name__
-            raise EngineError(f"{self}: no answer of a Flink cluster ({why}); is --flink_master its REST?") from None
-
-    def jobs(self, states: Sequence[str] = _ALIVE, *, patient: bool = False) -> list[Mapping[str, Any]]:
-        """The jobs in some states; with patience, asked again for a while where there is no answer."""
-        end = time.monotonic() + (SILENT_S if patient else 0.0)
-        while True:
-            try:
-                return [job for job in self.ask("/jobs/overview")["jobs"] if job["state"] in states]
-            except EngineError:
-                if time.monotonic() > end:
-                    raise
-                time.sleep(_LOOK_S)
-
-    def most_slots(self) -> int:
-        """The most slots of a task manager: each has that many workers, one a slot."""
-        return max((int(one["slotsNumber"]) for one in self.ask("/taskmanagers")["taskmanagers"]), default=1)
-
-
 class _Watch:
     """Looks after a job: that the cluster takes it, that it gets slots, that workers come, that it doesn't vanish."""
 
-    def __init__(self, engine: Flink, rest: _Rest, name: str, workers: Workers) -> None:
+    def __init__(self, engine: Flink, rest: Rest, name: str, workers: Workers) -> None:
         self._engine, self._rest, self._name, self._workers = engine, rest, name, workers
         self._id = ""
         self._due_s = self._phase_s = self._silent_s = 0.0
@@ -317,7 +256,7 @@ class _Watch:
     def __call__(self, elapsed_s: float) -> None:
         self._workers.listen(elapsed_s)
         self._due_s += elapsed_s
-        if self._due_s < _LOOK_S:
+        if self._due_s < LOOK_S:
             return
         elapsed_s, self._due_s = self._due_s, 0.0
         try:
@@ -340,23 +279,23 @@ class _Watch:
                 return "handed over"
             self._id = found[0]["jid"]
         if self._phase == "worked at":
-            return "worked at" if self._rest.ask(f"/jobs/{self._id}")["state"] not in _OVER else "over"
+            return "worked at" if self._rest.ask(f"/jobs/{self._id}")["state"] not in OVER else "over"
         job = self._rest.ask(f"/jobs/{self._id}")
-        if job["state"] in _OVER:
+        if job["state"] in OVER:
             return "over"
         if all(vertex["status"] in _WAITING for vertex in job["vertices"]):
             return "without slots"
         return "worked at" if self._workers.have_come() else "without workers"
 
     def _judge(self) -> None:
-        limits = {"handed over": START_S, "without slots": SLOTS_S, "without workers": WORKERS_S, "over": START_S}
+        limits = {"handed over": HANDED_S, "without slots": SLOTS_S, "without workers": WORKERS_S, "over": HANDED_S}
         if self._phase_s <= limits.get(self._phase, float("inf")):
             return
         if self._phase == "over":
             raise WorkerError(f"{self._rest}: the job ended, and its job server didn't say so")
         if self._phase == "handed over":
             words = self._engine.last_words()
-            raise EngineError(f"{self._rest}: has no job of this build after {START_S:g} s; {words}")
+            raise EngineError(f"{self._rest}: has no job of this build after {HANDED_S:g} s; {words}")
         if self._phase == "without slots":
             others = self._engine._others() or "its task managers don't take it: see their logs"
             raise EngineError(f"{self._rest}: the job has no slots after {SLOTS_S:g} s; {others}")
@@ -366,54 +305,6 @@ class _Watch:
         )
 
 
-class _JobServer:
-    """Beam's job server: a process of Java that hands jobs to the cluster. It ends with this process, however."""
-
-    def __init__(self, master: str, jar: str) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="kgmill-flink-", ignore_cleanup_errors=True)
-        self._log = Path(self._folder.name) / "log"
-        port = _free_port()
-        self.endpoint = f"localhost:{port}"
-        java = [shutil.which("java") or "java", "-jar", jar, "--flink-master", master, "--job-port", str(port)]
-        java += ["--artifact-port", "0", "--expansion-port", "0", "--artifacts-dir", f"{self._folder.name}/artifacts"]
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                ["/bin/sh", "-c", _TETHER, self._folder.name, *java],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C is the build's: the job is cancelled before this ends
-            )
-        self._await(port)
-
-    def _await(self, port: int) -> None:
-        end = time.monotonic() + START_S
-        while time.monotonic() < end and self.is_alive:
-            with suppress(OSError), socket.create_connection(("localhost", port), timeout=1.0):
-                return
-            time.sleep(0.2)
-        words = self.last_words()
-        self.stop()
-        raise EngineError(f"Beam's job server for Flink didn't start: {words}")
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether it runs."""
-        return self._process.poll() is None
-
-    def last_words(self) -> str:
-        """The last line of its log."""
-        lines = self._log.read_text(encoding="utf-8", errors="replace").split("\n")
-        return next((line.strip()[:300] for line in reversed(lines) if line.strip()), "it said nothing")
-
-    def stop(self) -> None:
-        """Ends it."""
-        with suppress(OSError):
-            self._process.stdin.close()  # type: ignore[union-attr]
-        self._process.wait()
-        self._folder.cleanup()
-
-
 def _parse(options: Sequence[str]) -> dict[str, Any]:
     """The options that were given, by Beam's names for them; which are right was checked before."""
     from kgmill.pipelines.engine.beam import PipelineOptions
@@ -421,41 +312,6 @@ def _parse(options: Sequence[str]) -> dict[str, Any]:
     known = PipelineOptions(list(options)).get_all_options()
     names = {word.partition("=")[0].lstrip("-") for word in options if word.startswith("--")}
     return {name: value for name, value in known.items() if name in names and value is not None}
-
-
-def _versions_of(jar: str) -> tuple[str, str]:
-    """The versions of Beam and of Flink that a job server is made of.
-
-    Raises:
-        ConfigError: the file is no job server.
-    """
-    try:
-        with zipfile.ZipFile(jar) as archive:
-            beam = _property(archive.read("org/apache/beam/sdk/sdk.properties"), "version")
-            flink = _property(archive.read(".flink-runtime.version.properties"), "project.version")
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
-        raise ConfigError(f"--flink_job_server_jar {jar}: no job server of Beam for Flink: {error}") from None
-    return beam, ".".join(flink.split(".")[:2])
-
-
-def _property(text: bytes, name: str) -> str:
-    lines = (line.partition("=") for line in text.decode().splitlines())
-    return next((value.strip() for key, _, value in lines if key.strip() == name), "")
-
-
-def _is_loopback(address: str) -> bool:
-    host = address.partition("/")[0].rpartition(":")[0].strip("[]") or address
-    if host == "localhost":
-        return True
-    with suppress(ValueError):
-        return ip_address(host).is_loopback
-    return False
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("localhost", 0))
-        return int(found.getsockname()[1])
 
 
 ENGINE = EngineKind("flink", Flink)

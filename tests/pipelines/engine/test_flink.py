@@ -5,7 +5,9 @@ import zipfile
 import pytest
 
 from kgmill.pipelines.engine.engines import Engine, open_engine
-from kgmill.pipelines.engine.kinds.flink import Flink, _is_loopback, _JobServer, _parse, _versions_of
+from kgmill.pipelines.engine.flink_rest import is_loopback
+from kgmill.pipelines.engine.flink_server import JobServer, versions_of
+from kgmill.pipelines.engine.kinds.flink import Flink, _parse
 from kgmill.pipelines.engine.launcher import version_fault
 from kgmill.pipelines.engine.pool import launcher
 from kgmill.schemas.errors import ConfigError, EngineError
@@ -28,15 +30,15 @@ def test_options_that_were_given():
     assert given == {"parallelism": 3, "flink_version": "1.19"}
 
 
-def test_versions_of_a_job_server(tmp_path):
+def testversions_of_a_job_server(tmp_path):
     """Of Beam and of Flink, from inside; a file that is none is named."""
     jar = tmp_path / "server.jar"
     with zipfile.ZipFile(jar, "w") as archive:
         archive.writestr("org/apache/beam/sdk/sdk.properties", "# a\nversion=2.77.0\nsdk_version=2.77.0\n")
         archive.writestr(".flink-runtime.version.properties", "project.version=1.20.1\n")
-    assert _versions_of(str(jar)) == ("2.77.0", "1.20")
+    assert versions_of(str(jar)) == ("2.77.0", "1.20")
     with pytest.raises(ConfigError, match=r"none\.jar: no job server of Beam for Flink"):
-        _versions_of(str(tmp_path / "none.jar"))
+        versions_of(str(tmp_path / "none.jar"))
 
 
 @pytest.mark.parametrize(
@@ -45,14 +47,14 @@ def test_versions_of_a_job_server(tmp_path):
 )
 def test_addresses_of_this_machine(address, is_here):
     """A pool there is each task manager's own where the cluster is elsewhere."""
-    assert _is_loopback(address) is is_here
+    assert is_loopback(address) is is_here
 
 
 def test_job_server_that_does_not_start_is_told(tmp_path):
     """With the last line that it said, and no process is left."""
     (tmp_path / "no.jar").write_text("no jar")
     with pytest.raises(EngineError, match=r"^Beam's job server for Flink didn't start: .+"):
-        _JobServer("http://127.0.0.1:9", str(tmp_path / "no.jar"))
+        JobServer("http://127.0.0.1:9", str(tmp_path / "no.jar"))
 
 
 def test_pool_starts_workers_with_its_own_interpreter(tmp_path):
