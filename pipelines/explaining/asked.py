@@ -21,7 +21,7 @@ from kgmill.pipelines.output import layout
 from kgmill.pipelines.output.forgotten import read_forgotten
 from kgmill.pipelines.output.ledger import finished_run
 from kgmill.pipelines.output.parts import Part, Store
-from kgmill.pipelines.stages.candidates import sentence_candidates, sentence_links
+from kgmill.pipelines.stages.candidates import read_table, sentence_candidates, sentence_links
 from kgmill.pipelines.stages.decode import End, ends_of
 from kgmill.pipelines.stages.stage import NAMES
 from kgmill.pipelines.triplestores.prefixes import dataset_prefixes
@@ -216,7 +216,7 @@ class Finished:
         part, decoding = self._part("extract", document), self.remembered.decoding
         if not decoding:
             return []
-        table = part.read("links").filter(pc.field("doc_id") == document.doc_id)
+        table = read_table(part, "links").filter(pc.field("doc_id") == document.doc_id)
         return [link for _, link in sentence_links(table, len(decoding.columns.relations))]
 
     def ends(self, document: Document, ontology: Ontology) -> list[End]:

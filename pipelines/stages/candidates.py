@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from kgmill.extractor.candidates import Candidates, Floors
 from kgmill.extractor.passages import Link
+from kgmill.pipelines.output.parts import Part
 from kgmill.pipelines.storage.scratch import Scratch
 from kgmill.schemas.records import Document
 from kgmill.schemas.tables import values
@@ -244,6 +245,11 @@ def sentence_row(doc_id: str, number: int, sentence: Any, candidates: Candidates
         "pair_margin": candidates.pair_margin,
         "relation_logits": candidates.relation_logits.ravel(),
     }
+
+
+def read_table(part: Part, name: str) -> pa.Table:
+    """A table of an extracted part, with no rows where the part is of a version that had no such table."""
+    return part.read(name) if f"{name}.parquet" in part.files else TABLES[name].empty_table()
 
 
 def _link_row(doc_id: str, link: Link) -> dict[str, Any]:

@@ -126,7 +126,7 @@ def commit_fewer(
         return part
     tables = {}
     for name in candidates.TABLES:
-        table = part.read(name) if f"{name}.parquet" in part.files else candidates.TABLES[name].empty_table()
+        table = candidates.read_table(part, name)
         tables[name] = table.filter(pa.array([not is_out(doc_id) for doc_id in values(table["doc_id"])], pa.bool_()))
     return _commit(store, part.unit, tables, part.counts["key"], _wanted(part.counts["key"], ingested, languages))
 

@@ -27,7 +27,7 @@ from kgmill.pipelines.engine.request import Receipt, Request
 from kgmill.pipelines.output.parts import Part, Store
 from kgmill.pipelines.resolution.local import LocalName, Spotted, local_names
 from kgmill.pipelines.resolution.types import document_votes
-from kgmill.pipelines.stages.candidates import sentence_candidates, sentence_links
+from kgmill.pipelines.stages.candidates import read_table, sentence_candidates, sentence_links
 from kgmill.pipelines.stages.stage import Parts, Todo, documents_extent, publisher
 from kgmill.schemas.heads import head_rule
 from kgmill.schemas.identity import entity_key, fingerprint, text_key
@@ -154,7 +154,7 @@ def work(request: Request[Task, Settings]) -> Iterator[Callable[[Task], Receipt]
         ingested = store.need("ingest", task.unit, task.documents)
         extracted = store.need("extract", task.unit, task.candidates)
         documents = {d.doc_id: d for d in from_table("documents", ingested.read("documents"))}
-        tables, junk = reader.read_unit(documents, extracted.read("sentences"), extracted.read("links"))
+        tables, junk = reader.read_unit(documents, extracted.read("sentences"), read_table(extracted, "links"))
         store.commit("names", task.unit, task.fingerprint, tables, {"left_out": junk})
         return Receipt(task.unit, task.fingerprint, {"documents": len(documents)})
 

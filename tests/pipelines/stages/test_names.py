@@ -401,3 +401,15 @@ def test_link_to_what_is_no_mention_claims_nothing():
     document = said("d1", "[Peop Ada Byron] sang.", "She saw [Loc 42].")
     tables, _ = read_unit(document, links=[link(0, 1, (0, 1))])
     assert (tables["claims"].num_rows, rows_of(tables["sentences"], "sentence")) == (0, [(0,)])
+
+
+def test_parts_of_before_have_no_links(run_names, store, inputs, run):
+    """Where documents are forgotten, parts that an earlier version extracted are read as they are: without links."""
+    ingested, _ = inputs
+    sentences = {"sentences": pa.Table.from_pylist([SECOND, FIRST], SENTENCES)}
+    before = [store.commit("extract", "00-0000", "cc" * 32, sentences, {})]
+    settings = names.Settings(ONTOLOGY, 0.5)
+    _, tasks = names.plan(store, ingested, before, settings)
+    receipts = run(store, "names", tasks, settings)
+    part = store.find("names", "00-0000", receipts["00-0000"].fingerprint)
+    assert rows_of(part.read("claims")) == run_names()("claims")
