@@ -6,7 +6,8 @@ No rule, an empty one: the name is the entity's own.
 from __future__ import annotations
 
 # What a document itself has a longer name for (`kgmill.pipelines.resolution.local`).
-TITLE, BRACKET, SHORT, ACRONYM = "title", "bracket", "short", "acronym"
+TITLE, BRACKET, ACRONYM = "title", "bracket", "acronym"
+SHORT = "short"  # Bush of George W. Bush; the Court of the Supreme Court, Interscope of Interscope Records
 MIDDLE = "middle"  # a word from the middle of the only such name of a person: Endara of Guillermo Endara Galimany
 CALLED = "called"  # another name that the document says it is known by
 # Names of the corpus (`kgmill.pipelines.resolution.clusters`); ACRONYM too, where documents agree what it stands for.

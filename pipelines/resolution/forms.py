@@ -92,6 +92,17 @@ def company_words(name: str) -> tuple[str, ...]:
     return found[1:] if len(found) > 1 and found[0] == "the" else found
 
 
+@lru_cache(maxsize=1 << 14)
+def name_words(name: str) -> tuple[str, ...]:
+    """The words of a name of no person, without an article before it.
+
+    >>> name_words("the Supreme Court"), name_words("The")
+    (('supreme', 'court'), ('the',))
+    """
+    found = words(name)
+    return found[1:] if len(found) > 1 and found[0] == "the" else found
+
+
 def is_acronym(text: str) -> bool:
     """Whether a name is nothing but capitals: two to ten, with points or without.
 
@@ -99,6 +110,25 @@ def is_acronym(text: str) -> bool:
     [True, True, True, False, False]
     """
     return bool(_ACRONYM.fullmatch(text)) and 2 <= sum(c.isalpha() for c in text) <= 10
+
+
+@lru_cache(maxsize=1 << 14)
+def is_latin(text: str) -> bool:
+    """Whether a name has letters, and one of them is of the Latin script.
+
+    >>> is_latin("Åbo"), is_latin("走四方"), is_latin("1984")
+    (True, False, False)
+    """
+    return any(c.isalpha() and unicodedata.name(c, "").startswith("LATIN ") for c in text)
+
+
+def is_of_another_script(text: str) -> bool:
+    """Whether a name has letters, and none of them is of the Latin script.
+
+    >>> is_of_another_script("走四方"), is_of_another_script("Βeta"), is_of_another_script("1984")
+    (True, False, False)
+    """
+    return any(map(str.isalpha, text)) and not is_latin(text)
 
 
 def stands_for(short: str, long: str) -> bool:

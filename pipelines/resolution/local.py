@@ -19,11 +19,15 @@ from kgmill.pipelines.resolution.forms import (
     abbreviates,
     bracketed,
     is_acronym,
+    is_latin,
+    is_of_another_script,
+    name_words,
     person_words,
     stands_for,
     without_title,
 )
 from kgmill.pipelines.resolution.known import is_short_for
+from kgmill.pipelines.resolution.shortened import is_part_of_name
 from kgmill.schemas.identity import entity_key
 from kgmill.schemas.name_rules import ACRONYM, BRACKET, CALLED, MIDDLE, SHORT, TITLE
 from kgmill.schemas.names import label_of
@@ -38,6 +42,7 @@ _CALLED = re.compile(  # what stands between a name and another one of the same 
         ) (?:\ the)? \s* ["\u201c\u2018']? \s*""",
     re.VERBOSE,
 )
+_IN_SCRIPT = re.compile(r"""\s*["\u201d\u2019']?\s*\(\s*["\u201c\u2018']?\s*""")
 _MIN_INITIALS = 3  # letters of an acronym that no bracket explains
 _MIN_MIDDLE = 3  # letters of a word from the middle of a person's name
 
@@ -143,9 +148,13 @@ def _explained(mentions: Sequence[Spotted], text: str) -> Iterator[tuple[str, st
 
 
 def _renamed(mentions: Sequence[Spotted], text: str) -> Iterator[int]:
-    """The mentions behind which the text says that the next one is another name of the same thing."""
+    """The mentions behind which the text says that the next one is another name of the same thing.
+
+    So does a bracket by itself, where the name in it is in a script that isn't Latin and the one before it is.
+    """
     for i, (a, b) in enumerate(pairwise(mentions)):
-        if _CALLED.fullmatch(text, a.end, b.begin):
+        in_script = _IN_SCRIPT.fullmatch(text, a.end, b.begin) and is_latin(a.text) and is_of_another_script(b.text)
+        if in_script or _CALLED.fullmatch(text, a.end, b.begin):
             yield i
 
 
@@ -175,11 +184,27 @@ def _links(
             longs = [other for other, o in names.items() if other != key and stands_for(name.form, o.form)]
             if len(longs) == 1 and kinds[names[longs[0]].column] != "person":
                 links[key] = (longs[0], ACRONYM)
+    for key, other in _shortened(names, kinds):
+        if key not in links and _follow(links, other)[0] != key:
+            links[key] = (other, SHORT)
     for other, key in called:  # last, and never back to where a link comes from: of both names one stays
         is_alike = kinds[names[other].column] == kinds[names[key].column]
         if other not in links and is_alike and _follow(links, key)[0] != other:
             links[other] = (key, CALLED)
     return links
+
+
+def _shortened(names: Mapping[str, _Name], kinds: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The names of things that are short for the one longer name of their kind that the document has."""
+    of_kind: dict[str, dict[str, tuple[str, ...]]] = defaultdict(dict)
+    for key, name in names.items():
+        of_kind[kinds[name.column]][key] = name_words(name.form)
+    for kind, named in of_kind.items():
+        for key, short in named.items() if kind != "person" else ():
+            longer = [other for other, full in named.items() if is_part_of_name(short, full, kind)]
+            fullest = [k for k in longer if not any(is_part_of_name(named[k], named[other], kind) for other in longer)]
+            if len(fullest) == 1:
+                yield key, fullest[0]
 
 
 def is_short_form(short: tuple[str, ...], full: tuple[str, ...]) -> bool:

@@ -117,10 +117,59 @@ def test_titles_are_those_of_people():
     ]
 
 
-def test_short_names_are_those_of_people():
-    """The end of a place's or a company's name is another name."""
+def test_ends_of_other_names_are_other_names():
+    """The end of a place's or a company's name is mostly another name."""
     text = "[Loc New York] and [Loc York]; [Org Bank of America] and [Org America]; [Org Ford Motor] and [Peop Ford]"
     assert [rule for _, rule in called(text)] == [""] * 6
+
+
+@pytest.mark.parametrize(
+    ("short", "full"),
+    [
+        ("Org Court", "Org Supreme Court"),
+        ("Org Committee", "Org Committee against the White Terror"),
+        ("Misc Agreement", "Misc Good Friday Agreement"),
+        ("Org Navy", "Org U.S. Navy"),
+        ("Org Labour Party", "Org British Labour Party"),
+        ("Org House of Commons", "Org House of Commons of Canada"),
+        ("Org Interscope", "Org Interscope Records"),
+        ("Org Villanova", "Org Villanova Preparatory School"),
+        ("Org Royals", "Org Kansas City Royals"),
+        ("Org White Sox", "Org Chicago White Sox"),
+        ("Loc Karelia", "Loc Republic of Karelia"),
+    ],
+)
+def test_what_a_text_calls_a_thing_for_short(short, full):
+    """A general word, a body without its country or kind, a team without its town: the one that the document names."""
+    name = full.partition(" ")[2]
+    assert called(f"The [{full}] met. The [{short}] is old.") == [(name, ""), (name, "short")]
+    assert called(f"The [{short}] is old. [{short}] met.") == [(short.partition(" ")[2], "")] * 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The [Org Supreme Court] and the [Org District Court] met. The [Org Court] is old.",  # either
+        "The [Loc Supreme Court] met. The [Org Court] is old.",  # a building
+        "[Org Siberian Branch of the Academy of Sciences] met. The [Org Academy of Sciences] is old.",
+        "[Org Nintendo of America] grew. [Org Nintendo] did too.",
+        "[Org Samsung Electronics] grew. [Org Samsung] did too.",
+        "[Org Johns Hopkins University Hospital] grew. [Org Hospital University] is old.",
+        "[Loc Albany County] is large. [Loc Albany] is old.",
+        "[Loc Grand Duchy of Finland] is gone. [Loc Finland] is old.",
+        "[Peop Ann Court] met. [Org Court] is old.",
+    ],
+)
+def test_what_is_not_said_for_short(text):
+    """Where two would do, or it is of another kind, or a part of something else: a name of its own."""
+    assert called(text)[-1][1] == ""
+
+
+def test_short_for_a_name_that_is_short_itself():
+    """Of longer names that are short for one another the fullest is meant."""
+    full = "United States Supreme Court"
+    text = f"The [Org {full}] met. The [Org Supreme Court] is old. The [Org Court] left."
+    assert [name for name, _ in called(text)] == [full] * 3
 
 
 @pytest.mark.parametrize(
@@ -224,6 +273,11 @@ def test_what_a_thing_is_called_too(between):
     assert found == [("Klamath Falls", ""), ("Klamath Falls", "called"), ("Klamath Falls", "called")]
 
 
+def test_name_in_another_script():
+    """A bracket by itself says so where the name in it is written in letters that aren't Latin."""
+    assert called("[Misc Zou Sifang] (\u201c[Misc \u8d70\u56db\u65b9]\u201d) is old.")[1] == ("Zou Sifang", "called")
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -233,6 +287,9 @@ def test_what_a_thing_is_called_too(between):
         "[Loc Klamath Falls], also known as a town of [Loc Oregon], grew.",
         "[Loc Klamath Falls], formerly known as [Peop Ann Lee]'s, grew.",
         "[Loc Klamath Falls] grew. Also known: [Loc Linkville].",
+        "[Loc Klamath Falls]; [Loc \u5317\u4eac] grew.",
+        "[Loc \u5317\u4eac] ([Loc \u91d1\u9685]) grew.",
+        "[Misc World Cup] ([Misc 2014]) grew.",
     ],
 )
 def test_what_is_no_other_name(text):
