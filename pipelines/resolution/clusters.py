@@ -7,12 +7,12 @@ would do, to none. What comes out depends on the set of names alone.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from kgmill.pipelines.resolution.forms import company_words, is_spelling_of, person_words, skeleton, words
-from kgmill.pipelines.resolution.known import country_of, country_of_people
+from kgmill.pipelines.resolution.known import country_of, country_of_people, long_for
 from kgmill.pipelines.resolution.local import is_short_form
 from kgmill.schemas.identity import entity_key
 from kgmill.schemas.name_rules import COUNTRY, DECISION, EACH_DOCUMENT, FORM, PEOPLE, PERSON, SPELLING, SURNAME
@@ -108,6 +108,7 @@ def resolve_block(
     return found
 
 
+_Parts = tuple[str, ...]  # a person's name as words
 _Joined = Mapping[str, tuple[str, str]]  # key: the key that it is joined to, and the rule
 
 
@@ -179,52 +180,66 @@ def _commonest(names: Sequence[CorpusName]) -> CorpusName:
 
 def _people(group: Sequence[CorpusName]) -> dict[str, tuple[str, str]]:
     """Names of people: equal words, short forms of the one full name that they fit, spellings, surnames."""
-    joined: dict[str, tuple[str, str]] = {}
-    same: dict[tuple[str, ...], list[CorpusName]] = defaultdict(list)
+    same: dict[_Parts, list[CorpusName]] = defaultdict(list)
     for name in group:
         same[person_words(name.target or name.name) or (name.key,)].append(name)
-    tops: dict[tuple[str, ...], CorpusName] = {}
-    for parts, names in sorted(same.items()):
-        tops[parts] = top = _commonest([n for n in names if not n.target] or names)
-        joined |= {name.key: (top.key, name.rule or FORM) for name in names if name is not top}
+    tops = {parts: _commonest([n for n in names if not n.target] or names) for parts, names in same.items()}
     n_of = {parts: sum(name.n_documents for name in names) for parts, names in same.items()}
     full = {parts for parts in tops if len(parts) > 1}
-    order = sorted(full, key=lambda parts: (-len(parts), -n_of[parts], parts))
-    reps: list[tuple[str, ...]] = []
-    place: dict[tuple[str, ...], tuple[str, ...]] = {}
-    for parts in order:
-        fits = [rep for rep in reps if is_short_form(parts, rep)]
-        rule = PERSON
-        if not fits:
-            fits = [rep for rep in reps if len(rep) == len(parts) and all(map(is_spelling_of, parts, rep))]
-            rule = SPELLING
+    fullest = _Fullest()
+    places: dict[_Parts, tuple[_Parts, str]] = {}
+    for parts in sorted(full, key=lambda parts: (-len(parts), -n_of[parts], parts)):
+        fits, rule = fullest.fitting(parts)
         if target := _one_of(fits, n_of):
-            place[parts] = target
-            _join(joined, tops[parts].key, tops[target].key, rule)
+            places[parts] = target, rule
         else:
-            reps.append(parts)
-    n_reps = {rep: n_of[rep] + sum(n_of[p] for p, target in place.items() if target == rep) for rep in reps}
-    for parts in sorted(set(tops) - full):
-        named = {rep: n for rep, n in n_reps.items() if rep[-1] == parts[0]}
-        if not named:
-            continue
-        rep = max(named, key=lambda rep: (named[rep], rep))
-        is_known = named[rep] >= _MIN_DOCUMENTS and named[rep] >= _MIN_SHARE * sum(named.values())
-        _join(joined, tops[parts].key, tops[rep].key, SURNAME if is_known else EACH_DOCUMENT)
+            fullest.add(parts)
+    n_reps: dict[_Parts, Counter[_Parts]] = defaultdict(Counter)  # by surname: documents that name each person in full
+    for parts in full:
+        rep = places[parts][0] if parts in places else parts
+        n_reps[rep[-1:]][rep] += n_of[parts]
+    for parts in set(tops) - full:
+        if named := n_reps.get(parts):
+            rep = max(named, key=lambda rep: (named[rep], rep))
+            is_known = named[rep] >= _MIN_DOCUMENTS and named[rep] >= _MIN_SHARE * named.total()
+            places[parts] = rep, SURNAME if is_known else EACH_DOCUMENT
+    joined: dict[str, tuple[str, str]] = {}
+    for parts, names in sorted(same.items()):
+        rep, rule = places.get(parts, (parts, ""))
+        for name in names:
+            if name is not tops[rep]:
+                own = name.rule or FORM if name is not tops[parts] and rule != EACH_DOCUMENT else rule
+                joined[name.key] = tops[rep].key, own
     return joined
 
 
-def _one_of(fits: Sequence[tuple[str, ...]], n_of: Mapping[tuple[str, ...], int]) -> tuple[str, ...] | None:
+class _Fullest:
+    """The names of people that stay for themselves, so that those that a name fits are found without asking each."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[object, ...], list[_Parts]] = defaultdict(list)
+
+    def add(self, full: _Parts) -> None:
+        """Adds a name of two words or more."""
+        keys: set[tuple[object, ...]] = {("end", full[i:]) for i in range(1, len(full) - 1)}
+        keys |= {("first", full[0], full[-1]), ("first", full[0][0], full[-1]), ("spelt", *map(skeleton, full))}
+        for key in keys:
+            self._found[key].append(full)
+
+    def fitting(self, parts: _Parts) -> tuple[list[_Parts], str]:
+        """Those that a name is a short form of, or else a spelling, and the rule."""
+        firsts = {parts[0], *long_for(parts[0])}
+        keys: list[tuple[object, ...]] = [("end", parts), *(("first", first, parts[-1]) for first in sorted(firsts))]
+        near = {full for key in keys for full in self._found.get(key, ())}
+        if fits := sorted(full for full in near if is_short_form(parts, full)):
+            return fits, PERSON
+        like = self._found.get(("spelt", *map(skeleton, parts)), ())
+        return [full for full in like if all(map(is_spelling_of, parts, full))], SPELLING
+
+
+def _one_of(fits: Sequence[_Parts], n_of: Mapping[_Parts, int]) -> _Parts | None:
     """The only one, or the one that has nearly all documents; none, where it could be several."""
     if not fits:
         return None
     top = max(fits, key=lambda parts: (n_of[parts], parts))
     return top if len(fits) == 1 or n_of[top] >= _MIN_SHARE * sum(n_of[parts] for parts in fits) else None
-
-
-def _join(joined: dict[str, tuple[str, str]], key: str, other: str, rule: str) -> None:
-    """Joins a name, and all that are joined to it, to another one."""
-    for member, (top, why) in list(joined.items()):
-        if top == key:
-            joined[member] = (other, EACH_DOCUMENT if rule == EACH_DOCUMENT else why)
-    joined[key] = (other, rule)

@@ -155,7 +155,17 @@ def is_short_for(short: str, first: str) -> bool:
     """
     if len(short) == 1:
         return first.startswith(short)
-    return first in _nicknames().canonicals_of(short) or short in _nicknames().nicknames_of(first)
+    return first in long_for(short)
+
+
+@cache
+def long_for(short: str) -> frozenset[str]:
+    """The first names that one is a short form of, other than as an initial.
+
+    >>> "william" in long_for("bill"), "george" in long_for("bill")
+    (True, False)
+    """
+    return frozenset(_nicknames().canonicals_of(short))
 
 
 # Acronyms that mean one organisation wherever they are not explained.

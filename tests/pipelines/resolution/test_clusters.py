@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from kgmill.pipelines.resolution import clusters
 from kgmill.pipelines.resolution.clusters import CorpusName, Resolved, block, resolve_block
+from kgmill.pipelines.resolution.forms import is_spelling_of
+from kgmill.pipelines.resolution.local import is_short_form
 from kgmill.schemas.identity import entity_key
 from kgmill.schemas.name_rules import EACH_DOCUMENT
 
@@ -370,3 +372,22 @@ def test_what_is_apart_is_never_one(both, chance):
     if one != other:
         found = resolve_block(names, KINDS, lambda a, b: {a, b} == {one, other})
         assert found[one, names[0].column].entity != found[other, names[0].column].entity
+
+
+_FIRST = st.sampled_from(["b", "bill", "billy", "william", "will", "g", "george", "walker"])
+_LAST = st.sampled_from(["bush", "clinton", "schwarzenegger", "schwarzeneger"])
+_FULL = st.tuples(st.lists(_FIRST, min_size=1, max_size=3), _LAST).map(lambda parts: (*parts[0], parts[1]))
+
+
+@given(_FULL, st.sets(_FULL, max_size=8))
+def test_full_names_are_found_without_asking_each(parts, stay):
+    """Those that a name is a short form of, or else those that it spells, are found as if each had been asked."""
+    fullest = clusters._Fullest()
+    for full in sorted(stay):
+        fullest.add(full)
+
+    fits, rule = fullest.fitting(parts)
+
+    short = {full for full in stay if is_short_form(parts, full)}
+    spelt = {full for full in stay if len(full) == len(parts) and all(map(is_spelling_of, parts, full))}
+    assert (set(fits), rule) == ((short, "person") if short else (spelt, "spelling"))
