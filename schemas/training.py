@@ -110,6 +110,9 @@ class TrainConfig(Config):
         seed: of the first weights, the order of sentences, the negatives and dropout.
         epochs: how often the data is gone over.
         batch_size: sentences a step.
+        teachers: trained models of the same types: what they say of spans and pairs is a second target beside the gold,
+            of several the mean.
+        teacher_weight: how much of the loss that target is.
         learning_rate: peak rate of the encoder.
         head_learning_rate: peak rate of everything else.
         weight_decay: AdamW's, of weights, not of biases and norms.
@@ -163,6 +166,8 @@ class TrainConfig(Config):
     seed: int = 42
     epochs: int = Field(30, ge=1)
     batch_size: int = Field(4, ge=1)
+    teachers: tuple[str, ...] = ()
+    teacher_weight: float = Field(0.5, gt=0, le=1)
     learning_rate: float = Field(1.5e-4, gt=0)
     head_learning_rate: float = Field(5e-4, gt=0)
     weight_decay: float = Field(0.01, ge=0)
@@ -222,6 +227,12 @@ class TrainConfig(Config):
     def _chosen_by_scores(self) -> TrainConfig:
         if (self.keep == "best" or self.patience) and not (self.dev and self.dev_every):
             raise ValueError('`keep = "best"` and `patience` need `dev` and `dev_every`')
+        return self
+
+    @model_validator(mode="after")
+    def _taught_probabilities(self) -> TrainConfig:
+        if self.teachers and self.two_phase and self.phase_one != "softmax":
+            raise ValueError('`teachers` give probabilities: they need `phase_one = "softmax"`')
         return self
 
     @property

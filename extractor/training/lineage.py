@@ -38,6 +38,7 @@ def training_parts(
     """Fingerprints of all that a training is made from, by name; `checkpoint` is as it was before the first step."""
     ontology = checkpoint.ontology
     start = {"start": model_fingerprint(find_model(config.start))} if config.start else {}
+    start |= {f"teacher {name}": model_fingerprint(find_model(name)) for name in config.teachers}
     return start | {
         "configuration": fingerprint(config.model_dump(mode="json", exclude={"out", "tensorboard"})),
         "ontology": fingerprint([ontology.entity_names, ontology.relation_names, ontology.rules()]),

@@ -60,12 +60,26 @@ def one_phase_loss(
     """
     if not len(logits_N2):
         return logits_N2.sum()
-    log_prob_NC = F.log_softmax(logits_N2, dim=1)[:, 1:] + F.log_softmax(type_logits_NC, dim=1)
-    log_none_N1 = F.log_softmax(logits_N2, dim=1)[:, :1]
-    log_prob_NK = torch.cat((log_none_N1, log_prob_NC), dim=1)
+    log_prob_NK = log_probabilities(logits_N2, type_logits_NC)
     if among_NC is None:
         return F.nll_loss(log_prob_NK, column_N + 1)
     return -_log_prob_among(log_prob_NK, torch.cat((column_N.unsqueeze(1) < 0, among_NC), dim=1)).mean()
+
+
+def log_probabilities(logits_N2: Tensor, type_logits_NC: Tensor) -> Tensor:
+    """The log probabilities of none and of each type, [N, 1 + C], that both phases, each a softmax, give together."""
+    log_prob_N2 = F.log_softmax(logits_N2, dim=1)
+    return torch.cat((log_prob_N2[:, :1], log_prob_N2[:, 1:] + F.log_softmax(type_logits_NC, dim=1)), dim=1)
+
+
+def soft_loss(logits_N2: Tensor, type_logits_NC: Tensor, target_NK: Tensor) -> Tensor:
+    """Cross-entropy under probabilities of none and of each type, averaged over instances; 0 for none.
+
+    Source: the soft targets of Hinton, Vinyals and Dean, 2015, at temperature 1.
+    """
+    if not len(logits_N2):
+        return logits_N2.sum()
+    return -(target_NK * log_probabilities(logits_N2, type_logits_NC)).sum(dim=1).mean()
 
 
 def joint_loss(

@@ -29,6 +29,7 @@ from kgmill.extractor.neural.two_phase import TwoPhaseModel
 from kgmill.extractor.predict import Predictor
 from kgmill.extractor.text.language import check_languages, languages_of
 from kgmill.extractor.training.card import write_card
+from kgmill.extractor.training.distil import Teachers
 from kgmill.extractor.training.evaluate import evaluate
 from kgmill.extractor.training.journal import CSV, events, write_csv
 from kgmill.extractor.training.lineage import n_shared, read_excluded, seen_by, training_parts, write_training_data
@@ -121,7 +122,7 @@ def _model_options(config: TrainConfig, sentences: Sequence[AnnotatedSentence]) 
 class TrainingRun:
     """A training run: its data as windows, its state, its resumable loop.
 
-    `seen` are the hashes of what the model that it starts from was trained on; None: that doesn't say.
+    `seen` are the hashes of what the model that it starts from and its teachers were trained on; None: one doesn't say.
     """
 
     def __init__(
@@ -139,6 +140,7 @@ class TrainingRun:
         else:
             checkpoint = new_checkpoint(config.encoder, ontology, options)
         checkpoint.model.to(device)
+        self.teachers = Teachers(config.teachers, ontology, device) if config.teachers else None
         self.config, self.checkpoint, self.sets, self.dev = config, checkpoint, sets, dev
         self.sentences = sentences
         self.device = device
@@ -157,7 +159,7 @@ class TrainingRun:
         average = {n: p.detach().clone() for n, p in model.named_parameters()} if config.ema_decay else {}
         self.state = State(model, optimizer, average)
         self.folder = Path(f"{config.out}.training")
-        self.seen = seen_by(find_model(config.start)) if config.start else frozenset()
+        self.seen = _seen_by_all(_older(config))
         self.parts = training_parts(config, checkpoint, sentences, dev)
         self.notes = self._notes()
 
@@ -168,7 +170,8 @@ class TrainingRun:
         notes = [describe(one, self.checkpoint.ontology, self.config) for one in self.sets if one.is_told(self.config)]
         notes += [f"not used: {line}" for line in format_unused(unused)]
         if self.seen is None:
-            notes.append(f"{self.config.start} doesn't say what it was trained on, so the new model won't either")
+            silent = next(name for name in _older(self.config) if seen_by(find_model(name)) is None)
+            notes.append(f"{silent} doesn't say what it was trained on, so the new model won't either")
         if shared := n_shared(self.sentences, self.dev):
             where = ", ".join(self.config.dev_files)
             notes.append(f"{shared} of {len(self.dev)} sentences of {where} are in the training data")
@@ -248,6 +251,9 @@ class TrainingRun:
             is_softmax=config.phase_one == "softmax",
             is_over_all=config.type_average == "all",
         )
+        if self.teachers:
+            soft = self.teachers.targets(windows, self.sentences, instances).loss(span_logits, pair_logits)
+            loss = torch.lerp(loss, soft, config.teacher_weight)
         state.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(state.model.parameters(), config.max_grad_norm)
@@ -297,6 +303,17 @@ def _rate_factor(step: int, n_steps: int, warmup_ratio: float) -> float:
     if step < warmup:
         return (step + 1) / warmup
     return max(0.0, (n_steps - step) / max(1, n_steps - warmup))
+
+
+def _older(config: TrainConfig) -> list[str]:
+    """The models that a training learns from: the one that it starts from, and its teachers."""
+    return [name for name in (config.start, *config.teachers) if name]
+
+
+def _seen_by_all(names: Sequence[str]) -> frozenset[str] | None:
+    """The hashes of what some models were trained on; None where one of them doesn't say."""
+    found = [seen_by(find_model(name)) for name in names]
+    return None if None in found else frozenset().union(*(one for one in found if one is not None))
 
 
 def _by_set(windows: Sequence[Window], sets: Sequence[TrainingSet]) -> list[tuple[int, list[Window]]]:
