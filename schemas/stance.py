@@ -28,18 +28,30 @@ _OPPOSED = re.compile(
     r"(?:wins?|won|victory|triumph|lead|draw|loss|edge|romp|comeback) (?:over|to|with|from))\b"
     r"|(?<!took )(?<!take )(?<!taken )(?<!taking )\b(?:over|past)(?: the| host| visiting)?\s*$"
 )
+_ACTORS = re.compile(  # behind a country's name: whose they are is said, not where anything lies
+    r"(?:['\u2019]s)?(?:-(?:led|backed|controlled|occupied|run))?\s+"
+    r"(?:(?!(?:a|after|an|and|as|at|before|by|during|for|from|had|has|have|in|is|near|of|on|or|since|that|the|to|was|were|when|"
+    r"where|which|while|who|with)\b)[a-z][\w-]*\s+){0,2}?"
+    r"(?i:troops|forces?|soldiers?|marines?|military|army|navy|air force|(?:war)?planes?|jets?|helicopters?|gunships?|"
+    r"aircraft|air ?strikes?|missiles?|tanks?|bomb(?:s|ers?|ings?)?|artillery|patrols?|convoys?|commanders?|"
+    r"spokes(?:man|woman|person)|officials?|authorities|diplomats?|ambassador|embassy|envoys?|hostages?|contractors?|"
+    r"civilians?|journalists?|warships?|settle(?:ments?|rs?)|offensive|operations?|raids?|incursions?|attacks?|invasion|"
+    r"occupation|operatives?)\b"
+)
 _WORDS_BEFORE = 40  # characters before the first mention that may hold what governs both
 
 
-def stance(sentence: str, first_end: int, second_begin: int) -> str:
+def stance(sentence: str, first_end: int, second_begin: int, places_end: int | None = None) -> str:
     """How a sentence says what it may say of two mentions, by words between them; empty where it states it.
 
-    `negated`, `hedged`; `opposed`: one is against the other, as teams in a match; `reported`, by words before them too.
+    `negated`, `hedged`; `opposed`: one is against the other, as teams in a match; `reported`, by words before them too;
+    `foreign`: of two places one is named for its forces, officials or the like, who may be anywhere.
 
     Args:
         sentence: its text.
         first_end: where the mention that comes first ends, in the sentence.
         second_begin: where the other one begins.
+        places_end: where the other one ends, if both are places.
 
     >>> stance("Ann Lee does not work for Acme.", 7, 25), stance("Ann Lee may join Acme.", 7, 17)
     ('negated', 'hedged')
@@ -47,6 +59,8 @@ def stance(sentence: str, first_end: int, second_begin: int) -> str:
     'opposed'
     >>> stance("Police believe the alleged chief of Acme, Ann Lee, fled.", 40, 42), stance("Ann Lee runs Acme.", 7, 13)
     ('reported', '')
+    >>> stance("Two U.S. soldiers were killed in Baghdad.", 8, 33, 40), stance("It lies in Baghdad, Iraq.", 18, 20, 24)
+    ('foreign', '')
     """
     sentence = sentence.replace("\u2019", "'")
     between = sentence[first_end:second_begin]
@@ -56,4 +70,6 @@ def stance(sentence: str, first_end: int, second_begin: int) -> str:
         return "hedged"
     if _OPPOSED.search(between):
         return "opposed"
+    if places_end is not None and any(_ACTORS.match(sentence, end) for end in (first_end, places_end)):
+        return "foreign"
     return "reported" if _REPORTED.search(between) or _REPORTED.search(sentence[:first_end][-_WORDS_BEFORE:]) else ""

@@ -102,7 +102,10 @@ TERMS: tuple[Term, ...] = (
     Term("property", "object", "property", "The property that an extraction or a fact states."),
     Term("sentence", "object", "sentence", "The sentence or passage that an extraction was found in."),
     Term(
-        "stance", "datatype", "stance", "How what is not plainly stated is said: negated, hedged, opposed or reported."
+        "stance",
+        "datatype",
+        "stance",
+        "How what is not plainly stated is said: negated, hedged, opposed, foreign or reported.",
     ),
     Term("subjectMention", "object", "subject mention", "The span that names the subject of an extraction."),
     Term("textSha256", "datatype", "text SHA-256", "SHA-256 of a document's text in UTF-8, in hex digits."),

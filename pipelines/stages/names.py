@@ -40,7 +40,7 @@ from kgmill.schemas.tables import from_table
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
 
-VERSION = 8
+VERSION = 9
 VALUE = -1  # the column of a mention that is a value
 _LONGEST = 2000  # characters of a sentence that goes with each of its relations; long lists have thousands of these
 _DOUBT = -9.0  # the log probability of types that a name can't have
@@ -235,6 +235,8 @@ class _Unit:
         self.definitions: Counter[tuple[str, str]] = Counter()
         self.forms: dict[tuple[str, int], Counter[str]] = defaultdict(Counter)
         self.votes: dict[tuple[str, int], Any] = defaultdict(int)
+        kinds = zip(ontology.entities, ontology.kinds, strict=True)
+        self._places = frozenset(name for name, kind in kinds if kind == "place")
         self._is_value_E = np.array([bool(kind.literal) for kind in ontology.entities.values()])
 
     def add_document(
@@ -294,7 +296,8 @@ class _Unit:
         for claim in told:
             ends = {"head": where.rows[claim.head], "tail": where.rows[claim.tail]}
             first, second = sorted((self.mentions[row] for row in ends.values()), key=itemgetter("begin"))
-            how = stance(text, first["end"] - where.begin, second["begin"] - where.begin)
+            ends_at = second["end"] - where.begin if self._places.issuperset((first["type"], second["type"])) else None
+            how = stance(text, first["end"] - where.begin, second["begin"] - where.begin, ends_at)
             said = {"type": claim.type, "confidence": round(claim.confidence, 6), "stance": how}
             self.claims.append({"row": len(self.sentences), **ends, **said})
         if told or is_kept:

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from kgmill.schemas import stance as module
 from kgmill.schemas.stance import stance
 
+STANCES = ("negated", "hedged", "opposed", "foreign", "reported")
+
 
 def test_doctests():
     """The worked examples of the module hold."""
@@ -149,3 +151,52 @@ def test_words_are_whole(word):
 def test_any_sentence_has_a_stance(text, one, other):
     """Whatever a sentence and its offsets are, its stance is one of five."""
     assert stance(text, min(one, other), max(one, other)) in ("", "negated", "hedged", "opposed", "reported")
+    assert stance(text, min(one, other), max(one, other), len(text)) in ("", *STANCES)
+
+
+def of_places(text):
+    """The stance of a sentence whose two mentions, in brackets, are places."""
+    plain = text.replace("[", "").replace("]", "")
+    first_end = text.index("]") - 1
+    second_begin = text.index("[", first_end) - 2
+    return stance(plain, first_end, second_begin, text.rindex("]") - 3)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A car bomb exploded near a [U.S.] military patrol in Baiji, north of [Baghdad].",
+        "In [Baghdad], [US] troops fought.",
+        "[US]-led forces moved into [Fallujah].",
+        "[Israeli] settlements in [Gaza] are to go.",
+        "[Russia]'s heavy artillery fired at [Grozny].",
+        "Two [British] embassy workers were seen in [Teheran].",
+    ],
+)
+def test_whose_forces_are_there(text):
+    """Whose soldiers, officials or settlers are somewhere says nothing of the country that it lies in."""
+    assert of_places(text) == "foreign"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[Kabul], [Afghanistan] - Troops came.",
+        "the [French] city of [Lyon]",
+        "the [Iraqi] capital, [Baghdad]",
+        "[Baghdad] is the capital of [Iraq], and troops are there.",
+        "[U.S.] citizens of [New York] vote.",
+        "[Lyon] lies in [France].",
+        "[Baghdad], [Iraq] after bombings",
+        "Shells hit [Grozny] in [Russia] during heavy attacks.",
+    ],
+)
+def test_places_that_lie_there(text):
+    """What is no force of a country says where the other one lies."""
+    assert of_places(text) == ""
+
+
+def test_forces_of_no_place():
+    """Of mentions that aren't both places nothing is foreign: a U.S. soldier is a citizen."""
+    text = "[U.S.] soldier [Ann Lee] left."
+    assert stance_of(text) == ""
