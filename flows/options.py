@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from typer import Argument, BadParameter, Option
 
 from kgmill.flows.notes import note_slow
+from kgmill.schemas.annotation import AnnotationFormat
 from kgmill.schemas.errors import UsageError
-from kgmill.schemas.training import AnnotationFormat
 
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext

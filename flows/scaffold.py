@@ -14,7 +14,7 @@ from kgmill.schemas.errors import OutputError, UsageError
 from kgmill.schemas.ontology import Ontology, parse_ontology
 
 if TYPE_CHECKING:
-    from kgmill.schemas.training import AnnotationFormat
+    from kgmill.schemas.annotation import AnnotationFormat
 
 BUILD, ONTOLOGY, TRAINING, SENTENCES = "kgmill.toml", "ontology.toml", "train.toml", "train.json"
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"  # beside the rooms, in a checkout and where it is installed

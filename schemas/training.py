@@ -7,10 +7,10 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from kgmill.schemas.annotation import AnnotationFormat
 from kgmill.schemas.config import Config
 from kgmill.schemas.ontology import first_fault
 
-AnnotationFormat = Literal["spert", "dygie", "conll", "brat", "ace", "doccano", "label-studio", "spacy"]
 Labels = dict[str, str | tuple[str, ...]]
 
 

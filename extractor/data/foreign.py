@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any, get_args
 
-from kgmill.schemas.training import AnnotationFormat
+from kgmill.schemas.annotation import AnnotationFormat
 
 _BRAT = ("brat's standoff annotations", "brat")
 _ACE = ("ACE's annotations", "ace")

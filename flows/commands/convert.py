@@ -10,8 +10,8 @@ from typer import Argument, Option
 from kgmill.flows.notes import note_unused
 from kgmill.flows.options import Json
 from kgmill.flows.terminal import say, show_json
+from kgmill.schemas.annotation import AnnotationFormat
 from kgmill.schemas.text import printable
-from kgmill.schemas.training import AnnotationFormat
 
 PANEL = "Model"
 EXAMPLES = ("kgmill convert dev.json dev.jsonl --from spert --to dygie",)

@@ -21,7 +21,6 @@ from kgmill.pipelines.output.upkeep import old_files, sweep
 from kgmill.pipelines.storage.files import to_json
 from kgmill.schemas.errors import OutputError
 from kgmill.schemas.identity import digest
-from kgmill.schemas.tables import values
 
 REASON = "forgotten"  # of the rejects that these documents are
 DETAIL = "kgmill forget keeps this document out; kgmill forget --allow DIR DOC takes that back"
@@ -120,7 +119,7 @@ def _is_there(store: Store, listed: Forgotten) -> bool:
         for part in store.live(stage)
         for table, names in columns.items()
         for column in part.read(table, names).columns
-        for value in values(column)
+        for value in map(str, column.to_pylist())
     )
 
 

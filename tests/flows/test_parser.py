@@ -11,8 +11,8 @@ from kgmill.flows.options import BuildOptions
 from kgmill.flows.parser import parse
 from kgmill.flows.terminal import Voice
 from kgmill.pipelines.stages.stage import NAMES
+from kgmill.schemas.annotation import AnnotationFormat
 from kgmill.schemas.errors import UsageError
-from kgmill.schemas.training import AnnotationFormat
 
 
 def parsed(command, *beam_options):
