@@ -10,7 +10,7 @@ DOCS_STAMP := $(VENV)/.installed-docs
 FLINK_VERSION := 1.19.3
 FLINK := .cache/flink/lib/flink-dist-$(FLINK_VERSION).jar
 
-.PHONY: setup demo test test-all test-servers test-browser test-faults test-flink coverage lint site bench bench-engine bench-graph clean
+.PHONY: setup demo test test-all test-servers test-browser test-faults test-flink coverage lint site bench bench-engine bench-graph bench-s3 clean
 
 setup: $(STAMP)
 
@@ -78,6 +78,9 @@ bench-engine: setup
 
 bench-graph: setup
 	$(BIN)/python -m benchmarks.graph
+
+bench-s3: setup
+	$(BIN)/python -m benchmarks.object_store
 
 clean:
 	rm -rf $(VENV) .site build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

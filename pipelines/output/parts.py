@@ -58,6 +58,13 @@ class Part:
         """Rows of one of its tables."""
         return int(self.files[f"{table}.parquet"]["rows"])
 
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What its manifest holds."""
+        names = ("stage", "unit", "fingerprint", "counts", "files")
+        said = {name: getattr(self, name) for name in names}
+        return said | {"checksum": fingerprint_of(said)}
+
     def file(self, name: str) -> str:
         """Where one of its files lies in the output."""
         return self.storage.data_name(self.place, name, self.files[name]["sha256"])
@@ -97,6 +104,7 @@ class Store:
         self.storage = output if isinstance(output, Storage) else open_storage(str(output))
         self.tmp = self.storage.tmp
         self._found: dict[str, Part] = {}
+        self._learnt: set[str] = set()
 
     @property
     def where(self) -> str:
@@ -181,23 +189,17 @@ class Store:
                 files[f"{name}.parquet"] = {"rows": table.num_rows}
         for path in sorted(folder.iterdir()):
             files.setdefault(path.name, {}).update(bytes=path.stat().st_size, sha256=hash_file(path))
-        manifest: dict[str, Any] = {
-            "stage": stage,
-            "unit": unit,
-            "fingerprint": fingerprint,
-            "counts": dict(counts),
-            "files": files,
-        }
-        write_json(folder / MANIFEST, manifest | {"checksum": fingerprint_of(manifest)})
+        place = layout.part_place(stage, layout.part_name(unit, fingerprint))
+        part = Part(stage, unit, fingerprint, place, dict(counts), files, self.storage)
+        write_json(folder / MANIFEST, part.manifest)
         if found := self.find(stage, unit, fingerprint):
             remove(folder)
             return found
-        place = layout.part_place(stage, layout.part_name(unit, fingerprint))
         if self.storage.has(f"{place}/{MANIFEST}"):
             self.storage.remove(place)  # damaged, so no part
         hashes = {name: file["sha256"] for name, file in files.items()}
         if self.storage.put(folder, place, hashes, MANIFEST):
-            return Part(stage, unit, fingerprint, place, dict(counts), files, self.storage)
+            return part
         return self.need(stage, unit, fingerprint)
 
     def live(self, stage: str) -> list[Part]:
@@ -253,7 +255,10 @@ class Store:
 
     def list_live(self, stage: str, live: Iterable[Part], key: str) -> None:
         """Writes live.json."""
-        listed = {"key": key, "parts": [(part.unit, part.fingerprint) for part in live]}
+        parts = list(live)
+        listed: dict[str, Any] = {"key": key, "parts": [(part.unit, part.fingerprint) for part in parts]}
+        if not self.storage.is_near:
+            listed["manifests"] = [part.manifest for part in parts]
         self.storage.write(layout.live_list(stage), to_json(listed))
 
     def publish_files(self, folder: str, parts: Iterable[Part]) -> None:
@@ -281,20 +286,46 @@ class Store:
         self.storage.settle(folder)
 
     def open(self, place: str) -> Part | None:
-        """The part in a folder; None where there is no manifest that is whole. A far one is asked for only once."""
+        """The part in a folder; None where there is no manifest that is whole. A far one is asked for only once.
+
+        The far parts of a stage that live.json lists are known by what it says of them, where a listing has them.
+        """
+        if not self.storage.is_near:
+            self._learn(place.split("/")[1])
         if place in self._found:
             return self._found[place]
         try:
-            manifest = json.loads(self.storage.read(f"{place}/{MANIFEST}"))
-            checksum = manifest.pop("checksum")
-        except (OSError, ValueError, AttributeError, KeyError, TypeError):
+            part = self._part(place, json.loads(self.storage.read(f"{place}/{MANIFEST}")))
+        except (OSError, ValueError):
             return None
-        if checksum != fingerprint_of(manifest):
-            return None
-        stage = place.split("/")[1]
-        part = Part(
-            stage, manifest["unit"], manifest["fingerprint"], place, manifest["counts"], manifest["files"], self.storage
-        )
-        if not self.storage.is_near:
+        if part and not self.storage.is_near:
             self._found[place] = part
         return part
+
+    def _part(self, place: str, manifest: Any) -> Part | None:
+        """The part that a manifest describes; None where it isn't whole."""
+        try:
+            said = {name: value for name, value in manifest.items() if name != "checksum"}
+            if manifest["checksum"] != fingerprint_of(said):
+                return None
+            names = ("unit", "fingerprint", "counts", "files")
+            unit, fingerprint, counts, files = (said[name] for name in names)
+        except (AttributeError, KeyError, TypeError):
+            return None
+        return Part(place.split("/")[1], unit, fingerprint, place, counts, files, self.storage)
+
+    def _learn(self, stage: str) -> None:
+        """Reads what live.json has of all manifests of a far stage at once; a request for each part would take long."""
+        if stage in self._learnt:
+            return
+        self._learnt.add(stage)
+        try:
+            listed = json.loads(self.storage.read(layout.live_list(stage)))
+            told = [(str(manifest["unit"]), str(manifest["fingerprint"]), manifest) for manifest in listed["manifests"]]
+        except (OSError, ValueError, TypeError, KeyError):
+            return
+        there = {entry.name for entry in self.storage.entries(f"{layout.PARTS}/{stage}")}
+        for unit, fingerprint, manifest in told:
+            place = layout.part_place(stage, layout.part_name(unit, fingerprint))
+            if f"{place}/{MANIFEST}" in there and (part := self._part(place, manifest)):
+                self._found[place] = part

@@ -20,6 +20,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
+from inspect import signature
 from io import IOBase
 from pathlib import Path
 from threading import Event, Thread
@@ -74,6 +75,9 @@ class Objects(Storage):
         self.tmp = Path(tempfile.gettempdir()) / f"kgmill-{os.getuid()}" / sha256(self.where.encode()).hexdigest()[:16]
         self.lease_s = lease_s
         self._lease: Lease | None = None
+        # s3fs else asks for an object's size first, to read a large one in pieces: two requests for every manifest.
+        read = getattr(type(fs), "_cat_file", None)
+        self._at_once = {"max_concurrency": 1} if read and "max_concurrency" in signature(read).parameters else {}
 
     def prepare(self) -> None:
         ours = self.tmp.parent
@@ -105,7 +109,7 @@ class Objects(Storage):
 
     def read(self, name: str) -> bytes:
         with self._asked(name):
-            return bytes(self._fs.cat_file(self._path(name)))
+            return bytes(self._fs.cat_file(self._path(name), **self._at_once))
 
     def open(self, name: str) -> IOBase:
         with self._asked(name):

@@ -6,12 +6,13 @@ import signal
 import socket
 import subprocess
 import sys
+import uuid
 
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
 
-from kgmill.pipelines.output.layout import part_name
+from kgmill.pipelines.output.layout import MANIFEST, part_name
 from kgmill.pipelines.output.parts import Store
 from kgmill.pipelines.storage.files import remove
 from kgmill.schemas.errors import CorruptPartError, LockError, OutputError
@@ -20,6 +21,7 @@ KEY = "0123456789abcdef" * 4
 OTHER_KEY = "fedcba9876543210" * 4
 HOLDER = """
 import sys
+import uuid
 from pathlib import Path
 from kgmill.pipelines.output.parts import Store
 with Store(Path(sys.argv[1])).lock():
@@ -273,3 +275,70 @@ def test_needed_part_that_is_gone_is_named(store):
     """Asking for a part that must be there names it when it isn't."""
     with pytest.raises(CorruptPartError, match=r"s part 00-0000\.0123456789abcdef is gone; build again$"):
         store.need("s", "00-0000", KEY)
+
+
+@pytest.fixture
+def far(monkeypatch):
+    """Makes stores of one far place, with the names that are read there, in `far.read`."""
+    url = f"memory://{uuid.uuid4().hex}/out"
+    read = []
+
+    def make():
+        store = Store(url)
+        asked = store.storage.read
+        monkeypatch.setattr(store.storage, "read", lambda name: read.append(name) or asked(name))
+        return store
+
+    make.read = read
+    return make
+
+
+def committed(store, n):
+    """A far stage of `n` parts, published."""
+    parts = [store.commit("stage", f"{i:02x}", KEY, numbers(i), {"n": i}) for i in range(n)]
+    store.publish("stage", parts, [])
+    return parts
+
+
+@pytest.mark.parametrize("n", [2, 20])
+def test_far_parts_are_known_by_one_read(far, n):
+    """What is live is known without a request a part: a build with nothing changed asks for as much, however many."""
+    committed(far(), n)
+    store = far()
+    far.read.clear()
+
+    live = store.live("stage")
+    found = [store.find("stage", part.unit, KEY) for part in live]
+
+    assert [part.counts["n"] for part in live] == list(range(n))
+    assert found == live
+    assert far.read == ["parts/stage/live.json"] * 2
+    assert live[-1].read("numbers")["n"].to_pylist() == [n - 1]
+
+
+def test_far_part_that_is_gone(far):
+    """What live.json says of a part that has no manifest any more is not believed."""
+    parts = committed(far(), 3)
+    far().storage.remove(f"{parts[1].place}/{MANIFEST}")
+    store = far()
+
+    assert [part.unit for part in store.live("stage")] == ["00", "02"]
+    assert not store.is_whole("stage")
+    with pytest.raises(CorruptPartError, match="is gone"):
+        store.need("stage", "01", KEY)
+
+
+@pytest.mark.parametrize("fault", [b"{", b'{"key": "", "parts": [["00", "' + KEY.encode() + b'"]], "manifests": [{}]}'])
+def test_far_list_that_is_damaged(far, fault):
+    """Where live.json has no whole manifests, those of the parts are asked for."""
+    committed(far(), 1)
+    far().storage.write("parts/stage/live.json", fault)
+
+    assert far().find("stage", "00", KEY).counts == {"n": 0}
+
+
+def test_near_list_has_no_manifests(store):
+    """On a disk each part's own manifest is read, so that a damaged one is seen."""
+    committed(store, 1)
+
+    assert b"manifests" not in store.storage.read("parts/stage/live.json")
