@@ -8,15 +8,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from kgmill.pipelines.output import layout
 from kgmill.pipelines.output.near import nearby
 from kgmill.pipelines.triplestores.claim import Wishes
+from kgmill.pipelines.triplestores.client import trusting
+from kgmill.pipelines.triplestores.detect import profile_for
 from kgmill.pipelines.triplestores.job import LoadReport
 from kgmill.pipelines.triplestores.load import load
 from kgmill.pipelines.triplestores.login import PASSWORD_VARIABLE, TOKEN_VARIABLE, USER_VARIABLE
-from kgmill.pipelines.triplestores.profiles import DEFAULT_PROFILE
+from kgmill.pipelines.triplestores.profiles import AUTO, DEFAULT_PROFILE
 from kgmill.schemas.config import Config
 from kgmill.schemas.errors import ConfigError
 
@@ -36,6 +38,8 @@ class LoadTo(Config):
         ca_file: whose certificates an https store may have, as PEM. Empty: those that the web trusts.
     """
 
+    model_config = ConfigDict(title="a store")  # as the form calls it, beside None
+
     endpoint: str = Field(json_schema_extra={"pattern": "^https?://[^@?#\\s]+$"})
     profile: str = DEFAULT_PROFILE
     credentials: str = ""
@@ -48,6 +52,19 @@ class LoadTo(Config):
         if any(mark in value for mark in "@?#"):
             raise ValueError("wanted a plain URL, without user name, password or query, as parameters are shown")
         return value
+
+
+def check_load(to: LoadTo) -> None:
+    """Asks what can be wrong with a store as it is described, before hours of a build; asks no store.
+
+    Raises:
+        UsageError: there is no such kind of store, or its file or the certificates are wrong.
+        ConfigError: the Prefect server has no such block, or it holds no login.
+    """
+    with logged_in(to.credentials):
+        if to.profile != AUTO:
+            profile_for(to.profile, to.endpoint)
+        trusting(Path(to.ca_file) if to.ca_file else None)
 
 
 def load_folder(

@@ -29,6 +29,7 @@ TERM_PREFIXES = {
 }
 """What a property may be shortened with in the configuration."""
 
+_KINDS = {"array": "a list", "boolean": "yes or no"}  # of JSON values, as a form names them
 _FORMAT_NAME = re.compile(r"[a-z0-9-]+")
 
 
@@ -40,10 +41,20 @@ class ReadBy:
 
 
 def _describe(schema: dict[str, Any], kind: type[Any]) -> None:
-    """Gives a JSON schema, of which forms are made, what the docstring says of the class and of each field."""
+    """Gives a JSON schema, of which forms are made, what the docstring says of the class and of each field.
+
+    A field is called as its key. Of several kinds of value each has a name, and a single one is a choice of one: a form
+    that was left for another kind leads back to it.
+    """
     schema["description"] = (inspect.getdoc(kind) or "").partition("\n")[0]
     for name, text in field_docs(kind).items():
-        schema["properties"][name]["description"] = text
+        field = schema["properties"][name]
+        field |= {"title": name, "description": text}
+        for one in field.get("anyOf", ()):
+            if "const" in one:
+                one |= {"title": one["const"], "enum": [one.pop("const")]}
+            elif name_of_kind := _KINDS.get(one.get("type", "")):
+                one["title"] = name_of_kind
 
 
 def field_docs(kind: type[Any]) -> dict[str, str]:
@@ -83,7 +94,7 @@ class FieldMap(Config):
     """The fields of a record (a JSON object, a CSV or Parquet row) that a document is made of; empty: no such field.
 
     Attributes:
-        id, text, title, date: the key or column of each, or a path with dots between keys.
+        id, text, title, date: the key or column that holds it, or a path with dots between keys.
         metadata: the fields that are kept as metadata; `*`: all that are not named above.
     """
 
@@ -187,11 +198,11 @@ class BuildConfig(Config):
             was found too, or the `full` text too.
         metadata: fields of the documents' metadata that the graph has, each with its property: `section =
             "schema:articleSection"`, or a whole IRI. Days and times in ISO 8601's form are typed, all else is a string.
-        max_reject_ratio: rejected documents, but for duplicates, other languages and what was forgotten, over documents
-            read, above which the exit code is 3.
         mode: `snapshot`: what is not in the sources any more leaves the graph; `append`: it stays.
         near_duplicates: similarity, 0.5 to 0.98, from which on a document is a near-duplicate of another one and goes;
             0: only documents with equal text go.
+        max_reject_ratio: rejected documents, but for duplicates, other languages and what was forgotten, over documents
+            read, above which the exit code is 3.
         unit_bytes: wanted size of a work unit, in bytes of source.
         document_timeout: seconds that a call of the model may take; for calls of more than 100,000 characters of text,
             as many seconds for every 100,000.
@@ -224,6 +235,8 @@ class BuildConfig(Config):
     formats: Annotated[tuple[str, ...], ReadBy(("export",))] = ("graphml", "json", "nq")
     text: Annotated[Literal["none", "sentences", "full"], ReadBy(("export",))] = "sentences"
     metadata: Annotated[dict[str, str], ReadBy(("export",))] = {}
+    mode: Annotated[Literal["snapshot", "append"], ReadBy(("ingest",))] = "snapshot"
+    near_duplicates: Annotated[float, ReadBy(("ingest",))] = Field(0.0, ge=0, le=0.98)
     max_reject_ratio: Annotated[float, ReadBy()] = Field(0.01, ge=0, le=1)
     unit_bytes: Annotated[int, ReadBy(("ingest",))] = Field(1 << 18, ge=1 << 10)
     document_timeout: Annotated[float, ReadBy()] = Field(300.0, gt=0)
@@ -233,8 +246,6 @@ class BuildConfig(Config):
     log_format: Annotated[Literal["", "text", "json"], ReadBy()] = ""
     log_file: Annotated[str, ReadBy()] = ""
     metrics: Annotated[str, ReadBy()] = ""
-    mode: Annotated[Literal["snapshot", "append"], ReadBy(("ingest",))] = "snapshot"
-    near_duplicates: Annotated[float, ReadBy(("ingest",))] = Field(0.0, ge=0, le=0.98)
     source: Annotated[SourceConfig, ReadBy(("ingest",))] = SourceConfig()
 
     @classmethod

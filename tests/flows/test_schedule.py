@@ -3,22 +3,21 @@
 import json
 import os
 import signal
-import socket
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import httpx
 import pytest
 from real_stores import Oxigraph
 
+from benchmarks.report import CHROMIUM
+from kgmill.schemas.text import printable_markdown
+
+from .prefect_server import BIN, running, until
+
 pytestmark = pytest.mark.servers
 
-BIN = Path(sys.executable).parent
 ROOT = Path(__file__).resolve().parents[2]
-INJECTED = ROOT / "tests" / "faults" / "injected"
-WAIT_S = 400
 SECRET = "s3cret-word"  # of the store's login; it may be in nothing that the server shows
 ADA = "Ada Byron worked for Acme Corp in Paris ."
 BOB = "Bob Stone lives in London ."
@@ -33,22 +32,6 @@ EDITED = {i: text for i, text in CORPORA["alpha"].items() if i != "bob"} | {"car
 NO_SCHEDULE = ("--cron", "0 3 1 1 *", "--timezone", "Europe/Berlin")
 
 
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-def until(found, what):
-    """What `found` gives as soon as it is anything."""
-    end = time.monotonic() + WAIT_S
-    while time.monotonic() < end:
-        if value := found():
-            return value
-        time.sleep(0.3)
-    return pytest.fail(f"{what}: not within {WAIT_S} s")
-
-
 def write(path, documents):
     """A corpus as one file, which is the old one or the new one."""
     partial = path.with_suffix(".partial")
@@ -56,91 +39,14 @@ def write(path, documents):
     os.replace(partial, path)
 
 
-class Server:
-    """The server as its API shows it, and what is started for it."""
-
-    def __init__(self, folder):
-        self.folder, self.served, port = folder, {}, free_port()
-        self.api = f"http://127.0.0.1:{port}/api"
-        self.environment = os.environ | {
-            "PREFECT_HOME": str(folder / "home"),
-            "PREFECT_API_URL": self.api,
-            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-            "DO_NOT_TRACK": "1",
-            "PYTHONPATH": os.pathsep.join([str(INJECTED), *filter(None, [os.environ.get("PYTHONPATH")])]),
-        }
-        self.client = httpx.Client(base_url=self.api, timeout=60)
-        self.process = self.start("prefect", "server", "start", "--host", "127.0.0.1", "--port", port)
-
-    def start(self, *command, **more):
-        with (self.folder / "log").open("a") as log:
-            name, *rest = map(str, command)
-            return subprocess.Popen([BIN / name, *rest], env=self.environment, stdout=log, stderr=log, **more)
-
-    def is_up(self):
-        try:
-            return self.client.get("/health").is_success
-        except httpx.HTTPError:
-            return False
-
-    def post(self, what, content):
-        """Asks until the server has time: its SQLite may be busy (503), as Prefect's client knows."""
-        answer = until(lambda: (found := self.client.post(what, json=content)).status_code != 503 and (found,), what)[0]
-        return answer.raise_for_status()
-
-    def ask(self, what, **filters):
-        return self.post(f"/{what}/filter", filters).json()
-
-    def deployment(self, name):
-        found = [one for one in self.ask("deployments") if one["name"] == f"kgmill-{name}"]
-        return found[0] if found and not found[0]["paused"] else None
-
-    def serve(self, name, model, *options):
-        """Serves a corpus; gives the deployment, and how it was left before."""
-        source = self.folder / f"{name}.jsonl"
-        if not source.exists():
-            write(source, CORPORA[name])
-        how = ("--model", model, "--dataset", name, "--retry-delay", "0", *options)
-        self.served[name] = self.start("kgmill", "schedule", source, "--out", self.folder / name, *how)
-        return until(lambda: self.deployment(name), f"the deployment {name}")
-
-    def stop(self, name):
-        served = self.served.pop(name)
-        served.terminate()
-        return served.wait(60)
-
-    def run(self, deployment, **parameters):
-        """A run now; gives its id."""
-        return self.post(f"/deployments/{deployment['id']}/create_flow_run", {"parameters": parameters}).json()["id"]
-
-    def read(self, run):
-        return self.client.get(f"/flow_runs/{run}").raise_for_status().json()
-
-    def ended(self, run):
-        final = ("COMPLETED", "FAILED", "CANCELLED")
-        return until(lambda: (found := self.read(run))["state_type"] in final and found, f"the end of {run}")
-
-    def finished(self, deployment):
-        """The runs of a deployment that ended, first ones first."""
-        of = {"deployments": {"id": {"any_": [deployment["id"]]}}, "sort": "START_TIME_ASC"}
-        return [run for run in self.ask("flow_runs", **of) if run["state_type"] in ("COMPLETED", "FAILED")]
-
-    def artifact(self, name, kind):
-        return self.client.get(f"/artifacts/kgmill-{name}-{kind}/latest").raise_for_status().json()
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    """A server that takes a minute to start on a busy machine; all tests here use it."""
-    server = Server(tmp_path_factory.mktemp("prefect"))
-    try:
-        until(server.is_up, "the server")
+    """The server of all tests here, and the first corpora."""
+    folder = tmp_path_factory.mktemp("prefect")
+    for name, documents in CORPORA.items():
+        write(folder / f"{name}.jsonl", documents)
+    with running(folder) as server:
         yield server
-    finally:
-        for process in (*server.served.values(), server.process):
-            process.terminate()
-            process.wait(60)
-        server.client.close()
 
 
 @pytest.fixture(scope="module")
@@ -285,7 +191,7 @@ def test_only_what_may_pass_is_tried_again(server, gamma, tiny_model):
     assert (skipped["state_name"], skipped["state_type"]) == ("Skipped", "COMPLETED")
     assert skipped["state"]["message"].startswith(f"skipped: {server.folder}/gamma: another build (pid {os.getpid()} ")
     assert (wrong["state_type"], wrong["run_count"]) == ("FAILED", 1)
-    assert wrong["state"]["message"].endswith("/no/such: no such file or folder")
+    assert wrong["state"]["message"] == "/no/such: no such file or folder"
     tried = server.ended(held)
     assert (tried["state_name"], tried["run_count"]) == ("NothingNew", 2)
     told = [one["data"] for one in server.ask("artifacts", sort="CREATED_DESC") if one["key"] == "kgmill-gamma-outcome"]
@@ -300,7 +206,40 @@ def test_wrong_parameters_are_refused(server, gamma):
     assert config["properties"]["min_confidence"]["description"] == (
         "confidence under which decode drops a mention or a relation."
     )
+    words = [printable_markdown(f"{server.folder}/{name}") for name in ("gamma.jsonl", "gamma")]
+    assert gamma["description"] == "The graph of {} in {}.".format(*words)
     assert gamma["schedules"][0]["schedule"] == {"cron": "0 3 1 1 *", "timezone": "Europe/Berlin", "day_or": True}
+
+
+def test_form_of_the_parameters(server, gamma):
+    """Prefect's form has each key by its name, the configuration last; what is changed there reaches the build."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not Path(program := os.environ.get("CHROMIUM", CHROMIUM)).is_file():
+        pytest.skip(f"no Chromium at {program}")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--disable-gpu"])
+        page = browser.new_page(viewport={"width": 420, "height": 900})
+        page.set_default_timeout(240_000)
+        page.goto(f"{server.api.removesuffix('/api')}/deployments/deployment/{gamma['id']}/run")
+        page.get_by_text("Validate parameters").wait_for()
+        labels = page.locator(".schema-form-property__label").all_inner_texts()
+        shown = page.locator(".app-router-view").inner_text()
+        label = page.get_by_text("min_confidence (Optional)", exact=True)
+        field = page.locator(".schema-form-property", has=label).last.locator("input")
+        before = field.input_value()
+        field.fill("0.42")
+        with page.expect_response("**/create_flow_run") as made:
+            page.get_by_role("button", name="Submit").click()
+        run = made.value.json()["id"]
+        browser.close()
+    kinds = gamma["parameter_openapi_schema"]["definitions"]
+    build, source, fields = (list(kinds[name]["properties"]) for name in ("BuildConfig", "SourceConfig", "FieldMap"))
+    last = ["config", *build, source[0], *fields, *source[1:]]
+    found = [label.removesuffix(" (Optional)") for label in labels if label]
+    assert (found[:4], found[-len(last) :]) == (["sources", "out", "load_to", "report"], last)
+    assert (before, "cannot be changed" in shown) == ("0.4", False)
+    ended = server.ended(run)
+    assert (ended["state_type"], ended["parameters"]["config"]["min_confidence"]) == ("COMPLETED", 0.42)
 
 
 def test_schedules_take_nothing_over(server, gamma, tiny_model):
