@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
+import httpx
 from prefect import flow, runtime, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
@@ -17,16 +18,25 @@ from prefect.client.schemas.objects import State
 from prefect.concurrency.sync import concurrency
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.logging import get_run_logger
-from prefect.states import Completed
+from prefect.states import Completed, Failed
 
 from kgmill.flows import artifacts
 from kgmill.flows.limits import GpuTurn, Note, SkippedError, TimeLimit, WhenBusy, gpu_of, hold_when_free, turn_on_host
 from kgmill.flows.load_summary import format_load
-from kgmill.flows.loading import LoadTo, load_folder, logged_in
+from kgmill.flows.loading import LoadTo, check_load, load_folder, logged_in
 from kgmill.flows.outcome import is_nothing_new, outcome
 from kgmill.flows.prefect_environment import prefect_is_configured
 from kgmill.flows.progress import Progress, Status
-from kgmill.flows.retries import PASSING, RETRIES, RETRY_DELAY_S, begin, give_up, is_passing_store, start_again
+from kgmill.flows.retries import (
+    PASSING,
+    RETRIES,
+    RETRY_DELAY_S,
+    begin,
+    give_up,
+    is_passing_store,
+    is_tried_again,
+    start_again,
+)
 from kgmill.flows.watching import dataset_of, watched
 from kgmill.pipelines.building import Listener, finish, held, hold
 from kgmill.pipelines.building import run_stage as run_stage_of
@@ -48,10 +58,10 @@ _MAX_QUADS = 1_000_000  # of changes that are read to tell facts by name
 
 
 class _NoTraceback(logging.Filter):
-    """Leaves Prefect's traceback out where the error is one of our own: its one line says all."""
+    """Leaves Prefect's traceback out where the error is one of our own, or the server's end: its one line says all."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.exc_info and isinstance(record.exc_info[1], KgmillError):
+        if record.exc_info and isinstance(record.exc_info[1], (KgmillError, httpx.HTTPError)):
             record.exc_info, record.exc_text = None, None
         return True
 
@@ -159,37 +169,37 @@ def _checked(config: BuildConfig | Mapping[str, Any] | None) -> BuildConfig:
 def build_knowledge_graph(
     sources: list[str],
     out: str,
-    config: BuildConfig = _DEFAULTS,
-    n_workers: int = 0,
-    runner: str = "FnApiRunner",
-    beam_options: list[str] | None = None,
-    yes: bool = False,
     load_to: LoadTo | None = None,
     report: bool = False,
+    yes: bool = False,
     when_busy: WhenBusy = "wait",
     time_limit: float = 0.0,
     retries: int = RETRIES,
     retry_delay: int = RETRY_DELAY_S,
+    n_workers: int = 0,
+    runner: str = "FnApiRunner",
+    beam_options: tuple[str, ...] = (),
+    config: BuildConfig = _DEFAULTS,
 ) -> State[dict[str, Any]]:
     """Builds the graph of the sources in the folder `out`, and loads it where that is wanted.
 
     The result is what run.json says. More rejects than `max_reject_ratio` fail the run when all is done. No parameter
-    is a secret.
+    is a secret. They are in the order of the form that Prefect's page makes of them, the long one last.
 
     Args:
         sources: files, folders, patterns or URLs.
         out: the output folder, or a URL; one deployment for each.
-        config: everything that decides what comes out; as a dict, its keys. What is left out has its default.
-        n_workers: CPU threads that predict; 0 for all.
-        runner: a Beam runner.
-        beam_options: options of the Beam runner.
-        yes: go on though over 20 % of the documents would leave the graph, or the store.
         load_to: the triple store that the graph is loaded into after each build.
         report: write report.html after each build that changed something.
+        yes: go on though over 20 % of the documents would leave the graph, or the store.
         when_busy: where another build holds the folder, wait for it, skip this run, or fail.
         time_limit: seconds that a run may take; 0 for no limit.
         retries: how often a run is tried again whose process died, or that failed of a lock, a disk or a store.
         retry_delay: seconds before it is tried again.
+        n_workers: CPU threads that predict; 0 for all.
+        runner: a Beam runner.
+        beam_options: options of the Beam runner.
+        config: everything that decides what comes out. What is left out has its default.
     """
     leave_tracebacks_out()
     dataset = _dataset(out, config)
@@ -201,6 +211,8 @@ def build_knowledge_graph(
             if when_busy not in get_args(WhenBusy):
                 raise ConfigError(f"when_busy {when_busy!r}: wanted {', '.join(get_args(WhenBusy))}")
             to = load_to if isinstance(load_to, LoadTo) or load_to is None else LoadTo.load(None, dict(load_to))
+            if to:
+                check_load(to)
             context = check_build(
                 tuple(sources),
                 out,
@@ -230,9 +242,12 @@ def build_knowledge_graph(
         line = f"failed: {str(error) or type(error).__name__}"
         progress.end(line, is_done=False)
         artifacts.leave_outcome(dataset, line)
-        if not isinstance(error, PASSING):
-            give_up()
-        raise
+        if isinstance(error, PASSING) and is_tried_again():
+            raise  # Prefect begins a run anew that raises, not one that says how it ended
+        give_up()
+        if not isinstance(error, KgmillError):
+            raise
+        return Failed(message=printable(str(error)), data=error)
     progress.end(line)
     artifacts.leave_outcome(dataset, line)
     get_run_logger().info("%s", printable(line))

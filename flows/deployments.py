@@ -8,7 +8,7 @@ import secrets
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -18,12 +18,13 @@ from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLi
 from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.schedules import Schedule
 from prefect.server.schemas.schedules import CronSchedule
-from prefect.settings import PREFECT_API_URL
+from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL
 from prefect.types.entrypoint import EntrypointType
 
 from kgmill.flows.build import TAG, build_knowledge_graph
 from kgmill.flows.limits import WhenBusy
 from kgmill.schemas.errors import ConfigError, ServerError
+from kgmill.schemas.text import printable_markdown
 
 _MAX_SECONDS = 315_360_000.0  # ten years
 
@@ -50,6 +51,17 @@ def check_schedule(cron: str | None, every: float | None, timezone: str | None) 
         ) from None
 
 
+def next_time(when: Schedule) -> datetime:
+    """When a cron expression's time comes next, in its time zone; without one, in UTC."""
+    [found] = asyncio.run(CronSchedule(cron=when.cron or "", timezone=when.timezone).get_dates(1))
+    return found
+
+
+def page() -> str:
+    """Where the configured server shows its deployments, as people open it."""
+    return f"{(PREFECT_UI_URL.value() or PREFECT_API_URL.value() or '').removesuffix('/api')}/deployments"
+
+
 def check_server() -> None:
     """Makes sure that the configured Prefect server answers.
 
@@ -62,7 +74,7 @@ def check_server() -> None:
             raise ServerError(f"no Prefect server answers at {url}: {_reason(fault)}; start it, or set PREFECT_API_URL")
 
 
-def serve(dataset: str, parameters: dict[str, Any], when: Schedule, *, on_begin: Callable[[str], None] | None) -> None:
+def serve(dataset: str, parameters: dict[str, Any], when: Schedule, *, on_begin: Callable[[str], None]) -> None:
     """Serves builds of one output folder until it is stopped, and then pauses the deployment, which the dataset names.
 
     A deployment of that name and folder is taken over: whoever serves it now pauses it no more when it stops. Where
@@ -79,13 +91,13 @@ def serve(dataset: str, parameters: dict[str, Any], when: Schedule, *, on_begin:
     full_name = f"{build_knowledge_graph.name}/{name}"
     with _server() as client:
         _check_owner(client, full_name, parameters["out"])
-    if on_begin:
-        on_begin(full_name)
+    on_begin(full_name)
     version = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
     try:
         with _faults():
             build_knowledge_graph.serve(
                 name=name,
+                description=_description(parameters),
                 parameters=parameters,
                 schedules=[when],
                 tags=[TAG, dataset],
@@ -93,7 +105,7 @@ def serve(dataset: str, parameters: dict[str, Any], when: Schedule, *, on_begin:
                 paused=False,
                 pause_on_shutdown=False,
                 entrypoint_type=EntrypointType.MODULE_PATH,
-                print_starting_message=on_begin is None,
+                print_starting_message=False,
                 **_at_once(parameters["when_busy"]),
             )
     finally:
@@ -101,6 +113,12 @@ def serve(dataset: str, parameters: dict[str, Any], when: Schedule, *, on_begin:
             deployment = client.read_deployment_by_name(full_name)
             if deployment.version == version:
                 client.pause_deployment(deployment.id)
+
+
+def _description(parameters: dict[str, Any]) -> str:
+    """What the page of the deployment says of it."""
+    words = (printable_markdown(str(word)) for word in (", ".join(parameters["sources"]), parameters["out"]))
+    return "The graph of {} in {}.".format(*words)
 
 
 def _at_once(when_busy: WhenBusy) -> dict[str, Any]:
@@ -128,6 +146,19 @@ def _check_owner(client: SyncPrefectClient, full_name: str, out: str) -> None:
 def _server() -> Iterator[SyncPrefectClient]:
     with _faults(), get_client(sync_client=True) as client:
         yield client
+
+
+@contextmanager
+def gone_server(goes_on: str) -> Iterator[None]:
+    """Makes one line of it where the server goes in the midst of a flow run; `goes_on` says what the next run does.
+
+    Raises:
+        ServerError: the server doesn't answer any more, or refuses what Prefect asks it.
+    """
+    try:
+        yield
+    except (httpx.HTTPError, PrefectException) as error:
+        raise ServerError(f"Prefect server {PREFECT_API_URL.value()}: {_reason(error)}{goes_on}") from None
 
 
 @contextmanager

@@ -30,27 +30,24 @@ def logging_to(form: str, file: str) -> Iterator[None]:
     Args:
         form: `json`: an object a line; `text`, or empty: a line for people.
         file: appended to, also after it was moved away; empty: standard error, which then has log lines alone. Where
-            both are empty, nothing is written.
+            both are empty, nothing is written, by nobody else's handlers either: the command or the flow says it.
 
     Raises:
         ConfigError: the file can't be written to.
     """
-    if not form and not file:
-        yield
-        return
-    handler = _handler(file)
-    handler.setFormatter(JsonLine() if form == "json" else TextLine())
-    handler.addFilter(locate)
+    handler = _handler(form, file)
     logger, said = logging.getLogger("kgmill"), voice()
     before = logger.level, logger.propagate
-    if not file and said.quiet:
-        handler.setLevel(logging.ERROR)
     with ExitStack() as stack:
         stack.callback(handler.close)
-        if not file:
+        if form or file:
+            handler.setFormatter(JsonLine() if form == "json" else TextLine())
+            handler.addFilter(locate)
+            logger.setLevel(logging.DEBUG if said.verbose else logging.INFO)
+        if form and not file:
+            handler.setLevel(logging.ERROR if said.quiet else logging.NOTSET)
             stack.enter_context(in_log_lines())
         logger.addHandler(handler)
-        logger.setLevel(logging.DEBUG if said.verbose else logging.INFO)
         logger.propagate = False  # Prefect's handlers of the root have lines of their own
         try:
             yield
@@ -60,9 +57,9 @@ def logging_to(form: str, file: str) -> Iterator[None]:
             logger.setLevel(before[0])
 
 
-def _handler(file: str) -> logging.Handler:
+def _handler(form: str, file: str) -> logging.Handler:
     if not file:
-        return logging.StreamHandler(sys.stderr)
+        return logging.StreamHandler(sys.stderr) if form else logging.NullHandler()
     try:
         return WatchedFileHandler(file, encoding="utf-8")
     except OSError as error:

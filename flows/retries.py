@@ -30,6 +30,13 @@ def begin(tags: set[str], retries: int, delay_s: int) -> None:
         client.update_flow_run(run.id, tags=sorted({*run.tags, *tags}), empirical_policy=policy)
 
 
+def is_tried_again() -> bool:
+    """Whether the current flow run is begun anew when it fails now."""
+    with get_client(sync_client=True) as client:
+        run = client.read_flow_run(_current().id)
+    return run.run_count <= (run.empirical_policy.retries or 0)
+
+
 def give_up() -> None:
     """Lets the current flow run fail for good: what is wrong stays wrong."""
     run = _current()

@@ -100,11 +100,16 @@ def _build_with_prefect(
         note("starting Prefect's temporary server; this takes 10 to 20 seconds")
     import_prefect()
     from kgmill.flows.build import build_knowledge_graph
-    from kgmill.flows.deployments import check_server
+    from kgmill.flows.deployments import check_server, gone_server
 
     if prefect_is_configured():
         check_server()
-    how = options.how | {"beam_options": list(options.beam_options)}
-    how |= {"when_busy": when_busy, "time_limit": limits.time_limit, "retries": 0}  # whoever looks on tries again
-    if build_knowledge_graph(sources, out, config, **how) is None:
+    how = options.how | {
+        "when_busy": when_busy,
+        "time_limit": limits.time_limit,
+        "retries": 0,
+    }  # whoever looks on tries again
+    with gone_server(GOES_ON):
+        ledger = build_knowledge_graph(sources, out, config=config, **how)
+    if ledger is None:
         raise SkippedError("another build is running there")

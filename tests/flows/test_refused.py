@@ -1,37 +1,13 @@
 """What is wrong with a command is said in one line, before anything is touched: exit code 2."""
 
-import json
-import shutil
+import re
 from importlib.metadata import version
-from pathlib import Path
 
 import pytest
 
 from kgmill.flows import cli
-from kgmill.pipelines.sources.containers import KNOWN
 
-
-def other_types(folder):
-    config = json.loads((folder / "config.json").read_text())
-    config["entity_types"] = ["Peop", "Place", "Loc"]
-    (folder / "config.json").write_text(json.dumps(config))
-
-
-def cut_weights(folder):
-    path = folder / "model.safetensors"
-    path.write_bytes(path.read_bytes()[:-100])
-
-
-@pytest.fixture
-def bad_model(tiny_model, tmp_path):
-    """Makes a copy of the tiny model with a fault in it."""
-
-    def bad_model(damage):
-        folder = Path(shutil.copytree(tiny_model, tmp_path / "model"))
-        damage(folder)
-        return folder
-
-    return bad_model
+from .faults import SPOILT, WRONG
 
 
 @pytest.fixture
@@ -46,15 +22,25 @@ def refused(kgmill, source, tmp_path):
     return refused
 
 
-def test_missing_source_is_refused(refused, tmp_path):
-    """A source that isn't there."""
-    assert refused(corpus=tmp_path / "none") == "kgmill: TMP/none: no such file or folder"
+@pytest.mark.parametrize("fault", WRONG, ids=lambda fault: fault.name)
+def test_what_is_wrong_touches_nothing(kgmill, tiny_model, tmp_path, fault):
+    """Each fault of a command, source, checkpoint or output."""
+    given = fault.prepare(tmp_path, tiny_model)
+    before = sorted(tmp_path.rglob("*"))
+    done = kgmill(*fault.command(given))
+    assert (done.code, done.out, len(done.errors)) == (fault.code, "", 1)
+    assert done.errors[0].replace(str(tmp_path), "TMP").startswith(f"kgmill: {fault.line}")
+    assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_empty_folder_is_refused(refused, tmp_path):
-    """A corpus without a document."""
-    (tmp_path / "empty").mkdir()
-    assert refused(corpus=tmp_path / "empty") == f"kgmill: TMP/empty: no file of a known kind in here; known: {KNOWN}"
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", SPOILT, ids=lambda fault: fault.name)
+def test_what_is_bad_costs_itself_alone(kgmill, tiny_model, tmp_path, fault):
+    """Each fault that a build meets on its way: a line and an exit code, or rejects within the ratio."""
+    done = kgmill(*fault.command(fault.prepare(tmp_path, tiny_model)))
+    assert (done.code, len(done.errors)) == (fault.code, bool(fault.line)), done.errors
+    assert "".join(done.errors).replace(str(tmp_path), "TMP").startswith(fault.line and f"kgmill: {fault.line}")
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\u202e]", done.out)
 
 
 @pytest.mark.parametrize(
@@ -71,58 +57,6 @@ def test_wrong_configuration_is_refused(refused, tmp_path, text, message):
     if text is not None:
         (tmp_path / "f.toml").write_text(text)
     assert refused("--config", tmp_path / "f.toml").startswith(f"kgmill: TMP/f.toml: {message}")
-
-
-def test_flag_out_of_range_is_refused(refused):
-    """A flag is checked like a key."""
-    assert refused("--base-iri", "https://kg.example.org/#").startswith("kgmill: base_iri: ")
-
-
-def test_output_that_is_a_file_is_refused(refused, tmp_path):
-    """--out wants a folder."""
-    (tmp_path / "out").write_text("mine")
-    assert refused() == "kgmill: TMP/out: is a file; --out wants a folder"
-    assert (tmp_path / "out").read_text() == "mine"
-
-
-def test_plain_encoder_is_refused(refused, tiny_encoder):
-    """A BERT folder is no kgmill model."""
-    assert refused("--model", tiny_encoder) == (
-        f"kgmill: {tiny_encoder}: ontology.toml is missing, so this is no kgmill model folder"
-    )
-
-
-def test_model_of_other_types_is_refused(refused, bad_model):
-    """A model whose configuration and ontology name different types."""
-    assert refused("--model", bad_model(other_types)) == (
-        "kgmill: TMP/model: config.json has entity_types ['Peop', 'Place', 'Loc'], ontology.toml has "
-        "['Peop', 'Org', 'Loc']; a model keeps the types that it was trained on"
-    )
-
-
-def test_cut_weights_are_refused(refused, bad_model):
-    """A safetensors file that ends too early, with both lengths."""
-    line = refused("--model", bad_model(cut_weights))
-    assert line.startswith("kgmill: TMP/model/model.safetensors: ")
-    assert line.endswith("; the file is cut or damaged")
-
-
-def test_unknown_model_is_refused(refused):
-    """A name that is neither a folder nor a shipped model."""
-    assert refused("--model", "none").startswith("kgmill: model 'none': no such folder, and not one of the shipped ")
-
-
-def test_ontology_of_other_types_is_refused(refused, tmp_path):
-    """An ontology with other types than the model's."""
-    (tmp_path / "other.toml").write_text("[entities.Peop]\n[entities.Alien]\n")
-    line = refused("--ontology", tmp_path / "other.toml")
-    assert line.startswith("kgmill: TMP/other.toml: the model in ")
-    assert " knows no type Alien; it has the types " in line
-
-
-def test_refused_runner_is_refused(refused):
-    """A runner that loses data."""
-    assert refused("--runner", "DaskRunner") == "kgmill: runner DaskRunner: refused, because it loses data silently"
 
 
 @pytest.mark.parametrize(
@@ -162,29 +96,6 @@ def test_gpu_that_is_not_there_touches_nothing(kgmill, source, tmp_path, command
     done = kgmill(command, source, "--out", tmp_path / "out", "--device", device)
     assert (done.code, len(done.errors), (tmp_path / "out").exists()) == (2, 1, False)
     assert done.errors[0].startswith(f"kgmill: device {device}: this torch ({version('torch')}) sees no GPU; ")
-
-
-def test_int8_on_a_gpu_is_refused(refused):
-    """Integer products are the CPU's."""
-    assert refused("--device", "cuda", "--precision", "int8") == (
-        "kgmill: precision int8 is for CPUs, the device is cuda: say --device cpu, or --precision bf16"
-    )
-
-
-def no_tokenizer(folder):
-    (folder / "tokenizer.json").write_text("{}")
-
-
-def narrow(folder):
-    config = json.loads((folder / "config.json").read_text())
-    config["max_span_width"] += 1
-    (folder / "config.json").write_text(json.dumps(config))
-
-
-@pytest.mark.parametrize(("damage", "message"), [(no_tokenizer, "can't be loaded: "), (narrow, "weights don't fit ")])
-def test_model_that_cannot_be_loaded_touches_nothing(refused, bad_model, damage, message):
-    """What only loading a model shows is found before the first byte is written, too."""
-    assert refused("--model", bad_model(damage)).startswith(f"kgmill: TMP/model: {message}")
 
 
 COMMANDS = ["build", "plan", "extract", "schedule", "query", "gc", "load"]
@@ -244,6 +155,7 @@ def test_schedule_without_a_server_is_refused(kgmill, source, tiny_model, tmp_pa
             ["--cron", "0 3 * * *", "--timezone", "Berlin"],
             "--timezone 'Berlin': no such time zone; wanted a name such as ",
         ),
+        (["--every", "60", "--endpoint", "http://h", "--profile", "x"], "unknown profile 'x'; known: oxigraph, "),
         (["--every", "60", "--profile", "fuseki"], "--profile is for a store; wanted --endpoint URL too"),
         (["--every", "60", "--endpoint", "http://u:s3cret@h"], "endpoint: wanted a plain URL, without user name, "),
         (["--every", "60", "--time-limit", "-1"], "--time-limit -1: wanted a number of seconds, or 0 for no limit"),

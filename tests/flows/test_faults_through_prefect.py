@@ -1,0 +1,121 @@
+"""The same faults through Prefect: one line in the state of the run, the exit code of the command, no traceback."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from kgmill.pipelines.output.parts import Store
+
+from .faults import SPOILT, WRONG, Fault
+from .prefect_server import running
+
+pytestmark = pytest.mark.servers
+
+FLOW = """
+import json, sys
+from kgmill.flows.build import build_knowledge_graph
+for given in json.load(sys.stdin):
+    state = build_knowledge_graph(**given, return_state=True)
+    print(json.dumps(str(state.state_details.flow_run_id)))
+"""
+DEAD_STORE = Fault(
+    "dead store",
+    1,
+    "http://127.0.0.1:1: no answer (connection refused); is the store running?",
+    how={"load_to": {"endpoint": "http://127.0.0.1:1"}, "retries": 1, "retry_delay": 0},
+)
+NO_KIND = Fault(
+    "no kind of store",
+    2,
+    "unknown profile 'x'; known: oxigraph, fuseki, ",
+    how={"load_to": {"endpoint": "http://127.0.0.1:1", "profile": "x"}},
+)
+NO_LOGIN = Fault(
+    "no login",
+    2,
+    "the Prefect server has no Secret block none; make one with ",
+    how={"load_to": {"endpoint": "http://127.0.0.1:1", "credentials": "none"}},
+)
+WRONG_KEYS = Fault("unknown key", 2, "unknown key 'min_confidense'; known keys: model, ", keys={"min_confidense": 1})
+HELD = Fault("held folder", 1, "TMP/out: another build (pid ", how={"retries": 0})
+FAULTS = (*WRONG, *SPOILT, DEAD_STORE, NO_KIND, NO_LOGIN, WRONG_KEYS, HELD)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """The server of all tests here."""
+    with running(tmp_path_factory.mktemp("prefect")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def ended(server, tiny_model, tmp_path_factory):
+    """Each fault as a run of the flow, one after another in one process: by name its folder, and the run."""
+    folders = {fault.name: tmp_path_factory.mktemp("fault") for fault in FAULTS}
+    given = [fault.prepare(folders[fault.name], tiny_model) for fault in FAULTS]
+    with Store(folders[HELD.name] / "out").lock():
+        command, stdin = [sys.executable, "-c", FLOW], json.dumps(given)
+        done = subprocess.run(
+            command, env=server.environment, input=stdin, capture_output=True, text=True, check=False, timeout=900
+        )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    runs = [server.read(json.loads(line)) for line in done.stdout.splitlines() if line.startswith('"')]
+    return {name: (folder, run) for (name, folder), run in zip(folders.items(), runs, strict=True)}
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_run_says_what_the_command_says(ended, fault):
+    """A run's state has the line and nothing else, and no run is tried again that somebody has to mend."""
+    folder, run = ended[fault.name]
+    message = run["state"]["message"]
+    assert run["state_type"] == ("FAILED" if fault.code else "COMPLETED")
+    if fault.line:
+        assert message.replace(str(folder), "TMP").startswith(fault.line)
+    assert not ((folder / "out" / "run.json").exists() and fault.code == 2)
+    assert ("\n" in message, run["run_count"], len(message) < 900) == (False, 1, True)
+
+
+def build(given, environment):
+    command = [sys.executable, "-m", "kgmill", *Fault.command(given)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+
+
+@pytest.mark.parametrize("fault", [*WRONG[:1], *SPOILT], ids=lambda fault: fault.name)
+def test_command_says_it_once_more(server, tiny_model, tmp_path, fault):
+    """`kgmill build` through the flow ends with the line and the exit code that it has without Prefect."""
+    done = build(fault.prepare(tmp_path, tiny_model), server.environment)
+    assert (done.returncode, "Traceback" in done.stderr) == (fault.code, False)
+    lines = [line.replace(str(tmp_path), "TMP") for line in done.stderr.splitlines() if line.startswith("kgmill: ")]
+    assert [line[: 8 + len(fault.line)] for line in lines] == ([f"kgmill: {fault.line}"] if fault.line else [])
+
+
+def test_dead_server_is_one_line(tiny_model, tmp_path):
+    """A Prefect server that doesn't answer is named, with exit code 1, and nothing is built."""
+    environment = os.environ | {"PREFECT_API_URL": "http://127.0.0.1:1/api", "PREFECT_HOME": str(tmp_path / "home")}
+    done = build(SPOILT[-2].prepare(tmp_path, tiny_model), environment)
+    assert (done.returncode, done.stderr.count("\n"), (tmp_path / "out").exists()) == (1, 1, False)
+    assert done.stderr.startswith("kgmill: no Prefect server answers at http://127.0.0.1:1/api: ")
+
+
+def test_server_that_dies_is_one_line(tiny_model, tmp_path):
+    """Where the Prefect server goes in the midst of a build, the command says so, and the next one goes on."""
+    given = SPOILT[-2].prepare(tmp_path, tiny_model)
+    with running(tmp_path) as server:
+        command = [sys.executable, "-m", "kgmill", *Fault.command(given)]
+        environment = server.environment | {"PREFECT_CLIENT_MAX_RETRIES": "0"}  # Prefect's own patience is minutes
+        with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+            for line in process.stderr:
+                if "extract: 0 of" in line:
+                    break
+            os.killpg(server.process.pid, signal.SIGKILL)
+            errors = process.stderr.read().splitlines()
+    assert process.returncode == 1
+    [line] = [line for line in errors if line.startswith("kgmill: ")]
+    assert line.startswith(f"kgmill: Prefect server {server.api}: ")
+    assert line.endswith("; the next run goes on from the last committed work unit")
+    assert not any(line.startswith("Traceback") for line in errors)
