@@ -26,7 +26,7 @@ def one_stage(stage: str, sources: Sources, out: Out, options: BuildOptions, *, 
 
 @contextmanager
 def opened(config: BuildConfig, out: str, check: Callable[[], RunContext], **how: Any) -> Iterator[Run]:
-    """The run that `checked` gives, watched as the configuration wants it, with its progress on standard error."""
+    """The run that `check` gives, watched as the configuration wants it, with its progress on standard error."""
     from kgmill.flows.terminal import note, progress
     from kgmill.flows.watching import watched
     from kgmill.pipelines.building import Listener, hold
@@ -53,10 +53,14 @@ def run_alone(
 
     before = NAMES[: NAMES.index(stage)]
     store = Store(out)
-    check_readable(store)
-    check_finished(store, before)
-    check_in_step(store, before)
-    with opened(config, out, lambda: options.check(sources, out, config), stages=(stage,)) as run:
+
+    def check() -> RunContext:
+        check_readable(store)
+        check_finished(store, before)
+        check_in_step(store, before)
+        return options.check(sources, out, config)
+
+    with opened(config, out, check, stages=(stage,)) as run:
         report = run_stage(run, stage)
         ledger = _count_rejects(run, (*before, stage))
         # After the last, run.json has to promise the bytes of the new graph.

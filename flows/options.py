@@ -39,7 +39,7 @@ DataFile = Annotated[str | None, Option("--data", metavar="FILE", help="annotate
 DevSets = Annotated[
     str | None, Option("--config", metavar="F.toml", help="instead of a file: a training's [[dev]] sets")
 ]
-DataFormat = Annotated[AnnotationFormat, Option("--format")]
+DataFormat = Annotated[AnnotationFormat, Option("--format", help="how the annotated data is written")]
 MinConfidence = Annotated[float, Option("--min-confidence", metavar="P")]
 Json = Annotated[bool, Option("--json", rich_help_panel="Output", help="print it as JSON, for programs")]
 
@@ -68,6 +68,42 @@ Workers = Annotated[
 ]
 
 
+ConfigFile = Annotated[str | None, Option("--config", metavar="F.toml", help="the same as keys, and more; flags win")]
+LogFormat = Annotated[
+    Literal["text", "json"] | None,
+    Option(
+        "--log-format",
+        rich_help_panel=_WATCH,
+        envvar="KGMILL_LOG_FORMAT",
+        help="log lines, to --log-file or instead of all else on standard error",
+    ),
+]
+LogFile = Annotated[
+    str | None,
+    Option("--log-file", rich_help_panel=_WATCH, metavar="FILE", envvar="KGMILL_LOG_FILE", help="append the log to it"),
+]
+Metrics = Annotated[
+    str | None,
+    Option(
+        "--metrics",
+        rich_help_panel=_WATCH,
+        metavar="FILE.prom",
+        envvar="KGMILL_METRICS",
+        help="keep a text file of metrics for Prometheus",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchOptions:
+    """How a run is watched that decides nothing else; a part of BuildOptions."""
+
+    file: ConfigFile = None
+    log_format: LogFormat = None
+    log_file: LogFile = None
+    metrics: Metrics = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineOptions:
     """Where a build would run.
@@ -89,9 +125,7 @@ class BuildOptions:
         beam_options: what stands after `--`.
     """
 
-    file: Annotated[str | None, Option("--config", metavar="F.toml", help="the same as keys, and more; flags win")] = (
-        None
-    )
+    file: ConfigFile = None
     model: Annotated[
         str | None,
         Option("--model", rich_help_panel=_MODEL, metavar="NAME|PATH", help="a shipped model or a model folder"),
@@ -178,31 +212,9 @@ class BuildOptions:
     ] = None
     runner: Runner = "FnApiRunner"
     workers: Workers = 0
-    log_format: Annotated[
-        Literal["text", "json"] | None,
-        Option(
-            "--log-format",
-            rich_help_panel=_WATCH,
-            envvar="KGMILL_LOG_FORMAT",
-            help="log lines, to --log-file or instead of all else on standard error",
-        ),
-    ] = None
-    log_file: Annotated[
-        str | None,
-        Option(
-            "--log-file", rich_help_panel=_WATCH, metavar="FILE", envvar="KGMILL_LOG_FILE", help="append the log to it"
-        ),
-    ] = None
-    metrics: Annotated[
-        str | None,
-        Option(
-            "--metrics",
-            rich_help_panel=_WATCH,
-            metavar="FILE.prom",
-            envvar="KGMILL_METRICS",
-            help="keep a text file of metrics for Prometheus",
-        ),
-    ] = None
+    log_format: LogFormat = None
+    log_file: LogFile = None
+    metrics: Metrics = None
     beam_options: tuple[str, ...] = ()
 
     def config(self, before: dict[str, Any] | None = None) -> BuildConfig:

@@ -110,11 +110,12 @@ def documented(parser: TyperCommand, command: Command, *, is_whole: bool = False
 
     Where it `is_whole`, all the words, in Markdown.
     """
-    from kgmill.flows.options import BuildOptions
+    from kgmill.flows.options import BuildOptions, WatchOptions
     from kgmill.schemas.config import BuildConfig, field_docs
     from kgmill.schemas.training import SetConfig
 
-    keys = BuildConfig.model_fields if BuildOptions in _hints(command).values() else {}
+    of_a_build = not {BuildOptions, WatchOptions}.isdisjoint(_hints(command).values())
+    keys = BuildConfig.model_fields if of_a_build else {}
 
     told = field_docs(SetConfig) | field_docs(BuildConfig)
     for one in parser.params:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
-from kgmill.flows.options import BuildOptions, Dir, Json
+from kgmill.flows.options import BuildOptions, Dir, Json, WatchOptions
 from kgmill.flows.terminal import say, show_json
+
+if TYPE_CHECKING:
+    from kgmill.pipelines.context import RunContext
 
 GOES_ON = "; the next forget or build goes on"
 PANEL = "Graph"
@@ -22,6 +25,7 @@ EXAMPLES = (
 def forget(
     folder: Dir,
     documents: Annotated[list[str], Argument(metavar="DOC", help="a document's id, as tables/documents has it")],
+    watch: WatchOptions,
     *,
     allow: Annotated[
         bool, Option("--allow", help="let them in again: the next build reads them, if a source has them")
@@ -34,7 +38,7 @@ def forget(
     from kgmill.pipelines.output.parts import Store
 
     store = Store(folder)
-    options = BuildOptions()
+    options = BuildOptions(**asdict(watch))
     config = config_of(folder, options)
     if allow:
         forgetting.allow(store, documents)
@@ -43,10 +47,14 @@ def forget(
         else:
             say(f"{_n(len(documents))} may come back: the next build reads what a source has of them")
         return
-    context = options.check([], folder, config)
-    forgetting.check_model(context, store)
-    forgetting.check_forget(store, documents)
-    with opened(config, folder, lambda: context, stages=forgetting.STAGES) as run:
+
+    def check() -> RunContext:
+        context = options.check([], folder, config)
+        forgetting.check_model(context, store)
+        forgetting.check_forget(store, documents)
+        return context
+
+    with opened(config, folder, check, stages=forgetting.STAGES) as run:
         report = forgetting.forget(run, documents)
     if as_json:
         show_json(asdict(report))

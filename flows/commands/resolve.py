@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from kgmill.flows.one_stage import GOES_ON, config_of, opened
 from kgmill.flows.options import BuildOptions, Dir, Json
+
+if TYPE_CHECKING:
+    from kgmill.pipelines.context import RunContext
 
 __all__ = ["GOES_ON", "resolve"]
 PANEL = "Graph"
@@ -26,9 +31,13 @@ def resolve(folder: Dir, options: BuildOptions, *, as_json: Json = False) -> Non
 
     store, config = Store(folder), config_of(folder, options)
     first = NAMES.index("decode")
-    check_finished(store, NAMES[:first])
-    check_in_step(store, NAMES[:first])
-    with opened(config, folder, lambda: options.check([], folder, config), stages=NAMES[first:]) as run:
+
+    def check() -> RunContext:
+        check_finished(store, NAMES[:first])
+        check_in_step(store, NAMES[:first])
+        return options.check([], folder, config)
+
+    with opened(config, folder, check, stages=NAMES[first:]) as run:
         for stage in NAMES[first:]:
             run_stage(run, stage)
         finish(run)

@@ -125,3 +125,27 @@ def test_notes_are_in_a_file_too(tmp_path, capsys):
     assert capsys.readouterr().err == "kgmill: a worker died\n"
     [line] = (tmp_path / "log").read_text().splitlines()
     assert line.endswith(" WARNING kgmill.flows.terminal: a worker died")
+
+
+@pytest.mark.parametrize("command", ["resolve", "export", "forget"])
+def test_every_command_is_watched_in_one_way(kgmill, copy, tmp_path, monkeypatch, command):
+    """A flag, the variable or a key of --config begins a log and metrics, in this order; the run before has no say."""
+    before = json.loads((copy / "run.json").read_text())
+    before["config"] |= {"log_file": str(tmp_path / "before.log"), "metrics": str(tmp_path / "before.prom")}
+    (copy / "run.json").write_text(json.dumps(before))
+    (tmp_path / "f.toml").write_text(f'log_file = "{tmp_path}/key.log"\nmetrics = "{tmp_path}/key.prom"\n')
+
+    def run(code, document, *options):
+        documents = [document] if command == "forget" else []
+        assert kgmill(command, copy, *documents, "--config", tmp_path / "f.toml", *options).code == code
+        return {path.name for path in tmp_path.glob("*.*")} - {"f.toml"}
+
+    assert run(0, "letters/b.txt") == {"key.log", "key.prom"}
+    kept = (tmp_path / "key.log").read_text()
+    monkeypatch.setenv("KGMILL_LOG_FILE", str(tmp_path / "variable.log"))
+    assert run(0, "a.txt") == {"key.log", "key.prom", "variable.log"}
+    wrong = [] if command == "forget" else ["--model", "none"]
+    assert run(2, "none", "--log-file", tmp_path / "flag.log", *wrong) >= {"flag.log"}
+    assert (" done: " in kept, (tmp_path / "key.log").read_text()) == (True, kept)
+    assert "kgmill_documents" in (tmp_path / "key.prom").read_text()
+    assert " ERROR " in (tmp_path / "flag.log").read_text()
