@@ -148,7 +148,8 @@ def _unlike(pins: Path) -> Iterator[str]:
 
 
 def _encoding() -> Iterator[Check]:
-    names = {"files": sys.getfilesystemencoding(), "output": getattr(sys.stdout, "encoding", None) or "none"}
+    # sys.stdout is the spinner's meanwhile
+    names = {"files": sys.getfilesystemencoding(), "output": getattr(sys.__stdout__, "encoding", None) or "none"}
     told = ", ".join(f"{what} {name}" for what, name in names.items()) + f"; locale {locale.setlocale(locale.LC_CTYPE)}"
     is_utf8 = all(name.lower().replace("-", "") == "utf8" for name in names.values())
     yield Check("encoding", "ok" if is_utf8 else "warn", told, "" if is_utf8 else "set PYTHONUTF8=1 or LC_ALL=C.UTF-8")

@@ -28,11 +28,11 @@ def _marked(sentence: Mapping[str, Any], is_coloured: bool) -> str:
 def _entity(told: Mapping[str, Any], is_coloured: bool) -> Iterator[str]:
     e = told["entity"]
     yield printable(f"{e['label']} ({e['type']}), {told['id']}")
-    counts = f"{e['n_mentions']} mentions in {e['n_documents']} documents, the surest {e['confidence']:g}"
-    yield f"  {counts}; {told['n_facts']} facts"
+    counts = f"{_n(e['n_mentions'], 'mention')} in {_n(e['n_documents'], 'document')}, the surest {e['confidence']:g}"
+    yield f"  {counts}; {_n(told['n_facts'], 'fact')}"
     yield "names"
     for name in told["names"]:
-        yield printable(f"  {name['n_mentions']:>5}  {name['name']}  {name['rule']}: {WORDS.get(name['rule'], '')}")
+        yield printable(f"  {name['n_mentions']:>5}  {name['name']}: {_rule(name['rule'])}")
     if told["redirects"]:
         yield "ids that lead here: " + ", ".join(told["redirects"])
     yield from _decisions(told["decisions"])
@@ -43,7 +43,7 @@ def _entity(told: Mapping[str, Any], is_coloured: bool) -> Iterator[str]:
         yield printable(f"  {fact['confidence']:.3f}  {claim}  {fact['fact_id']}{sign}")
     yield "sentences"
     for s in told["sentences"]:
-        rule = f", {s['rule']}: {WORDS.get(s['rule'], '')}" if s["rule"] else ""
+        rule = f"; {_rule(s['rule'])}" if s["rule"] else ""
         yield f"  {_marked(s, is_coloured)}"
         yield printable(f"      {s['doc_id']}, {s['type']} {s['confidence']:.3f}{rule}")
 
@@ -92,7 +92,8 @@ def _document(told: Mapping[str, Any], is_coloured: bool) -> Iterator[str]:
         yield f"{s['sentence'] + 1:>3}  {_marked(s, is_coloured)}"
         for r in s["relations"]:
             how = f", {r['stance']}" if r["stance"] else ""
-            yield f"       {r['confidence']:.3f}  relation {r['type']}, of fact {r['fact_id']}{how}"
+            claim = f"{r['head']}  --{r['type']}->  {r['tail']}"
+            yield printable(f"       {r['confidence']:.3f}  {claim}  fact {r['fact_id']}{how}")
         for span in s.get("spans", ()):
             if span["verdict"] != "mention":
                 yield printable(f"       {span['score']:.3f}  {span['text']}  {span['type']}: {span['verdict']}")
@@ -102,6 +103,16 @@ def _document(told: Mapping[str, Any], is_coloured: bool) -> Iterator[str]:
             yield printable(f"       {pair['score']:.3f}  {claim}: {pair['verdict']}")
         if len(pairs) > _MOST:
             yield f"       and {len(pairs) - _MOST} less likely pairs (--json has them)"
+
+
+def _n(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _rule(rule: str) -> str:
+    """A rule of names in words, with its name as the tables have it."""
+    words = WORDS.get(rule, "")
+    return f"{words} ({rule})" if rule and words else words or rule
 
 
 def _decisions(decisions: Iterable[Mapping[str, Any]]) -> Iterator[str]:

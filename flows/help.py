@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args
@@ -64,10 +65,8 @@ def shape(one: Any) -> str:
 
 
 def _words(one: Any) -> Text:
-    text = Text(one.help or "")
-    for more in _more(one):
-        text.append(f" [{more}]", "dim")
-    return text
+    more = [(f"[{word}]", "dim") for word in _more(one)]
+    return Text(" ").join([Text(one.help)] * bool(one.help) + [Text(*word) for word in more])
 
 
 def _more(one: Any) -> Iterator[str]:
@@ -84,9 +83,25 @@ def _panel(console: Console, title: str, rows: list[tuple[str, Text]], width: in
     grid.add_column(style="bold cyan", min_width=width)
     grid.add_column(ratio=1)
     for name, words in rows:
-        option, _, value = name.rpartition(" ")
-        grid.add_row(f"{option}\n  {value}" if len(name) > _MAX_NAME and option else name, words)
+        grid.add_row("\n  ".join(_broken(name)), words)
     console.print(Panel(grid, title=title, title_align="left", border_style="dim", box=ROUNDED))
+
+
+def _broken(name: str) -> list[str]:
+    """An option and its value as lines that fit their column: what there is to choose from goes on below.
+
+    >>> _broken("--format spert|dygie|conll|brat")
+    ['--format', 'spert|dygie|conll|brat']
+    """
+    option, _, value = name.rpartition(" ")
+    if len(name) <= _MAX_NAME or not option:
+        return [name]
+    lines = [option, ""]
+    for piece in re.findall(r"[^|]+\|?", value):
+        if lines[-1] and len(lines[-1] + piece) > _MAX_NAME - 2:
+            lines.append("")
+        lines[-1] += piece
+    return lines
 
 
 def _console() -> Console:

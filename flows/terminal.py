@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 _MAX_WIDTH = 160  # lines of text are hard to read beyond
+_MAX_BAR = 100  # columns of a bar and all that stands around it
+_FURTHER_IN = 4  # columns, of what a broken line goes on with
 _NAMES_WIDTH = 9  # of the longest stage
 ProgressKind = Literal["auto", "bar", "lines", "json", "none"]
 
@@ -118,6 +120,28 @@ def rendered(part: RenderableType) -> str:
     return "\n".join(line.rstrip() for line in capture.get().splitlines())
 
 
+def show_lines(lines: Iterable[str]) -> None:
+    """Prints lines as they are; on a terminal long ones are broken between words, and go on further in."""
+    for line in lines:
+        show("\n".join(broken(line, width())) if is_terminal(sys.stdout) else line)
+
+
+def broken(line: str, columns: int) -> list[str]:
+    """A line, which may have colours, as lines of at most so many columns.
+
+    >>> broken("  Ada Byron worked for Acme Corp.", 26)
+    ['  Ada Byron worked for', '      Acme Corp.']
+    """
+    from rich.text import Text
+
+    text = Text.from_ansi(line)
+    if text.cell_len <= columns:
+        return [line]
+    indent = len(text.plain) - len(text.plain.lstrip())
+    rows = text[indent:].wrap(_console(), max(columns - indent - _FURTHER_IN, _FURTHER_IN))
+    return [" " * (indent + _FURTHER_IN * bool(i)) + rendered(row) for i, row in enumerate(rows)]
+
+
 def say(*parts: RenderableType) -> None:
     """Prints words for people on standard output, but where it is to be quiet."""
     if not _voice.quiet:
@@ -182,13 +206,12 @@ def _kind() -> ProgressKind:
     return "bar" if is_terminal(sys.stderr) else "lines"
 
 
-def _console(stream: Any = None) -> Console:
+def _console(stream: Any = None, most: int = _MAX_WIDTH) -> Console:
     """rich's console on a stream; it takes no text for markup, and colours nothing by itself."""
     from rich.console import Console
 
     console = Console(file=stream or sys.stdout, markup=False, emoji=False, highlight=False)
-    if stream is None:
-        console.width = min(console.width, _MAX_WIDTH)
+    console.width = min(console.width, most)
     return console
 
 
@@ -228,7 +251,7 @@ def _shown_bars() -> Bars:
             BarColumn(bar_width=None),
             TextColumn("{task.percentage:>3.0f}%"),
             TextColumn("{task.fields[told]}", table_column=Column(no_wrap=True, overflow="ellipsis")),
-            console=_console(sys.stderr),
+            console=_console(sys.stderr, _MAX_BAR),
             expand=True,
         )
         _bars.start()

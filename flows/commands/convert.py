@@ -21,8 +21,8 @@ def convert(
     source: Annotated[str, Argument(metavar="SOURCE", help="annotated data, a file or a folder")],
     target: Annotated[str, Argument(metavar="TARGET", help="the file to write")],
     *,
-    source_format: Annotated[AnnotationFormat, Option("--from")],
-    target_format: Annotated[Literal["spert", "dygie"], Option("--to")],
+    source_format: Annotated[AnnotationFormat, Option("--from", help="how the data is written")],
+    target_format: Annotated[Literal["spert", "dygie"], Option("--to", help="how it is to be written")],
     as_json: Json = False,
 ) -> None:
     """`kgmill convert`."""

@@ -30,7 +30,7 @@ def explain(
 ) -> None:
     """`kgmill explain DIR WHAT`: its sentences, candidates, scores, and the rules and thresholds that decided."""
     from kgmill.flows.explanation import explanation_lines
-    from kgmill.flows.terminal import is_coloured, show, show_json
+    from kgmill.flows.terminal import is_coloured, show_json, show_lines
     from kgmill.pipelines.explaining.explain import Explainer
 
     explainer = Explainer(folder)
@@ -38,4 +38,4 @@ def explain(
     if json:
         show_json(told)
         return
-    show("\n".join(explanation_lines(told, is_coloured=is_coloured())))
+    show_lines(explanation_lines(told, is_coloured=is_coloured()))

@@ -45,7 +45,9 @@ def query(
     dataset: Annotated[
         str | None, Option("--dataset", metavar="NAME|IRI", help="whose prefixes are declared, without a DIR")
     ] = None,
-    form: Annotated[Literal["table", "json", "csv", "tsv", "turtle"], Option("--format")] = "table",
+    form: Annotated[
+        Literal["table", "json", "csv", "tsv", "turtle"], Option("--format", help="how the answer is written")
+    ] = "table",
     whole_iris: Annotated[bool, Option("--whole-iris", help="abbreviate no IRI, in tables and Turtle too")] = False,
     timeout: Annotated[
         float | None, Option("--timeout", metavar="SECONDS", help="how long it may take (default: no limit)")

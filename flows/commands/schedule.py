@@ -10,9 +10,10 @@ from typer import Option
 
 from kgmill.flows.options import BuildOptions, Json, LimitOptions, Out, Sources, one_of
 from kgmill.flows.prefect_environment import import_prefect, prefect_is_configured
-from kgmill.flows.terminal import show_json
+from kgmill.flows.terminal import say, show_json
 from kgmill.schemas.errors import ConfigError, UsageError
 from kgmill.schemas.extras import require
+from kgmill.schemas.text import printable
 
 if TYPE_CHECKING:
     from kgmill.schemas.config import BuildConfig
@@ -33,7 +34,9 @@ class ServedOptions:
     """When to build, and what comes after a build."""
 
     cron: Annotated[str | None, Option("--cron", metavar="EXPR", help="such as '0 3 * * *'")] = None
-    every: Annotated[float | None, Option("--every", metavar="SECONDS")] = None
+    every: Annotated[
+        float | None, Option("--every", metavar="SECONDS", help="from the beginning of a build to that of the next")
+    ] = None
     timezone: Annotated[
         str | None, Option("--timezone", metavar="NAME", help="in which --cron is meant, such as Europe/Berlin")
     ] = None
@@ -41,7 +44,7 @@ class ServedOptions:
         int,
         Option("--retries", metavar="N", min=0, help="of a run that died, or met a lock, a full disk or a dead store"),
     ] = 3
-    retry_delay: Annotated[int, Option("--retry-delay", metavar="SECONDS", min=0)] = 60
+    retry_delay: Annotated[int, Option("--retry-delay", metavar="SECONDS", min=0, help="before it is tried again")] = 60
     report: Annotated[bool, Option("--report", help="write DIR/report.html after each build")] = False
     endpoint: Annotated[
         str | None, Option("--endpoint", metavar="URL", help="the store that each build is loaded into")
@@ -66,12 +69,14 @@ class ServedOptions:
         if self.endpoint is None:
             raise UsageError(f"--{next(iter(given)).replace('_', '-')} is for a store; wanted --endpoint URL too")
         require("schedule --endpoint", "stores")
-        from kgmill.flows.loading import LoadTo
+        from kgmill.flows.loading import LoadTo, check_load
 
         for name in ("ca_file", "profile"):
             if Path(str(given.get(name, ""))).is_file():
                 given[name] = str(Path(given[name]).resolve())
-        return LoadTo.load(None, given).model_dump(mode="json")
+        to = LoadTo.load(None, given)
+        check_load(to.model_copy(update={"credentials": ""}))  # the block may be made later
+        return to.model_dump(mode="json")
 
 
 def schedule(
@@ -94,7 +99,7 @@ def schedule(
     TimeLimit(limits.time_limit)
     options.check(sources, out, config)
     import_prefect()
-    from kgmill.flows.deployments import check_schedule, serve
+    from kgmill.flows.deployments import check_schedule, next_time, page, serve
 
     when = check_schedule(served.cron, served.every, served.timezone)
     if not prefect_is_configured():
@@ -117,10 +122,23 @@ def schedule(
     }
     times = {"cron": served.cron, "every": served.every, "timezone": served.timezone}
 
-    def say_in_json(name: str) -> None:
-        show_json({"deployment": name, **times, "parameters": parameters})
+    def tell(name: str) -> None:
+        if as_json:
+            show_json({"deployment": name, **times, "parameters": parameters})
+            return
+        often = (
+            f"every {served.every:g} s"
+            if served.every
+            else f"{served.cron!r}, next {next_time(when):%Y-%m-%d %H:%M %Z}"
+        )
+        say(
+            printable(f"serving {config.dataset}: {', '.join(parameters['sources'])} -> {parameters['out']}"),
+            f"  {often}; until Ctrl-C, which pauses it",
+            f"  a run now: prefect deployment run {name}",
+            f"  all runs:  {page()}",
+        )
 
-    serve(config.dataset, parameters, when, on_begin=say_in_json if as_json else None)
+    serve(config.dataset, parameters, when, on_begin=tell)
 
 
 def _whole_paths(config: BuildConfig) -> dict[str, str]:

@@ -17,7 +17,7 @@ EXAMPLES = ("kgmill stats examples/annotated/train.json",)
 
 
 def stats(
-    data: Annotated[list[str], Argument(metavar="FILE")],
+    data: Annotated[list[str], Argument(metavar="FILE", help="annotated sentences")],
     *,
     form: DataFormat = "spert",
     hashes: Annotated[

@@ -28,7 +28,7 @@ EXAMPLES = (
 
 
 def train(
-    file: Annotated[str, Argument(metavar="F.toml")],
+    file: Annotated[str, Argument(metavar="F.toml", help="the training's file; kgmill init writes one")],
     *,
     exclude: Annotated[
         list[str] | None, Option("--exclude", metavar="FILE", help="sentences, or hashes, not to train on")

@@ -215,7 +215,11 @@ class Explainer:
             one = {"sentence": number, "begin": begin, "text": document.text[begin:end]}
             one["marks"] = [_mark(m["mention_begin"], m["mention_end"], m["type"], begin) for m in here]
             one |= judged | ({"spans": []} if is_passage else {})  # a passage's spans are its sentences'
-            one["relations"] = [{k: r[k] for k in ("fact_id", "type", "confidence", "stance")} for r in said]
+            one["relations"] = [
+                {k: r[k] for k in ("fact_id", "type", "confidence", "stance")}
+                | {end: document.text[r[f"{end}_begin"] : r[f"{end}_end"]] for end in ("head", "tail")}
+                for r in said
+            ]
             told.append(one)
         return told
 

@@ -1,11 +1,13 @@
 """The commands explain and forget, as they are typed."""
 
 import json
+import re
 
 import pytest
 
 from kgmill.flows.excerpt import Mark, marked
 from kgmill.flows.explanation import explanation_lines
+from kgmill.flows.terminal import broken
 from kgmill.schemas import name_rules
 
 
@@ -21,6 +23,22 @@ def test_explain_is_json_for_programs(kgmill, first):
     told = json.loads(kgmill("explain", first.folder, "letters/b.txt", "--json").out)
     assert (told["kind"], told["id"]) == ("document", "letters/b.txt")
     assert told["sentences"][0]["marks"]
+
+
+def test_explain_names_what_a_document_says(kgmill, first):
+    """A relation of a sentence has both ends in the text's words, and the fact that it is evidence of."""
+    lines = kgmill("explain", first.folder, "letters/b.txt").out.splitlines()
+    assert any(re.fullmatch(r" +0\.\d{3}  Bob Stone  --Live_In->  London  fact [0-9a-f]{16}", line) for line in lines)
+    names = kgmill("explain", first.folder, "Bob Stone").out.splitlines()
+    assert any(re.fullmatch(r" +\d  Bob Stone: its own name", line) for line in names)
+
+
+def test_long_lines_are_broken_between_words():
+    """On a terminal, at its width, with what follows further in, and in colour where the line was."""
+    line = f"  {marked('Ada Byron worked for Acme Corp.', [Mark(0, 9, 'head')], is_coloured=True)}"
+    first, *rest = broken(line, 26)
+    assert (first[:2], "Ada Byron" in first, rest) == ("  ", True, ["      Acme Corp."])
+    assert broken(line, 80) == [line]
 
 
 def test_marks_are_colours_on_a_terminal():

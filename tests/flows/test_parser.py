@@ -8,7 +8,7 @@ import pytest
 from kgmill.flows import cli, commands
 from kgmill.flows.commands import find, lines
 from kgmill.flows.options import BuildOptions
-from kgmill.flows.parser import parse
+from kgmill.flows.parser import documented, parse, typer_command
 from kgmill.flows.terminal import Voice
 from kgmill.pipelines.stages.stage import NAMES
 from kgmill.schemas.annotation import AnnotationFormat
@@ -38,6 +38,17 @@ def test_command_is_found_by_its_file(tmp_path, monkeypatch, capsys):
 
     shown = capsys.readouterr().out.splitlines()
     assert (codes, shown[-1], f"│ hello      Say hello.{' ' * 55} │" in shown) == ([0, 0], "hello Ada", True)
+
+
+@pytest.mark.parametrize("name", lines())
+def test_help_is_whole_at_80_columns(capsys, name):
+    """Every argument and option has words, and nothing is cut: what one may choose from is broken over lines."""
+    assert cli.run([name, "--help"]) == 0
+    shown = capsys.readouterr().out
+    panels = [line for line in shown.splitlines() if line.startswith(("╭", "│", "╰"))]
+    assert ("…" in shown, {len(line) for line in panels}) == (False, {80})
+    command = find(name)
+    assert [one.opts for one in documented(typer_command(command), command).params if not one.help] == []
 
 
 def test_options_of_a_build_come_as_one_value():
