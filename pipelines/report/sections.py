@@ -18,7 +18,7 @@ def about(run: Mapping[str, Any]) -> str:
     """What the page is about, in a line."""
     return (
         f"A knowledge graph of {number(run['documents']['kept'])} documents, built by kgmill "
-        f"{text(run['versions']['kgmill'])} with the model {text(run['config']['model'])}; "
+        f"{text(run['versions']['kgmill'])} with the model “{text(run['config']['model'])}”; "
         f"run of <time>{text(run['started'])}</time>."
     )
 

@@ -113,7 +113,7 @@ function fill(block, f) {
         "blockquote",
         {},
         make("p", { dir: "auto" }, ...marked(text, marks)),
-        make("footer", {}, ...from.filter(Boolean).flatMap((part, i) => (i ? [" · ", part] : [part]))),
+        make("footer", {}, ...from.filter(Boolean).flatMap((part, i) => (i ? [" ·\u00a0", part] : [part]))),
       ),
     );
   }

@@ -139,7 +139,7 @@ def test_evidence_is_marked(people):
     colour = "node => getComputedStyle(node).backgroundColor"
     colours = {first.locator(f"mark.{end}").first.evaluate(colour) for end in ("head", "tail")}
     assert len(colours) == 2
-    assert "Letters · a.txt" in first.first.inner_text()
+    assert "Letters · a.txt" in first.first.inner_text().replace("\u00a0", " ")
 
 
 def test_an_entity_is_opened_from_the_map(people):
@@ -198,6 +198,18 @@ def test_lists_are_reached_by_keys(people):
     page.keyboard.press("ArrowRight")
     assert people.focused() == "tab-entities"
     assert people.texts("#entities .entity .end") == ["Ada Lovelace", "London", "Charles Babbage", "Lonely Island"]
+
+
+def test_ledger_fits_a_narrow_screen(browser, written):
+    """At 400 pixels no table has to be pushed aside; on a wide screen the map stays beside a long list."""
+    place = "getComputedStyle(document.querySelector('.mapped')).position"
+    seen = {}
+    for width in (400, 1280):
+        opened = Opened(browser, written / "people" / "report.html", viewport={"width": width, "height": 900})
+        hidden = "nodes => nodes.map(node => node.scrollWidth - node.clientWidth)"
+        seen[width] = (opened.page.evaluate(place), sum(opened.page.eval_on_selector_all(".scroll", hidden)))
+        opened.context.close()
+    assert seen == {400: ("static", 0), 1280: ("sticky", 0)}
 
 
 def test_hostile_text_runs_nothing(browser, written):
