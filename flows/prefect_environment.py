@@ -53,6 +53,11 @@ def import_prefect() -> None:
         raise ConfigError(f"Prefect's settings: {first_fault(error)}") from None
 
 
+def silence_prefect() -> None:
+    """Prefect's log goes to its server alone, not to standard error too; it must not have been imported yet."""
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+
+
 def use_temporary_home() -> None:
     """What Prefect keeps goes to a folder of this process, and goes with it: the temporary server's database above all.
 

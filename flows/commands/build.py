@@ -8,8 +8,8 @@ from typer import Option
 
 from kgmill.flows.one_stage import GOES_ON
 from kgmill.flows.options import BuildOptions, Json, LimitOptions, Out, Sources, one_of
-from kgmill.flows.prefect_environment import import_prefect, prefect_is_configured, use_temporary_home
-from kgmill.flows.terminal import note, say
+from kgmill.flows.prefect_environment import import_prefect, prefect_is_configured, silence_prefect, use_temporary_home
+from kgmill.flows.terminal import note, say, voice
 from kgmill.schemas.errors import TooManyRejectsError
 from kgmill.schemas.extras import require
 
@@ -95,9 +95,13 @@ def _build_with_prefect(
     options.check(sources, out, config)
     if when_busy == "fail":
         check_free(out)  # refused in a second and one line, before Prefect starts
+    logs_alone = bool(config.log_format) and not config.log_file
+    if voice().quiet or logs_alone:
+        silence_prefect()
     if not prefect_is_configured():
         use_temporary_home()
-        note("starting Prefect's temporary server; this takes 10 to 20 seconds")
+        if not logs_alone:
+            note("starting Prefect's temporary server; this takes 10 to 20 seconds")
     import_prefect()
     from kgmill.flows.build import build_knowledge_graph
     from kgmill.flows.deployments import check_server, gone_server

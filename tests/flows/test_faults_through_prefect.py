@@ -80,8 +80,8 @@ def test_run_says_what_the_command_says(ended, fault):
     assert ("\n" in message, run["run_count"], len(message) < 900) == (False, 1, True)
 
 
-def build(given, environment):
-    command = [sys.executable, "-m", "kgmill", *Fault.command(given)]
+def build(given, environment, *options):
+    command = [sys.executable, "-m", "kgmill", *Fault.command(given), *options]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
 
 
@@ -92,6 +92,15 @@ def test_command_says_it_once_more(server, tiny_model, tmp_path, fault):
     assert (done.returncode, "Traceback" in done.stderr) == (fault.code, False)
     lines = [line.replace(str(tmp_path), "TMP") for line in done.stderr.splitlines() if line.startswith("kgmill: ")]
     assert [line[: 8 + len(fault.line)] for line in lines] == ([f"kgmill: {fault.line}"] if fault.line else [])
+
+
+def test_standard_error_is_nobody_elses(server, tiny_model, tmp_path):
+    """Through the flow too, --quiet says nothing, and a log on standard error has its own lines alone."""
+    given = SPOILT[-2].prepare(tmp_path, tiny_model)
+    quiet = build(given, server.environment, "--quiet")
+    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
+    logged = build(given, server.environment, "--log-format", "json")
+    assert [json.loads(line)["dataset"] for line in logged.stderr.splitlines()][-1] == "kg"
 
 
 def test_dead_server_is_one_line(tiny_model, tmp_path):
