@@ -7,7 +7,7 @@ from typing import Any
 
 from kgmill.flows.excerpt import Mark, marked
 from kgmill.schemas.name_rules import WORDS
-from kgmill.schemas.text import printable
+from kgmill.schemas.text import number_of, printable
 
 _MOST = 12  # candidates of a sentence
 
@@ -28,8 +28,8 @@ def _marked(sentence: Mapping[str, Any], is_coloured: bool) -> str:
 def _entity(told: Mapping[str, Any], is_coloured: bool) -> Iterator[str]:
     e = told["entity"]
     yield printable(f"{e['label']} ({e['type']}), {told['id']}")
-    counts = f"{_n(e['n_mentions'], 'mention')} in {_n(e['n_documents'], 'document')}, the surest {e['confidence']:g}"
-    yield f"  {counts}; {_n(told['n_facts'], 'fact')}"
+    counts = f"{number_of(e['n_mentions'], 'mention')} in {number_of(e['n_documents'], 'document')}"
+    yield f"  {counts}, the surest {e['confidence']:g}; {number_of(told['n_facts'], 'fact')}"
     yield "names"
     for name in told["names"]:
         yield printable(f"  {name['n_mentions']:>5}  {name['name']}: {_rule(name['rule'])}")
@@ -103,10 +103,6 @@ def _document(told: Mapping[str, Any], is_coloured: bool) -> Iterator[str]:
             yield printable(f"       {pair['score']:.3f}  {claim}: {pair['verdict']}")
         if len(pairs) > _MOST:
             yield f"       and {len(pairs) - _MOST} less likely pairs (--json has them)"
-
-
-def _n(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _rule(rule: str) -> str:

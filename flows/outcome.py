@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kgmill.pipelines.report.changes import Changes
+from kgmill.schemas.text import number_of
 
 
 def is_nothing_new(report: Mapping[str, Any]) -> bool:
@@ -19,16 +20,16 @@ def is_nothing_new(report: Mapping[str, Any]) -> bool:
 def outcome(report: Mapping[str, Any], changes: Changes | None) -> str:
     """A finished run in a line; `changes` are those of its facts, None where it kept none."""
     counts, graph = report["documents"], report["graph"]
+    documents, facts = number_of(counts["kept"], "document"), number_of(graph["facts"], "fact")
     if is_nothing_new(report):
-        return f"nothing new: {counts['kept']} documents as before, {graph['facts']} facts, no sentence met the model"
+        return f"nothing new: {documents} as before, {facts}, no sentence met the model"
     came = ", ".join(f"{counts[name]} {name}" for name in ("added", "changed", "removed"))
-    facts = f"{graph['facts']} facts"
     if changes is not None:
         facts += f" (+{len(changes.added)} -{len(changes.removed)})"
     elif not report["graph_before"]:
         facts += ", all new"
     met = report["model_calls"]["sentences"]
-    return f"{counts['kept']} documents ({came}), {met} sentences met the model; {facts}"
+    return f"{documents} ({came}), {number_of(met, 'sentence')} met the model; {facts}"
 
 
 def artifact_key(dataset: str, kind: str) -> str:

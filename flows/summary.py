@@ -16,7 +16,7 @@ from kgmill.flows import terminal
 from kgmill.pipelines.output import layout
 from kgmill.pipelines.output.parts import Store
 from kgmill.schemas.tables import conform
-from kgmill.schemas.text import printable, printable_markdown
+from kgmill.schemas.text import number_of, printable, printable_markdown
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -113,7 +113,7 @@ def ledger_lines(documents: dict[str, int], rejects: dict[str, int], left_out: d
     """The documents read, kept and rejected, and why; what was left out of them or passed over; a cure, if any."""
     n_read, n_kept, n_rejected = (documents[name] for name in ("read", "kept", "rejected"))
     reused = f"; {documents['reused']} reused" if "reused" in documents else ""
-    lines = [f"{n_read} documents read = {n_kept} kept + {n_rejected} rejected{reused}"]
+    lines = [f"{number_of(n_read, 'document')} read = {n_kept} kept + {n_rejected} rejected{reused}"]
     lines += [f"  rejected: {n} {printable(reason)}{_CURES.get(reason, '')}" for reason, n in rejects.items()]
     lines += [f"  left out or replaced: {n} {printable(rule)}" for rule, n in left_out.items() if not _language(rule)]
     return lines + _passed_over(n_kept, left_out)
@@ -148,13 +148,14 @@ def summary(store: Store, report: dict[str, Any], n_facts: int = _N_FACTS) -> It
     peak = max(s["peak_rss_mb"] for s in stages.values())
     seconds = ", ".join(f"{stage} {s['seconds']:.1f} s" for stage, s in stages.items())
     yield from ledger_lines(d, report["rejects"], report["left_out"])
-    yield f"{met} sentences met the model; peak memory {peak:.0f} MB"
+    yield f"{number_of(met, 'sentence')} met the model; peak memory {peak:.0f} MB"
     yield seconds
-    yield f"{g['entities']} entities, {g['facts']} facts, {g['quads']} quads in {graph}"
+    entities, facts = number_of(g["entities"], "entity", "entities"), number_of(g["facts"], "fact")
+    yield f"{entities}, {facts}, {g['quads']} quads in {graph}"
     yield from untold_lines(g)
-    if facts := best_facts(store, n_facts):
+    if best := best_facts(store, n_facts):
         yield ""
-        yield _fact_table(facts)
+        yield _fact_table(best)
 
 
 def untold_lines(graph: dict[str, Any]) -> list[str]:

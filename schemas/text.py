@@ -101,6 +101,15 @@ def printable_json(value: Any, indent: int | None = None) -> str:
     return printable_lines(json.dumps(value, ensure_ascii=False, indent=indent))
 
 
+def number_of(number: int, one: str, several: str = "") -> str:
+    """A number and what there are so many of.
+
+    >>> number_of(1, "entity", "entities"), number_of(0, "fact")
+    ('1 entity', '0 facts')
+    """
+    return f"{number} {one if number == 1 else several or f'{one}s'}"
+
+
 def printable_markdown(text: str) -> str:
     r"""The text on one line as Markdown in which nothing is markup, HTML or a link.
 

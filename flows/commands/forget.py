@@ -9,6 +9,7 @@ from typer import Argument, Option
 
 from kgmill.flows.options import BuildOptions, Dir, Json, WatchOptions
 from kgmill.flows.terminal import say, show_json
+from kgmill.schemas.text import number_of
 
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
@@ -45,7 +46,9 @@ def forget(
         if as_json:
             show_json({"allowed": documents})
         else:
-            say(f"{_n(len(documents))} may come back: the next build reads what a source has of them")
+            say(
+                f"{number_of(len(documents), 'document')} may come back: the next build reads what a source has of them"
+            )
         return
 
     def check() -> RunContext:
@@ -60,7 +63,7 @@ def forget(
         show_json(asdict(report))
         return
     gone = [f"{report.before.get(name, 0) - report.after[name]} {name}" for name in ("entities", "facts", "quads")]
-    say(f"{_n(report.n_documents)} forgotten, and with them {', '.join(gone)}")
+    say(f"{number_of(report.n_documents, 'document')} forgotten, and with them {', '.join(gone)}")
     if report.equal:
         say(
             f"left out as duplicates until now, and read by the next build: {', '.join(report.equal)}; forget them too?"
@@ -69,7 +72,3 @@ def forget(
         "What the sources hold stays there, and is kept out of later builds of this folder. Stores have it until the "
         "next kgmill load;\ndumps, copies and backups are yours to look after (docs/forgetting.md)."
     )
-
-
-def _n(number: int) -> str:
-    return "1 document" if number == 1 else f"{number} documents"

@@ -53,7 +53,7 @@ def test_two_files_are_two_formats(extended, tmp_path):
     options = ["--model", ROOT / "benchmarks" / "tiny_model", "--device", "cpu", "--workers", "1", "--no-prefect"]
     options += ["--formats", "nq,edge-list", "--any-language"]
     done = kgmill(extended, "build", tmp_path / "film.srt", "--out", tmp_path / "out", *options)
-    assert done.stdout.splitlines()[:1] == ["1 documents read = 1 kept + 0 rejected; 0 reused"]
+    assert done.stdout.splitlines()[:1] == ["1 document read = 1 kept + 0 rejected; 0 reused"]
     graph = tmp_path / "out" / "graph"
     assert sorted(path.name for path in graph.iterdir()) == [
         "graph.edges.tsv.gz",
