@@ -58,10 +58,13 @@ _MAX_QUADS = 1_000_000  # of changes that are read to tell facts by name
 
 
 class _NoTraceback(logging.Filter):
-    """Leaves Prefect's traceback out where the error is one of our own, or the server's end: its one line says all."""
+    """Leaves Prefect's traceback out where one line says all: of our own errors, the server's end, and the system's.
+
+    The command line says no more of these.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.exc_info and isinstance(record.exc_info[1], (KgmillError, httpx.HTTPError)):
+        if record.exc_info and isinstance(record.exc_info[1], (KgmillError, httpx.HTTPError, OSError)):
             record.exc_info, record.exc_text = None, None
         return True
 

@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import shutil
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,24 @@ def first(kgmill, source, tmp_path_factory):
 def copy(first, tmp_path):
     """A copy of the finished build that a test may change."""
     return Path(shutil.copytree(first.folder, tmp_path / "copy"))
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A small disk of its own: a function that mounts or remounts it with options."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+
+    def mount(options):
+        command = ["/bin/mount", "-t", "tmpfs", "-o", options, "tmpfs", folder]
+        if subprocess.run(command, capture_output=True, check=False).returncode:
+            pytest.skip("mounting is not permitted here")
+        return folder
+
+    if not Path("/bin/mount").exists():
+        pytest.skip("there is no /bin/mount here")
+    yield mount
+    subprocess.run(["/bin/umount", folder], capture_output=True, check=False)
 
 
 @pytest.fixture(autouse=True)

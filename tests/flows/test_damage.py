@@ -3,7 +3,6 @@
 import hashlib
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -90,24 +89,6 @@ def test_damaged_lists_heal(kgmill, source, copy, first, content):
 
 
 # Disks
-
-
-@pytest.fixture
-def disk(tmp_path):
-    """A small disk of its own: a function that mounts or remounts it with options."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-
-    def mount(options):
-        command = ["/bin/mount", "-t", "tmpfs", "-o", options, "tmpfs", folder]
-        if subprocess.run(command, capture_output=True, check=False).returncode:
-            pytest.skip("mounting is not permitted here")
-        return folder
-
-    if not Path("/bin/mount").exists():
-        pytest.skip("there is no /bin/mount here")
-    yield mount
-    subprocess.run(["/bin/umount", folder], capture_output=True, check=False)
 
 
 @pytest.mark.parametrize("n_kb", [40, 80, 120])

@@ -52,18 +52,21 @@ def server(tmp_path_factory):
         yield server
 
 
+def run_flow(given, server):
+    """Runs of the flow, one after another in one process, which prints their ids; no traceback is on standard error."""
+    command, how = [sys.executable, "-c", FLOW], {"capture_output": True, "text": True, "timeout": 900}
+    done = subprocess.run(command, env=server.environment, input=json.dumps(given), check=False, **how)
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+    return done
+
+
 @pytest.fixture(scope="module")
 def ended(server, tiny_model, tmp_path_factory):
     """Each fault as a run of the flow, one after another in one process: by name its folder, and the run."""
     folders = {fault.name: tmp_path_factory.mktemp("fault") for fault in FAULTS}
     given = [fault.prepare(folders[fault.name], tiny_model) for fault in FAULTS]
     with Store(folders[HELD.name] / "out").lock():
-        command, stdin = [sys.executable, "-c", FLOW], json.dumps(given)
-        done = subprocess.run(
-            command, env=server.environment, input=stdin, capture_output=True, text=True, check=False, timeout=900
-        )
-    assert done.returncode == 0, done.stderr
-    assert "Traceback" not in done.stderr
+        done = run_flow(given, server)
     runs = [server.read(json.loads(line)) for line in done.stdout.splitlines() if line.startswith('"')]
     return {name: (folder, run) for (name, folder), run in zip(folders.items(), runs, strict=True)}
 
@@ -92,6 +95,21 @@ def test_command_says_it_once_more(server, tiny_model, tmp_path, fault):
     assert (done.returncode, "Traceback" in done.stderr) == (fault.code, False)
     lines = [line.replace(str(tmp_path), "TMP") for line in done.stderr.splitlines() if line.startswith("kgmill: ")]
     assert [line[: 8 + len(fault.line)] for line in lines] == ([f"kgmill: {fault.line}"] if fault.line else [])
+
+
+def test_full_disk_is_one_line_and_tried_again(server, tiny_model, tmp_path, disk):
+    """A disk that is full in the midst of a run is no configuration: the run is tried again, and then says the line."""
+    out = disk("size=80k") / "out"
+    given = SPOILT[-2].prepare(tmp_path, tiny_model) | {"out": str(out)}
+    done = run_flow([given | {"retries": 1, "retry_delay": 0}], server)
+    found = server.read(json.loads(done.stdout.splitlines()[-1]))
+    hint = "No space left on device; free some space and build again: it goes on from the last committed work unit"
+    message = found["state"]["message"]
+    assert (found["state_type"], found["run_count"]) == ("FAILED", 2)
+    assert (message.startswith(str(out)), message.endswith(hint), message.count("\n")) == (True, True, 0)
+    by_hand = build(given, server.environment)
+    [line] = [line for line in by_hand.stderr.splitlines() if line.startswith("kgmill: ")]
+    assert (by_hand.returncode, line.endswith(hint), "Traceback" in by_hand.stderr) == (1, True, False)
 
 
 def test_standard_error_is_nobody_elses(server, tiny_model, tmp_path):
