@@ -136,6 +136,8 @@ def hidden_name(graph: str, owner: str) -> str:
 
 def hide(graphs: Mapping[str, str], listed: Forgotten, owner: str) -> dict[str, str]:
     """What a journal says of graphs, under hidden names where they are those of forgotten documents."""
+    if not listed.hashes:
+        return dict(graphs)
     renamed: dict[str, str] = {}
     for graph, sha256 in graphs.items():
         _, is_document, doc_id = graph.rpartition("/graph/doc/")

@@ -86,10 +86,11 @@ class GraphStore:
 
     def counts(self, prefix: str) -> dict[str, int]:
         """The number of triples of each named graph whose IRI begins with the prefix."""
-        # The prefix was checked to be an IRI, so it holds no quote and no backslash.
-        pattern = f'GRAPH ?g {{ ?s ?p ?o }} FILTER(STRSTARTS(STR(?g), "{prefix}"))'
+        # Chosen among the counts and not among the triples, each of whose graph's name stores would write out and look
+        # at. The prefix was checked to be an IRI, so it holds no quote and no backslash.
+        counted = "{ SELECT ?g (COUNT(*) AS ?n) WHERE { GRAPH ?g { ?s ?p ?o } } GROUP BY ?g }"
         what = "count of its graphs"
-        rows = self.pages("?g (COUNT(*) AS ?n)", pattern, ("g", "n"), what, "GROUP BY ?g")
+        rows = self.pages("?g ?n", f'{counted} FILTER(STRSTARTS(STR(?g), "{prefix}"))', ("g", "n"), what)
         return {g: self._number(n, what) for g, n in rows}
 
     def count(self, graph: str | None) -> int:
@@ -99,7 +100,7 @@ class GraphStore:
         rows = self.select(f"SELECT (COUNT(*) AS ?n) WHERE {{ {pattern} }}", ("n",), what)
         return self._number(rows[0][0] if len(rows) == 1 else "", what)
 
-    def pages(self, head: str, pattern: str, names: tuple[str, ...], what: str, end: str = "") -> list[tuple[str, ...]]:
+    def pages(self, head: str, pattern: str, names: tuple[str, ...], what: str) -> list[tuple[str, ...]]:
         """All rows of a query whose first variable, `?g`, is bound to another IRI in each.
 
         A store that cuts an answer without a word is asked again from the last row on, until it has nothing more.
@@ -109,7 +110,7 @@ class GraphStore:
         while True:
             begin = f' FILTER(STR(?g) > "{found[-1][0]}")' if found else ""
             page = f" ORDER BY STR(?g) LIMIT {n_rows}" if n_rows else ""
-            rows = self.select(f"SELECT {head} WHERE {{ {pattern}{begin} }} {end}{page}", names, what)
+            rows = self.select(f"SELECT {head} WHERE {{ {pattern}{begin} }}{page}", names, what)
             rows = [row for row in rows if row[0]]
             found += rows
             if not (n_rows and rows):  # an administrator may allow fewer rows than were asked for

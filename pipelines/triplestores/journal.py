@@ -89,7 +89,7 @@ class Journal:
         began = time.monotonic()
         graphs = hide(self.digests, self._forgotten(), self._owner)  # of documents forgotten while it loads, too
         value = {"states": self.states, "graphs": graphs}
-        _write(self._path, json.dumps(value, ensure_ascii=False, indent=0, sort_keys=True), "journal")
+        _write(self._path, json.dumps(value, ensure_ascii=False, sort_keys=True), "journal")
         now = time.monotonic()
         self._due = now + WRITING_PAUSES * (now - began)
 

@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import json
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,7 +17,7 @@ from kgmill.schemas.errors import CorruptPartError, UsageError
 
 BIG = ("kg", "links")
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,22 +69,23 @@ def survey(folder: Path, file: BinaryIO, path: Path, sha256: str) -> Survey:
     """
     key: list[object] = [_FORMAT, sha256, hash_file(path)]
     memory = folder / layout.SURVEY
-    if known := _remembered(memory, key):
+    if known := _remembered(memory, key, sha256):
         return known
     found = _read(file, path, sha256)
     with suppress(OSError):  # it only saves time
-        value = asdict(found) | {"description": found.description.decode(), "key": key}
+        graphs = {iri: (graph.digest, graph.n_triples) for iri, graph in found.graphs.items()}
+        value = {"key": key, "prefix": found.prefix, "graphs": graphs, "description": found.description.decode()}
         write_whole(memory, json.dumps(value, ensure_ascii=False).encode())
     return found
 
 
-def _remembered(memory: Path, key: list[object]) -> Survey | None:
+def _remembered(memory: Path, key: list[object], sha256: str) -> Survey | None:
     try:
         value = json.loads(memory.read_bytes())
         if value["key"] != key:
             return None
-        graphs = {iri: Graph(**graph) for iri, graph in value["graphs"].items()}
-        return Survey(value["sha256"], value["prefix"], graphs, value["description"].encode())
+        graphs = {iri: Graph(*graph) for iri, graph in value["graphs"].items()}
+        return Survey(sha256, value["prefix"], graphs, value["description"].encode())
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

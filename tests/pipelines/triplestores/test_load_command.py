@@ -1,5 +1,8 @@
 """What `kgmill load` prints."""
 
+import subprocess
+import sys
+
 import httpx
 from store_builds import FACTS, GRAPHS, make_build
 
@@ -34,6 +37,18 @@ def test_load_into_the_default_graph_says_how_to_ask(build, endpoint, capsys):
     assert "GRAPH" not in sparql
     answer = httpx.post(f"{endpoint}/query", data={"query": sparql}, headers={"Accept": "text/csv"})
     assert answer.text.count("Ada Łovelace") == 1
+
+
+def test_a_load_imports_little(build, endpoint):
+    """Most of what a load without changes costs is its start: that needs no tables."""
+    program = (
+        "import sys\n"
+        "from kgmill.flows.cli import run\n"
+        f"print(run(['load', {str(build)!r}, '--endpoint', {endpoint!r}, '--quiet']))\n"
+        "print([name for name in ('pyarrow', 'numpy', 'torch') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert done.stdout == "0\n[]\n"
 
 
 def test_another_corpus_is_one_line(build, tmp_path, endpoint, capsys):
