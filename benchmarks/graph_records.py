@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import islice
+from itertools import chain, islice
 
 from kgmill.pipelines.graph.documents import document_quads
 from kgmill.pipelines.graph.statements import entity_quads, fact_quads, link_quads
@@ -67,15 +67,18 @@ class Records:
 
     def lines(self) -> Iterator[str]:
         """The lines of graph.nq.gz: what the writers of export make of the records."""
+        return chain.from_iterable(self._lines())
+
+    def _lines(self) -> Iterator[Iterable[str]]:
         names, evidence = self.names(), self.evidence()
         for entity in self.entities():
-            yield from entity_quads(NS, entity, list(islice(names, 2)) if entity.type == "Person" else [])
+            yield entity_quads(NS, entity, list(islice(names, 2)) if entity.type == "Person" else [])
         for fact in self.facts():
-            yield from fact_quads(NS, fact, [next(evidence)])
+            yield fact_quads(NS, fact, [next(evidence)])
         for n in range(self.n_documents):
-            yield from link_quads(NS, _mentions(n))
+            yield link_quads(NS, _mentions(n))
         for n in range(self.n_documents):
-            yield from document_quads(NS, _document(n), _mentions(n), _relations(n), "3f9a11c0")
+            yield document_quads(NS, _document(n), _mentions(n), _relations(n), "3f9a11c0")
 
     def every(self) -> Iterator[object]:
         """All records, as often as `lines` makes them."""

@@ -78,7 +78,7 @@ def document_quads(
     relations: Sequence[Relation],
     run_key: str,
     shown: Shown = _DEFAULT,
-) -> Iterator[str]:
+) -> list[str]:
     """The lines of a document, in a graph of its own: the document, its spans, and what was extracted from it.
 
     A date that is not in ISO 8601's form stays in the documents table. Where the text itself (nif:isString) is left
@@ -92,7 +92,7 @@ def document_quads(
         run_key: names the activity that extracted them.
         shown: how much of the text and of the metadata there is.
     """
-    graph = iri(ns.document_graph(document.doc_id))
+    graph, spans = iri(ns.document_graph(document.doc_id)), _SpanNames(ns, document.doc_id)
     pairs = (
         (_TYPE, _OWN_DOCUMENT),
         *([(_TITLE, literal(document.title))] if document.title else ()),
@@ -106,10 +106,12 @@ def document_quads(
         (_OWN_TEXT_SHA256, literal(document.sha256)),
         *_metadata_pairs(document, shown.metadata),
     )
-    yield from lines_of(iri(ns.document(document.doc_id)), dict.fromkeys(pairs), graph)
-    yield from _span_quads(ns, document, mentions, relations, shown.text)
+    lines = lines_of(iri(ns.document(document.doc_id)), dict.fromkeys(pairs), graph)
+    lines += _span_lines(ns, document, mentions, relations, shown.text, spans)
+    activity = iri(ns.activity(run_key))
     for relation in sorted(relations, key=attrgetter("statement_id")):
-        yield from _extraction_quads(ns, relation, run_key, graph)
+        lines += _extraction_lines(ns, relation, activity, graph, spans)
+    return lines
 
 
 def _file(document: Document) -> str:
@@ -135,9 +137,26 @@ def _metadata_value(value: Any) -> str:
     return (point_in_time(text) if len(text) >= _N_DAY else "") or literal(text)
 
 
-def _span_quads(
-    ns: Namespace, document: Document, mentions: Sequence[Mention], relations: Sequence[Relation], shown: str
-) -> Iterator[str]:
+class _SpanNames(dict[_Span, str]):
+    """The spans of a document as terms, each of which is made when it is first asked for."""
+
+    def __init__(self, ns: Namespace, doc_id: str) -> None:
+        super().__init__()
+        self._ns, self._doc_id = ns, doc_id
+
+    def __missing__(self, span: _Span) -> str:
+        name = self[span] = iri(self._ns.chars(self._doc_id, *span))
+        return name
+
+
+def _span_lines(
+    ns: Namespace,
+    document: Document,
+    mentions: Sequence[Mention],
+    relations: Sequence[Relation],
+    shown: str,
+    names: _SpanNames,
+) -> list[str]:
     """One node for each span, though it may be a sentence, a mention and the whole text at once."""
     graph, whole = iri(ns.document_graph(document.doc_id)), (0, len(document.text))
     sentences, passages = _sentences(mentions, relations)
@@ -148,28 +167,33 @@ def _span_quads(
         kinds[span].add(_OWN_PASSAGE)
     named: dict[_Span, list[Mention]] = defaultdict(list)
     for mention in mentions:
-        span = (mention.mention_begin, mention.mention_end)
+        named[mention.mention_begin, mention.mention_end].append(mention)
+    for span in named:
         kinds[span].add(_PHRASE)
-        named[span].append(mention)
     anchored = {_PHRASE} if shown == "none" else {_PHRASE, _SENTENCE, _OWN_PASSAGE}
 
-    names = {span: iri(ns.chars(document.doc_id, *span)) for span in kinds}
+    text, lines = document.text, list[str]()
+    in_context = (
+        _IN_CONTEXT,
+        names[whole],
+    )  # a context is its own: NIF says so of each; it may be a sentence or a mention
     for span in sorted(kinds):
         begin, end = span
-        found, within = kinds[span], {m.sentence for m in named[span]} & sentences.keys() if span in named else ()
-        pairs = [
-            (_TYPE, _STRING),
-            *[(_TYPE, kind) for kind in sorted(found)],
-            (_IN_CONTEXT, names[whole]),  # a context is its own: NIF says so of each; it may be a sentence or a mention
-            *([(_SOURCE_URL, iri(ns.document(document.doc_id)))] if span == whole else ()),
-            *[(_IN_SENTENCE, names[sentences[n]]) for n in sorted(within)],
-            (_BEGIN, integer(begin)),
-            (_END, integer(end)),
-            *([(_ANCHOR, literal(document.text[begin:end]))] if found & anchored else ()),
-            *([(_IS_STRING, literal(document.text))] if span == whole and shown == "full" else ()),
-            *(_mention_pairs(ns, named[span]) if span in named else ()),
-        ]
-        yield from lines_of(names[span], pairs, graph)
+        found, of_span = kinds[span], named.get(span, ())
+        pairs = [(_TYPE, _STRING), *[(_TYPE, kind) for kind in sorted(found)], in_context]
+        if span == whole:
+            pairs.append((_SOURCE_URL, iri(ns.document(document.doc_id))))
+        if of_span:
+            within = {m.sentence for m in of_span} & sentences.keys()
+            pairs += [(_IN_SENTENCE, names[sentences[n]]) for n in sorted(within)]
+        pairs += (_BEGIN, integer(begin)), (_END, integer(end))
+        if not anchored.isdisjoint(found):
+            pairs.append((_ANCHOR, literal(text[begin:end])))
+        if span == whole and shown == "full":
+            pairs.append((_IS_STRING, literal(text)))
+        pairs += _mention_pairs(ns, of_span)
+        lines += lines_of(names[span], pairs, graph)
+    return lines
 
 
 def _sentences(mentions: Sequence[Mention], relations: Sequence[Relation]) -> tuple[dict[int, _Span], set[_Span]]:
@@ -188,27 +212,22 @@ def _sentences(mentions: Sequence[Mention], relations: Sequence[Relation]) -> tu
 
 def _mention_pairs(ns: Namespace, mentions: Sequence[Mention]) -> Iterable[Pair]:
     """What the mentions of one span say of it, each thing once."""
-    pairs = [
-        pair
-        for mention in sorted(mentions, key=attrgetter("type", "confidence"))
-        for pair in (
-            (_CLASS, iri(ns.class_iri(mention.type))),
-            (_CLASS_CONFIDENCE, decimal(mention.confidence)),
-        )
-    ]
-    return dict.fromkeys(pairs)
+    pairs: dict[Pair, None] = {}
+    for mention in mentions if len(mentions) < 2 else sorted(mentions, key=attrgetter("type", "confidence")):
+        pairs[_CLASS, iri(ns.class_iri(mention.type))] = None
+        pairs[_CLASS_CONFIDENCE, decimal(mention.confidence)] = None
+    return pairs
 
 
-def _extraction_quads(ns: Namespace, relation: Relation, run_key: str, graph: str) -> Iterator[str]:
-    doc_id = relation.doc_id
+def _extraction_lines(ns: Namespace, relation: Relation, activity: str, graph: str, names: _SpanNames) -> list[str]:
     pairs = (
         (_TYPE, _OWN_EXTRACTION),
         (_OWN_PROPERTY, iri(ns.property_iri(relation.type))),
-        (_OWN_SUBJECT_MENTION, iri(ns.chars(doc_id, relation.head_begin, relation.head_end))),
-        (_OWN_OBJECT_MENTION, iri(ns.chars(doc_id, relation.tail_begin, relation.tail_end))),
-        (_OWN_SENTENCE, iri(ns.chars(doc_id, relation.sentence_begin, relation.sentence_end))),
+        (_OWN_SUBJECT_MENTION, names[relation.head_begin, relation.head_end]),
+        (_OWN_OBJECT_MENTION, names[relation.tail_begin, relation.tail_end]),
+        (_OWN_SENTENCE, names[relation.sentence_begin, relation.sentence_end]),
         (_OWN_CONFIDENCE, decimal(relation.confidence)),
         *([(_OWN_STANCE, literal(relation.stance))] if relation.stance else ()),
-        (_GENERATED_BY, iri(ns.activity(run_key))),
+        (_GENERATED_BY, activity),
     )
-    yield from lines_of(iri(ns.extraction(relation.statement_id)), pairs, graph)
+    return lines_of(iri(ns.extraction(relation.statement_id)), pairs, graph)

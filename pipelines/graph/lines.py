@@ -14,11 +14,10 @@ from datetime import UTC, datetime
 
 from kgmill.schemas.literals import XSD
 
-_SPECIAL = re.compile('[\x00-\x1f"\\\\\x7f\ud800-\udfff\ufffe\uffff]')
-_ESCAPES = {code: f"\\u{code:04X}" for code in (*range(0x20), 0x7F, 0xFFFE, 0xFFFF)}
-_ESCAPES |= str.maketrans({"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r", '"': '\\"', "\\": "\\\\"})
-# A lone surrogate is no character: it has no UTF-8 form, and no parser would take it back.
-_ESCAPES |= dict.fromkeys(range(0xD800, 0xE000), "\ufffd")
+# None of these is printable, so a text that is has none of them; many that are not printable need no escape.
+_SPECIAL = re.compile("[\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+_ESCAPES = {chr(code): f"\\u{code:04X}" for code in (*range(0x20), 0x7F, 0xFFFE, 0xFFFF)}
+_ESCAPES |= {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
 
 _POINT_IN_TIME = re.compile(r"\d{4}(?:-\d\d(?:-\d\d(?P<time>T\d\d:\d\d:\d\d.*)?)?)?")
 _DATE_TYPES = {4: "gYear", 7: "gYearMonth", 10: "date"}
@@ -40,9 +39,13 @@ def literal(text: str) -> str:
     >>> print(literal('5" disk\n'))
     "5\" disk\n"
     """
-    if _SPECIAL.search(text):
-        text = text.translate(_ESCAPES)
-    return f'"{text}"'
+    text = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text if text.isprintable() else _SPECIAL.sub(_escaped, text)}"'
+
+
+def _escaped(special: re.Match[str]) -> str:
+    # A lone surrogate is no character: it has no UTF-8 form, and no parser would take it back.
+    return _ESCAPES.get(special[0], "\ufffd")
 
 
 def typed(value: str, datatype: str) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
 
-from kgmill.pipelines.graph.lines import Pair, decimal, integer, iri, lines_of, literal, point_in_time, quad, typed
+from kgmill.pipelines.graph.lines import decimal, integer, iri, lines_of, literal, point_in_time, quad, typed
 from kgmill.pipelines.graph.vocabulary import (
     DCAT,
     DCTERMS,
@@ -53,11 +53,15 @@ _OWN_AGGREGATED_STATEMENT = iri(own_term("AggregatedStatement"))
 _OWN_CO_MENTION_SHARE = iri(own_term("coMentionShare"))
 _OWN_CONFIDENCE = iri(own_term("confidence"))
 _OWN_CONFIGURATION = iri(own_term("configuration"))
+_OWN_CONFLICT_SHARE = iri(own_term("conflictShare"))
 _OWN_DOCUMENT_COUNT = iri(own_term("documentCount"))
 _OWN_EVIDENCE_COUNT = iri(own_term("evidenceCount"))
 _OWN_FACT_COUNT = iri(own_term("factCount"))
+_OWN_FIRST_DATE = iri(own_term("firstDate"))
+_OWN_LAST_DATE = iri(own_term("lastDate"))
 _OWN_MENTION_COUNT = iri(own_term("mentionCount"))
 _OWN_MODEL_SHA256 = iri(own_term("modelSha256"))
+_OWN_OVERRULED_BY = iri(own_term("overruledBy"))
 _DATASETS = iri(VOID + "Dataset"), iri(DCAT + "Dataset")
 
 
@@ -80,7 +84,7 @@ class Holdings:
     asserted: Mapping[str, int]
 
 
-def entity_quads(ns: Namespace, entity: Entity, names: Sequence[Name], links: Sequence[str] = ()) -> Iterator[str]:
+def entity_quads(ns: Namespace, entity: Entity, names: Sequence[Name], links: Sequence[str] = ()) -> list[str]:
     """The lines of an entity: with its other names, and the IRIs that others have for it."""
     graph = iri(ns.graph("kg"))
     pairs = (
@@ -92,7 +96,7 @@ def entity_quads(ns: Namespace, entity: Entity, names: Sequence[Name], links: Se
         *((_ALIAS, literal(name)) for name in sorted({n.name for n in names} - {entity.label})),
         *((_SAME, iri(link)) for link in links),
     )
-    yield from lines_of(iri(ns.entity(entity.entity_id)), pairs, graph)
+    return lines_of(iri(ns.entity(entity.entity_id)), pairs, graph)
 
 
 def redirect_quads(ns: Namespace, names: Iterable[Name]) -> Iterator[str]:
@@ -103,13 +107,11 @@ def redirect_quads(ns: Namespace, names: Iterable[Name]) -> Iterator[str]:
             yield quad(iri(ns.entity(other)), _REPLACED_BY, iri(ns.entity(entity)), graph)
 
 
-def fact_quads(ns: Namespace, fact: Fact, evidence: Sequence[Evidence]) -> Iterator[str]:
+def fact_quads(ns: Namespace, fact: Fact, evidence: Sequence[Evidence]) -> list[str]:
     """The lines of a fact: the triple itself, if it is asserted, and the statement with its evidence."""
     graph = iri(ns.graph("kg"))
     tail = typed(fact.value, fact.datatype) if fact.datatype else iri(ns.entity(fact.tail))
     triple = iri(ns.entity(fact.head)), iri(ns.property_iri(fact.relation)), tail
-    if fact.asserted:
-        yield quad(*triple, graph)
     pairs = (
         (_TYPE, _OWN_AGGREGATED_STATEMENT),
         (_TYPE, _STATEMENT),
@@ -118,23 +120,14 @@ def fact_quads(ns: Namespace, fact: Fact, evidence: Sequence[Evidence]) -> Itera
         (_OWN_EVIDENCE_COUNT, integer(fact.n_evidence)),
         (_OWN_DOCUMENT_COUNT, integer(fact.n_documents)),
         (_OWN_CO_MENTION_SHARE, decimal(fact.share)),
-        *_conflict(ns, fact),
-        *((iri(ns.term(name)), date) for name, date in _dates(fact) if date),
+        *([(_OWN_CONFLICT_SHARE, decimal(fact.conflict_share))] if fact.conflict_share < 1 else ()),
+        *([(_OWN_OVERRULED_BY, iri(ns.aggregated_statement(fact.overruled_by)))] if fact.overruled_by else ()),
+        *([(_OWN_FIRST_DATE, date)] if fact.first and (date := point_in_time(fact.first)) else ()),
+        *([(_OWN_LAST_DATE, date)] if fact.last and (date := point_in_time(fact.last)) else ()),
         *((_DERIVED_FROM, iri(ns.extraction(name))) for name in sorted({e.statement_id for e in evidence})),
     )
-    yield from lines_of(iri(ns.aggregated_statement(fact.fact_id)), pairs, graph)
-
-
-def _conflict(ns: Namespace, fact: Fact) -> Iterator[Pair]:
-    """Of a fact that others contradict: its share, and by which it is overruled."""
-    if fact.conflict_share < 1:
-        yield iri(ns.term("conflictShare")), decimal(fact.conflict_share)
-    if fact.overruled_by:
-        yield iri(ns.term("overruledBy")), iri(ns.aggregated_statement(fact.overruled_by))
-
-
-def _dates(fact: Fact) -> tuple[Pair, ...]:
-    return ("firstDate", point_in_time(fact.first)), ("lastDate", point_in_time(fact.last))
+    asserted = [quad(*triple, graph)] if fact.asserted else []
+    return asserted + lines_of(iri(ns.aggregated_statement(fact.fact_id)), pairs, graph)
 
 
 def link_quads(ns: Namespace, mentions: Iterable[Mention]) -> Iterator[str]:

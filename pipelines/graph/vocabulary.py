@@ -120,9 +120,14 @@ def own_term(name: str) -> str:
     return f"{KGMILL}{name}"
 
 
+_QUOTED = {code: quoted for code in range(0x80) if (quoted := quote(chr(code), safe="-._~")) != chr(code)}
+
+
 @lru_cache(maxsize=1 << 12)
 def _quote(identifier: str) -> str:
     """Percent-encoded UTF-8 in pure ASCII; lone surrogates too, so that different ids never meet."""
+    if identifier.isascii():
+        return identifier.translate(_QUOTED)
     return quote(identifier, safe="-._~", errors="surrogatepass")
 
 

@@ -204,18 +204,14 @@ def member_lines(store: Store, task: Task, settings: Settings, ns: Namespace) ->
     elif kind == "kg":
         part = store.need("aggregate", unit, inputs[0])
         tables = (records(part, name) for name in ("entities", "names", "facts", "evidence"))
-        yield from _kg_lines(ns, names.links, *tables)
+        yield from chain.from_iterable(_kg_lines(ns, names.links, *tables))
     elif kind == "redirects":
         yield from redirect_quads(ns, records(store.need("aggregate", unit, inputs[0]), "names"))
     else:
         ingested, decoded = store.need("ingest", unit, inputs[0]), store.need("decode", unit, inputs[1])
-        yield from _document_lines(
-            ns,
-            records(ingested, "documents"),
-            records(decoded, "mentions"),
-            records(decoded, "relations"),
-            names,
-        )
+        documents = records(ingested, "documents")
+        mentions, relations = records(decoded, "mentions"), records(decoded, "relations")
+        yield from chain.from_iterable(_document_lines(ns, documents, mentions, relations, names))
 
 
 def _kg_lines(
@@ -225,7 +221,7 @@ def _kg_lines(
     names: Iterable[Name],
     facts: Iterable[Fact],
     evidence: Iterable[Evidence],
-) -> Iterator[str]:
+) -> Iterator[list[str]]:
     """Bucket by bucket, so that the lines don't depend on how many partitions there are: its entities, its facts."""
     called: dict[str, list[Name]] = defaultdict(list)
     for name in names:
@@ -242,8 +238,9 @@ def _kg_lines(
         for entity in named:
             own = called[entity.entity_id]
             others = links_of(links, tuple(n.name for n in own), entity.type) if links else ()
-            yield from entity_quads(ns, entity, own, others)
-        yield from chain.from_iterable(fact_quads(ns, fact, behind[fact.fact_id]) for fact in stated)
+            yield entity_quads(ns, entity, own, others)
+        for fact in stated:
+            yield fact_quads(ns, fact, behind[fact.fact_id])
 
 
 def _meta_lines(store: Store, settings: Settings, ns: Namespace) -> Iterator[str]:
@@ -267,14 +264,14 @@ def _document_lines(
     mentions: Iterable[Mention],
     relations: Iterable[Relation],
     names: Names,
-) -> Iterator[str]:
+) -> Iterator[list[str]]:
     found: dict[str, tuple[list[Mention], list[Relation]]] = defaultdict(lambda: ([], []))
     for mention in mentions:
         found[mention.doc_id][0].append(mention)
     for relation in relations:
         found[relation.doc_id][1].append(relation)
     for document in documents:
-        yield from document_quads(ns, document, *found[document.doc_id], names.run_key, names.shown)
+        yield document_quads(ns, document, *found[document.doc_id], names.run_key, names.shown)
 
 
 def records(part: Part, name: str) -> Iterator[Any]:

@@ -1,6 +1,7 @@
 """Terms and lines of N-Quads."""
 
 import io
+import sys
 from pathlib import Path
 
 import pyoxigraph
@@ -101,6 +102,19 @@ def test_w3c_suites_are_whole():
 def test_literal_escapes_what_the_canonical_form_escapes(text, expected):
     """Eight characters have short escapes, other ASCII controls and two noncharacters long ones, all else is raw."""
     assert expected == literal(text)
+
+
+def test_every_character_is_escaped_or_stays():
+    """Canonical N-Quads escape the controls, the quote, the backslash and what is no character; all else stays."""
+    short = dict(zip('\b\t\n\f\r"\\', ("\\b", "\\t", "\\n", "\\f", "\\r", '\\"', "\\\\"), strict=True))
+    for code in range(sys.maxunicode + 1):
+        character = chr(code)
+        expected = short.get(character, character)
+        if expected == character and (code < 0x20 or code in (0x7F, 0xFFFE, 0xFFFF)):
+            expected = f"\\u{code:04X}"
+        if 0xD800 <= code < 0xE000:
+            expected = "\ufffd"
+        assert literal(f"a{character}b") == f'"a{expected}b"'
 
 
 def test_lone_surrogate_becomes_the_replacement_character():

@@ -1,6 +1,6 @@
 """Minting IRIs."""
 
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import pyoxigraph
 import pytest
@@ -33,6 +33,12 @@ def test_entity_is_the_datasets_own():
 def test_document_id_is_percent_encoded():
     """A document's id keeps nothing that means something in an IRI."""
     assert NS.document("a/b c#ü.txt") == "https://kg.example.org/news/doc/a%2Fb%20c%23%C3%BC.txt"
+
+
+def test_every_ascii_character_of_an_id_is_quoted_as_urllib_quotes_it():
+    """What has no name of its own in an IRI's path is percent-encoded."""
+    identifier = "".join(map(chr, range(0x80)))
+    assert NS.document(identifier).endswith(f"/doc/{quote(identifier, safe='-._~')}")
 
 
 def test_span_is_a_fragment_of_its_document():
