@@ -196,13 +196,12 @@ class Writer:
         self._server.add_quads(b"".join(here))
 
     def _send_update(self, works: list[Work]) -> None:
-        deletes, inserts = defaultdict[Place, list[bytes]](list), defaultdict[Place, list[bytes]](list)
-        for work in works:
-            for lines, added in ((deletes, work.deletes), (inserts, work.come())):
-                if added:
-                    lines[work.place].append(added)
-        bodies = ({place: b"".join(parts) for place, parts in lines.items()} for lines in (deletes, inserts))
-        self._server.update(update_text([work.place for work in works if work.is_dropped], *bodies))
+        """One request. Where it may be seen half done, a graph that is replaced comes back before the next one goes."""
+        groups = [works]
+        if not self._profile.is_atomic:
+            groups = [[work] for work in works if work.is_dropped]
+            groups.append([work for work in works if not work.is_dropped])
+        self._server.update(" ;\n".join(map(_update_of, filter(None, groups))))
 
     def _put(self, works: list[Work]) -> None:
         for work in works:
@@ -289,6 +288,16 @@ class Writer:
                 n_bytes += len(line)
         if piece:
             yield piece
+
+
+def _update_of(works: list[Work]) -> str:
+    deletes, inserts = defaultdict[Place, list[bytes]](list), defaultdict[Place, list[bytes]](list)
+    for work in works:
+        for lines, added in ((deletes, work.deletes), (inserts, work.come())):
+            if added:
+                lines[work.place].append(added)
+    bodies = ({place: b"".join(parts) for place, parts in lines.items()} for lines in (deletes, inserts))
+    return update_text([work.place for work in works if work.is_dropped], *bodies)
 
 
 def _triples_of(graph: str, quads: bytes) -> bytes:

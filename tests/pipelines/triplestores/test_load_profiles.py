@@ -44,6 +44,31 @@ def test_each_profile_swaps_large_graphs_in(name, build, disguised, dump, aws, m
     assert dump() == sorted(quads(GRAPHS | {SECOND: long, FACTS: NEW_FACTS}))
 
 
+@pytest.mark.parametrize("name", ["sparql", "qlever"])
+def test_replaced_graphs_go_one_by_one_where_a_request_is_seen_half_done(name, build, disguised, dump):
+    """A graph is replaced in one request, and of all that one replaces no two are missing at any moment."""
+    proxy = disguised(PROFILES[name])
+    load(build, proxy.url, name)
+    graphs = GRAPHS | {FIRST: [line.replace("Ada", "Eve") for line in GRAPHS[FIRST]], SECOND: NEW_SECOND}
+    make_build(build, graphs)
+    hand_on, n_replaced, n_missing = proxy.client.request, [], []
+
+    def step_by_step(method, path, content, headers):
+        """As a store without transactions, with readers who look between the operations of a request."""
+        n_replaced.append(content.count(b"DROP SILENT GRAPH"))
+        for operation in content.split(b" ;\n") if path == "/update" else [content]:
+            answer = hand_on(method, path, content=operation, headers=headers)
+            there = "".join(dump())
+            n_missing.append(sum(f"<{iri}>" not in there for iri in (FIRST, SECOND)))
+        return answer
+
+    proxy.client.request = step_by_step
+    assert load(build, proxy.url, name).n_replaced == 2
+    assert dump() == sorted(quads(graphs))
+    assert max(n_missing) == 1
+    assert [n for n in n_replaced if n] == {"sparql": [2], "qlever": [1, 1]}[name]
+
+
 @pytest.mark.parametrize("limit", [2_000, 700])
 @pytest.mark.parametrize("name", PROFILES)
 def test_refused_sizes_are_halved(name, build, disguised, dump, aws, limit):
