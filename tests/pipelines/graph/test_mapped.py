@@ -5,6 +5,7 @@ from dataclasses import replace
 import pyoxigraph as ox
 import pytest
 from sample_graph import ADA, EVIDENCE, NS, SCHEMA, WD, WDT, XSD, fact, files_of, sample
+from sample_others import BIRTHDAYS, BORN, COUNTRIES, PHONES, SCHEMA_SLICE, WIKIDATA_SLICE
 
 from kgmill.pipelines.graph.formats.schemaorg import _VOCABULARY as SCHEMAORG
 from kgmill.pipelines.graph.formats.wikidata import _VOCABULARY as WIKIDATA
@@ -144,20 +145,6 @@ def test_two_relations_of_one_property_are_one_triple(tmp_path):
     ]
 
 
-# What Wikidata says of a few things, in the form of its truthy dump; and schema.org, in that of a crawl.
-WIKIDATA_SLICE = f"""
-<{WD}Q90> <{RDFS}label> "Paris"@en ; <{WDT}P17> <{WD}Q142> ; <{WDT}P1082> 2145906 .
-<{WD}Q142> <{RDFS}label> "France"@en .
-<{WD}Q7186> <{RDFS}label> "Marie Curie"@en ; <{WDT}P19> <{WD}Q270> ;
-    <{WDT}P569> "1867-11-07T00:00:00Z"^^<{XSD}dateTime> .
-<{WD}Q270> <{RDFS}label> "Warsaw"@en .
-"""
-SCHEMA_SLICE = f"""
-<https://paris.example/> a <{SCHEMA}Place> ; <{SCHEMA}name> "Paris" ; <{SCHEMA}telephone> "3975" ;
-    <{SKOS}exactMatch> <{WD}Q90> .
-<https://curie.example/> a <{SCHEMA}Person> ; <{SCHEMA}name> "Marie Curie" ;
-    <{SCHEMA}birthDate> "1867-11-07"^^<{XSD}date> .
-"""
 FILES = {"wikidata": WIKIDATA_SLICE, "schemaorg": SCHEMA_SLICE}
 
 
@@ -181,12 +168,6 @@ def ask(tmp_path):
     return ask
 
 
-BORN = """SELECT ?name ?date WHERE {
-    ?person wdt:P569 ?date ; rdfs:label ?name
-    FILTER(?date < "1900-01-01T00:00:00Z"^^xsd:dateTime) FILTER(!CONTAINS(?name, "urn:x"))
-} ORDER BY ?date"""
-
-
 def test_query_for_wikidata_runs_unchanged(ask):
     """One query, over Wikidata's data, over ours, and over both: the rows of both are those of each."""
     theirs, ours = ask("wikidata", BORN, ours=False), ask("wikidata", BORN, theirs=False)
@@ -197,30 +178,14 @@ def test_query_for_wikidata_runs_unchanged(ask):
 
 def test_our_facts_lead_to_wikidata_s(ask):
     """Who was born where, by our texts; of which country that is, and how many live there, by Wikidata."""
-    rows = ask(
-        "wikidata",
-        """SELECT ?name ?country ?people WHERE {
-            ?person wdt:P19 ?place ; rdfs:label ?name .
-            ?place skos:exactMatch ?there .
-            ?there wdt:P17/rdfs:label ?country ; wdt:P1082 ?people
-        }""",
-    )
-    assert rows == [("Ada", "France", "2145906")]
+    assert ask("wikidata", COUNTRIES) == [("Ada", "France", "2145906")]
 
 
 def test_query_for_schemaorg_runs_unchanged(ask):
     """Names and dates are asked for with schema.org's words alone, in data of both."""
-    query = """SELECT ?name ?date WHERE {
-        ?person a schema:Person ; schema:name ?name ; schema:birthDate ?date
-        FILTER(datatype(?date) = xsd:date)
-    } ORDER BY ?date"""
-    assert ask("schemaorg", query) == [("Ada", "1815-12-10"), ("Marie Curie", "1867-11-07")]
+    assert ask("schemaorg", BIRTHDAYS) == [("Ada", "1815-12-10"), ("Marie Curie", "1867-11-07")]
 
 
 def test_our_facts_lead_to_schemaorg_s(ask):
     """Data of two sources meet in what both are called elsewhere."""
-    query = """SELECT ?name ?phone WHERE {
-        ?person schema:birthPlace ?place ; schema:name ?name .
-        ?place skos:exactMatch ?same . ?there skos:exactMatch ?same ; schema:telephone ?phone
-    }"""
-    assert ask("schemaorg", query) == [("Ada", "3975")]
+    assert ask("schemaorg", PHONES) == [("Ada", "3975")]
