@@ -1,12 +1,12 @@
 """Nodes and edges as Parquet, for Neo4j and for KGX: read back, they are the entities and facts, hostile text too."""
 
-import csv
 import io
 import re
 from dataclasses import replace
 
 import pyarrow.parquet as pq
 import pytest
+from neo4j_import import read_import
 from sample_graph import ADA, ENTITIES, EVIDENCE, FACTS, HOSTILE, NAMES, NS, WD, XSD, files_of, sample
 
 from kgmill.pipelines.graph.rows import every_node
@@ -16,16 +16,6 @@ from kgmill.schemas.ontology import parse_ontology
 E = "https://kg.example.org/news/entity/"
 TEXT = HOSTILE.replace("\ud800", "\ufffd")
 BETWEEN = [f for f in FACTS if not f.datatype]
-
-
-def unpacked(text):
-    """A cell of a Neo4j list."""
-    return text.split("\x1f") if text else []
-
-
-def neo4j_rows(data):
-    """A file as Neo4j reads it: a comma parts, quotes hold line ends and quotes that are doubled."""
-    return list(csv.DictReader(io.StringIO(data.decode(), newline=""), strict=True))
 
 
 def kgx_rows(data):
@@ -98,24 +88,50 @@ def test_neo4j_columns_are_typed(tmp_path):
 def test_neo4j_reads_back(tmp_path):
     """Every text comes back, but for the character that parts lists and NUL, which U+FFFD stands for."""
     files, counts = files_of("neo4j", tmp_path)
-    nodes, edges = (neo4j_rows(files[f"neo4j-{name}.csv.gz"]) for name in ("nodes", "edges"))
+    nodes, edges = read_import(files["neo4j-nodes.csv.gz"], files["neo4j-edges.csv.gz"])
     text = TEXT.translate(str.maketrans("\x00\x1f", "\ufffd\ufffd"))
-    assert [node["id:ID"] for node in nodes] == [NS.entity(e.entity_id) for e in ENTITIES]
-    ada, bob, _, lamp = nodes
-    assert (bob["name"], unpacked(ada["names:string[]"])) == (text, [f"A {text}", "Ada B."])
-    assert unpacked(bob["same_as:string[]"]) == [f"{WD}Q2", "urn:other:bob"]
-    assert (unpacked(lamp[":LABEL"]), lamp["confidence:double"], lamp["n_mentions:long"]) == (
-        ["Thing", "Entity"],
-        "0.5",
-        "1",
-    )
-    assert unpacked(ada["born_on:string[]"]) == ["1815-12", "1815-12-10", f"day {text}"]
-    assert (unpacked(bob["born_on:string[]"]), lamp["born_on:string[]"]) == (["1810"], "")
-    assert [(e[":START_ID"], e[":TYPE"], e[":END_ID"], e["asserted:boolean"]) for e in edges] == [
-        (NS.entity(f.head), f.relation, NS.entity(f.tail), str(f.asserted).lower()) for f in BETWEEN
+    assert [*nodes] == [NS.entity(e.entity_id) for e in ENTITIES]
+    (_, ada), (_, bob), _, (labels, lamp) = nodes.values()
+    assert (bob["name"], ada["names"]) == (text, [f"A {text}", "Ada B."])
+    assert bob["same_as"] == [f"{WD}Q2", "urn:other:bob"]
+    assert labels == ["Thing", "Entity"]
+    assert (lamp["confidence"], lamp["n_mentions"]) == (0.5, 1)
+    assert ada["born_on"] == ["1815-12", "1815-12-10", f"day {text}"]
+    assert bob["born_on"] == ["1810"]
+    assert not {"born_on", "names", "same_as"} & lamp.keys()
+    assert [(start, kind, end, said["asserted"]) for start, kind, end, said in edges] == [
+        (NS.entity(f.head), f.relation, NS.entity(f.tail), f.asserted) for f in BETWEEN
     ]
-    assert {tuple(unpacked(e["documents:string[]"])) for e in edges} == {(f"d {text}",)}
+    assert {tuple(said["documents"]) for *_, said in edges} == {(f"d {text}",)}
     assert counts == {"left_out": {"value that is not asserted": 1}}
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "message"),
+    [
+        ("nodes", "id:ID", "id:id", "wanted"),
+        ("nodes", "n_mentions:long", "n_mentions:number", "no type of a field"),
+        ("nodes", "n_documents:long", "n_mentions:long", "a name twice"),
+        ("nodes", "names:string[]", ":string[]", "a property without a name"),
+        ("nodes", ",3,2,0.9,", ",3.0,2,0.9,", "row 2: no long: '3.0'"),
+        ("nodes", ",3,2,0.9,", ",3,2,nan,", "row 2: no double: 'nan'"),
+        ("nodes", ",3,2,0.9,", ",3,2,", "row 2: 9 cells for 10 fields"),
+        ("nodes", '"Person\x1fEntity"', '""', "row 2: a node without a label"),
+        ("nodes", '"Ada",', '"A"da",', "no end of a cell"),
+        ("nodes", f"{E}bob-02", f"{E}ada-01", "row 3: no id, or that of another node"),
+        ("edges", f"{E}paris-03", f"{E}rome-05", "row 2: no such node"),
+        ("edges", '"born_in"', "", "row 2: a relationship without a type"),
+        ("edges", ",true,", ",True,", "no boolean: 'True'"),
+    ],
+)
+def test_reader_of_neo4j_s_import_is_strict(tmp_path, file, old, new, message):
+    """What reads the files back refuses what breaks a rule of the import, so that reading them shows something."""
+    files = files_of("neo4j", tmp_path)[0]
+    name = f"neo4j-{file}.csv.gz"
+    assert old.encode() in files[name]
+    files[name] = files[name].replace(old.encode(), new.encode(), 1)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        read_import(files["neo4j-nodes.csv.gz"], files["neo4j-edges.csv.gz"])
 
 
 def test_empty_cells_are_no_properties(tmp_path):
@@ -154,12 +170,13 @@ def test_kgx_reads_back(tmp_path):
 def test_counts_are_those_of_the_graph(name, tmp_path):
     """As many nodes as entities, as many edges as facts; those that end in values are rows in Parquet alone."""
     files, _ = files_of(name, tmp_path)
+    edges, nodes = (data for _, data in sorted(files.items()))
     counted = {
-        "parquet": lambda data: pq.read_metadata(io.BytesIO(data)).num_rows,
-        "neo4j": lambda data: len(neo4j_rows(data)),
-        "kgx": lambda data: len(kgx_rows(data)),
+        "parquet": lambda: (pq.read_metadata(io.BytesIO(data)).num_rows for data in (nodes, edges)),
+        "neo4j": lambda: map(len, read_import(nodes, edges)),
+        "kgx": lambda: (len(kgx_rows(data)) for data in (nodes, edges)),
     }
-    n_edges, n_nodes = (counted[name](data) for _, data in sorted(files.items()))
+    n_nodes, n_edges = counted[name]()
     assert (n_nodes, n_edges) == (len(ENTITIES), len(FACTS) if name == "parquet" else len(BETWEEN))
 
 
@@ -173,9 +190,11 @@ def test_column_of_a_relation_is_no_other(tmp_path):
     said = [replace(FACTS[1], fact_id="a" * 16, relation="a:b,c")]
     evidence = [replace(EVIDENCE[1], fact_id="a" * 16)]
     graph = sample([ADA], [], said, evidence, {}, ns)
-    [node] = neo4j_rows(files_of("neo4j", tmp_path, graph)[0]["neo4j-nodes.csv.gz"])
-    assert list(node)[-3:] == ["name_:string[]", "name__:string[]", "a_b,c:string[]"]
-    assert (node["name"], node["a_b,c:string[]"]) == ("Ada", "1815-12-10")
+    files = files_of("neo4j", tmp_path, graph)[0]
+    head = files["neo4j-nodes.csv.gz"].decode().partition("\n")[0]
+    assert head.endswith(',name_:string[],name__:string[],"a_b,c:string[]"')
+    [(_, node)] = read_import(files["neo4j-nodes.csv.gz"], files["neo4j-edges.csv.gz"])[0].values()
+    assert (node["name"], node["a_b,c"]) == ("Ada", ["1815-12-10"])
 
 
 def test_values_wait_on_disk():

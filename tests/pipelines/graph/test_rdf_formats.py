@@ -1,6 +1,8 @@
 """graph.nq.gz in other syntaxes, and the files that are a part of it: read back, they say what it says."""
 
 import io
+import shutil
+import subprocess
 
 import pyoxigraph as ox
 import pytest
@@ -58,6 +60,20 @@ def test_rdflib_reads_the_same(name, tmp_path):
         return {(s, p, o, str(g) if name in HAS_GRAPHS else "") for s, p, o, g in dataset.quads()}
 
     assert terms(file_of(name, tmp_path), SYNTAXES[name][1]) == terms(b"".join(sample().lines()), "nquads")
+
+
+@pytest.mark.parametrize(("name", "syntax"), [("trig", "trig"), ("ttl", "turtle"), ("nt", "ntriples")])
+def test_serdi_reads_the_same(name, syntax, tmp_path):
+    """What is neither Rust nor Python reads the same quads: serd, in C, where it is there."""
+    if not shutil.which("serdi"):
+        pytest.skip("serdi is not here: apt-get install serdi")
+    path = tmp_path / "file"
+    path.write_bytes(file_of(name, tmp_path))
+    command = ["serdi", "-i", syntax, "-o", "nquads", path]
+    found = subprocess.run(command, check=True, capture_output=True)
+    assert found.stderr == b""
+    quads = read(found.stdout, ox.RdfFormat.N_QUADS)
+    assert {q if name in HAS_GRAPHS else q.triple for q in quads} == wanted(name, sample())
 
 
 @pytest.mark.parametrize("name", SYNTAXES)
