@@ -38,20 +38,28 @@ _ACTORS = re.compile(  # behind a country's name: whose they are is said, not wh
     r"civilians?|journalists?|warships?|settle(?:ments?|rs?)|offensive|operations?|raids?|incursions?|attacks?|invasion|"
     r"occupation|operatives?)\b"
 )
+_PLACED = re.compile(r"\b[Ii]n (?:the )?$")  # before a country's name: what is said happens there
+_BRACKETS = re.compile(r"(?:^|[\[(])[^\[\]()]*+[\])]")  # a sentence may begin in the middle of some
+_PAGE = re.compile(r"\bpp?\.\s?\d")
 _WORDS_BEFORE = 40  # characters before the first mention that may hold what governs both
 
 
-def stance(sentence: str, first_end: int, second_begin: int, places_end: int | None = None) -> str:
+def stance(
+    sentence: str, first_end: int, second_begin: int, places_end: int | None = None, homeland: int | None = None
+) -> str:
     """How a sentence says what it may say of two mentions, by words between them; empty where it states it.
 
     `negated`, `hedged`; `opposed`: one is against the other, as teams in a match; `reported`, by words before them too;
-    `foreign`: of two places one is named for its forces, officials or the like, who may be anywhere.
+    `foreign`: of two places one is named for its forces, officials or the like, who may be anywhere. `placed`: a
+    country in which something happens is taken for somebody's own. `cited`: one stands in a reference to a page of a
+    work, where names and years are those of writers and titles.
 
     Args:
         sentence: its text.
         first_end: where the mention that comes first ends, in the sentence.
         second_begin: where the other one begins.
         places_end: where the other one ends, if both are places.
+        homeland: where the one of the two begins that is a country, if the other is said to be its citizen.
 
     >>> stance("Ann Lee does not work for Acme.", 7, 25), stance("Ann Lee may join Acme.", 7, 17)
     ('negated', 'hedged')
@@ -61,8 +69,17 @@ def stance(sentence: str, first_end: int, second_begin: int, places_end: int | N
     ('reported', '')
     >>> stance("Two U.S. soldiers were killed in Baghdad.", 8, 33, 40), stance("It lies in Baghdad, Iraq.", 18, 20, 24)
     ('foreign', '')
+    >>> stance("In Poland, Ann Lee spoke.", 9, 11, homeland=3), stance("Ann Lee of Poland spoke.", 7, 11, homeland=11)
+    ('placed', '')
+    >>> stance("Work was hard [Ann Lee, Poland 1918-1921, p. 57]", 22, 24)
+    'cited'
     """
     sentence = sentence.replace("\u2019", "'")
+    if any(
+        (one.start() < first_end <= one.end() or one.start() <= second_begin < one.end()) and _PAGE.search(one[0])
+        for one in _BRACKETS.finditer(sentence)
+    ):
+        return "cited"
     between = sentence[first_end:second_begin]
     if _NEGATED.search(between):
         return "negated"
@@ -72,4 +89,6 @@ def stance(sentence: str, first_end: int, second_begin: int, places_end: int | N
         return "opposed"
     if places_end is not None and any(_ACTORS.match(sentence, end) for end in (first_end, places_end)):
         return "foreign"
+    if homeland is not None and _PLACED.search(sentence, 0, homeland):
+        return "placed"
     return "reported" if _REPORTED.search(between) or _REPORTED.search(sentence[:first_end][-_WORDS_BEFORE:]) else ""

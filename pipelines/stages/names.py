@@ -40,10 +40,11 @@ from kgmill.schemas.tables import from_table
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
 
-VERSION = 9
+VERSION = 10
 VALUE = -1  # the column of a mention that is a value
 _LONGEST = 2000  # characters of a sentence that goes with each of its relations; long lists have thousands of these
 _DOUBT = -9.0  # the log probability of types that a name can't have
+_OF_CITIZENS = frozenset({"citizenship", "nationality"})  # relations of a person and a country
 
 
 def not_null(**columns: pa.DataType) -> pa.Schema:
@@ -297,7 +298,8 @@ class _Unit:
             ends = {"head": where.rows[claim.head], "tail": where.rows[claim.tail]}
             first, second = sorted((self.mentions[row] for row in ends.values()), key=itemgetter("begin"))
             ends_at = second["end"] - where.begin if self._places.issuperset((first["type"], second["type"])) else None
-            how = stance(text, first["end"] - where.begin, second["begin"] - where.begin, ends_at)
+            homeland = self.mentions[ends["tail"]]["begin"] - where.begin if claim.type in _OF_CITIZENS else None
+            how = stance(text, first["end"] - where.begin, second["begin"] - where.begin, ends_at, homeland)
             said = {"type": claim.type, "confidence": round(claim.confidence, 6), "stance": how}
             self.claims.append({"row": len(self.sentences), **ends, **said})
         if told or is_kept:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kgmill.schemas import stance as module
 from kgmill.schemas.stance import stance
 
-STANCES = ("negated", "hedged", "opposed", "foreign", "reported")
+STANCES = ("negated", "hedged", "opposed", "foreign", "placed", "cited", "reported")
 
 
 def test_doctests():
@@ -21,8 +21,8 @@ def test_doctests():
     assert result.attempted >= 2
 
 
-def stance_of(text):
-    """The stance of a sentence whose two mentions stand in brackets."""
+def stance_of(text, country=None):
+    """The stance of a sentence whose two mentions stand in brackets, one of them perhaps somebody's `country`."""
     spans, plain = [], ""
     for piece in re.split(r"(\[[^]]*\])", text):
         if piece.startswith("["):
@@ -30,7 +30,7 @@ def stance_of(text):
             piece = piece[1:-1]
         plain += piece
     (_, first_end), (second_begin, _) = spans
-    return stance(plain, first_end, second_begin)
+    return stance(plain, first_end, second_begin, homeland=None if country is None else plain.index(country))
 
 
 @pytest.mark.parametrize(
@@ -149,9 +149,9 @@ def test_words_are_whole(word):
 
 @given(st.text(max_size=60), st.integers(0, 60), st.integers(0, 60))
 def test_any_sentence_has_a_stance(text, one, other):
-    """Whatever a sentence and its offsets are, its stance is one of five."""
-    assert stance(text, min(one, other), max(one, other)) in ("", "negated", "hedged", "opposed", "reported")
-    assert stance(text, min(one, other), max(one, other), len(text)) in ("", *STANCES)
+    """Whatever a sentence and its offsets are, its stance is one that is named."""
+    assert stance(text, min(one, other), max(one, other)) in {"", *STANCES} - {"foreign", "placed"}
+    assert stance(text, min(one, other), max(one, other), len(text), one) in ("", *STANCES)
 
 
 def of_places(text):
@@ -200,3 +200,57 @@ def test_forces_of_no_place():
     """Of mentions that aren't both places nothing is foreign: a U.S. soldier is a citizen."""
     text = "[U.S.] soldier [Ann Lee] left."
     assert stance_of(text) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "country", "how"),
+    [
+        ("A year ago in [Poland], [Lech Walesa] declared that he was ready.", "Poland", "placed"),
+        ("In the [United States] [Emma Goldman] was a leading thinker.", "United States", "placed"),
+        ("[Bobby Fischer], who is wanted in the [United States], fled.", "United States", "placed"),
+        ("[Poland]'s [Lech Walesa] spoke in Rome.", "Poland", ""),
+        ("[Ann Lee], born in Rome, is a citizen of [Poland].", "Poland", ""),
+        ("The [Polish] writer [Ann Lee] spoke in Rome.", "Polish", ""),
+        ("[Ann Lee] of [Berlin] spoke.", "Berlin", ""),
+        ("In 1980 [Polish] leader [Lech Walesa] spoke.", "Polish", ""),
+    ],
+)
+def test_where_something_happens_is_nobodys_country(text, country, how):
+    """A country that is named as the place of what happens does not say whose citizen anybody is."""
+    assert stance_of(text, country) == how
+    assert stance_of(text) == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "They rose again. ([Ann Lee], [Poland] 1918-1921, p. 57)",
+        "Ann said so <[Ann Lee], Work in Poland, pp. 57-8> of [1918].".replace("<", "(").replace(">", ")"),
+        "In [Poland] work was hard (quoted by [Ann Lee], Work, p.5).",
+        "[Ann Lee], Poland 1918-[1921], p. 57) It was so.",
+    ],
+)
+def test_references_to_pages_state_nothing(text):
+    """What stands in a reference to a page of a work is its writer or in its title, also where its beginning was cut off."""
+    assert stance_of(text) == "cited"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[Ann Lee] was born in [1918] (Lee, My Life, p. 57).",
+        "Work (Lee, My Life, p. 57) was hard for [Ann Lee], who was born in [1918].",
+        "[Ann Lee] (born [1918]) wrote so.",
+        "[Ann Lee] left at 5 p.m. for [Rome] (by train).",
+    ],
+)
+def test_what_stands_beside_a_reference_is_stated(text):
+    """A reference is only what stands in its brackets; others have no page."""
+    assert stance_of(text) == ""
+
+
+def test_square_references():
+    """A reference may stand in square brackets."""
+    text = "Work was hard [Ann Lee, Poland 1918-1921, p. 57], as Bob said."
+    assert stance(text, text.index(","), text.index("1918")) == "cited"
+    assert stance(text, 4, text.index("Bob")) == ""

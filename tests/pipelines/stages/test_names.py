@@ -350,6 +350,16 @@ def test_claims_have_the_stance_of_their_sentence(sentence, expected):
     assert rows_of(tables["claims"], "head", "tail", "stance") == [(0, 1, expected), (1, 0, expected)]
 
 
+def test_where_one_spoke_is_no_citizenship():
+    """A country that something happens in is not whose citizen somebody is; other relations may be said so."""
+    document = said("d1", "In [Loc Poland], [Peop Ann Lee] spoke.")
+    stances = {}
+    for name in ("citizenship", "residence"):
+        ontology = ONTOLOGY | {"relations": {name: {"head": ["Peop"], "tail": ["Loc"]}}}
+        stances[name] = rows_of(read_unit(document, ontology=ontology)[0]["claims"], "head", "tail", "stance")
+    assert stances == {"citizenship": [(0, 1, ""), (1, 0, "placed")], "residence": [(0, 1, ""), (1, 0, "")]}
+
+
 def test_unit_without_mentions_has_empty_tables():
     """Nothing found is a table without rows, each with its columns."""
     tables, junk = read_unit(said("d1", "It rains."))
