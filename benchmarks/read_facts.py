@@ -33,6 +33,7 @@ from kgmill.schemas.tables import conform
 
 BANDS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 1.01)
 _SENTENCES = 3
+_BELOW = 0.05  # how much less often the facts of one genre may be right than those of all
 _FEWEST = 20  # facts of a genre that say what a threshold is worth
 _PRIOR = 25.0  # variance^-1 of a relation's own bias: some dozens of facts have to say that it differs
 _GRID = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
@@ -213,16 +214,20 @@ def _solve(
 
 
 def thresholds(claimed: np.ndarray, is_right: np.ndarray, read: list[dict[str, Any]]) -> list[list[float]]:
-    """For each wanted precision the least claim at and above which facts of every genre are right, and claim, so often.
+    """For each wanted precision the least claim at and above which facts are right, and claim, so often.
 
-    A fact's weight is how many of its build it stands for. Each threshold is at least the one before.
+    So they are of all genres together, each with the same weight, and of none by more than _BELOW less often. A fact's
+    weight in its genre is how many of its build it stands for. Each threshold is at least the one before.
     """
-    weights, genres = np.array([row["weight"] for row in read]), np.array([row["genre"] for row in read])
+    weights, genres = np.array([row["weight"] for row in read], float), np.array([row["genre"] for row in read])
+    of_genre = [genres == genre for genre in sorted(set(genres))]
+    for mine in of_genre:
+        weights[mine] /= weights[mine].sum()
     found, least = [], 0.0
     for wanted in _GRID:
         enough = [
-            _least(claimed[mine], is_right[mine], weights[mine], wanted)
-            for mine in (genres == genre for genre in sorted(set(genres)))
+            _least(claimed[mine], is_right[mine], weights[mine], wanted - below)
+            for mine, below in ((slice(None), 0.0), *((mine, _BELOW) for mine in of_genre))
         ]
         least = max(least, *enough)
         found.append([wanted, round(least, 4)])
