@@ -175,7 +175,7 @@ def test_slider_filters_lists_and_map(people):
     page.locator("#least").evaluate("node => { node.value = 650; node.dispatchEvent(new Event('input')); }")
     people.settle()
     assert people.facts() == ["f1", "f2", "f3"]
-    assert people.texts("#least-shown") == ["0.59"]
+    assert people.texts("#least-shown") == ["0.65"]
     assert "1 fact is hidden" in page.inner_text("#entity .hidden-facts")
     edges = "cy.edges().filter(edge => !edge.hasClass('hid')).map(edge => facts.id[edge.data('fact')]).sort()"
     assert page.evaluate(edges) == ["f1", "f3"]
