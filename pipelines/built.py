@@ -135,4 +135,4 @@ class Built:
 
     def __repr__(self) -> str:
         n_kept, out = self.documents["kept"], self.out
-        return f"<Built {out}: {n_kept} documents, {self.n_entities} entities, {self.n_facts} facts>"
+        return f"<Built {out}: documents {n_kept}, entities {self.n_entities}, facts {self.n_facts}>"

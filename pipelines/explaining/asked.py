@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from kgmill.schemas.records import Document
 from kgmill.schemas.tables import conform, from_table, values
 from kgmill.schemas.units import Unit
 
+_NEAR = 0.8  # how alike names are of which one may have been meant
 _KINDS = ("entity", "fact", "statement", "document")
 _STATEMENTS = {"a-": "fact", "x-": "statement"}  # as IRIs have their ids
 
@@ -83,8 +85,8 @@ class Finished:
         found = self._named(word)
         if not found:
             raise UsageError(
-                f"{self.store.where}: holds nothing called {word!r}: no id, IRI or name of an entity, no fact, no "
-                "document; names are in tables/names, documents in tables/documents"
+                f"{self.store.where}: holds nothing called {word!r}{self._near(word)}: no id, IRI or name of an entity, "
+                "no fact, no document; names are in tables/names, documents in tables/documents"
             )
         return Thing("entity", self._only(word, found))
 
@@ -144,9 +146,18 @@ class Finished:
             return Thing("fact", facts[0])
         if facts:
             raise UsageError(f"{len(facts)} facts are called so; say which by its id: {', '.join(facts)}")
+        said = [repr(end) + ("" if self._named(end) else self._near(end)) for end in (head, tail)]
         raise UsageError(
-            f"{self.store.where}: no sentence says {head!r} {relation} {tail!r}; ask for a document to see why"
+            f"{self.store.where}: no sentence says {f' {relation} '.join(said)}; ask for a document to see why"
         )
+
+    def _near(self, name: str) -> str:
+        """The names that look most like one that is none; empty if none does."""
+        known = [row["name"] for row in self.rows("names", ["name"])]
+        known += [row["label"] for row in self.rows("entities", ["label"])]  # last: of two spellings an entity's own
+        names = {entity_key(one): one for one in known}
+        near = [repr(names[key]) for key in get_close_matches(entity_key(name), names, n=2, cutoff=_NEAR)]
+        return f" (did you mean {' or '.join(near)}?)" if near else ""
 
     # What the build has
 

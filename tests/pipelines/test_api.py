@@ -53,7 +53,7 @@ def built(here, source, settings, told, tmp_path_factory):
 def test_build_says_what_it_is(built, told):
     """A build returns its counts and its places, and tells of its jobs while it runs."""
     assert (built.status, built.documents["kept"], built.rejects, built.n_facts) == ("done", 1, {}, 2)
-    assert repr(built) == f"<Built {built.out}: 1 documents, 5 entities, 2 facts>"
+    assert repr(built) == f"<Built {built.out}: documents 1, entities 5, facts 2>"
     assert {"extract", "aggregate"} <= set(told)
     assert pq.read_table(built.table_files["facts"].removesuffix("/*.parquet")).num_rows == 2
     assert Path(built.graph_file).read_bytes()[:2] == b"\x1f\x8b"

@@ -134,6 +134,8 @@ def test_forgotten_document_is_said_to_be(out, tmp_path):
     [
         (["nobody"], "holds nothing called 'nobody'"),
         (["Bob Stone", "Kill", "London"], "no sentence says 'Bob Stone' Kill 'London'"),
+        (["Bob Stones"], r"holds nothing called 'Bob Stones' \(did you mean 'Bob Stone'\?\): no id"),
+        (["Bob Sone", "Kill", "Xyz"], r"no sentence says 'Bob Sone' \(did you mean 'Bob Stone'\?\) Kill 'Xyz'; ask"),
         (["a", "b"], "wanted one id, IRI or name, or a fact as"),
     ],
 )
