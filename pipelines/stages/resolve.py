@@ -42,7 +42,7 @@ from kgmill.schemas.units import Unit
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
 
-VERSION = 5
+VERSION = 6
 _MAX_BITS = 8
 _NAMES_A_PARTITION = 50_000
 _NUMBER = re.compile(r"(?<=[0-9a-f]{16}-)[0-9]+$")  # of an entity's id
@@ -219,7 +219,8 @@ def agree_on(
         settings: of the job.
         pins: the ids that an earlier build gave what has this name, and how often it was meant.
     """
-    chosen, kept = consensus([Votes(row["column"], row["n_documents"], np.array(row["votes"])) for row in rows])
+    votes = [Votes(row["column"], row["n_documents"], np.array(row["votes"])) for row in rows]
+    chosen, kept = consensus(votes)
     forms: Counter[str] = Counter()
     for row in rows:
         forms[row["name"]] += row["n_documents"]
@@ -227,6 +228,8 @@ def agree_on(
     target, rule = _stands_for(name, definitions)
     if key in settings.targets:
         target, rule = settings.targets[key], DECISION
+    if rule == ALIAS:
+        chosen, kept = _as_organisation(chosen, kept, votes, settings.kinds)
     pinned = {
         int(found[0]) if (found := _NUMBER.findall(pin)) else 1: pin for pin in sorted(pins, key=lambda p: (pins[p], p))
     }
@@ -246,6 +249,19 @@ def agree_on(
             "units": [row["unit"] for row in mine],
             "columns": [row["column"] for row in mine],
         }
+
+
+def _as_organisation(
+    chosen: Mapping[int, int], kept: Sequence[int], votes: Sequence[Votes], kinds: Sequence[str]
+) -> tuple[dict[int, int], list[int]]:
+    """A consensus of a name that all the world knows for an organisation's: whatever is no person is that."""
+    organisations = [column for column, kind in enumerate(kinds) if kind == "organization"]
+    if not organisations:
+        return dict(chosen), list(kept)
+    total = np.sum([one.votes for one in votes], axis=0)
+    best = max(organisations, key=lambda column: (total[column], -column))
+    is_one = {column: column if kinds[column] == "person" else best for column in kept}
+    return {column: is_one[one] for column, one in chosen.items()}, list(dict.fromkeys(is_one.values()))
 
 
 def _stands_for(name: str, definitions: Mapping[str, int]) -> tuple[str, str]:
