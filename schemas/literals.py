@@ -47,6 +47,10 @@ _NUMBERS = re.compile(
 )
 
 
+_LENGTH = len("1909-01-05")
+_FIGURES = re.compile(r"(?<![0-9-])[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9-])")
+
+
 def literal_value(kind: str, text: str) -> tuple[str, str]:
     """The value of a mention of a literal type, and the full IRI of its datatype; the string it is, where not sure.
 
@@ -58,9 +62,23 @@ def literal_value(kind: str, text: str) -> tuple[str, str]:
     return value, XSD + name
 
 
+def whole_date(text: str, begin: int, end: int) -> tuple[int, int] | None:
+    """Where the date in figures lies that a mention has a piece of; the mention's own place if it has none.
+
+    None, where the piece has no year: a model takes 1909-01-05 for three dates, of which the first is one.
+
+    >>> whole_date("(1909-01-05)", 1, 5), whole_date("(1909-01-05)", 6, 8), whole_date("in 1909", 3, 7)
+    ((1, 11), None, (3, 7))
+    """
+    for match in _FIGURES.finditer(text, max(0, begin - _LENGTH), min(len(text), end + _LENGTH)):
+        if match.start() <= begin and end <= match.end():
+            return match.span() if begin == match.start() and end - begin >= len("1909") else None
+    return begin, end
+
+
 def _read_date(label: str) -> tuple[str, str] | None:
     """A date, month or year in RDF's form, and the datatype's name; None where the words don't say which."""
-    words = " ".join(label.casefold().replace(",", " ").split()).strip(".;:()[] ")
+    words = " ".join(label.casefold().replace(",", " ").split()).strip(".;:()[] ").rstrip("-\u2013 ")
     for form in _FORMS:
         if match := form.fullmatch(words):
             return _value(**match.groupdict())

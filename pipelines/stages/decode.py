@@ -30,7 +30,7 @@ from kgmill.schemas.tables import described, to_table, values
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
 
-VERSION = 8
+VERSION = 9
 PAIRS = pa.schema([pa.field(name, pa.string(), nullable=False) for name in ("pair", "text_key")])
 _MOST_NAMES = 64  # of a sentence, that are counted together: a longer list says little of any two
 

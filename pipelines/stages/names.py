@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 
 from kgmill.extractor.calibration import Calibration
-from kgmill.extractor.decode import DecodedRelation, decode_claims
+from kgmill.extractor.decode import DecodedMention, DecodedRelation, decode_claims
 from kgmill.extractor.passages import Link
 from kgmill.pipelines.engine.request import Receipt, Request
 from kgmill.pipelines.output.parts import Part, Store
@@ -32,6 +32,7 @@ from kgmill.pipelines.stages.stage import Parts, Todo, documents_extent, publish
 from kgmill.schemas.heads import head_rule
 from kgmill.schemas.identity import entity_key, fingerprint, text_key
 from kgmill.schemas.junk import junk_rule
+from kgmill.schemas.literals import whole_date
 from kgmill.schemas.ontology import Columns, Ontology, parse_ontology
 from kgmill.schemas.records import Document
 from kgmill.schemas.stance import stance
@@ -40,7 +41,7 @@ from kgmill.schemas.tables import from_table
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
 
-VERSION = 10
+VERSION = 11
 VALUE = -1  # the column of a mention that is a value
 _LONGEST = 2000  # characters of a sentence that goes with each of its relations; long lists have thousands of these
 _DOUBT = -9.0  # the log probability of types that a name can't have
@@ -162,6 +163,15 @@ def work(request: Request[Task, Settings]) -> Iterator[Callable[[Task], Receipt]
     yield read_unit
 
 
+def _meant(document: Document, mention: DecodedMention, is_value: bool) -> tuple[int, int, str]:
+    """Where what a mention means begins and ends in its document; and the rule by which it is none, if it is."""
+    begin, end = mention.start, mention.end
+    if not is_value:
+        return begin, end, head_rule(document, begin, end) or junk_rule(document.text[begin:end])
+    whole = whole_date(document.text, begin, end)
+    return (*whole, "") if whole else (begin, end, "fragment")
+
+
 @dataclass(frozen=True, slots=True)
 class Reader:
     """The settings, read once for all units."""
@@ -252,18 +262,24 @@ class _Unit:
         places: dict[int, _Place] = {}
         for row, mentions, claims, votes_NE in sentences:
             place: dict[int, int] = {}
+            figures: set[tuple[int, int]] = set()  # of dates, where types may overlap
             for i, mention in enumerate(mentions):
-                text = document.text[mention.start : mention.end]
                 is_value = bool(self.ontology.entities[mention.type].literal)
-                if not is_value and (rule := head_rule(document, mention.start, mention.end) or junk_rule(text)):
+                begin, end, rule = _meant(document, mention, is_value)
+                if is_value and (begin, end) in figures:
+                    rule = "fragment"
+                if rule:
                     self.junk[f"mentions.{rule}"] += 1
                     continue
+                if is_value:
+                    figures.add((begin, end))
+                text = document.text[begin:end]
                 place[i] = len(self.mentions)
                 self.mentions.append(
                     {
                         "row": len(self.sentences),
-                        "begin": mention.start,
-                        "end": mention.end,
+                        "begin": begin,
+                        "end": end,
                         "text": text,
                         "type": mention.type,
                         "confidence": round(mention.confidence, 6),
@@ -274,7 +290,7 @@ class _Unit:
                 )
                 if not is_value:
                     votes_E = np.where(self._is_value_E, _DOUBT, np.maximum(votes_NE[i], _DOUBT))
-                    spotted.append(Spotted(mention.start, mention.end, text, votes_E))
+                    spotted.append(Spotted(begin, end, text, votes_E))
             places[row["sentence"]] = _Place(row["begin"], row["end"], len(mentions), place)
             if place:
                 self._add_sentence(document, row["sentence"], places[row["sentence"]], claims, is_kept=True)

@@ -5,7 +5,7 @@ import doctest
 import pytest
 
 import kgmill.schemas.literals
-from kgmill.schemas.literals import day_of, literal_value
+from kgmill.schemas.literals import day_of, literal_value, whole_date
 
 XSD = "http://www.w3.org/2001/XMLSchema#"
 
@@ -52,8 +52,9 @@ def test_month_with_its_year(text):
 
 @pytest.mark.parametrize("year", ["1000", "1921", "2100"])
 def test_year(year):
-    """Four digits alone, or in brackets, are a year."""
+    """Four digits alone, in brackets, or before a dash that has no other end, are a year."""
     assert literal_value("date", f"({year})") == literal_value("date", year)
+    assert literal_value("date", f"({year}-)") == literal_value("date", f"{year} \u2013") == literal_value("date", year)
     assert literal_value("date", year) == (year, f"{XSD}gYear")
 
 
@@ -91,7 +92,7 @@ def test_leap_day():
 def test_doctests():
     """The worked examples of the module hold."""
     result = doctest.testmod(kgmill.schemas.literals)
-    assert (result.failed, result.attempted) == (0, 2)
+    assert (result.failed, result.attempted) == (0, 3)
 
 
 @pytest.mark.parametrize(
@@ -100,3 +101,25 @@ def test_doctests():
 def test_no_day(text):
     """What is no whole day of the calendar is none."""
     assert day_of(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "piece", "expected"),
+    [
+        ("on 1909-01-05.", "1909", "1909-01-05"),
+        ("on 1909-01-05.", "1909-01", "1909-01-05"),
+        ("on 1909-01-05.", "1909-01-05", "1909-01-05"),
+        ("on 1909-01-05.", "01", None),
+        ("on 1909-01-05.", "05", None),
+        ("on 1909-01-05 and 1950", "1950", "1950"),
+        ("from 1909-01-05 - 1994", "1909-01-05 - 1994", "1909-01-05 - 1994"),
+        ("no. 1909-01-05-7", "1909", "1909"),
+        ("in 1909-10", "1909", "1909"),
+        ("1909-01-05", "19", None),
+    ],
+)
+def test_date_in_figures_is_whole(text, piece, expected):
+    """The piece with the year is all of the date in figures, other pieces are none, and all else is what it is."""
+    begin = text.index(piece)
+    found = whole_date(text, begin, begin + len(piece))
+    assert (found and text[slice(*found)]) == expected

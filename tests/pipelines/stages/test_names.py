@@ -335,6 +335,23 @@ def test_explained_acronyms_are_told():
     assert rows_of(tables["mentions"], "key", "rule")[-1] == ("who", "")
 
 
+def test_date_in_figures_is_one_date():
+    """Of a date that the model takes for three, its year is all of it, and the rest is left out and counted."""
+    values = ONTOLOGY | {"entities": {"Peop": {}, "Loc": {"literal": "date"}}}
+    document = said("d1", "[Peop Ada] ([Loc 1909]-[Loc 01]-[Loc 05] - [Loc 1994-01-26]), in [Loc 1950].")
+
+    tables, left_out = read_unit(document, ontology=values)
+
+    assert rows_of(tables["mentions"], "begin", "end", "text") == [
+        (0, 3, "Ada"),
+        (5, 15, "1909-01-05"),
+        (18, 28, "1994-01-26"),
+        (34, 38, "1950"),
+    ]
+    assert left_out == {"mentions.fragment": 2}
+    assert {(0, 1), (0, 2), (0, 3)} <= set(rows_of(tables["claims"], "head", "tail"))
+
+
 @pytest.mark.parametrize(
     ("sentence", "expected"),
     [
