@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 MIN_SHARE, MIN_DOCUMENTS = 0.25, 3  # of the documents that a second type of a name needs
+_DOUBTED = 1000 * math.log(0.7)  # what its documents have to find it at least, on average: others are one thing, seen twice
 _FLOOR = -4.0  # the log probability below which no document's doubt of a type goes
 
 
@@ -45,7 +47,7 @@ def consensus(found: Sequence[Votes]) -> tuple[dict[int, int], list[int]]:
     """The type that a name has in the documents of each type, and its types, the commonest first.
 
     The type that all documents together find likeliest stays, and each other one with enough share and number of
-    documents; those of a type that doesn't stay have the likeliest of the others.
+    documents that are sure of it; those of a type that doesn't stay have the likeliest of the others.
 
     >>> votes = lambda column, n: Votes(column, n, n * np.where(np.arange(3) == column, -100, -2500))
     >>> consensus([votes(0, 30), votes(1, 20), votes(2, 2)])
@@ -55,12 +57,17 @@ def consensus(found: Sequence[Votes]) -> tuple[dict[int, int], list[int]]:
     for one in found:
         n_of[one.column] = n_of.get(one.column, 0) + one.n_documents
     n_documents = sum(n_of.values())
-    total = np.sum([one.votes for one in found], axis=0)
-    first = int(np.argmax(total))
-    others = [c for c, n in n_of.items() if c != first and n >= max(MIN_DOCUMENTS, MIN_SHARE * n_documents)]
+    votes_of = {column: np.sum([one.votes for one in found if one.column == column], axis=0) for column in n_of}
+    first = int(np.argmax(np.sum(list(votes_of.values()), axis=0)))
+    others = [
+        column
+        for column, n in n_of.items()
+        if column != first
+        and n >= max(MIN_DOCUMENTS, MIN_SHARE * n_documents)
+        and votes_of[column][column] >= n * _DOUBTED
+    ]
     kept = [first, *sorted(others, key=lambda c: (-n_of[c], c))]
     chosen = {}
-    for column in n_of:
-        votes = np.sum([one.votes for one in found if one.column == column], axis=0)
+    for column, votes in votes_of.items():
         chosen[column] = column if column in kept else max(kept, key=lambda c: (votes[c], -kept.index(c)))
     return chosen, kept

@@ -58,6 +58,13 @@ def test_second_type_stays_with_enough_documents(first, second, stays):
     assert consensus([votes(0, first), votes(1, second)]) == expected
 
 
+@pytest.mark.parametrize(("doubt", "stays"), [(-100, True), (-350, True), (-360, False), (-700, False)])
+def test_second_type_stays_where_its_documents_are_sure(doubt, stays):
+    """What its own documents find likely by a little is one thing that models take for two, not a second one."""
+    second = Votes(1, 10, 10 * np.array([-1200, doubt, -4000]))
+    assert consensus([votes(0, 12), second])[1] == ([0, 1] if stays else [0])
+
+
 def test_types_are_the_commonest_first():
     """The likeliest of all comes first, then by documents; of as many, by the ontology's order."""
     assert consensus([votes(2, 10), votes(1, 5), votes(0, 5)])[1] == [2, 0, 1]
