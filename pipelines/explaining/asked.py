@@ -85,8 +85,8 @@ class Finished:
         found = self._named(word)
         if not found:
             raise UsageError(
-                f"{self.store.where}: holds nothing called {word!r}{self._near(word)}: no id, IRI or name of an entity, "
-                "no fact, no document; names are in tables/names, documents in tables/documents"
+                f"{self.store.where}: holds nothing called {word!r}{self._near(word)}: no id, IRI or name of an "
+                "entity, no fact, no document; names are in tables/names, documents in tables/documents"
             )
         return Thing("entity", self._only(word, found))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 MIN_SHARE, MIN_DOCUMENTS = 0.25, 3  # of the documents that a second type of a name needs
-_DOUBTED = 1000 * math.log(0.7)  # what its documents have to find it at least, on average: others are one thing, seen twice
+_SURE = 1000 * math.log(0.7)  # how likely its documents have to find it on average: else it is one thing, seen twice
 _FLOOR = -4.0  # the log probability below which no document's doubt of a type goes
 
 
@@ -64,7 +64,7 @@ def consensus(found: Sequence[Votes]) -> tuple[dict[int, int], list[int]]:
         for column, n in n_of.items()
         if column != first
         and n >= max(MIN_DOCUMENTS, MIN_SHARE * n_documents)
-        and votes_of[column][column] >= n * _DOUBTED
+        and votes_of[column][column] >= n * _SURE
     ]
     kept = [first, *sorted(others, key=lambda c: (-n_of[c], c))]
     chosen = {}

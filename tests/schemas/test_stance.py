@@ -231,7 +231,7 @@ def test_where_something_happens_is_nobodys_country(text, country, how):
     ],
 )
 def test_references_to_pages_state_nothing(text):
-    """What stands in a reference to a page of a work is its writer or in its title, also where its beginning was cut off."""
+    """What stands in a reference to a page of a work is its writer or in its title, also where it is cut off."""
     assert stance_of(text) == "cited"
 
 

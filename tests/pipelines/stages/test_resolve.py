@@ -201,7 +201,9 @@ def test_acronym_that_all_the_world_knows(run_resolve):
 def test_known_organisation_is_no_place(run_resolve):
     """Documents that take a known organisation's acronym for a place, however many, mean the organisation."""
     un = entity_id("United Nations")
-    [part] = run_resolve({"00-0000": [name("U.N.", LOC, 9), name("U.N.", ORG, 8), name("United Nations", ORG)]}).values()
+    [part] = run_resolve(
+        {"00-0000": [name("U.N.", LOC, 9), name("U.N.", ORG, 8), name("United Nations", ORG)]}
+    ).values()
     assert {found[0] for found in became(part).values()} == {un}
     assert chosen(part) == {("u.n", LOC): ORG, ("u.n", ORG): ORG, ("united nations", ORG): ORG}
     [part] = run_resolve({"00-0000": [name("U.N.", LOC, 9), name("U.N.", PEOP, 9), name("ABC", LOC, 9)]}).values()
