@@ -36,7 +36,8 @@ _ACTORS = re.compile(  # behind a country's name: whose they are is said, not wh
     r"aircraft|air ?strikes?|missiles?|tanks?|bomb(?:s|ers?|ings?)?|artillery|patrols?|convoys?|commanders?|"
     r"spokes(?:man|woman|person)|officials?|authorities|diplomats?|ambassador|embassy|envoys?|hostages?|contractors?|"
     r"civilians?|journalists?|warships?|settle(?:ments?|rs?)|offensive|operations?|raids?|incursions?|attacks?|invasion|"
-    r"occupation|operatives?)\b"
+    r"occupation|operatives?|"
+    r"news agenc(?:y|ies)|newspapers?|television|media)\b"
 )
 _PLACED = re.compile(r"\b[Ii]n (?:the )?$")  # before a country's name: what is said happens there
 _BRACKETS = re.compile(r"(?:^|[\[(])[^\[\]()]*+[\])]")  # a sentence may begin in the middle of some

@@ -171,6 +171,7 @@ def of_places(text):
         "[Israeli] settlements in [Gaza] are to go.",
         "[Russia]'s heavy artillery fired at [Grozny].",
         "Two [British] embassy workers were seen in [Teheran].",
+        "It happened near [Saratov], [Russian] news agencies reported.",
     ],
 )
 def test_whose_forces_are_there(text):
