@@ -39,20 +39,27 @@ _ACTORS = re.compile(  # behind a country's name: whose they are is said, not wh
     r"occupation|operatives?|"
     r"news agenc(?:y|ies)|newspapers?|television|media)\b"
 )
+_DIRECTION = r"(?:north|south|east|west)(?:ern)?(?:[ -]*(?:north|south|east|west)(?:ern)?)*"
+_BESIDE = re.compile(  # before a place: where another one is, and not in it; the north of it is in it
+    rf"(?:\b(?P<part>the )?{_DIRECTION} of|\b(?:km|kilomet(?:er|re)s?|miles?|hours?)(?: away)? (?:from|outside)"
+    r"|\b(?:near|outside|close to))"
+    r" (?:the )?(?:(?:city|town|village|capital|border)(?: of)? )?$"
+)
 _PLACED = re.compile(r"\b[Ii]n (?:the )?$")  # before a country's name: what is said happens there
 _BRACKETS = re.compile(r"(?:^|[\[(])[^\[\]()]*+[\])]")  # a sentence may begin in the middle of some
 _PAGE = re.compile(r"\bpp?\.\s?\d")
-_WORDS_BEFORE = 40  # characters before the first mention that may hold what governs both
+_WORDS_BEFORE = 40  # characters before a mention that may hold what governs it
 
 
 def stance(
-    sentence: str, first_end: int, second_begin: int, places_end: int | None = None, homeland: int | None = None
+    sentence: str, first_end: int, second_begin: int, places_end: int | None = None, whole: int | None = None
 ) -> str:
     """How a sentence says what it may say of two mentions, by words between them; empty where it states it.
 
     `negated`, `hedged`; `opposed`: one is against the other, as teams in a match; `reported`, by words before them too;
     `foreign`: of two places one is named for its forces, officials or the like, who may be anywhere. `placed`: a
-    country in which something happens is taken for somebody's own. `cited`: one stands in a reference to a page of a
+    country in which something happens is taken for somebody's own. `beside`: of two places one is near, or so far from,
+    the other. `cited`: one stands in a reference to a page of a
     work, where names and years are those of writers and titles.
 
     Args:
@@ -60,7 +67,7 @@ def stance(
         first_end: where the mention that comes first ends, in the sentence.
         second_begin: where the other one begins.
         places_end: where the other one ends, if both are places.
-        homeland: where the one of the two begins that is a country, if the other is said to be its citizen.
+        whole: where the one of the two begins that the other is said to be in, or a citizen of.
 
     >>> stance("Ann Lee does not work for Acme.", 7, 25), stance("Ann Lee may join Acme.", 7, 17)
     ('negated', 'hedged')
@@ -70,8 +77,10 @@ def stance(
     ('reported', '')
     >>> stance("Two U.S. soldiers were killed in Baghdad.", 8, 33, 40), stance("It lies in Baghdad, Iraq.", 18, 20, 24)
     ('foreign', '')
-    >>> stance("In Poland, Ann Lee spoke.", 9, 11, homeland=3), stance("Ann Lee of Poland spoke.", 7, 11, homeland=11)
+    >>> stance("In Poland, Ann Lee spoke.", 9, 11, whole=3), stance("Ann Lee of Poland spoke.", 7, 11, whole=11)
     ('placed', '')
+    >>> stance("Baiji, north of Rome", 5, 16, 20, whole=16), stance("Baiji in the north of Italy", 5, 22, 27, whole=22)
+    ('beside', '')
     >>> stance("Work was hard [Ann Lee, Poland 1918-1921, p. 57]", 22, 24)
     'cited'
     """
@@ -90,6 +99,9 @@ def stance(
         return "opposed"
     if places_end is not None and any(_ACTORS.match(sentence, end) for end in (first_end, places_end)):
         return "foreign"
-    if homeland is not None and _PLACED.search(sentence, 0, homeland):
+    before = "" if whole is None else sentence[max(0, whole - _WORDS_BEFORE) : whole]
+    if places_end is None and _PLACED.search(before):
         return "placed"
+    if places_end is not None and (beside := _BESIDE.search(before)) and not beside["part"]:
+        return "beside"
     return "reported" if _REPORTED.search(between) or _REPORTED.search(sentence[:first_end][-_WORDS_BEFORE:]) else ""

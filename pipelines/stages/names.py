@@ -41,11 +41,14 @@ from kgmill.schemas.tables import from_table
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
 
-VERSION = 12
+VERSION = 13
 VALUE = -1  # the column of a mention that is a value
 _LONGEST = 2000  # characters of a sentence that goes with each of its relations; long lists have thousands of these
 _DOUBT = -9.0  # the log probability of types that a name can't have
 _OF_CITIZENS = frozenset({"citizenship", "nationality"})  # relations of a person and a country
+_OF_PLACES = frozenset(
+    {"country", "located_in", "location", "part_of"}
+)  # of two places, the other one of which is larger
 
 
 def not_null(**columns: pa.DataType) -> pa.Schema:
@@ -314,8 +317,9 @@ class _Unit:
             ends = {"head": where.rows[claim.head], "tail": where.rows[claim.tail]}
             first, second = sorted((self.mentions[row] for row in ends.values()), key=itemgetter("begin"))
             ends_at = second["end"] - where.begin if self._places.issuperset((first["type"], second["type"])) else None
-            homeland = self.mentions[ends["tail"]]["begin"] - where.begin if claim.type in _OF_CITIZENS else None
-            how = stance(text, first["end"] - where.begin, second["begin"] - where.begin, ends_at, homeland)
+            has_whole = claim.type.casefold() in (_OF_CITIZENS if ends_at is None else _OF_PLACES)
+            whole = self.mentions[ends["tail"]]["begin"] - where.begin if has_whole else None
+            how = stance(text, first["end"] - where.begin, second["begin"] - where.begin, ends_at, whole)
             said = {"type": claim.type, "confidence": round(claim.confidence, 6), "stance": how}
             self.claims.append({"row": len(self.sentences), **ends, **said})
         if told or is_kept:

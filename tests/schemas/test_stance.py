@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kgmill.schemas import stance as module
 from kgmill.schemas.stance import stance
 
-STANCES = ("negated", "hedged", "opposed", "foreign", "placed", "cited", "reported")
+STANCES = ("negated", "hedged", "opposed", "foreign", "placed", "beside", "cited", "reported")
 
 
 def test_doctests():
@@ -30,7 +30,7 @@ def stance_of(text, country=None):
             piece = piece[1:-1]
         plain += piece
     (_, first_end), (second_begin, _) = spans
-    return stance(plain, first_end, second_begin, homeland=None if country is None else plain.index(country))
+    return stance(plain, first_end, second_begin, whole=None if country is None else plain.index(country))
 
 
 @pytest.mark.parametrize(
@@ -150,16 +150,17 @@ def test_words_are_whole(word):
 @given(st.text(max_size=60), st.integers(0, 60), st.integers(0, 60))
 def test_any_sentence_has_a_stance(text, one, other):
     """Whatever a sentence and its offsets are, its stance is one that is named."""
-    assert stance(text, min(one, other), max(one, other)) in {"", *STANCES} - {"foreign", "placed"}
+    assert stance(text, min(one, other), max(one, other)) in {"", *STANCES} - {"foreign", "placed", "beside"}
     assert stance(text, min(one, other), max(one, other), len(text), one) in ("", *STANCES)
 
 
-def of_places(text):
-    """The stance of a sentence whose two mentions, in brackets, are places."""
+def of_places(text, whole=None):
+    """The stance of a sentence whose two mentions, in brackets, are places, one perhaps the `whole` of the other."""
     plain = text.replace("[", "").replace("]", "")
     first_end = text.index("]") - 1
     second_begin = text.index("[", first_end) - 2
-    return stance(plain, first_end, second_begin, text.rindex("]") - 3)
+    whole = None if whole is None else plain.index(whole)
+    return stance(plain, first_end, second_begin, text.rindex("]") - 3, whole)
 
 
 @pytest.mark.parametrize(
@@ -255,3 +256,36 @@ def test_square_references():
     text = "Work was hard [Ann Lee, Poland 1918-1921, p. 57], as Bob said."
     assert stance(text, text.index(","), text.index("1918")) == "cited"
     assert stance(text, 4, text.index("Bob")) == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A patrol in [Baiji], north of [Rome], met.",
+        "[Alexeni] is a commune some 65 km north - east of [Rome].",
+        "[Alexeni] is 40 miles from [Rome].",
+        "[Coolum], northwest of the city of [Rome]",
+        "in [Hanau], near [Rome]",
+        "The [Vigra] church lies a short distance south-west of the [Rome].",
+        "[Alexeni], outside [Rome]",
+    ],
+)
+def test_place_beside_another_is_not_in_it(text):
+    """What lies near a place, or so far from it, is not said to be in it; whichever it is that comes first."""
+    assert of_places(text, "Rome") == "beside"
+    assert of_places(text) == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[Hillswick] in the north west of [Rome]",
+        "[Hillswick], in the south of [Rome], met.",
+        "[Hillswick], in northern [Rome]",
+        "[Hillswick], [Rome], north of here",
+        "the north of [Hillswick] in [Rome]",
+    ],
+)
+def test_part_of_a_place_is_in_it(text):
+    """The north of a place is in it."""
+    assert of_places(text, "Rome") == ""

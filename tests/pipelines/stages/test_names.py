@@ -377,6 +377,16 @@ def test_where_one_spoke_is_no_citizenship():
     assert stances == {"citizenship": [(0, 1, ""), (1, 0, "placed")], "residence": [(0, 1, ""), (1, 0, "")]}
 
 
+def test_near_a_place_is_not_in_it():
+    """A place north of another one is not located in it; whether they are twinned is another matter."""
+    document = said("d1", "[Loc Baiji], north of [Loc Baghdad], is old.")
+    stances = {}
+    for name in ("Located_In", "twinned_with"):
+        ontology = ONTOLOGY | {"relations": {name: {"head": ["Loc"], "tail": ["Loc"]}}}
+        stances[name] = rows_of(read_unit(document, ontology=ontology)[0]["claims"], "head", "tail", "stance")
+    assert stances == {"Located_In": [(0, 1, "beside"), (1, 0, "")], "twinned_with": [(0, 1, ""), (1, 0, "")]}
+
+
 def test_unit_without_mentions_has_empty_tables():
     """Nothing found is a table without rows, each with its columns."""
     tables, junk = read_unit(said("d1", "It rains."))
