@@ -203,7 +203,8 @@ class BuildConfig(Config):
             0: only documents with equal text go.
         max_reject_ratio: rejected documents, but for duplicates, other languages and what was forgotten, over documents
             read, above which the exit code is 3.
-        unit_bytes: wanted size of a work unit, in bytes of source.
+        unit_bytes: wanted size of a work unit, in bytes of source; there are at most 1,048,576 units, of which larger
+            sources make larger ones.
         document_timeout: seconds that a call of the model may take; for calls of more than 100,000 characters of text,
             as many seconds for every 100,000.
         worker_memory_mb: resident memory above which the worker is ended; 0 for no limit.

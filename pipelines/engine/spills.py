@@ -1,4 +1,7 @@
-"""Spills: rows on their way to another unit, in Arrow files; only their paths cross a shuffle."""
+"""Spills: rows on their way to another unit, in files of Arrow batches; only names cross a shuffle.
+
+A name says where in its file a unit's batch lies, so that reading one costs the same however many others there are.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,17 @@ from kgmill.pipelines.storage.scratch import Scratch
 
 
 def spill(rows: pa.Table, units: Sequence[str], scratch: Scratch, name: str) -> Iterator[tuple[str, str]]:
-    """Writes rows to one Arrow file, a batch a unit (`units` has each row's); yields units with their `name#batch`."""
+    """Writes rows to one file, a batch a unit (`units` has each row's); yields units with their `name#start-bytes`."""
     if not rows.num_rows:
         return
     order = sorted(range(rows.num_rows), key=units.__getitem__)
-    spilled = []
-    with scratch.create(name) as sink, pa.ipc.new_file(sink, rows.schema) as file:
-        for number, (unit, mine) in enumerate(groupby(order, key=units.__getitem__)):
-            file.write_batch(rows.take(list(mine)).combine_chunks().to_batches()[0])
-            spilled.append((unit, f"{name}#{number}"))
+    spilled, start = [], 0
+    with scratch.create(name) as sink:
+        for unit, mine in groupby(order, key=units.__getitem__):
+            batch = rows.take(list(mine)).combine_chunks().to_batches()[0].serialize()
+            sink.write(batch)
+            spilled.append((unit, f"{name}#{start}-{batch.size}"))
+            start += batch.size
     yield from spilled  # now that the file is there
 
 
@@ -27,8 +32,8 @@ def read_spills(scratch: Scratch, schema: pa.Schema, spills: Iterable[str], suff
     """The rows of batches of files whose names end so, in the order of their names; the empty name has no rows."""
     batches = []
     for name in sorted(spills):
-        file_name, _, number = name.rpartition("#")
+        file_name, _, place = name.rpartition("#")
         if file_name and file_name.endswith(suffix):
-            with scratch.open(file_name) as file:
-                batches.append(pa.ipc.open_file(file).get_batch(int(number)))
+            data = scratch.read_range(file_name, *map(int, place.split("-")))
+            batches.append(pa.ipc.read_record_batch(pa.py_buffer(data), schema))
     return pa.Table.from_batches(batches, schema)

@@ -44,7 +44,7 @@ from kgmill.schemas.identity import fingerprint, order_key
 from kgmill.schemas.literals import day_of
 from kgmill.schemas.records import Document, Reject
 from kgmill.schemas.tables import SCHEMAS, conform, described, from_table, to_table, values
-from kgmill.schemas.units import Unit
+from kgmill.schemas.units import Unit, cuts_of, overlapping
 
 VERSION = 6
 HEADS = ("dateline", "agency", "byline")
@@ -219,11 +219,22 @@ def compare(element: tuple[str, Iterable[str]], request: Request[Task, Settings]
 @contextmanager
 def work(request: Request[Task, Settings]) -> Iterator[Callable[[tuple[str, Iterable[str]]], Receipt]]:
     """Commits staged units; an element is a unit's name with the spills of its duplicates."""
-    yield partial(commit, request)
+    live = dict(request.settings.live)
+    yield partial(commit, request, live, cuts_of(live))
 
 
-def commit(request: Request[Task, Settings], element: tuple[str, Iterable[str]]) -> Receipt:
-    """Commits a staged unit without its duplicates, which become rejects."""
+def commit(
+    request: Request[Task, Settings],
+    live: Mapping[str, str],
+    cuts: Sequence[int],
+    element: tuple[str, Iterable[str]],
+) -> Receipt:
+    """Commits a staged unit without its duplicates, which become rejects.
+
+    Args:
+        live: the parts that will be replaced, unit and fingerprint.
+        cuts: into how many bits these cut the documents.
+    """
     unit, spills = element
     shared = request.shared
     documents, rejects = (
@@ -241,11 +252,10 @@ def commit(request: Request[Task, Settings], element: tuple[str, Iterable[str]])
         )
     store = request.store
     part = commit_documents(store, unit, documents, rejects)
-    mine = Unit.parse(unit)
-    before = [store.need("ingest", *name) for name in request.settings.live if mine.overlaps(Unit.parse(name[0]))]
+    before = [store.need("ingest", name, live[name]) for name in overlapping(unit, live, cuts)]
     new = dict(zip(values(documents["doc_id"]), values(documents["sha256"]), strict=True))
     told = {"documents": documents.num_rows, "rejects": rejects.num_rows}
-    return Receipt(unit, part.fingerprint, {**told, **changes(before, mine, new)})
+    return Receipt(unit, part.fingerprint, {**told, **changes(before, Unit.parse(unit), new)})
 
 
 def commit_documents(store: Store, unit: str, documents: pa.Table, rejects: pa.Table) -> Part:

@@ -34,7 +34,7 @@ from kgmill.pipelines.stages.stage import Outcome, Parts, Todo, documents_extent
 from kgmill.schemas.identity import fingerprint
 from kgmill.schemas.records import Document, Reject
 from kgmill.schemas.tables import from_table, to_table, values
-from kgmill.schemas.units import Unit
+from kgmill.schemas.units import cuts_of, overlapping
 
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
@@ -96,16 +96,14 @@ def plan(
     for part in store.committed("extract"):
         if not (retry_rejects and part.counts["rejected"] > sum(part.counts.get("languages", {}).values())):
             made.setdefault((part.unit, part.counts["wanted"]), part)
+    cuts = cuts_of(before)
     done, tasks = [], []
     for part in ingested:
         wanted = _wanted(key, part, languages)
         if found := made.get((part.unit, wanted)):
             done.append(found)
             continue
-        # The units of one result don't overlap: where the same unit is among them, no other one does.
-        near = [before[part.unit]] if part.unit in before else before.values()
-        unit = Unit.parse(part.unit)
-        reusable = tuple((p.unit, p.fingerprint) for p in near if Unit.parse(p.unit).overlaps(unit))
+        reusable = tuple((name, before[name].fingerprint) for name in overlapping(part.unit, before, cuts))
         tasks.append(Task(part.unit, part.fingerprint, wanted, reusable))
     return done, tasks
 

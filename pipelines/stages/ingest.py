@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["Settings", "Task", "build", "work"]  # what a job has, beside what is here
 
 NOTHING = Forgotten()
-MAX_BITS = 12
+MAX_BITS = 20
 MAX_VANISHING = 0.2  # of the live documents, without --yes
 _KEY_BYTES_A_PARTITION = 16 << 20
 _READINGS_A_COMMIT = 1.0  # staging and committing units takes about as long as reading the files

@@ -11,7 +11,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from io import IOBase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,8 +93,8 @@ class Storage(ABC):
         """
 
     @abstractmethod
-    def open(self, name: str) -> IOBase:
-        """A file, to be read in pieces.
+    def read_range(self, name: str, start: int, n_bytes: int) -> bytes:
+        """So many of a file's bytes.
 
         Raises:
             OSError: it is not there, or can't be read.

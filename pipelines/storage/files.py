@@ -21,6 +21,17 @@ def write_whole(path: Path, data: bytes) -> None:
     os.replace(partial, path)
 
 
+def read_range(path: Path, start: int, n_bytes: int) -> bytes:
+    """So many of a file's bytes.
+
+    Raises:
+        OSError: it can't be read.
+    """
+    with path.open("rb", buffering=0) as file:
+        file.seek(start)
+        return file.read(n_bytes)
+
+
 def to_json(value: Any) -> bytes:
     """JSON as every file of kgmill has it."""
     return f"{json.dumps(value, ensure_ascii=False, indent=1)}\n".encode()

@@ -9,12 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import IOBase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kgmill.pipelines.storage import open_storage
-from kgmill.pipelines.storage.files import remove
+from kgmill.pipelines.storage.files import read_range, remove
 from kgmill.pipelines.urls import split_url
 
 if TYPE_CHECKING:
@@ -69,9 +68,15 @@ class Scratch:
         with pa.OSFile(str(path), "wb") as file:
             yield file
 
-    def open(self, name: str) -> IOBase:
-        """A file to be read in pieces."""
-        return self._storage.open(name) if self._storage else (self._folder / name).open("rb")
+    def read_range(self, name: str, start: int, n_bytes: int) -> bytes:
+        """So many of a file's bytes.
+
+        Raises:
+            OSError: it is not there, or can't be read.
+        """
+        if self._storage:
+            return self._storage.read_range(name, start, n_bytes)
+        return read_range(self._folder / name, start, n_bytes)
 
     def names(self, below: str) -> list[str]:
         """The names of the files in a folder, sorted; none where there is no such folder."""

@@ -66,6 +66,7 @@ def test_files_are_what_was_written(storage):
     storage.copy("a/b/c.txt", "e/f.txt")
     storage.copy("a/b/c.txt", "a/d.txt")
     assert {name: storage.read(name) for name in names(storage, "a")} == {"a/b/c.txt": b"two!", "a/d.txt": b"two!"}
+    assert storage.read_range("e/f.txt", 1, 2) == b"wo"
     assert [(entry.name, entry.n_bytes) for entry in storage.entries("e")] == [("e/f.txt", 4)]
     assert (storage.children("a"), storage.has("a/d.txt"), storage.has("a/b")) == (["b", "d.txt"], True, False)
     storage.remove("a/b")

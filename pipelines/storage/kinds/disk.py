@@ -10,12 +10,11 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from io import IOBase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kgmill.pipelines.storage.base import Entry, Storage, StorageKind
-from kgmill.pipelines.storage.files import remove, write_whole
+from kgmill.pipelines.storage.files import read_range, remove, write_whole
 from kgmill.schemas.errors import LockError, OutputError
 
 if TYPE_CHECKING:
@@ -73,8 +72,8 @@ class Disk(Storage):
     def read(self, name: str) -> bytes:
         return (self.root / name).read_bytes()
 
-    def open(self, name: str) -> IOBase:
-        return (self.root / name).open("rb")
+    def read_range(self, name: str, start: int, n_bytes: int) -> bytes:
+        return read_range(self.root / name, start, n_bytes)
 
     def write(self, name: str, data: bytes) -> None:
         write_whole(self.root / name, data)

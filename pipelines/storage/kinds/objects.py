@@ -21,10 +21,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from inspect import signature
-from io import IOBase
 from pathlib import Path
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from kgmill.pipelines.storage.base import Entry, Storage, StorageKind
 from kgmill.pipelines.storage.files import remove, to_json
@@ -111,10 +110,9 @@ class Objects(Storage):
         with self._asked(name):
             return bytes(self._fs.cat_file(self._path(name), **self._at_once))
 
-    def open(self, name: str) -> IOBase:
+    def read_range(self, name: str, start: int, n_bytes: int) -> bytes:
         with self._asked(name):
-            self._fs.invalidate_cache()
-            return cast("IOBase", self._fs.open(self._path(name), "rb"))
+            return bytes(self._fs.cat_file(self._path(name), start=start, end=start + n_bytes))
 
     def fetch(self, name: str, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

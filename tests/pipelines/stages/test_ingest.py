@@ -286,9 +286,12 @@ def test_source_key_follows_bytes_and_settings(source):
     assert len({first, changed, key()}) == 3
 
 
-@pytest.mark.parametrize(("n_bytes", "expected"), [(0, 0), (1, 0), (1000, 0), (1001, 1), (4001, 3), (10**9, 12)])
+@pytest.mark.parametrize(
+    ("n_bytes", "expected"),
+    [(0, 0), (1, 0), (1000, 0), (1001, 1), (4001, 3), (4_096_000, 12), (5_000_000, 13), (10**10, 20)],
+)
 def test_units_are_about_as_large_as_wanted(n_bytes, expected):
-    """2 ** bits units of about 1000 bytes hold the source; there are at most 4096."""
+    """2 ** bits units of about 1000 bytes hold the source; there are at most 2 ** 20."""
     assert ingest.unit_bits(n_bytes, 1000) == expected
 
 
