@@ -183,6 +183,15 @@ class BuildOptions:
             help="how often facts are right that become plain triples",
         ),
     ] = None
+    buckets: Annotated[
+        int | None,
+        Option(
+            "--buckets",
+            rich_help_panel=_GRAPH,
+            metavar="N",
+            help="pieces that the graph may be cut into: more for over 25 M mentions",
+        ),
+    ] = None
     base_iri: Annotated[str | None, Option("--base-iri", rich_help_panel=_GRAPH, metavar="IRI")] = None
     dataset: Annotated[str | None, Option("--dataset", rich_help_panel=_GRAPH, metavar="NAME")] = None
     formats: Annotated[

@@ -191,6 +191,7 @@ _SETTINGS = {
     "min_confidence": "threshold",
     "decisions": "decisions, pins or links",
     "wanted_precision": "wanted precision",
+    "buckets": "buckets",
     "names": "base IRI, dataset or licence",
     "shown": "what the graph has of texts and metadata",
 }

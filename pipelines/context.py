@@ -15,7 +15,7 @@ from kgmill.pipelines.graph.documents import Shown
 from kgmill.pipelines.stages import candidates, export, extract, ingest, names
 from kgmill.schemas.config import BuildConfig
 from kgmill.schemas.decisions import Decisions
-from kgmill.schemas.identity import fingerprint
+from kgmill.schemas.identity import BUCKET_BITS, fingerprint
 from kgmill.schemas.ontology import Columns, Ontology
 
 
@@ -137,6 +137,7 @@ class RunContext(BaseModel):
             **({"functional": fingerprint(self.ontology.functional)} if self.ontology.functional else {}),
             "decisions": fingerprint([self.decisions.model_dump(mode="json"), self.pins, dict(self.links)]),
             "wanted_precision": fingerprint(self.config.wanted_precision),
+            **({"buckets": fingerprint(self.config.buckets)} if self.config.bucket_bits != BUCKET_BITS else {}),
             "names": fingerprint([self.config.base_iri, self.config.dataset, self.config.license]),
             "shown": fingerprint([self.config.text, self.config.metadata]),
             "run": self.run_key,

@@ -142,7 +142,7 @@ def _stages(
     parts["aggregate"] = []
     n_partitions = max(1, len(store.live("aggregate")))
     if len(parts["decode"]) == n_units:
-        n_partitions = 1 << combine.partition_bits(parts["decode"])
+        n_partitions = 1 << combine.partition_bits(parts["decode"], context.config.bucket_bits)
         combined = missing("combine", context, store, parts)
         if not combined.tasks:
             parts["combine"] = combined.done
@@ -199,7 +199,8 @@ def _changed_settings(context: RunContext, store: Store) -> list[str] | None:
     last = next(iter(all_runs(store)), {}).get("fingerprints")
     if last is None:
         return None
-    return sorted(name for name, value in context.fingerprints.items() if name != "run" and last.get(name) != value)
+    now = context.fingerprints
+    return sorted(name for name in {*now, *last} - {"run"} if now.get(name) != last.get(name))
 
 
 def _stop(n_removed: int, n_live: int, yes: bool) -> str:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from kgmill.schemas.errors import ConfigError
+from kgmill.schemas.identity import BUCKET_BITS
 from kgmill.schemas.ontology import check_iri, first_fault, read_toml
 
 _BASE_URN = "urn:kgmill:dataset:"
@@ -205,6 +206,8 @@ class BuildConfig(Config):
             read, above which the exit code is 3.
         unit_bytes: wanted size of a work unit, in bytes of source; there are at most 1,048,576 units, of which larger
             sources make larger ones.
+        buckets: a power of two, 256 to 65,536: in how many buckets by hash entities and facts are ordered, and so how
+            many pieces aggregate and export may cut them into. More are for more than 25 million mentions.
         document_timeout: seconds that a call of the model may take; for calls of more than 100,000 characters of text,
             as many seconds for every 100,000.
         worker_memory_mb: resident memory above which the worker is ended; 0 for no limit.
@@ -240,6 +243,7 @@ class BuildConfig(Config):
     near_duplicates: Annotated[float, ReadBy(("ingest",))] = Field(0.0, ge=0, le=0.98)
     max_reject_ratio: Annotated[float, ReadBy()] = Field(0.01, ge=0, le=1)
     unit_bytes: Annotated[int, ReadBy(("ingest",))] = Field(1 << 18, ge=1 << 10)
+    buckets: Annotated[int, ReadBy(("aggregate", "export"))] = Field(1 << BUCKET_BITS, ge=1 << BUCKET_BITS, le=1 << 16)
     document_timeout: Annotated[float, ReadBy()] = Field(300.0, gt=0)
     worker_memory_mb: Annotated[int, ReadBy()] = Field(0, ge=0)
     any_language: Annotated[bool, ReadBy(("extract",))] = False
@@ -262,6 +266,18 @@ class BuildConfig(Config):
         return self.model_dump(
             mode="json", include={name for name, stages in self.readers().items() if stage in stages}
         )
+
+    @property
+    def bucket_bits(self) -> int:
+        """There are 2 ** bucket_bits buckets."""
+        return self.buckets.bit_length() - 1
+
+    @field_validator("buckets")
+    @classmethod
+    def _buckets_are_bits(cls, value: int) -> int:
+        if value & (value - 1):
+            raise ValueError(f"{value} is no power of two; wanted one from 256 to 65536, such as 1024")
+        return value
 
     @field_validator("near_duplicates")
     @classmethod

@@ -11,6 +11,7 @@ from typing import Any
 
 from kgmill.schemas.names import label_of
 
+BUCKET_BITS = 8  # of the buckets of a graph that nobody asked more of
 _ARTICLE = re.compile(r"^the (?=\S)")
 _MARKUP, _BRANDS = (
     "<=>|~\u00ac",
@@ -138,11 +139,11 @@ def order_key(identifier: str) -> str:
     return digest("bucket", identifier)
 
 
-def bucket(identifier: str) -> int:
-    """The bucket, 0 to 255, of an entity or a fact's pair (`fact_bucket`): the first byte of its order key."""
-    return int(order_key(identifier)[:2], 16)
+def bucket(identifier: str, n_bits: int = BUCKET_BITS) -> int:
+    """Which of 2 ** n_bits buckets, 16 bits at most, an entity or a fact's pair lies in: its order key's first bits."""
+    return int(order_key(identifier)[:4], 16) >> (16 - n_bits)
 
 
-def fact_bucket(fact: str) -> int:
+def fact_bucket(fact: str, n_bits: int = BUCKET_BITS) -> int:
     """The bucket of a fact: that of its pair."""
-    return bucket(fact[:8])
+    return bucket(fact[:8], n_bits)

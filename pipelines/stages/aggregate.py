@@ -28,7 +28,7 @@ from kgmill.pipelines.stages.combine import KINDS, buckets, partition_bits, slic
 from kgmill.pipelines.stages.decode import PAIRS
 from kgmill.pipelines.stages.names import not_null
 from kgmill.pipelines.stages.stage import Parts, Todo, partitions_extent, publisher
-from kgmill.schemas.identity import fingerprint
+from kgmill.schemas.identity import BUCKET_BITS, fingerprint
 from kgmill.schemas.name_rules import COUNTRY, SAYING_LESS
 from kgmill.schemas.tables import SCHEMAS, described, values
 from kgmill.schemas.units import Unit
@@ -64,6 +64,7 @@ class Settings:
         facts: how sure facts are (`pipelines.facts.FactConfidence`), as calibration.json has it.
         wanted_precision: of the facts that are asserted.
         rejected, confirmed: the ids of facts that people say are wrong, or right.
+        bucket_bits: entities and facts are ordered by 2 ** bucket_bits buckets.
     """
 
     combined: tuple[PartName, ...]
@@ -71,6 +72,7 @@ class Settings:
     wanted_precision: float = 0.8
     rejected: tuple[str, ...] = ()
     confirmed: tuple[str, ...] = ()
+    bucket_bits: int = BUCKET_BITS
 
     @property
     def judgement(self) -> dict[str, Any]:
@@ -93,6 +95,7 @@ def plan(
     store: Store, combined: Sequence[Part], n_bits: int, settings: Settings, rivals: Sequence[Part] = ()
 ) -> tuple[list[Part], list[Task]]:
     """The partitions that are there already, and tasks for those whose slices, rivals or settings changed."""
+    order = {"bucket_bits": settings.bucket_bits} if settings.bucket_bits != BUCKET_BITS else {}
     done, tasks = [], []
     contradicted = {part.unit: part.fingerprint for part in rivals if part.rows("rivals")}
     for number in range(1 << n_bits):
@@ -103,7 +106,7 @@ def plan(
         ]
         unit = str(Unit(n_bits, number))
         made_of = {"version": VERSION, "slices": slices, "rivals": contradicted.get(unit, "")}
-        key = fingerprint({**made_of, **settings.judgement})
+        key = fingerprint({**made_of, **settings.judgement, **order})
         if found := store.find("aggregate", unit, key):
             done.append(found)
         else:
@@ -116,13 +119,14 @@ def settings_of(context: RunContext, parts: Parts) -> Settings:
     combined = tuple((part.unit, part.fingerprint) for part in parts["combine"])
     people = decided(context, parts["resolve"])
     judged = context.calibration.get("facts", {}), context.config.wanted_precision
-    return Settings(combined, *judged, people.rejected, people.confirmed)
+    return Settings(combined, *judged, people.rejected, people.confirmed, context.config.bucket_bits)
 
 
 def missing(context: RunContext, store: Store, parts: Parts) -> Todo:
     """What aggregate has to do."""
     settings = settings_of(context, parts)
-    done, tasks = plan(store, parts["combine"], partition_bits(parts["decode"]), settings, parts["rivals"])
+    n_bits = partition_bits(parts["decode"], settings.bucket_bits)
+    done, tasks = plan(store, parts["combine"], n_bits, settings, parts["rivals"])
     extent = partitions_extent(parts["ingest"], (task.unit for task in tasks))
     return Todo(done, tasks, settings, extent, publisher(store, "aggregate", SHOWN))
 
@@ -138,10 +142,11 @@ def work(request: Request[Task, Settings]) -> Iterator[Callable[[Task], Receipt]
         parts = [store.need("combine", unit, key) for unit, key in settings.combined]
         entities, surfaces, relations, pairs = (gather(parts, kind, task.number) for kind in KINDS)
         tables = {}
-        tables["entities"], tables["names"] = reduce_entities(entities, surfaces)
+        tables["entities"], tables["names"] = reduce_entities(entities, surfaces, settings.bucket_bits)
         relations, n_rejected = without_rejected(relations, settings)
         conflicts = _conflicts(store, task)
-        tables["facts"], tables["evidence"] = reduce_facts(relations, pairs, judge, least, confirmed, conflicts)
+        how = (judge, least, confirmed, conflicts, settings.bucket_bits)
+        tables["facts"], tables["evidence"] = reduce_facts(relations, pairs, *how)
         n_confirmed = len(confirmed.intersection(values(relations["fact_id"])))
         n_overruled = sum(bool(conflict.overruled_by) for conflict in conflicts.values())
         left_out = {"facts.rejected": n_rejected, "facts.overruled": n_overruled}
@@ -173,7 +178,9 @@ def without_rejected(relations: pa.Table, settings: Settings) -> tuple[pa.Table,
     return relations.filter(pc.invert(is_wrong)), len(pc.unique(relations["fact_id"].filter(is_wrong)))
 
 
-def reduce_entities(entities: pa.Table, surfaces: pa.Table) -> tuple[pa.Table, pa.Table]:
+def reduce_entities(
+    entities: pa.Table, surfaces: pa.Table, bucket_bits: int = BUCKET_BITS
+) -> tuple[pa.Table, pa.Table]:
     """Entities and their names, in bucket order; an entity's names the commonest first.
 
     The label is the commonest name, of equally common ones the smallest; those that are short for others, or in
@@ -209,7 +216,8 @@ def reduce_entities(entities: pa.Table, surfaces: pa.Table) -> tuple[pa.Table, p
     }
     names = forms.sort_by([*order, ("name", "ascending"), ("rule", "ascending")])
     names = _table("names", {name: names[name] for name in SCHEMAS["names"].names})
-    return _in_bucket_order(_table("entities", columns), "entity_id"), _in_bucket_order(names, "entity_id")
+    told = _table("entities", columns)
+    return _in_bucket_order(told, "entity_id", bucket_bits), _in_bucket_order(names, "entity_id", bucket_bits)
 
 
 def _is_other(labels: pa.Table, forms: pa.Table) -> list[bool]:
@@ -228,6 +236,7 @@ def reduce_facts(
     least: float,
     confirmed: frozenset[str] = frozenset(),
     conflicts: Mapping[str, Conflict] = {},
+    bucket_bits: int = BUCKET_BITS,
 ) -> tuple[pa.Table, pa.Table]:
     """Facts with their evidence, both in bucket order; a fact's evidence by document and offsets, one a sentence.
 
@@ -237,7 +246,8 @@ def reduce_facts(
     """
     together: Counter[str] = Counter(values(pairs.group_by(["pair", "text_key"]).aggregate([])["pair"]))
     order = ("fact_id", "doc_id", "head_begin", "tail_begin", "statement_id")
-    found = _in_bucket_order(relations.sort_by([(name, "ascending") for name in order]), "fact_id").to_pylist()
+    rows_in_order = relations.sort_by([(name, "ascending") for name in order])
+    found = _in_bucket_order(rows_in_order, "fact_id", bucket_bits).to_pylist()
     facts, evidence = [], []
     for _, group in groupby(found, itemgetter("fact_id")):
         rows = _one_a_sentence(group)
@@ -296,8 +306,8 @@ def _table(name: str, columns: dict[str, Any]) -> pa.Table:
     return pa.Table.from_arrays([columns[f.name] for f in SCHEMAS[name]], schema=SCHEMAS[name]).combine_chunks()
 
 
-def _in_bucket_order(table: pa.Table, key: str) -> pa.Table:
-    return table.take(np.argsort(buckets(table[key], key), kind="stable"))
+def _in_bucket_order(table: pa.Table, key: str, bucket_bits: int) -> pa.Table:
+    return table.take(np.argsort(buckets(table[key], key, bucket_bits), kind="stable"))
 
 
 def _starts(column: pa.ChunkedArray[Any]) -> np.ndarray:

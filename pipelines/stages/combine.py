@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from kgmill.pipelines.engine.request import PartName, Receipt, Request
 from kgmill.pipelines.output.parts import Part, Store
 from kgmill.pipelines.stages.stage import Parts, Todo, partitions_extent, publisher
-from kgmill.schemas.identity import bucket, fact_bucket, fingerprint
+from kgmill.schemas.identity import BUCKET_BITS, bucket, fact_bucket, fingerprint
 from kgmill.schemas.names import label_of
 from kgmill.schemas.tables import conform, values
 from kgmill.schemas.units import Unit
@@ -29,17 +29,16 @@ if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
 
 VERSION = 5
-MAX_BITS = 8  # a partition is a whole number of the graph's 256 buckets
 KINDS = ("entities", "surfaces", "relations", "pairs")
 _KEYS = ("entity_id", "entity_id", "fact_id", "pair")
 _MENTIONS_A_PARTITION = 100_000
 _MENTION_COLUMNS = ["entity_id", "type", "text", "rule", "confidence", "doc_id"]
 
 
-def partition_bits(decoded: Sequence[Part]) -> int:
-    """How many bits of the hash make partitions of about 100,000 mentions."""
+def partition_bits(decoded: Sequence[Part], bucket_bits: int = BUCKET_BITS) -> int:
+    """How many bits of the hash make partitions of about 100,000 mentions, each a whole number of buckets."""
     n_partitions = max(1, -(-sum(part.rows("mentions") for part in decoded) // _MENTIONS_A_PARTITION))
-    return min(MAX_BITS, (n_partitions - 1).bit_length())
+    return min(bucket_bits, (n_partitions - 1).bit_length())
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +80,7 @@ def slice_name(kind: str, number: int) -> str:
 
 def missing(context: RunContext, store: Store, parts: Parts) -> Todo:
     """What combine has to do."""
-    n_bits = partition_bits(parts["decode"])
+    n_bits = partition_bits(parts["decode"], context.config.bucket_bits)
     done, tasks = plan(store, parts["decode"], n_bits)
     extent = partitions_extent(parts["ingest"], (task.unit for task in tasks))
     return Todo(done, tasks, Settings(n_bits), extent, publisher(store, "combine"))
@@ -142,7 +141,7 @@ def _without_article(label: str) -> str:
 
 def cut(table: pa.Table, key: str, n_bits: int) -> Iterator[tuple[int, pa.Table]]:
     """The rows of each partition that has any, in their order."""
-    number_N = buckets(table[key], key) >> (8 - n_bits)
+    number_N = buckets(table[key], key, n_bits)
     order_N = np.argsort(number_N, kind="stable")
     table, number_N = table.take(order_N), number_N[order_N]
     numbers, begins = np.unique(number_N, return_index=True)
@@ -151,10 +150,10 @@ def cut(table: pa.Table, key: str, n_bits: int) -> Iterator[tuple[int, pa.Table]
         yield int(number), table.slice(begin, end - begin).combine_chunks()
 
 
-def buckets(identifiers: pa.ChunkedArray[Any], key: str) -> np.ndarray:
-    """The bucket of each identifier, `key` says of what; one that is repeated is hashed once."""
+def buckets(identifiers: pa.ChunkedArray[Any], key: str, n_bits: int) -> np.ndarray:
+    """Which of 2 ** n_bits buckets each identifier is in, `key` says of what; one that is repeated is hashed once."""
     encoded: Any = identifiers.combine_chunks().dictionary_encode()
     bucket_of = fact_bucket if key == "fact_id" else bucket
-    known = np.array([bucket_of(identifier) for identifier in values(encoded.dictionary)], np.int64)
+    known = np.array([bucket_of(identifier, n_bits) for identifier in values(encoded.dictionary)], np.int64)
     found: np.ndarray = known[encoded.indices.to_numpy()]
     return found

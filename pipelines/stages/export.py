@@ -36,7 +36,7 @@ from kgmill.pipelines.graph.vocabulary import Namespace
 from kgmill.pipelines.output.parts import Part, Store
 from kgmill.pipelines.stages.stage import Parts, Todo, partitions_extent
 from kgmill.schemas.decisions import links_of
-from kgmill.schemas.identity import bucket, fact_bucket, fingerprint
+from kgmill.schemas.identity import BUCKET_BITS, bucket, fact_bucket, fingerprint
 from kgmill.schemas.ontology import Ontology
 from kgmill.schemas.records import Document, Entity, Evidence, Fact, Mention, Name, Relation
 from kgmill.schemas.tables import from_table, values
@@ -96,12 +96,14 @@ class Settings:
         aggregated: the parts of entities and facts.
         members: all members but the last, which describes them, in the chain's order.
         n_documents: documents in all.
+        bucket_bits: aggregated parts are ordered by 2 ** bucket_bits buckets.
     """
 
     names: Names
     aggregated: tuple[PartName, ...]
     members: tuple[PartName, ...]
     n_documents: int
+    bucket_bits: int = BUCKET_BITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,12 @@ class Task:
 
 
 def plan(
-    store: Store, ingested: Sequence[Part], decoded: Sequence[Part], aggregated: Sequence[Part], names: Names
+    store: Store,
+    ingested: Sequence[Part],
+    decoded: Sequence[Part],
+    aggregated: Sequence[Part],
+    names: Names,
+    bucket_bits: int = BUCKET_BITS,
 ) -> tuple[list[Part], list[Task], Settings]:
     """The members that are there already, tasks for those that are not, and the settings."""
     naming, documents = names.naming, {part.unit: part.fingerprint for part in ingested}
@@ -122,6 +129,8 @@ def plan(
     activity = by_run | {"model": names.model, "model_name": names.model_name, "configuration": names.configuration}
     wanted = [_member("provenance", naming | activity), _member("ontology", names.described)]
     linked = naming | {"links": dict(names.links)}
+    if bucket_bits != BUCKET_BITS:
+        linked["bucket_bits"] = bucket_bits
     wanted += [_member(f"kg-{part.unit}", linked, part.fingerprint) for part in aggregated]
     wanted += [_member(f"redirects-{part.unit}", naming, part.fingerprint) for part in aggregated]
     wanted += [_member(f"links-{part.unit}", naming, part.fingerprint) for part in decoded]
@@ -132,6 +141,7 @@ def plan(
         tuple((part.unit, part.fingerprint) for part in aggregated),
         tuple((task.unit, task.fingerprint) for task in wanted),
         sum(part.counts["kept"] for part in ingested),
+        bucket_bits,
     )
     counted = {
         "documents": settings.n_documents,
@@ -150,7 +160,8 @@ def plan(
 
 def missing(context: RunContext, store: Store, parts: Parts) -> Todo:
     """What export has to do."""
-    done, tasks, settings = plan(store, parts["ingest"], parts["decode"], parts["aggregate"], context.names)
+    of = (parts["ingest"], parts["decode"], parts["aggregate"])
+    done, tasks, settings = plan(store, *of, context.names, context.config.bucket_bits)
     extent = partitions_extent(parts["ingest"], (task.unit for task in tasks))
     # The members of the live graph are needed until it is known what changes, so `stages.changes` publishes these.
     return Todo(done, tasks, settings, extent, lambda outcome: {})
@@ -204,7 +215,7 @@ def member_lines(store: Store, task: Task, settings: Settings, ns: Namespace) ->
     elif kind == "kg":
         part = store.need("aggregate", unit, inputs[0])
         tables = (records(part, name) for name in ("entities", "names", "facts", "evidence"))
-        yield from chain.from_iterable(_kg_lines(ns, names.links, *tables))
+        yield from chain.from_iterable(_kg_lines(ns, names.links, settings.bucket_bits, *tables))
     elif kind == "redirects":
         yield from redirect_quads(ns, records(store.need("aggregate", unit, inputs[0]), "names"))
     else:
@@ -217,6 +228,7 @@ def member_lines(store: Store, task: Task, settings: Settings, ns: Namespace) ->
 def _kg_lines(
     ns: Namespace,
     links: Mapping[str, tuple[str, ...]],
+    bucket_bits: int,
     entities: Iterable[Entity],
     names: Iterable[Name],
     facts: Iterable[Fact],
@@ -231,9 +243,9 @@ def _kg_lines(
         behind[e.fact_id].append(e)
     buckets: dict[int, tuple[list[Entity], list[Fact]]] = defaultdict(lambda: ([], []))
     for entity in entities:
-        buckets[bucket(entity.entity_id)][0].append(entity)
+        buckets[bucket(entity.entity_id, bucket_bits)][0].append(entity)
     for fact in facts:
-        buckets[fact_bucket(fact.fact_id)][1].append(fact)
+        buckets[fact_bucket(fact.fact_id, bucket_bits)][1].append(fact)
     for _, (named, stated) in sorted(buckets.items()):
         for entity in named:
             own = called[entity.entity_id]

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
 
 VERSION = 7
-_MAX_BITS = 8
+_MAX_BITS = 16
 _NAMES_A_PARTITION = 50_000
 _NUMBER = re.compile(r"(?<=[0-9a-f]{16}-)[0-9]+$")  # of an entity's id
 _SURE = 2 / 3  # of the documents that explain an acronym: the share that has to say what it stands for

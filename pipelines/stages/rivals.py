@@ -87,7 +87,7 @@ def missing(context: RunContext, store: Store, parts: Parts) -> Todo:
     key = fingerprint({"version": VERSION, "functional": functional, "combined": combined, **judged.judgement})
     if store.live_key("rivals") == key and store.is_whole("rivals"):
         return Todo(store.live("rivals"), (), None, Extent({}), partial(_publish, store, key))
-    n_bits = partition_bits(parts["decode"])
+    n_bits = partition_bits(parts["decode"], context.config.bucket_bits)
     tasks = [Task(f"read-{number:02x}", number) for number in range(1 << n_bits)]
     units = {str(unit): 1.0 for unit in Unit.each(n_bits)}
     n_documents = sum(part.counts["kept"] for part in parts["ingest"])

@@ -378,6 +378,7 @@ OTHERS = {
     "candidate_floor": 0.09,
     "min_confidence": 0.5,
     "wanted_precision": 0.9,
+    "buckets": 512,
     "base_iri": "https://kg.example.org/other/",
     "dataset": "other",
     "formats": ("nq",),

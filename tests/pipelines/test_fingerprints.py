@@ -1,8 +1,10 @@
 """What makes a stage run again: its version, its settings, the model, the kind of device; nothing else."""
 
+import gzip
 import json
 import shutil
 
+import pyarrow.parquet as pq
 import pytest
 
 from kgmill.extractor.candidates import Floors
@@ -10,6 +12,7 @@ from kgmill.extractor.text.split import split_text
 from kgmill.pipelines.checks import check_build
 from kgmill.pipelines.stages import extract
 from kgmill.schemas.config import BuildConfig
+from kgmill.schemas.errors import ConfigError
 from kgmill.schemas.identity import fingerprint
 
 TEXT = (
@@ -83,6 +86,42 @@ def test_wanted_precision_redoes_aggregate_and_later(built, build_here):
     assert before["graph"]["facts"] == after["graph"]["facts"] == 2
     assert before["graph"]["quads"] - after["graph"]["quads"] == 2 * (1 + 3)
     assert after["graph"]["removed_quads"] >= 2 * (1 + 3)
+
+
+def test_buckets_redo_aggregate_and_export(build_here, tmp_path):
+    """More buckets order the graph by more bits: it holds the same; and what nobody asked more of is as it was."""
+    source, out = tmp_path / "a.txt", tmp_path / "out"
+    lasts = ("ron", "stone", "lin", "mar", "tor", "vic")
+    names = [f"{first}{last}" for first in ("Ab", "Be", "Ce", "Da", "Do") for last in lasts]
+    source.write_text("".join(f"Ada {name} worked for {name} Corp in Paris .\n\n" for name in names))
+    graphs = []
+    for run, buckets in enumerate((256, 1024, 256)):
+        report = build_here(source, out, buckets=buckets)
+        if run:
+            assert what_ran(report) == (0, ["aggregate", "export"])
+            assert (report["graph"]["added_quads"], report["graph"]["removed_quads"]) == (0, 0)
+        graphs.append(gzip.decompress((out / "graph" / "graph.nq.gz").read_bytes()))
+    lines = [graph.splitlines() for graph in graphs]
+    assert lines[0] != lines[1]
+    assert set(lines[0]) == set(lines[1])
+    assert graphs[0] == graphs[2]
+    assert len(pq.read_table(out / "tables" / "facts")) > 20
+
+
+@pytest.mark.parametrize(
+    ("buckets", "why"),
+    [
+        (300, "buckets: 300 is no power of two; wanted one from 256 to 65536, such as 1024"),
+        (128, "buckets: Input should be greater than or equal to 256"),
+        (1 << 17, "buckets: Input should be less than or equal to 65536"),
+        ("many", "buckets: Input should be a valid integer"),
+    ],
+)
+def test_buckets_are_a_power_of_two(buckets, why):
+    """Any other number is refused, in one line."""
+    with pytest.raises(ConfigError, match=why) as refused:
+        BuildConfig.load(None, {"buckets": buckets})
+    assert "\n" not in str(refused.value)
 
 
 @pytest.mark.slow

@@ -178,6 +178,7 @@ def test_entity_key_ignores_edges(text):
 def test_bucket_is_the_first_byte_of_the_order_key(identifier):
     """Buckets are prefixes of the key by which everything is ordered."""
     assert bucket(identifier) == int(order_key(identifier)[:2], 16)
+    assert [bucket(identifier, n_bits) >> (n_bits - 8) for n_bits in (9, 16)] == [bucket(identifier)] * 2
 
 
 def test_order_key_literal():

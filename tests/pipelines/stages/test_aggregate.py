@@ -8,7 +8,7 @@ from sample_mentions import ACME, ADA, WORKS, commit_units, mention, named_toget
 from kgmill.pipelines.output.parts import Part, Store
 from kgmill.pipelines.stages import aggregate, combine
 from kgmill.pipelines.storage.files import remove
-from kgmill.schemas.identity import entity_id, statement_id
+from kgmill.schemas.identity import bucket, entity_id, fact_bucket, statement_id
 from kgmill.schemas.records import Entity, Evidence, Fact, Mention, Name, Relation
 from kgmill.schemas.tables import from_table
 from kgmill.schemas.units import Unit
@@ -167,19 +167,23 @@ def test_each_relation_is_evidence(run_aggregate):
     ]
 
 
-@pytest.mark.parametrize("n_bits", [1, 3])
-def test_partitions_change_only_the_cutting(run_aggregate, n_bits):
-    """However many partitions there are, their tables behind one another are those of one partition."""
-    names = [f"Name {n}" for n in range(40)]
-    many = {
+def many(n_names):
+    """Two units of one document each: both name so many things, and what Ada has to do with each."""
+    names = [f"Name {n}" for n in range(n_names)]
+    return {
         f"01-000{u}": (
             [mention(doc_id, 10 * n, name) for n, name in enumerate(names)],
             [relation(doc_id, mention(doc_id, 0, "Ada"), mention(doc_id, 9, name), 0.5) for name in names],
         )
         for u, doc_id in enumerate(["d3", "d4"])
     }
-    whole = run_aggregate(many)
-    assert run_aggregate(many, n_bits) == whole
+
+
+@pytest.mark.parametrize("n_bits", [1, 3])
+def test_partitions_change_only_the_cutting(run_aggregate, n_bits):
+    """However many partitions there are, their tables behind one another are those of one partition."""
+    whole = run_aggregate(many(40))
+    assert run_aggregate(many(40), n_bits) == whole
     assert [len(whole[name]) for name in TABLES] == [40, 40, 40, 80]
 
 
@@ -268,9 +272,25 @@ def test_groups_are_no_more_than_units_or_partitions(store, n_bits):
 
 @pytest.mark.parametrize(("n_mentions", "n_bits"), [(100_000, 0), (100_001, 1), (1_600_000, 4), (10**9, 8)])
 def test_partitions_grow_with_the_mentions(n_mentions, n_bits):
-    """A partition holds about 100,000 mentions, until there are 256 of them."""
+    """A partition holds about 100,000 mentions, until there are 256 of them, or as many as there are buckets."""
     part = Part("decode", "00-0000", "", "", {}, {"mentions.parquet": {"rows": n_mentions}}, None)
     assert combine.partition_bits([part]) == n_bits
+    assert combine.partition_bits([part], bucket_bits=16) == (n_bits if n_mentions < 10**9 else 14)
+
+
+def test_buckets_decide_the_order_and_nothing_else(run_aggregate):
+    """With more buckets the same rows are in the order of more bits, however many partitions there are."""
+    units = many(150)
+    rows, finer = run_aggregate(units), run_aggregate(units, bucket_bits=14)
+    assert finer["facts"] != rows["facts"]
+    assert finer["entities"] != rows["entities"]
+    for name in TABLES:
+        assert sorted(map(str, finer[name])) == sorted(map(str, rows[name]))
+    for bits, found in ((8, rows), (14, finer)):
+        facts = [(fact_bucket(fact.fact_id, bits), fact.fact_id) for fact in found["facts"]]
+        entities = [(bucket(entity.entity_id, bits), entity.entity_id) for entity in found["entities"]]
+        assert (facts, entities) == (sorted(facts), sorted(entities))
+    assert run_aggregate(units, 9, bucket_bits=14) == finer
 
 
 def test_rejected_fact_is_left_out(aggregate_parts):
