@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from kgmill.flows import terminal
 from kgmill.pipelines.output import layout
 from kgmill.pipelines.output.parts import Store
 from kgmill.schemas.tables import conform
 from kgmill.schemas.text import number_of, printable, printable_markdown
+from kgmill.schemas.units import Unit
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -50,20 +52,21 @@ def best_facts(store: Store, n: int) -> list[BestFact]:
 
     A fact is better that is asserted, is surer in the first two places, is stated by more documents and sentences.
     """
-    ranked: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for fact in sorted(_table(store, "facts").to_pylist(), key=_rank):
-        ranked[fact["relation"]].append(fact)
-    turns = zip_longest(*ranked.values())
+    ranked: dict[str, list[dict[str, Any]]] = {}
+    for table in _tables(store, "facts"):
+        for fact in table.to_pylist():
+            ranked.setdefault(fact["relation"], []).append(fact)
+        ranked = {relation: sorted(facts, key=_rank)[:n] for relation, facts in ranked.items()}
+    turns = zip_longest(*sorted(ranked.values(), key=lambda facts: _rank(facts[0])))
     chosen = sorted([fact for turn in turns for fact in turn if fact][:n], key=_rank)
     if not chosen:
         return []
-    evidence = _table(store, "evidence", pc.field("fact_id").isin([f["fact_id"] for f in chosen])).to_pylist()
+    evidence = _rows(store, "evidence", "fact_id", {f["fact_id"] for f in chosen})
     surest = {e["fact_id"]: e for e in sorted(evidence, key=lambda e: (e["confidence"], e["statement_id"]))}
     ids = {f["head"] for f in chosen} | {f["tail"] for f in chosen if not f["datatype"]}
-    entities = _table(store, "entities", pc.field("entity_id").isin(sorted(ids)))
-    labels = dict(zip(entities["entity_id"].to_pylist(), entities["label"].to_pylist(), strict=True))
-    documents = _table(store, "documents", pc.field("doc_id").isin(sorted({e["doc_id"] for e in surest.values()})))
-    texts = dict(zip(documents["doc_id"].to_pylist(), documents["text"].to_pylist(), strict=True))
+    labels = {row["entity_id"]: row["label"] for row in _rows(store, "entities", "entity_id", ids)}
+    documents = _rows(store, "documents", "doc_id", {e["doc_id"] for e in surest.values()})
+    texts = {row["doc_id"]: row["text"] for row in documents}
     found = []
     for fact in chosen:
         e = surest[fact["fact_id"]]
@@ -95,9 +98,25 @@ def _sentence(text: str, evidence: dict[str, Any]) -> tuple[str, tuple[int, int]
     return " ".join(word[0] for word in words), ends[0], ends[1]
 
 
-def _table(store: Store, name: str, chosen: Any = None) -> Any:
-    tables = store.storage.dataset(f"{layout.TABLES}/{name}")
-    return conform(name, tables.to_table(filter=chosen))
+def _rows(store: Store, name: str, column: str, ids: Collection[str]) -> list[dict[str, Any]]:
+    """The rows of a table about some documents, entities or facts."""
+    keys = {key[:8] for key in ids} if column == "fact_id" else ids
+    wanted = pa.array(sorted(ids), pa.string())
+    found = _tables(store, name, keys)
+    return [row for table in found for row in table.filter(pc.is_in(table[column], wanted)).to_pylist()]
+
+
+def _tables(store: Store, name: str, keys: Collection[str] | None = None) -> Iterator[pa.Table]:
+    """A table file by file, each read at once, as each costs a request on an object store.
+
+    Where `keys` has what its rows are cut by, ids of documents or entities or the pairs of facts, only the files that
+    can have these are read, which their names say.
+    """
+    folder = f"{layout.TABLES}/{name}"
+    for file in filter(layout.is_table_name, store.storage.children(folder)):
+        unit = Unit.parse(file.partition(".")[0])
+        if keys is None or any(Unit.of(key, unit.bits) == unit for key in keys):
+            yield conform(name, pq.read_table(pa.BufferReader(store.storage.read(f"{folder}/{file}"))))
 
 
 def ledger_rows(report: dict[str, Any]) -> list[dict[str, Any]]:

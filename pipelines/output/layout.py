@@ -41,9 +41,20 @@ def is_part_name(name: str) -> bool:
     return bool(_PART_NAME.match(name))
 
 
+def is_table_name(name: str) -> bool:
+    """Whether a name is one that a file of DIR/tables can have."""
+    return name.endswith(".parquet") and is_part_name(name.removesuffix(".parquet"))
+
+
 def part_place(stage: str, name: str) -> str:
     """A part's folder."""
     return f"{PARTS}/{stage}/{name}"
+
+
+def part_of(name: str) -> str:
+    """The folder of the part that a file is in; empty where it is in none."""
+    pieces = name.split("/")
+    return "/".join(pieces[:3]) if len(pieces) > 3 and pieces[0] == PARTS and is_part_name(pieces[2]) else ""
 
 
 def live_list(stage: str) -> str:

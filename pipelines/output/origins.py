@@ -69,7 +69,7 @@ _SCHEMA = pa.schema([pa.field(name, pa.string(), nullable=False) for name in ("n
 
 def _live_part(store: Store) -> Part | None:
     documents = _key(store.listed("ingest") or [])
-    parts = [*store.live(_STAGE), *store.committed(_STAGE)]
+    parts = (part for found in (store.live, store.committed) for part in found(_STAGE))
     return next((part for part in parts if part.counts["documents"] == documents), None)
 
 

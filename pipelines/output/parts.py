@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from kgmill.pipelines.output import layout
 from kgmill.pipelines.output.layout import MANIFEST
 from kgmill.pipelines.storage import open_storage
-from kgmill.pipelines.storage.base import Storage
+from kgmill.pipelines.storage.base import Entry, Storage, children_of
 from kgmill.pipelines.storage.files import hash_file, remove, to_json, write_json
 from kgmill.pipelines.storage.scratch import Scratch
 from kgmill.schemas.errors import CorruptPartError
@@ -103,6 +103,8 @@ class Store:
     def __init__(self, output: Storage | Path | str) -> None:
         self.storage = output if isinstance(output, Storage) else open_storage(str(output))
         self.tmp = self.storage.tmp
+        self._is_sole = False  # whether this process alone changes what is far away, and so needn't ask twice
+        self._lists: dict[str, Any] = {}  # what live.json of each far stage holds, while it is sole
         self._found: dict[str, Part] = {}
         self._learnt: set[str] = set()
 
@@ -127,9 +129,21 @@ class Store:
             LockError: another process holds it; the message has its pid, its host and when it started.
         """
         with self.storage.hold():
-            if clear:
-                self.clear()
-            yield
+            self._forget()
+            self._is_sole = not self.storage.is_near
+            try:
+                if clear:
+                    self.clear()
+                yield
+            finally:
+                self._is_sole = False
+                self._forget()
+
+    def _forget(self) -> None:
+        """Forgets what was found far away, which others may change or have changed."""
+        self._lists.clear()
+        self._found.clear()
+        self._learnt.clear()
 
     def clear(self) -> None:
         """Removes all work in progress; only the holder of the lock may."""
@@ -220,11 +234,23 @@ class Store:
         return None if listed is None else [(unit, key) for unit, key in listed["parts"]]
 
     def _list(self, stage: str) -> dict[str, Any] | None:
+        listed = self._live_json(stage)
+        try:
+            return {"key": str(listed["key"]), "parts": [(str(unit), str(key)) for unit, key in listed["parts"]]}
+        except (ValueError, TypeError, KeyError):
+            return None
+
+    def _live_json(self, stage: str) -> Any:
+        """What live.json holds; None where it can't be read."""
+        if stage in self._lists:
+            return self._lists[stage]
         try:
             listed = json.loads(self.storage.read(layout.live_list(stage)))
-            return {"key": str(listed["key"]), "parts": [(str(unit), str(key)) for unit, key in listed["parts"]]}
-        except (OSError, ValueError, TypeError, KeyError):
-            return None
+        except (OSError, ValueError):
+            listed = None
+        if self._is_sole:
+            self._lists[stage] = listed
+        return listed
 
     def stages(self) -> list[str]:
         """The stages that have parts, or had."""
@@ -245,25 +271,38 @@ class Store:
         `key` is what `live_key` will give.
         """
         live = sorted(parts, key=lambda part: part.unit)
+        there = self._listed_far([stage])
         for table in tables:
-            self._show(f"{layout.TABLES}/{table}", {f"{p.name}.parquet": p.file(f"{table}.parquet") for p in live})
+            wanted = {f"{p.name}.parquet": p.file(f"{table}.parquet") for p in live}
+            self._show(f"{layout.TABLES}/{table}", wanted, there)
         self.list_live(stage, live, key)
         names = {part.name for part in live} | {layout.LIVE}
-        for name in self.storage.children(f"{layout.PARTS}/{stage}"):
+        below = f"{layout.PARTS}/{stage}"
+        for name in self.storage.children(below) if self.storage.is_near else children_of(there.values(), below):
             if name not in names:
                 self.discard(layout.part_place(stage, name))
 
     def list_live(self, stage: str, live: Iterable[Part], key: str) -> None:
-        """Writes live.json."""
+        """Writes live.json; not a far one that says so already."""
         parts = list(live)
-        listed: dict[str, Any] = {"key": key, "parts": [(part.unit, part.fingerprint) for part in parts]}
+        listed: dict[str, Any] = {"key": key, "parts": [[part.unit, part.fingerprint] for part in parts]}
         if not self.storage.is_near:
             listed["manifests"] = [part.manifest for part in parts]
+        if self._is_sole and self._live_json(stage) == listed:
+            return
         self.storage.write(layout.live_list(stage), to_json(listed))
+        if self._is_sole:
+            self._lists[stage] = listed
 
-    def publish_files(self, folder: str, parts: Iterable[Part]) -> None:
+    def unlist(self, stage: str) -> None:
+        """Removes live.json."""
+        self._lists.pop(stage, None)
+        self.storage.remove(layout.live_list(stage))
+
+    def publish_files(self, folder: str, parts: Sequence[Part]) -> None:
         """Makes the files of parts the content of DIR/FOLDER."""
-        self._show(folder, {name: part.file(name) for part in parts for name in part.files})
+        there = self._listed_far({part.stage for part in parts})
+        self._show(folder, {name: part.file(name) for part in parts for name in part.files}, there)
 
     def release(self, part: Part, folder: str, prefix: str) -> None:
         """Adds a part's files to what is in DIR/FOLDER, as PREFIX.NAME; then the part itself goes."""
@@ -277,13 +316,23 @@ class Store:
         self._found.pop(place, None)
         self.storage.remove(place)
 
-    def _show(self, folder: str, wanted: Mapping[str, str]) -> None:
+    def _show(self, folder: str, wanted: Mapping[str, str], there: Mapping[str, Entry]) -> None:
+        """Makes a folder hold copies of files of parts; far ones are compared by what listings say (`there`)."""
+        shown = {} if self.storage.is_near else {entry.name: entry for entry in self.storage.entries(folder)}
         for name, source in wanted.items():
-            self.storage.copy(source, f"{folder}/{name}")
-        for name in self.storage.children(folder):
+            target = f"{folder}/{name}"
+            if not (source in there and there[source].is_like(shown.get(target))):
+                self.storage.copy(source, target)
+        for name in self.storage.children(folder) if self.storage.is_near else children_of(shown.values(), folder):
             if name not in wanted:
                 self.storage.remove(f"{folder}/{name}")
         self.storage.settle(folder)
+
+    def _listed_far(self, stages: Iterable[str]) -> dict[str, Entry]:
+        """The files of the parts of stages by name, where they are far away: a question for each would take long."""
+        if self.storage.is_near:
+            return {}
+        return {entry.name: entry for stage in stages for entry in self.storage.entries(f"{layout.PARTS}/{stage}")}
 
     def open(self, place: str) -> Part | None:
         """The part in a folder; None where there is no manifest that is whole. A far one is asked for only once.
@@ -291,7 +340,7 @@ class Store:
         The far parts of a stage that live.json lists are known by what it says of them, where a listing has them.
         """
         if not self.storage.is_near:
-            self._learn(place.split("/")[1])
+            self.learn(place.split("/")[1])
         if place in self._found:
             return self._found[place]
         try:
@@ -314,17 +363,21 @@ class Store:
             return None
         return Part(place.split("/")[1], unit, fingerprint, place, counts, files, self.storage)
 
-    def _learn(self, stage: str) -> None:
-        """Reads what live.json has of all manifests of a far stage at once; a request for each part would take long."""
+    def learn(self, stage: str, there: Collection[str] | None = None) -> None:
+        """Reads what live.json has of all manifests of a far stage at once; a request for each part would take long.
+
+        `there` has the names of the files that there are, where they are listed already.
+        """
         if stage in self._learnt:
             return
         self._learnt.add(stage)
+        listed = self._live_json(stage)
         try:
-            listed = json.loads(self.storage.read(layout.live_list(stage)))
             told = [(str(manifest["unit"]), str(manifest["fingerprint"]), manifest) for manifest in listed["manifests"]]
-        except (OSError, ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError):
             return
-        there = {entry.name for entry in self.storage.entries(f"{layout.PARTS}/{stage}")}
+        if there is None:
+            there = self._listed_far([stage])
         for unit, fingerprint, manifest in told:
             place = layout.part_place(stage, layout.part_name(unit, fingerprint))
             if f"{place}/{MANIFEST}" in there and (part := self._part(place, manifest)):

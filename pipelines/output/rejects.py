@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from kgmill.pipelines.output.parts import Part, Store
 from kgmill.schemas.errors import KgmillError
 from kgmill.schemas.identity import fingerprint
-from kgmill.schemas.tables import values
+from kgmill.schemas.tables import SCHEMAS, values
 
 
 def publish_rejects(store: Store, stages: Sequence[str]) -> tuple[dict[str, int], dict[str, int]]:
@@ -22,17 +22,21 @@ def publish_rejects(store: Store, stages: Sequence[str]) -> tuple[dict[str, int]
     """
     ingested = store.live("ingest")
     parts = [part for stage in stages for part in store.live(stage)]
-    rejects = pa.concat_tables(part.read("rejects") for part in parts)
     n_stored = sum(part.counts["kept"] for part in ingested)
     n_refused = sum(part.counts["rejected"] for part in ingested)
     n_broken = sum(part.counts["rejected"] for part in parts) - n_refused
     documents = {"read": n_stored + n_refused, "kept": n_stored - n_broken, "rejected": n_refused + n_broken}
-    if documents["rejected"] != rejects.num_rows:
-        raise KgmillError(f"{store.where}: {documents} doesn't balance with {rejects.num_rows} rejects")
+    n_rejects = sum(part.rows("rejects") for part in parts)
+    if documents["rejected"] != n_rejects:
+        raise KgmillError(f"{store.where}: {documents} doesn't balance with {n_rejects} rejects")
     key = fingerprint([part.fingerprint for part in parts])
-    ledger = store.commit("rejects", "all", key, {"rejects": rejects}, {})
+    ledger = store.find("rejects", "all", key)
+    if ledger is None:
+        rejects = _rejects(parts)
+        ledger = store.commit("rejects", "all", key, {"rejects": rejects}, {"reasons": _reasons(rejects)})
     store.publish("rejects", [ledger], ["rejects"])
-    return documents, _reasons(rejects)
+    reasons = ledger.counts.get("reasons")  # a build of 0.2 left none
+    return documents, dict(reasons) if reasons is not None else _reasons(ledger.read("rejects"))
 
 
 def left_out(store: Store, others: Mapping[str, int]) -> dict[str, int]:
@@ -55,7 +59,13 @@ def heads(store: Store) -> dict[str, int]:
 
 def reasons_of(parts: Sequence[Part]) -> dict[str, int]:
     """How many rejects of each reason parts have."""
-    return _reasons(pa.concat_tables(part.read("rejects") for part in parts)) if parts else {}
+    return _reasons(_rejects(parts))
+
+
+def _rejects(parts: Sequence[Part]) -> pa.Table:
+    """What parts rejected; most have nothing, and are not read."""
+    tables = [part.read("rejects") for part in parts if part.rows("rejects")]
+    return pa.concat_tables([SCHEMAS["rejects"].empty_table(), *tables])
 
 
 def _reasons(rejects: pa.Table) -> dict[str, int]:

@@ -32,13 +32,12 @@ def verify(store: Store) -> list[str]:
     Only the holder of the lock may call it.
     """
     lines = []
-    for stage in store.stages():
-        parts = {place: part for place in store.places(stage) if (part := store.open(place))}
-        broken = [place for place in store.places(stage) if place not in parts]
-        storage = store.storage
+    storage = store.storage
+    sizes = {} if storage.is_near else {entry.name: entry.n_bytes for entry in storage.entries(layout.PARTS)}
+    for stage, places in _places(store, sizes).items():
+        parts = {place: part for place in places if (part := store.open(place))}
+        broken = [place for place in places if place not in parts]
         lines += [f"{storage.place(p)}: has no manifest that is whole; removed, to be made again" for p in broken]
-        found = () if storage.is_near else storage.entries(f"{layout.PARTS}/{stage}")
-        sizes = {entry.name: entry.n_bytes for entry in found}
         look = _fault if storage.is_near else partial(_fault_of_size, sizes=sizes)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             faults = list(zip(parts, pool.map(look, parts.values()), strict=True))
@@ -46,9 +45,22 @@ def verify(store: Store) -> list[str]:
         broken += [place for place, fault in faults if fault]
         for place in broken:
             store.discard(place)
-        if storage.has(layout.live_list(stage)) and store.listed(stage) is None:
+        live = layout.live_list(stage)
+        if (storage.has(live) if storage.is_near else live in sizes) and store.listed(stage) is None:
             lines.append(_mend_list(store, stage))
     return lines
+
+
+def _places(store: Store, sizes: Mapping[str, int]) -> dict[str, list[str]]:
+    """By stage the folders that parts may be in, whole or not; of far ones it is known by one listing of all files."""
+    if store.storage.is_near:
+        return {stage: store.places(stage) for stage in store.stages()}
+    found: dict[str, set[str]] = {}
+    for name in sizes:
+        found.setdefault(name.split("/")[1], set()).add(layout.part_of(name))
+    for stage in found:
+        store.learn(stage, sizes)
+    return {stage: sorted(places - {""}) for stage, places in sorted(found.items())}
 
 
 def _fault(part: Part) -> str:
@@ -93,7 +105,7 @@ def _mend_list(store: Store, stage: str) -> str:
     parts = store.committed(stage)
     units = [part.unit for part in parts]
     if len(set(units)) < len(units) or len({Unit.parse(unit).bits for unit in units if unit[0].isdigit()}) > 1:
-        store.storage.remove(layout.live_list(stage))
+        store.unlist(stage)
         return f"{place}: damaged; removed, as it can't be told which parts were live"
     store.list_live(stage, parts, "")
     return f"{place}: damaged; written anew from the {len(parts)} parts beside it"
@@ -151,7 +163,7 @@ def _leftovers(store: Store, keep_runs: int | None) -> dict[str, list[str]]:
         f"{layout.TABLES}/{table}/{name}"
         for table in storage.children(layout.TABLES)
         for name in storage.children(f"{layout.TABLES}/{table}")
-        if name.endswith(".parquet") and layout.is_part_name(stem := name.removesuffix(".parquet")) and stem not in live
+        if layout.is_table_name(name) and name.removesuffix(".parquet") not in live
     ]
     return {
         WORK: [name for name in strays if not name.startswith(tuple(f"{place}/" for place in stale))],

@@ -8,7 +8,7 @@ tests/contracts/test_storages.py, which every kind passes.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,11 +26,17 @@ class Entry:
 
     Attributes:
         n_freed: the bytes that go when it is removed; 0 where it has another name that stays.
+        tag: what files of equal bytes have in common, where the place says so; else empty.
     """
 
     name: str
     n_bytes: int
     n_freed: int
+    tag: str = ""
+
+    def is_like(self, other: Entry | None) -> bool:
+        """Whether the place says that both have the same bytes."""
+        return other is not None and bool(self.tag) and (self.n_bytes, self.tag) == (other.n_bytes, other.tag)
 
 
 class Storage(ABC):
@@ -153,7 +159,12 @@ class Storage(ABC):
 
     def children(self, below: str) -> list[str]:
         """The names of files and folders directly below a name, sorted."""
-        return sorted({entry.name[len(below) + 1 :].split("/")[0] for entry in self.entries(below)} - {""})
+        return children_of(self.entries(below), below)
+
+
+def children_of(entries: Iterable[Entry], below: str) -> list[str]:
+    """The same, of what is listed already."""
+    return sorted({entry.name[len(below) + 1 :].split("/")[0] for entry in entries} - {""})
 
 
 @dataclass(frozen=True, slots=True)

@@ -252,6 +252,61 @@ def test_leftovers_go(place):
     assert (len(store.committed("s")), shown(store)) == (1, [1])
 
 
+def test_what_is_shown_is_made_anew_where_it_differs(place):
+    """A file of DIR/tables that isn't its part's any more, or belongs to none, is put right by the next result."""
+    store = Store(place)
+    with store.lock():
+        parts = [store.commit("s", f"01-000{i}", KEY, numbers(i), {}) for i in range(2)]
+        store.publish("s", parts, ["numbers"])
+        other = store.commit("t", "00-0000", KEY, numbers(7), {})
+        name = f"tables/numbers/{parts[0].name}.parquet"
+        store.storage.copy(other.file("numbers.parquet"), name)
+        store.storage.copy(other.file("numbers.parquet"), "tables/numbers/more.parquet")
+        assert shown(store) == [1, 7, 7]
+        store.publish("s", parts, ["numbers"])
+        assert (shown(store), store.storage.read(name)) == ([0, 1], parts[0].read_bytes("numbers.parquet"))
+
+
+def test_holder_sees_what_the_one_before_published(place):
+    """What a store knew of the live parts doesn't outlive its lock."""
+    one, other = Store(place), Store(place)
+    for n, store in enumerate((one, other, one)):
+        with store.lock():
+            assert [part.counts["n"] for part in store.live("s")] == ([n - 1] if n else [])
+            store.publish("s", [store.commit("s", "00-0000", f"{n}" * 64, numbers(n), {"n": n})], ["numbers"], f"{n}")
+            assert (store.live_key("s"), len(store.live("s"))) == (f"{n}", 1)
+    assert (other.live_key("s"), shown(other)) == ("2", [2])
+
+
+def test_nothing_changed_costs_as_many_requests_whatever_the_units(s3, monkeypatch):
+    """Holding, looking at and publishing again what is live asks an object store for listings, not for each part."""
+    s3fs = pytest.importorskip("s3fs")
+    asked = []
+    call = s3fs.S3FileSystem._call_s3
+
+    def counted(fs, name, *values, **named):
+        asked.append(name)
+        return call(fs, name, *values, **named)
+
+    monkeypatch.setattr(s3fs.S3FileSystem, "_call_s3", counted)
+    counts = []
+    for n in (2, 20):
+        place = f"{s3}/{uuid.uuid4().hex}/out"
+        for is_again in (False, True):
+            store = Store(place)
+            with store.lock():
+                del asked[:]
+                assert verify(store) == []
+                parts = store.live("s")
+                if not is_again:
+                    parts = [store.commit("s", f"05-{i:04x}", KEY, numbers(i), {}) for i in range(n)]
+                store.publish("s", parts, ["numbers"], "key")
+                assert (len(store.live("s")), store.is_whole("s"), store.live_key("s")) == (n, True, "key")
+                if is_again:
+                    counts.append(sorted(asked))
+    assert counts[0] == counts[1] == ["get_object", *["list_objects_v2"] * 3]
+
+
 # Leases
 
 

@@ -1,5 +1,7 @@
 """What a person sees of a build."""
 
+import shutil
+
 import pyarrow.parquet as pq
 import pytest
 
@@ -8,8 +10,10 @@ from kgmill.flows.terminal import rendered
 from kgmill.pipelines.output.parts import Store
 from kgmill.schemas.records import Document, Entity, Evidence, Fact
 from kgmill.schemas.tables import to_table
+from kgmill.schemas.units import Unit
 
 TEXT = "Ada lives\nin  London. Bob lives in Rome. Ada works for Acme."
+NAME = "00-0000.0123456789abcdef.parquet"
 REPORT = {
     "documents": {"read": 3, "kept": 2, "rejected": 1, "reused": 1, "added": 2, "changed": 0, "removed": 0},
     "rejects": {"empty": 1},
@@ -31,7 +35,7 @@ def evidence(fact_id, statement_id, begin, end, confidence):
 def write_tables(folder, tables):
     for name, rows in tables.items():
         (folder / "tables" / name).mkdir(parents=True)
-        pq.write_table(to_table(name, rows), folder / "tables" / name / "part.parquet")
+        pq.write_table(to_table(name, rows), folder / "tables" / name / NAME)
     return folder
 
 
@@ -68,6 +72,24 @@ def test_best_facts_come_the_surest_first(folder):
 def test_best_facts_are_chosen_from_relations_in_turn(folder):
     """At most n, of as many relations as there are."""
     assert [fact.tail for fact in best_facts(Store(folder), 2)] == ["Rome", "Acme"]
+
+
+def test_best_facts_read_no_more_than_they_need(folder, monkeypatch):
+    """Of evidence, entities and documents only the files whose names say that they can have what is shown."""
+    wanted = {"evidence": ["f1", "f2", "f3"], "entities": ["ada", "bob", "london", "rome", "acme"], "documents": ["d1"]}
+    names = {f"tables/facts/{NAME}"}
+    for table, ids in wanted.items():
+        whole = folder / "tables" / table / NAME
+        for unit in Unit.each(4):
+            shutil.copy(whole, whole.with_name(f"{unit}.0123456789abcdef.parquet"))
+        whole.unlink()
+        names |= {f"tables/{table}/{Unit.of(key, 4)}.0123456789abcdef.parquet" for key in ids}
+    read = []
+    store = Store(folder)
+    whole_read = store.storage.read
+    monkeypatch.setattr(store.storage, "read", lambda name: read.append(name) or whole_read(name))
+    assert [fact.tail for fact in best_facts(store, 12)] == ["Rome", "London", "Acme"]
+    assert sorted(read) == sorted(names)
 
 
 def test_best_facts_equally_sure_come_by_support(tmp_path):

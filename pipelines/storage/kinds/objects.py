@@ -15,7 +15,7 @@ import stat
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -138,11 +138,8 @@ class Objects(Storage):
         return f"{folder}/{sha256[:16]}.{file}"
 
     def copy(self, source: str, target: str) -> None:
-        """Copies an object where it lies, unless both say that they are equal."""
+        """Copies an object where it lies."""
         self._check_lease()
-        here, there = self._info(source), self._info(target)
-        if there and here.get("size") == there.get("size") and _tag(here) and _tag(here) == _tag(there):
-            return
         with self._asked(target):
             self._fs.cp_file(self._path(source), self._path(target))
 
@@ -153,7 +150,7 @@ class Objects(Storage):
             found: Mapping[str, dict[str, Any]] = self._fs.find(path, detail=True)
         start = len(self._root) + 1
         entries = [
-            Entry(path[start:], int(info["size"] or 0), int(info["size"] or 0))
+            Entry(path[start:], int(info["size"] or 0), int(info["size"] or 0), _tag(info))
             for path, info in found.items()
             if info["type"] == "file" and not path.endswith("/")
         ]
@@ -161,7 +158,7 @@ class Objects(Storage):
 
     def remove(self, name: str) -> None:
         self._check_lease()
-        self._remove(name)
+        self._remove([entry.name for entry in self.entries(name)])
 
     def dataset(self, name: str) -> ds.Dataset:
         import pyarrow.dataset as ds
@@ -197,9 +194,10 @@ class Objects(Storage):
             return False
         return self.read(name) == data  # there are file systems that take `create` for no more than a wish
 
-    def _remove(self, name: str) -> None:
-        with suppress(FileNotFoundError), self._asked(name):
-            self._fs.rm(self._path(name), recursive=True)
+    def _remove(self, names: Sequence[str]) -> None:
+        if names:
+            with suppress(FileNotFoundError), self._asked(names[0]):
+                self._fs.rm([self._path(name) for name in names])  # a request for many, where a file system has that
 
     @contextmanager
     def _asked(self, name: str) -> Iterator[None]:
@@ -223,9 +221,7 @@ class Objects(Storage):
             lease = Lease(before.number + 1 if before else 1, now + self.lease_s, holder)
             if not self._create(lease.name, lease.to_json()):
                 raise self._held_by(self._newest() or lease)
-            for entry in self.entries(LOCK):
-                if entry.name < lease.name:
-                    self._remove(entry.name)
+            self._remove([entry.name for entry in self.entries(LOCK) if entry.name < lease.name])
         except (OSError, StorageError) as error:
             raise OutputError(f"{self.where}: can't be written to: {error}") from None
         return lease
@@ -276,8 +272,8 @@ class Objects(Storage):
             raise LockError(f"{self.where}: this build could not renew its lease, and writes no more; build again")
 
 
-def _tag(info: Mapping[str, Any]) -> object:
-    return next((info[name] for name in _TAGS if info.get(name)), None)
+def _tag(info: Mapping[str, Any]) -> str:
+    return str(next((info[name] for name in _TAGS if info.get(name)), ""))
 
 
 STORAGE = StorageKind((), Objects)
