@@ -57,9 +57,9 @@ def stance(
     """How a sentence says what it may say of two mentions, by words between them; empty where it states it.
 
     `negated`, `hedged`; `opposed`: one is against the other, as teams in a match; `reported`, by words before them too;
-    `foreign`: of two places one is named for its forces, officials or the like, who may be anywhere; `placed`: a country
-    in which something happens is taken for somebody's own; `beside`: of two places one is near, or so far from, the
-    other; `cited`: one stands in a reference to a page of a work, where names and years are those of writers and titles.
+    `foreign`: of two places one is named for its forces, officials or the like, who may be anywhere; `placed`: a
+    country in which something happens is taken for somebody's own; `beside`: of two places one is near, or so far from,
+    the other; `cited`: one stands in a reference to a page, where names and years are those of writers and titles.
 
     Args:
         sentence: its text.
