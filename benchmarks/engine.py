@@ -26,7 +26,9 @@ from pathlib import Path
 from typing import Any
 
 from kgmill.extractor.text.split import split_text
+from kgmill.pipelines.sources.heads import agencies_of, find_head
 from kgmill.pipelines.storage.files import remove
+from kgmill.schemas.config import SourceConfig
 from kgmill.schemas.identity import digest
 
 AG_NEWS = Path("../shared/data/corpora/agnews.jsonl")
@@ -35,6 +37,7 @@ ROWS = Path("docs/benchmarks.jsonl")
 PAGE = Path("docs/benchmarks.md")
 BEGIN, END = "<!-- rows: written by benchmarks/engine.py -->", "<!-- end of rows -->"
 STAGES = ("ingest", "extract", "decode", "aggregate", "export")
+DOCUMENTS, SENTENCES = "documents", "sentences"  # what a document of the corpus is: a text of AG News, or a sentence
 RUNS = ("first", "nothing changed", "1 % changed")
 DEFAULT = ((1, "default"), (10, "default"), (10, "tiny"), (100, "tiny"))
 _CHANGED = 100  # every such document is another one in the third build
@@ -49,6 +52,7 @@ _BOUNDS = {
 }
 
 Row = dict[str, Any]
+Record = dict[str, str]
 
 
 def main() -> None:
@@ -56,6 +60,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--scales", help="times AG News, such as 1,10 (default: the table's)")
     options.add_argument("--model", choices=("default", "tiny"), help="with --scales (default: tiny)")
+    options.add_argument("--sentences", action="store_true", help="with --scales: documents of one sentence each")
     options.add_argument("--again", action="store_true", help="measure anew what has its rows")
     options.add_argument("--folder", type=Path, default=Path("bench/engine"), help="for corpora and outputs")
     options.add_argument("--keep", action="store_true", help="leave the outputs there")
@@ -70,33 +75,34 @@ def main() -> None:
         wanted = tuple(pair for pair in DEFAULT if pair[1] == chosen.model)
     # A build of one document: what starting the process, Beam and the model costs.
     for scale, model in sorted({(0, model) for _, model in wanted}) + list(wanted):
-        done = {row["run"] for row in read_rows() if (row["scale"], row["model"]) == (scale, model)}
+        of = SENTENCES if chosen.sentences and scale else DOCUMENTS
+        done = {row["run"] for row in read_rows() if (row["scale"], row["model"], row["of"]) == (scale, model, of)}
         if chosen.again or not done.issuperset(RUNS[:1] if scale == 0 else RUNS):
-            for row in measure(scale, model, chosen.folder, keep=chosen.keep):
+            for row in measure(scale, model, chosen.folder, of, keep=chosen.keep):
                 add_row(row)
     print("\n".join(table(read_rows())))
 
 
-def measure(scale: int, model: str, folder: Path, *, keep: bool = False) -> Iterator[Row]:
-    """Builds a corpus three times into one output; one row a build.
+def measure(scale: int, model: str, folder: Path, of: str = DOCUMENTS, *, keep: bool = False) -> Iterator[Row]:
+    """Builds a corpus of documents, or of sentences as documents, three times into one output; one row a build.
 
     Raises:
         RuntimeError: a build failed, or made what it should not have.
     """
-    before, after = (folder / f"{scale}x{name}" / "agnews.jsonl" for name in ("", "-changed"))
-    changed = write_corpus(scale, before, after)
-    n_sentences = sum(len(split_text(text)) for text in changed)
-    out = folder / f"{scale}x-{model}"
+    before, after = (folder / f"{scale}x-{of}{name}" / "agnews.jsonl" for name in ("", "-changed"))
+    n_sentences = sum(_n_sentences(record) for record in write_corpus(scale, before, after, of))
+    out = folder / f"{scale}x-{of}-{model}"
     remove(out)
     sha256 = ""
     for run in RUNS[:1] if scale == 0 else RUNS:
-        row = build(after if run == RUNS[2] else before, out, model) | {"scale": scale, "model": model, "run": run}
+        row = build(after if run == RUNS[2] else before, out, model)
+        row |= {"scale": scale, "model": model, "run": run, "of": of}
         if run == RUNS[1] and (row["sentences"], row["graph"]["sha256"]) != (0, sha256):
             raise RuntimeError(f"{out}: a build with nothing changed called the model or changed the graph")
         if run == RUNS[2] and row["sentences"] != n_sentences:
             raise RuntimeError(f"{out}: {row['sentences']} sentences met the model, {n_sentences} were changed")
         sha256 = row["graph"]["sha256"]
-        print(f"{scale}x {model}, {run}: {row['wall_s']:.1f} s", file=sys.stderr, flush=True)
+        print(f"{scale}x {of}, {model}, {run}: {row['wall_s']:.1f} s", file=sys.stderr, flush=True)
         yield row
     if not keep:
         for path in (out, before.parent, after.parent):
@@ -137,12 +143,20 @@ def _cpu_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def write_corpus(scale: int, before: Path, after: Path) -> list[str]:
-    """Writes a corpus, and the same with one document in a hundred changed; returns those documents' new texts.
+def _n_sentences(record: Record) -> int:
+    """How many sentences of a record a build has read; an agency or a place at its head is one of its own."""
+    agencies = agencies_of(SourceConfig().agencies)
+    return len(split_text(record["text"], find_head(record["text"], record["title"], agencies).length))
+
+
+def write_corpus(scale: int, before: Path, after: Path, of: str = DOCUMENTS) -> list[Record]:
+    """Writes a corpus, and the same with one document in a hundred changed; returns those documents as they became.
 
     A scale of 0 is one document.
     """
     records = [json.loads(line) for line in AG_NEWS.read_text(encoding="utf-8").splitlines()]
+    if of == SENTENCES:
+        records = _sentences_of(records)
     common = frozenset(word for record in records for word in _WORD.findall(f"{record['title']} {record['text']}"))
     if scale == 0:
         records, scale = records[:1], 1
@@ -157,12 +171,22 @@ def write_corpus(scale: int, before: Path, after: Path) -> list[str]:
                 old.write(line)
                 if i % _CHANGED == _CHANGED // 2:
                     line = _line(record, identifier, f"copy {copy} changed", common)
-                    changed.append(json.loads(line)["text"])
+                    changed.append(json.loads(line))
                 new.write(line)
     return changed
 
 
-def _line(record: dict[str, str], identifier: str, key: str, common: frozenset[str]) -> str:
+def _sentences_of(records: list[Record]) -> list[Record]:
+    """Each distinct sentence as a document: of two equal ones a build would keep one."""
+    distinct: dict[str, Record] = {}
+    for record in records:
+        for i, sentence in enumerate(split_text(record["text"])):
+            text = record["text"][sentence.begin : sentence.end]
+            distinct.setdefault(text, {**record, "id": f"{record['id']}-{i}", "title": "", "text": text})
+    return list(distinct.values())
+
+
+def _line(record: Record, identifier: str, key: str, common: frozenset[str]) -> str:
     """A record under another id and with other names, as a line of JSON; one without names gets a name before it."""
     texts = {field: rename(record[field], key, common) for field in ("title", "text")}
     if texts["text"] == record["text"]:
@@ -190,7 +214,7 @@ def read_rows() -> list[Row]:
     """All rows so far, the smallest corpus first."""
     if not ROWS.is_file():
         return []
-    rows = [json.loads(line) for line in ROWS.read_text(encoding="utf-8").splitlines() if line]
+    rows = [{"of": DOCUMENTS} | json.loads(line) for line in ROWS.read_text(encoding="utf-8").splitlines() if line]
     return sorted(rows, key=_order)
 
 
@@ -204,8 +228,8 @@ def add_row(row: Row) -> None:
     PAGE.write_text(f"{head}{BEGIN}\n\n" + "\n".join(table(rows)) + f"\n\n{END}{tail}", encoding="utf-8")
 
 
-def _order(row: Row) -> tuple[str, int, int]:
-    return row["model"], row["scale"], RUNS.index(row["run"])
+def _order(row: Row) -> tuple[str, str, int, int]:
+    return row["model"], row["of"], row["scale"], RUNS.index(row["run"])
 
 
 def table(rows: list[Row]) -> list[str]:
@@ -215,7 +239,7 @@ def table(rows: list[Row]) -> list[str]:
         f"|{'---|' * (len(STAGES) + 6)}",
     ]
     for row in rows:
-        corpus = f"{row['scale']}x, {row['documents']:,} documents" if row["scale"] else "one document (start-up)"
+        corpus = f"{row['scale']}x, {row['documents']:,} {row['of']}" if row["scale"] else "one document (start-up)"
         cells = [f"{stage['seconds']:.1f} s, {stage['peak_rss_mb']:.0f} MB" for stage in row["stages"].values()]
         line = [row["model"], corpus, row["run"], f"{row['wall_s']:.1f}", f"{row['cpu_s']:.1f}", *cells, bound(row)]
         lines.append(f"| {' | '.join(line)} |")
@@ -235,10 +259,11 @@ def bound(row: Row) -> str:
 
 def findings(rows: list[Row]) -> list[str]:
     """One line a comparison that the rows allow."""
-    by = {(row["model"], row["scale"], row["run"]): row for row in rows}
+    by = {(row["model"], row["of"], row["scale"], row["run"]): row for row in rows}
     lines = []
-    for (model, scale, run), row in by.items():
-        name, first, start = f"{scale}x, {model} model", by.get((model, scale, RUNS[0])), by.get((model, 0, RUNS[0]))
+    for (model, of, scale, run), row in by.items():
+        name = f"{scale}x, {model} model" + (", a sentence a document" if of == SENTENCES else "")
+        first, start = by.get((model, of, scale, RUNS[0])), by.get((model, DOCUMENTS, 0, RUNS[0]))
         if scale and first and start:
             took = _beyond(first, start)
             if run == RUNS[0]:
@@ -254,7 +279,7 @@ def findings(rows: list[Row]) -> list[str]:
                     f"- {name}: with 1 % changed a build takes {_beyond(row, start) / took:.1%} of the first's time;"
                     f" {row['sentences']:,} of {first['sentences']:,} sentences met the model, as many as changed."
                 )
-        smaller = by.get((model, scale // 10, run)) if scale >= 10 else None
+        smaller = by.get((model, of, scale // 10, run)) if scale >= 10 else None
         if run == RUNS[0] and smaller and smaller["scale"] and start:
             ratios = (
                 f"{stage} {row['stages'][stage]['peak_rss_mb'] / smaller['stages'][stage]['peak_rss_mb']:.2f}"

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,13 +86,25 @@ class Part:
         Raises:
             CorruptPartError: the file is missing or was altered.
         """
-        place = self.storage.place(self.file(name))
+        return self._checked(name, self.files[name]["sha256"], self.storage.read)
+
+    def read_range(self, name: str, start: int, n_bytes: int, sha256: str) -> bytes:
+        """So many bytes of one of its files, after their checksum was found right.
+
+        Raises:
+            CorruptPartError: the file is missing or was altered.
+        """
+        return self._checked(name, sha256, lambda file: self.storage.read_range(file, start, n_bytes))
+
+    def _checked(self, name: str, sha256: str, read: Callable[[str], bytes]) -> bytes:
+        file = self.file(name)
         try:
-            data = self.storage.read(self.file(name))
+            data = read(file)
         except OSError as error:
             why = error.strerror or "No such file or directory"
-            raise CorruptPartError(f"{place}: {why}; build again, and it is made again") from None
-        if hashlib.sha256(data).hexdigest() != self.files[name]["sha256"]:
+            raise CorruptPartError(f"{self.storage.place(file)}: {why}; build again, and it is made again") from None
+        if hashlib.sha256(data).hexdigest() != sha256:
+            place = self.storage.place(file)
             raise CorruptPartError(f"{place}: not the bytes that were committed; build again, and it is made again")
         return data
 

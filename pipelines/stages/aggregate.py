@@ -24,9 +24,9 @@ from kgmill.pipelines.engine.request import PartName, Receipt, Request
 from kgmill.pipelines.facts import CERTAIN, FactConfidence, Support
 from kgmill.pipelines.output.parts import Part, Store
 from kgmill.pipelines.resolution.known import is_full_country_name
-from kgmill.pipelines.stages.combine import KINDS, buckets, partition_bits, slice_name
-from kgmill.pipelines.stages.decode import PAIRS
+from kgmill.pipelines.stages.combine import buckets, partition_bits
 from kgmill.pipelines.stages.names import not_null
+from kgmill.pipelines.stages.slices import combined, gather, hashes_of
 from kgmill.pipelines.stages.stage import Parts, Todo, partitions_extent, publisher
 from kgmill.schemas.identity import BUCKET_BITS, fingerprint
 from kgmill.schemas.name_rules import COUNTRY, SAYING_LESS
@@ -37,18 +37,6 @@ if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
 
 VERSION = 8
-_OF_ENTITIES: list[tuple[str, pa.DataType]] = [
-    ("entity_id", pa.string()),
-    ("type", pa.string()),
-    ("n_documents", pa.int64()),
-    ("confidence", pa.float64()),
-]
-_COMBINED = {
-    "entities": pa.schema(_OF_ENTITIES),
-    "surfaces": SCHEMAS["names"],
-    "relations": SCHEMAS["relations"],
-    "pairs": PAIRS,
-}
 # The facts that others contradict, as `pipelines.conflicts` has settled it.
 RIVALS = not_null(fact_id=pa.string(), conflict_share=pa.float64(), overruled_by=pa.string())
 SHOWN = ("names", "evidence")  # the tables that are published as they are; of the others `stages.labels` makes more
@@ -92,18 +80,14 @@ class Task:
 
 
 def plan(
-    store: Store, combined: Sequence[Part], n_bits: int, settings: Settings, rivals: Sequence[Part] = ()
+    store: Store, groups: Sequence[Part], n_bits: int, settings: Settings, rivals: Sequence[Part] = ()
 ) -> tuple[list[Part], list[Task]]:
     """The partitions that are there already, and tasks for those whose slices, rivals or settings changed."""
     order = {"bucket_bits": settings.bucket_bits} if settings.bucket_bits != BUCKET_BITS else {}
     done, tasks = [], []
     contradicted = {part.unit: part.fingerprint for part in rivals if part.rows("rivals")}
-    for number in range(1 << n_bits):
-        names = [f"{slice_name(kind, number)}.parquet" for kind in KINDS]
-        slices = [
-            [(name, part.files[name]["sha256"]) for name in names if name in part.files]
-            for part in sorted(combined, key=lambda part: part.unit)
-        ]
+    in_order = sorted(groups, key=lambda part: part.unit)
+    for number, slices in enumerate(hashes_of(in_order, n_bits)):
         unit = str(Unit(n_bits, number))
         made_of = {"version": VERSION, "slices": slices, "rivals": contradicted.get(unit, "")}
         key = fingerprint({**made_of, **settings.judgement, **order})
@@ -139,14 +123,13 @@ def work(request: Request[Task, Settings]) -> Iterator[Callable[[Task], Receipt]
     least, confirmed = judge.threshold(settings.wanted_precision), frozenset(settings.confirmed)
 
     def reduce_partition(task: Task) -> Receipt:
-        parts = [store.need("combine", unit, key) for unit, key in settings.combined]
-        entities, surfaces, relations, pairs = (gather(parts, kind, task.number) for kind in KINDS)
+        rows = gather(combined(request.root, settings.combined), task.number)
         tables = {}
-        tables["entities"], tables["names"] = reduce_entities(entities, surfaces, settings.bucket_bits)
-        relations, n_rejected = without_rejected(relations, settings)
+        tables["entities"], tables["names"] = reduce_entities(rows["entities"], rows["surfaces"], settings.bucket_bits)
+        relations, n_rejected = without_rejected(rows["relations"], settings)
         conflicts = _conflicts(store, task)
         how = (judge, least, confirmed, conflicts, settings.bucket_bits)
-        tables["facts"], tables["evidence"] = reduce_facts(relations, pairs, *how)
+        tables["facts"], tables["evidence"] = reduce_facts(relations, rows["pairs"], *how)
         n_confirmed = len(confirmed.intersection(values(relations["fact_id"])))
         n_overruled = sum(bool(conflict.overruled_by) for conflict in conflicts.values())
         left_out = {"facts.rejected": n_rejected, "facts.overruled": n_overruled}
@@ -163,13 +146,6 @@ def _conflicts(store: Store, task: Task) -> dict[str, Conflict]:
     """What became of the facts of a partition that others contradict."""
     rows = store.need("rivals", task.unit, task.rivals).read("rivals").to_pylist() if task.rivals else []
     return {row["fact_id"]: Conflict(row["conflict_share"], row["overruled_by"]) for row in rows}
-
-
-def gather(parts: Sequence[Part], kind: str, number: int) -> pa.Table:
-    """A partition's rows of a kind, from all combined parts."""
-    name = slice_name(kind, number)
-    slices = [part.read(name).cast(_COMBINED[kind]) for part in parts if f"{name}.parquet" in part.files]
-    return pa.concat_tables([_COMBINED[kind].empty_table(), *slices])
 
 
 def without_rejected(relations: pa.Table, settings: Settings) -> tuple[pa.Table, int]:

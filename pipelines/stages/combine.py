@@ -1,7 +1,7 @@
 """Combine: the mentions and relations of a group of units to small rows, cut by the partition that they belong to.
 
-A part has up to three tables a partition, `KIND-NUMBER`; their checksums say which partitions a change has touched.
-There are about as many groups as partitions, so that the number of slices stays small beside the rows in them.
+There are about as many groups as partitions, so that the number of slices stays small beside the rows in them, but no
+more than 1,024, so that the hashes of all slices fit into one process.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from kgmill.pipelines.engine.request import PartName, Receipt, Request
 from kgmill.pipelines.output.parts import Part, Store
+from kgmill.pipelines.stages.slices import write_slices
 from kgmill.pipelines.stages.stage import Parts, Todo, partitions_extent, publisher
 from kgmill.schemas.identity import BUCKET_BITS, bucket, fact_bucket, fingerprint
 from kgmill.schemas.names import label_of
@@ -28,9 +29,9 @@ from kgmill.schemas.units import Unit
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
 
-VERSION = 5
-KINDS = ("entities", "surfaces", "relations", "pairs")
-_KEYS = ("entity_id", "entity_id", "fact_id", "pair")
+VERSION = 6
+_KEYS = {"entities": "entity_id", "surfaces": "entity_id", "relations": "fact_id", "pairs": "pair"}
+_GROUP_BITS = 10  # at most so many bits of the hash make groups
 _MENTIONS_A_PARTITION = 100_000
 _MENTION_COLUMNS = ["entity_id", "type", "text", "rule", "confidence", "doc_id"]
 
@@ -61,7 +62,7 @@ def plan(store: Store, decoded: Sequence[Part], n_bits: int) -> tuple[list[Part]
     """The parts that are there already, and tasks for the groups that have none."""
     groups: dict[str, list[Part]] = defaultdict(list)
     for part in sorted(decoded, key=lambda part: part.unit):
-        groups[str(Unit.parse(part.unit).within(n_bits))].append(part)
+        groups[str(Unit.parse(part.unit).within(min(n_bits, _GROUP_BITS)))].append(part)
     done, tasks = [], []
     for unit, parts in groups.items():
         inputs = tuple((part.unit, part.fingerprint) for part in parts)
@@ -71,11 +72,6 @@ def plan(store: Store, decoded: Sequence[Part], n_bits: int) -> tuple[list[Part]
         else:
             tasks.append(Task(unit, key, inputs))
     return done, tasks
-
-
-def slice_name(kind: str, number: int) -> str:
-    """The table that holds a partition's rows of one kind."""
-    return f"{kind}-{number:02x}"
 
 
 def missing(context: RunContext, store: Store, parts: Parts) -> Todo:
@@ -101,13 +97,13 @@ def work(request: Request[Task, Settings]) -> Iterator[Callable[[Task], Receipt]
             .aggregate([])
             .sort_by([("pair", "ascending"), ("text_key", "ascending")])
         )
-        tables = (*combine_mentions(mentions), relations, pairs)
-        slices = {
-            slice_name(kind, number): rows
-            for kind, key, table in zip(KINDS, _KEYS, tables, strict=True)
-            for number, rows in cut(table, key, n_bits)
-        }
-        store.commit("combine", task.unit, task.fingerprint, slices, {})
+        slices: dict[int, dict[str, pa.Table]] = defaultdict(dict)
+        tables = zip(_KEYS.items(), (*combine_mentions(mentions), relations, pairs), strict=True)
+        for (kind, key), table in tables:
+            for number, rows in cut(table, key, n_bits):
+                slices[number][kind] = rows
+        folder = store.scratch()
+        store.commit("combine", task.unit, task.fingerprint, folder, write_slices(folder, slices))
         return Receipt(task.unit, task.fingerprint)
 
     yield combine_group
@@ -143,11 +139,11 @@ def cut(table: pa.Table, key: str, n_bits: int) -> Iterator[tuple[int, pa.Table]
     """The rows of each partition that has any, in their order."""
     number_N = buckets(table[key], key, n_bits)
     order_N = np.argsort(number_N, kind="stable")
-    table, number_N = table.take(order_N), number_N[order_N]
-    numbers, begins = np.unique(number_N, return_index=True)
-    bounds = pairwise([*begins.tolist(), len(number_N)])
+    table = table.combine_chunks()
+    numbers, begins = np.unique(number_N[order_N], return_index=True)
+    bounds = pairwise([*begins.tolist(), len(order_N)])
     for number, (begin, end) in zip(numbers, bounds, strict=True):
-        yield int(number), table.slice(begin, end - begin).combine_chunks()
+        yield int(number), table.take(order_N[begin:end])
 
 
 def buckets(identifiers: pa.ChunkedArray[Any], key: str, n_bits: int) -> np.ndarray:

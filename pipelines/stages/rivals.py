@@ -31,6 +31,7 @@ from kgmill.pipelines.output.parts import Part, Store
 from kgmill.pipelines.stages import aggregate
 from kgmill.pipelines.stages.combine import partition_bits
 from kgmill.pipelines.stages.names import not_null
+from kgmill.pipelines.stages.slices import combined, gather
 from kgmill.pipelines.stages.stage import Outcome, Parts, Todo
 from kgmill.schemas.identity import fingerprint
 from kgmill.schemas.tables import values
@@ -83,8 +84,8 @@ def missing(context: RunContext, store: Store, parts: Parts) -> Todo:
     if not functional:
         return Todo((), (), None, Extent({}), partial(_publish, store, ""))
     judged = aggregate.settings_of(context, parts)
-    combined = [(part.unit, part.fingerprint) for part in parts["combine"]]
-    key = fingerprint({"version": VERSION, "functional": functional, "combined": combined, **judged.judgement})
+    made_of = {"version": VERSION, "functional": functional, "combined": judged.combined}
+    key = fingerprint({**made_of, **judged.judgement})
     if store.live_key("rivals") == key and store.is_whole("rivals"):
         return Todo(store.live("rivals"), (), None, Extent({}), partial(_publish, store, key))
     n_bits = partition_bits(parts["decode"], context.config.bucket_bits)
@@ -103,7 +104,7 @@ def _publish(store: Store, key: str, outcome: Outcome) -> Mapping[str, Any]:
 def scatter(task: Task, request: Request[Task, Settings]) -> Iterator[tuple[str, str]]:
     """Spills a partition's claims by the thing that they are of; yields (partition, spill)."""
     settings = request.settings
-    parts = [request.store.need("combine", unit, key) for unit, key in settings.judged.combined]
+    parts = combined(request.root, settings.judged.combined)
     rows = pa.Table.from_pylist(list(_claims(parts, task.number, settings)), _CLAIMS)
     partitions = [str(Unit.of(thing, settings.n_bits)) for thing in values(rows["of"])]
     yield from spill(rows, partitions, request.shared, f"spills/{uuid.uuid4().hex}.claims")
@@ -113,14 +114,14 @@ def scatter(task: Task, request: Request[Task, Settings]) -> Iterator[tuple[str,
 def _claims(parts: Sequence[Part], number: int, settings: Settings) -> Iterator[dict[str, Any]]:
     """The claims of a partition's facts that are stated somewhere and not rejected."""
     wanted = pa.array(sorted({relation for relation, _ in settings.functional}), pa.string())
-    relations = aggregate.gather(parts, "relations", number)
-    relations = relations.filter(pc.is_in(relations["type"], wanted))
+    rows = gather(parts, number)
+    relations = rows["relations"].filter(pc.is_in(rows["relations"]["type"], wanted))
     relations, _ = aggregate.without_rejected(relations, settings.judged)
     if not relations.num_rows:
         return
     judge, confirmed = FactConfidence.parse(settings.judged.facts), frozenset(settings.judged.confirmed)
     least = judge.threshold(settings.judged.wanted_precision)
-    facts, _ = aggregate.reduce_facts(relations, aggregate.gather(parts, "pairs", number), judge, least, confirmed)
+    facts, _ = aggregate.reduce_facts(relations, rows["pairs"], judge, least, confirmed)
     stated = set(values(relations.filter(pc.equal(relations["stance"], pa.scalar("")))["fact_id"]))
     for fact in facts.to_pylist():
         is_confirmed = fact["fact_id"] in confirmed

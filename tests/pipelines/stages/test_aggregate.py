@@ -229,7 +229,7 @@ def test_edit_redoes_its_group_and_the_partitions_that_it_touches(aggregate_part
 
 
 def test_partition_reads_its_own_slices_alone(run, store, aggregate_parts):
-    """A partition is reduced although every other partition's slices are gone: it never holds more than its own."""
+    """A partition is reduced although every other one's slices were overwritten: it never holds more than its own."""
     whole, _, _ = aggregate_parts(units_of({f"d{n}": n for n in range(12)}), n_bits=4)
     combined = [
         store.need("combine", manifest["unit"], manifest["fingerprint"])
@@ -237,9 +237,13 @@ def test_partition_reads_its_own_slices_alone(run, store, aggregate_parts):
     ]
     settings = aggregate.Settings(tuple((part.unit, part.fingerprint) for part in combined))
     _, tasks = aggregate.plan(Store(store.storage.root / "nowhere"), combined, 4, settings)
-    for path in store.storage.root.glob("parts/combine/*/*.parquet"):
-        if not path.stem.endswith(f"-{tasks[5].number:02x}"):
-            path.unlink()
+    for part in combined:
+        path = store.storage.root / part.file("slices")
+        begin, n_bytes, *_ = part.counts["slices"].get(f"{tasks[5].number:02x}", (0, 0))
+        data = path.read_bytes()
+        path.chmod(0o644)
+        path.write_bytes(data[begin : begin + n_bytes].rjust(begin + n_bytes, b"!").ljust(len(data), b"!"))
+        assert path.read_bytes() != data
     remove(store.storage.root / "parts" / "aggregate")
     assert list(run(store, "aggregate", [tasks[5]], settings)) == [whole[5].unit]
     assert store.need("aggregate", whole[5].unit, tasks[5].fingerprint).files == whole[5].files
