@@ -212,7 +212,7 @@ def fit(
     spans, types = _span_instances(candidates, sentences, ontology)
     if is_checked:
         check_binary("entity", spans.scores, spans.labels)
-        check_types("entity type", types.scores, types.labels)
+        check_types("entity type", types.labels)
     calibration = Calibration(
         fit_binary("entity", spans.scores, spans.labels), fit_types("entity type", types.scores, types.labels)
     )
@@ -223,7 +223,7 @@ def fit(
     pairs, types = _pair_instances(candidates, sentences, ontology, calibration, min_confidence)
     if is_checked:
         check_binary("relation", pairs.scores, pairs.labels)
-        check_types("relation type", types.scores, types.labels)
+        check_types("relation type", types.labels)
     calibration = replace(
         calibration,
         relation=fit_binary("relation", pairs.scores, pairs.labels),

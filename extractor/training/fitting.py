@@ -2,7 +2,8 @@
 
 A margin's scale is a logistic regression (Platt scaling), fitted by Newton's method; a head of types has a slope alone.
 The prior pulls the slope towards 0, where every probability is the base rate, with the weight of a hundredth of an
-instance. Data under which no slope is likeliest, as it were infinite, are no data to fit to: an error says so.
+instance. Margins under which no slope is likeliest, as it were infinite, are no data to fit to: an error says so. Types
+that are all right leave their head as it is: phase one decides then.
 
 A confidence is a logistic regression too, of several log-odds and of the type. Its weights are kept from being negative
 (a feature whose weight would be is left out), and a type's bias is drawn to that of all types with the weight of a few
@@ -42,16 +43,14 @@ def check_binary(name: str, margin_N: np.ndarray, is_true_N: np.ndarray) -> None
         raise DataError(f"{name}: the scores tell all {len(is_true_N)} candidates apart, none is unsure; {_CURE}")
 
 
-def check_types(name: str, logits_NC: np.ndarray, column_N: np.ndarray) -> None:
-    """Checks that instances of phase two have a likeliest slope.
+def check_types(name: str, column_N: np.ndarray) -> None:
+    """Checks that there are instances of phase two.
 
     Raises:
-        DataError: there are too few, or every one is right.
+        DataError: there are too few.
     """
     if len(column_N) < LEAST_INSTANCES:
         raise DataError(f"{name}: {len(column_N)} instances, at least {LEAST_INSTANCES} are wanted; {_CURE}")
-    if logits_NC.shape[1] > 1 and (logits_NC.argmax(axis=1) == column_N).all():
-        raise DataError(f"{name}: all {len(column_N)} types are right, none is unsure; {_CURE}")
 
 
 def fit_binary(name: str, margin_N: np.ndarray, is_true_N: np.ndarray) -> Scale:
@@ -99,12 +98,12 @@ def fit_confidence(
 
 
 def fit_types(name: str, logits_NC: np.ndarray, column_N: np.ndarray) -> Scale:
-    """The slope under which the types are likeliest; 1 where there is nothing to choose.
+    """The slope under which the types are likeliest; 1 where there is nothing to choose, or all of them are right.
 
     Raises:
         DataError: it lies at a bound.
     """
-    if not len(column_N) or logits_NC.shape[1] < 2:
+    if not len(column_N) or logits_NC.shape[1] < 2 or (logits_NC.argmax(axis=1) == column_N).all():
         return Scale()
     z_NC = logits_NC.astype(np.float64)
     z_NC -= z_NC.max(axis=1, keepdims=True)
