@@ -3,6 +3,7 @@
 import gzip
 import json
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -115,4 +116,10 @@ def read_through(path):
         return data + gzip.decompress(data)
     if path.suffix == ".parquet":
         return data + json.dumps(pq.read_table(path).to_pylist(), ensure_ascii=False, default=str).encode()
+    if path.name == "slices":
+        slices = json.loads(path.with_name("manifest.json").read_text())["counts"]["slices"].values()
+        return data + b"".join(
+            pa.decompress(data[begin : begin + n_bytes], sum(sizes), "zstd", asbytes=True)
+            for begin, n_bytes, sizes, _ in slices
+        )
     return data

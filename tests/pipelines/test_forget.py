@@ -52,8 +52,9 @@ def finished(build_here, source, tmp_path_factory, traces):
     build_here(source, folder / "out", started="2026-01-01T00:01:00Z")
     assert "Dora Lane" in format_result(query(folder / "out", "SELECT ?l { ?e rdfs:label ?l }"), "csv")
     write_report(Store(folder / "out"))
-    places = {name.partition("/")[0] for name, _ in traces(folder / "out", TRACES)}
-    assert {"tables", "graph", "changes", "parts", "store", "report.html"} <= places
+    found = [name for name, _ in traces(folder / "out", TRACES)]
+    assert {"tables", "graph", "changes", "parts", "store", "report.html"} <= {name.partition("/")[0] for name in found}
+    assert any(name.endswith("/slices") for name in found)
     return folder / "out"
 
 
