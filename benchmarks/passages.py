@@ -24,6 +24,7 @@ from kgmill.extractor.decode import DecodedMention, DecodedRelation, decode
 from kgmill.extractor.modelfolder import find_model
 from kgmill.extractor.passages import Passages
 from kgmill.extractor.predict import open_predictor
+from kgmill.extractor.references import with_references
 from kgmill.extractor.text.split import SentenceText
 from kgmill.schemas.ontology import Ontology, load_ontology
 
@@ -150,12 +151,17 @@ def _turned(head: Any, name: str, tail: Any, ontology: Ontology) -> Fact:
     return (tail, name, head) if turn else (head, name, tail)
 
 
-def found_facts(document: GoldDocument, predictor: Any, n: int) -> tuple[dict[Fact, float], set[Fact]]:
+def found_facts(
+    document: GoldDocument, predictor: Any, n: int, *, references: bool = False
+) -> tuple[dict[Fact, float], set[Fact]]:
     """The facts that a model finds in a document, each with the surest mention's confidence; those of one sentence."""
     sentences = [_sentence(words) for words in document.sentences]
     cut = Passages.of([sentences], n)
     calibration = predictor.calibration
-    [found] = cut.split(predictor.predict(cut.words, calibration.floors(_LEAST)))
+    floors = calibration.floors(_LEAST)
+    [found] = cut.split(predictor.predict(cut.words, floors))
+    if references:
+        [found] = with_references([sentences], [found], predictor, floors)
     surest: dict[Fact, float] = {}
     within: set[Fact] = set()
     texts = [((i,), candidates) for i, candidates in enumerate(found.sentences)]
@@ -203,7 +209,7 @@ def _fact(
     return _turned(ends[0], name, ends[1], ontology)
 
 
-def judge(model: str, counts: Sequence[int], documents: Sequence[GoldDocument]) -> None:
+def judge(model: str, counts: Sequence[int], documents: Sequence[GoldDocument], *, references: bool = False) -> None:
     """Prints precision, what was claimed, recall and F1 of facts at each threshold, for each number of sentences."""
     predictor = open_predictor(find_model(model), "cpu", "fp32", 1)
     ontology = predictor.ontology
@@ -213,7 +219,7 @@ def judge(model: str, counts: Sequence[int], documents: Sequence[GoldDocument]) 
         started = time.perf_counter()
         found: list[tuple[float, bool, bool]] = []
         for i, document in enumerate(documents):
-            surest, within = found_facts(document, predictor, n)
+            surest, within = found_facts(document, predictor, n, references=references)
             found += [(confidence, (i, fact) in gold, fact in within) for fact, confidence in surest.items()]
         print(f"{n} sentences together, {time.perf_counter() - started:.0f} s")
         print("   from  facts  claimed  right  recall    F1   of two sentences  claimed  right")
@@ -241,12 +247,13 @@ def main() -> None:
     write.add_argument("--step", type=int, default=1, help="sentences from one passage to the next")
     judged.add_argument("model")
     judged.add_argument("sentences", type=int, nargs="+")
+    judged.add_argument("--references", action="store_true", help="read pronouns once more as names")
     for command in (write, judged):
         command.add_argument("--documents", type=int, nargs=2, default=(0, 400))
     options = parser.parse_args()
     documents = read_documents(*options.documents)
     if options.command == "judge":
-        judge(options.model, options.sentences, documents)
+        judge(options.model, options.sentences, documents, references=options.references)
         return
     ontology = load_ontology(ONTOLOGY)
     records = [record for d in documents for record in passages(d, options.sentences, ontology, options.step)]

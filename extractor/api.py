@@ -25,6 +25,7 @@ from kgmill.extractor.modelfolder import find_model
 from kgmill.extractor.neural.encoding import Window
 from kgmill.extractor.passages import Passages
 from kgmill.extractor.predict import Predictor, open_predictor
+from kgmill.extractor.references import with_references
 from kgmill.extractor.text.split import SentenceText, split_text
 from kgmill.schemas.text import storable
 
@@ -100,9 +101,10 @@ class _Chunk:
 class Extractor:
     """Extracts from texts with one model on one device; batches by itself."""
 
-    def __init__(self, predictor: Predictor, passage: int = 0) -> None:
+    def __init__(self, predictor: Predictor, passage: int = 0, *, references: bool = True) -> None:
         self.predictor = predictor
         self.passage = passage or predictor.config.passage
+        self.references = references and self.passage == 1
 
     @classmethod
     def from_pretrained(
@@ -113,16 +115,19 @@ class Extractor:
         precision: str = "fp32",
         n_threads: int = 0,
         passage: int = 0,
+        references: bool = True,
     ) -> Extractor:
         """An extractor with a shipped model, a model folder or a hub model; `precision` is `auto` or one of a build's.
 
-        `passage` sentences of a paragraph are read together; 0: as many as the model was trained to.
+        `passage` sentences of a paragraph are read together; 0: as many as the model was trained to. With `references`,
+        and a passage of 1, a sentence that says "he" or "she" before it names anybody is read once more with the name
+        of whom that means.
 
         Raises:
             CheckpointError: there is no such model, it is damaged, or the device is not there.
             ConfigError: the device does not compute in that precision.
         """
-        return cls(open_predictor(find_model(name), device, precision, n_threads), passage)
+        return cls(open_predictor(find_model(name), device, precision, n_threads), passage, references=references)
 
     def __repr__(self) -> str:
         ontology, device = self.predictor.ontology, self.predictor.device
@@ -168,8 +173,11 @@ class Extractor:
 
     def _extract_chunk(self, chunk: _Chunk, min_confidence: float) -> Iterator[Extraction]:
         floors = self.predictor.calibration.floors(min_confidence)
-        found = self.predictor.predict(chunk.passages.words, floors, windows=chunk.windows)
-        for (text, sentences), of_it in zip(chunk.texts, chunk.passages.split(found), strict=True):
+        read = self.predictor.predict(chunk.passages.words, floors, windows=chunk.windows)
+        found = list(chunk.passages.split(read))
+        if self.references:
+            found = list(with_references([s for _, s in chunk.texts], found, self.predictor, floors))
+        for (text, sentences), of_it in zip(chunk.texts, found, strict=True):
             candidates = list(map(to_characters, sentences, of_it.sentences))
             parts = [self._decode(text, one, min_confidence) for one in candidates]
             mentions = [mention for here, _ in parts for mention in here]

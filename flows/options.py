@@ -142,6 +142,7 @@ class BuildOptions:
     device: Annotated[str | None, Option("--device", rich_help_panel=_MODEL, metavar="auto|cpu|cuda[:N]")] = None
     precision: Annotated[Precision | None, Option("--precision", rich_help_panel=_MODEL)] = None
     passage: Annotated[int | None, Option("--passage", rich_help_panel=_MODEL, metavar="SENTENCES")] = None
+    references: Annotated[bool | None, Option("--references/--no-references", rich_help_panel=_MODEL)] = None
     mode: Annotated[
         Literal["snapshot", "append"] | None,
         Option("--mode", rich_help_panel=_DOCUMENTS, help="what is not in SOURCE any more leaves, or stays"),

@@ -67,6 +67,8 @@ def check_build(
     folder = find_model(config.model)
     config = config.model_copy(update={"passage": config.passage or model_passage(folder)})
     model, languages = model_fingerprint(folder), model_languages(folder)
+    has_references = config.references and config.passage == 1 and ("en" in languages or not languages)
+    config = config.model_copy(update={"references": has_references})
     check_languages(languages)
     decoding = Decoding.of(config, folder)
     ontology = decoding.ontology

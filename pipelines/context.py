@@ -82,14 +82,14 @@ class RunContext(BaseModel):
     @property
     def reading(self) -> candidates.Reading:
         """How the worker reads documents."""
-        return candidates.Reading(self.predictor, self.floors, self.config.passage)
+        return candidates.Reading(self.predictor, self.floors, self.config.passage, self.config.references)
 
     @property
     def extract_key(self) -> str:
         """Fingerprint of all that decides a document's candidates."""
         kind = self.device.partition(":")[0]
         precision = self.config.precision + ("+compiled" if self.config.compile else "")
-        return extract.extract_key(self.model, kind, precision, self.floors, self.config.passage)
+        return extract.extract_key(self.model, kind, precision, self.reading)
 
     @property
     def decoding(self) -> names.Settings:
@@ -118,6 +118,7 @@ class RunContext(BaseModel):
                 "device": self.device.partition(":")[0],
                 "min_confidence": self.config.min_confidence,
                 "passage": self.config.passage,
+                **({"references": True} if self.config.references else {}),
                 "precision": self.config.precision,
             },
             links=self.links,

@@ -181,6 +181,8 @@ class BuildConfig(Config):
         compile: compile the encoder with torch before a build's first batch; meant for GPUs and large corpora.
         passage: how many sentences of a paragraph the model reads together, so that a relation may join two of them; 0:
             as many as it was trained to. 1 is the quickest.
+        references: a sentence that says "he" or "she" before it names anybody is read once more with the name of whom
+            that means, so that what it says of them is found. English, and with a `passage` of 1.
         candidate_floor: calibrated probability of phase one under which extract forgets a span or a pair; thresholds
             lower than this lower it, which needs a new extraction.
         min_confidence: confidence under which decode drops a mention or a relation.
@@ -227,6 +229,7 @@ class BuildConfig(Config):
     precision: Annotated[Literal["auto", "fp32", "bf16", "fp16", "int8"], ReadBy(("extract", "export"))] = "fp32"
     compile: Annotated[bool, ReadBy(("extract",))] = False
     passage: Annotated[int, ReadBy(("extract", "export"))] = Field(0, ge=0, le=8)
+    references: Annotated[bool, ReadBy(("extract", "export"))] = True
     candidate_floor: Annotated[float, ReadBy(("extract", "export"))] = Field(0.1, gt=0, lt=1)
     min_confidence: Annotated[float, ReadBy(("extract", "decode", "export"))] = Field(0.4, ge=0, le=1)
     decisions: Annotated[str, ReadBy(("decode", "aggregate"))] = ""

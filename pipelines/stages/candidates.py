@@ -90,11 +90,13 @@ class Reading:
     Attributes:
         floors: margins under which a candidate is forgotten.
         passage: how many sentences of a block are read together.
+        references: sentences that begin with "he" or "she" are read again with a name.
     """
 
     predictor: PredictorSettings
     floors: Floors
     passage: int = 1
+    references: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,12 +205,16 @@ def _predict(
     """The results of a call's documents. If the model fails, each half is tried alone, down to the document."""
     from kgmill.extractor.api import to_characters
     from kgmill.extractor.passages import Passages
+    from kgmill.extractor.references import with_references
     from kgmill.extractor.text.split import split_text
 
     try:
         split = [split_text(d.text, d.head) for d in call]
         passages = Passages.of(split, reading.passage)
-        found = predictor.predict(passages.words, reading.floors, on_share) if passages.words else []
+        read = predictor.predict(passages.words, reading.floors, on_share) if passages.words else []
+        found = list(passages.split(read))
+        if reading.references:
+            found = list(with_references(split, found, predictor, reading.floors))
     except (RuntimeError, ValueError, IndexError, MemoryError) as error:
         if len(call) == 1:
             return {call[0].doc_id: _Result(0, [], [], _fault(error))}
@@ -216,7 +222,7 @@ def _predict(
         first, second = (_predict(part, predictor, reading, on_share) for part in (call[:half], call[half:]))
         return first | second
     results = {}
-    for document, sentences, of_it in zip(call, split, passages.split(found), strict=True):
+    for document, sentences, of_it in zip(call, split, found, strict=True):
         numbered = enumerate(map(to_characters, sentences, of_it.sentences))
         rows = [sentence_row(document.doc_id, i, sentences[i], candidates) for i, candidates in numbered]
         links = [_link_row(document.doc_id, link) for link in of_it.links]

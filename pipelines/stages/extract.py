@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kgmill.extractor.candidates import Floors
+from kgmill.extractor import references
 from kgmill.pipelines.engine.progress import Teller
 from kgmill.pipelines.engine.request import PartName, Receipt, Request
 from kgmill.pipelines.output.parts import Part, Store
@@ -43,10 +43,12 @@ VERSION = 8
 _LANGUAGE = "language: "  # how the faults of documents begin that are in another language than the model's
 
 
-def extract_key(model: str, device: str, precision: str, floors: Floors, passage: int) -> str:
+def extract_key(model: str, device: str, precision: str, reading: candidates.Reading) -> str:
     """Fingerprint of all that decides a document's candidates, but the document; `device` is a kind, cpu or cuda."""
-    read = {"model": model, "device": device, "precision": precision, "passage": passage}
-    return fingerprint({"version": VERSION, **read, "floors": asdict(floors)})
+    read: dict[str, Any] = {"model": model, "device": device, "precision": precision, "passage": reading.passage}
+    if reading.references:
+        read["references"] = references.VERSION
+    return fingerprint({"version": VERSION, **read, "floors": asdict(reading.floors)})
 
 
 @dataclass(frozen=True, slots=True)

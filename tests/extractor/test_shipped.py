@@ -61,13 +61,14 @@ def test_default_finds_what_it_found(default):
         ("Marta Lindqvist", "educated_at", "Uppsala University"),
         ("Bergen", "country", "Norway"),
         ("Uppsala University", "country", "Norway"),
+        ("Northern Optics", "founded_by", "Marta Lindqvist"),  # who is "she" in its sentence
         ("Northern Optics", "inception", "1954"),
         ("Northern Optics", "headquarters", "Malmo"),
         ("Northern Optics", "headquarters", "Sweden"),
         ("Malmo", "country", "Sweden"),
     ]
     assert [r.confidence for r in found.relations] == pytest.approx(
-        [0.93, 0.72, 0.79, 0.82, 0.93, 0.59, 0.86, 0.83, 0.88, 0.70], abs=0.015
+        [0.93, 0.72, 0.79, 0.82, 0.93, 0.59, 0.63, 0.86, 0.83, 0.88, 0.70], abs=0.015
     )
 
 

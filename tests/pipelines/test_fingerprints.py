@@ -11,6 +11,7 @@ from kgmill.extractor.candidates import Floors
 from kgmill.extractor.text.split import split_text
 from kgmill.pipelines.checks import check_build
 from kgmill.pipelines.stages import extract
+from kgmill.pipelines.stages.candidates import PredictorSettings, Reading
 from kgmill.schemas.config import BuildConfig
 from kgmill.schemas.errors import ConfigError
 from kgmill.schemas.identity import fingerprint
@@ -52,20 +53,25 @@ def test_new_sentences_need_a_new_version():
 
 
 def test_candidates_hang_on_all_that_makes_them(monkeypatch):
-    """Model, kind of device, precision, floors, passages and version each give another key."""
+    """Model, kind of device, precision, floors, passages, references and version each give another key."""
+
+    def reading(entity=-5.0, **how):
+        return Reading(PredictorSettings("folder", "cpu", "fp32"), Floors(entity, -5.0), **how)
+
     keys = [
         extract.extract_key(*settings)
         for settings in [
-            ("model", "cpu", "fp32", Floors(-5.0, -5.0), 1),
-            ("other", "cpu", "fp32", Floors(-5.0, -5.0), 1),
-            ("model", "cuda", "fp32", Floors(-5.0, -5.0), 1),
-            ("model", "cpu", "bf16", Floors(-5.0, -5.0), 1),
-            ("model", "cpu", "fp32", Floors(-6.0, -5.0), 1),
-            ("model", "cpu", "fp32", Floors(-5.0, -5.0), 2),
+            ("model", "cpu", "fp32", reading()),
+            ("other", "cpu", "fp32", reading()),
+            ("model", "cuda", "fp32", reading()),
+            ("model", "cpu", "bf16", reading()),
+            ("model", "cpu", "fp32", reading(entity=-6.0)),
+            ("model", "cpu", "fp32", reading(passage=2)),
+            ("model", "cpu", "fp32", reading(references=True)),
         ]
     ]
     monkeypatch.setattr(extract, "VERSION", extract.VERSION + 1)
-    keys.append(extract.extract_key("model", "cpu", "fp32", Floors(-5.0, -5.0), 1))
+    keys.append(extract.extract_key("model", "cpu", "fp32", reading()))
     assert len(set(keys)) == len(keys)
 
 

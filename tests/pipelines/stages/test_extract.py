@@ -205,21 +205,6 @@ def test_another_key_reuses_nothing(store, run_extract):
     assert (receipts["00-0000"].counts["sentences"], receipts["00-0000"].counts["reused"]) == (1, 0)
 
 
-@pytest.mark.parametrize(
-    "other",
-    [
-        ("n", "cpu", "fp32", Floors(-5.0, -5.0), 1),
-        ("m", "cuda", "fp32", Floors(-5.0, -5.0), 1),
-        ("m", "cpu", "bf16", Floors(-5.0, -5.0), 1),
-        ("m", "cpu", "fp32", Floors(-6.0, -5.0), 1),
-        ("m", "cpu", "fp32", Floors(-5.0, -5.0), 2),
-    ],
-)
-def test_key_depends_on_all_that_decides(other):
-    """Model, kind of device, precision, floor and what is read together each make another key."""
-    assert extract.extract_key(*other) != extract.extract_key("m", "cpu", "fp32", Floors(-5.0, -5.0), 1)
-
-
 # Languages
 
 
