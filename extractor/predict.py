@@ -22,7 +22,7 @@ from kgmill.extractor.candidates import Candidates, Floors, empty, merge_windows
 from kgmill.extractor.neural.checkpoint import Checkpoint, choose_device, has_bf16, load_checkpoint
 from kgmill.extractor.neural.devices import check_precision, choose_precision
 from kgmill.extractor.neural.encoding import Window, WordPieces, collate
-from kgmill.extractor.neural.fast import Encoded, Ends
+from kgmill.extractor.neural.fast import Encoded, Ends, Linked
 from kgmill.extractor.neural.quantise import quantise
 from kgmill.extractor.neural.spans import Pairs, Spans
 from kgmill.schemas.errors import CheckpointError
@@ -169,17 +169,26 @@ class Predictor:
         type_N = torch.from_numpy(_pad(types, chunk)).to(self.device)
         ends = self._map_ends(encoded, entities, chunk)
 
-        def logits(score: Callable[[Pairs], Tensor], pairs_P2: np.ndarray) -> Tensor:
-            padded_2P = torch.from_numpy(_pad(pairs_P2, chunk)).to(self.device).T
-            chunks = (Pairs(entities, type_N, *index) for index in padded_2P.split(chunk, dim=1))
-            return torch.cat([score(some) for some in chunks])[: len(pairs_P2)]
+        def chunks(rows: np.ndarray) -> Iterator[tuple[Pairs, Tensor]]:
+            """Pairs in chunks of one size, with their rows; the last one is filled up with the first row."""
+            for some in torch.from_numpy(_pad(rows, chunk)).to(self.device).split(chunk):
+                yield Pairs(entities, type_N, *pairs_2P[:, some]), some
 
-        margin = self._margin(logits(lambda some: self.model.link_pairs(encoded, ends, some), pairs))
-        sure = margin >= floor
-        if not sure.any():
+        pairs_2P = torch.from_numpy(pairs).to(self.device).T
+        everyone = np.arange(len(pairs))
+        if not self.config.two_phase:
+            scored = [self.model.score_pairs(encoded, ends, some) for some, _ in chunks(everyone)]
+            binary_P2, types_PR = (torch.cat(logits)[: len(pairs)] for logits in zip(*scored, strict=True))
+            margin = self._margin(binary_P2)
+            is_sure = margin >= floor
+            return pairs[is_sure], margin[is_sure], types_PR.float().cpu().numpy()[is_sure]
+        linked = Linked.joined([self.model.link_pairs(encoded, ends, some) for some, _ in chunks(everyone)])
+        margin = self._margin(linked.logits_P2[: len(pairs)])
+        sure = np.flatnonzero(margin >= floor)
+        if not len(sure):
             return pairs[sure], margin[sure], np.zeros((0, n_relations), np.float32)
-        types_PR = logits(lambda some: self.model.score_pairs(encoded, ends, some)[1], pairs[sure])
-        return pairs[sure], margin[sure], types_PR.float().cpu().numpy()
+        typed = [self.model.type_pairs(encoded, ends, some, linked.take(rows)) for some, rows in chunks(sure)]
+        return pairs[sure], margin[sure], torch.cat(typed)[: len(sure)].float().cpu().numpy()
 
     def _margin(self, logits_N2: Tensor) -> np.ndarray:
         """The log-odds of the second output, float32 [N], as the model was trained.

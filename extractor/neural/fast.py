@@ -10,6 +10,7 @@ R relation types, O representations that a gate weighs, K levels of a pooling ta
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -47,6 +48,8 @@ class Features:
         link_types_FD: mapped embeddings of (head type, tail type), where phase one of pairs sees types too.
         width_logits, distance_logits, type_logits, link_type_logits: what each gives to its gate's score and logits
             (`Fusion.project`).
+        link_columns: of the roles of pairs that no table is made of, the weights of that (`Fusion.columns`): a hidden
+            layer's are many.
     """
 
     width_WD: Tensor
@@ -56,6 +59,7 @@ class Features:
     type_logits: Tensor | None
     link_types_FD: Tensor | None
     link_type_logits: Tensor | None
+    link_columns: dict[str, Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +81,29 @@ class Encoded:
 
 
 @dataclass(frozen=True, slots=True)
-class _Linked:
+class Linked:
     """Phase one of pairs: the gate's weights, the logits, and what phase two needs of the words between."""
 
     alpha_PO: Tensor | None
     logits_P2: Tensor
     context_PD: Tensor
     distance_P: Tensor
+
+    def take(self, index_P: Tensor) -> Linked:
+        """Some of the pairs."""
+        alpha_PO = None if self.alpha_PO is None else self.alpha_PO[index_P]
+        return Linked(alpha_PO, self.logits_P2[index_P], self.context_PD[index_P], self.distance_P[index_P])
+
+    @staticmethod
+    def joined(parts: Sequence[Linked]) -> Linked:
+        """All pairs of several."""
+        alphas = [part.alpha_PO for part in parts if part.alpha_PO is not None]
+        return Linked(
+            torch.cat(alphas) if alphas else None,
+            torch.cat([part.logits_P2 for part in parts]),
+            torch.cat([part.context_PD for part in parts]),
+            torch.cat([part.distance_P for part in parts]),
+        )
 
 
 class FastForward:
@@ -120,8 +140,10 @@ class FastForward:
             mapped = self.relation_gate.map("types", self.feature_embedding.weight)
             type_logits = self.relation_gate.project("types", mapped, (self.relation_type,))
         width_logits = self.span_gate.project("width", width_WD, (self.is_entity, self.entity_type))
+        link_columns = {role: self.pair_gate.columns(role, self._link_heads()) for role in ("head", "tail", "context")}
         return Features(
-            *(width_WD, width_logits, distance_ND, distance_logits), type_logits, link_types_FD, link_type_logits
+            *(width_WD, width_logits, distance_ND, distance_logits),
+            *(type_logits, link_types_FD, link_type_logits, link_columns),
         )
 
     def encode(self, batch: Batch, features: Features | None = None) -> Encoded:
@@ -162,28 +184,24 @@ class FastForward:
 
     def map_ends(self, encoded: Encoded, entities: Spans) -> Ends:
         """What phase one needs of each entity, as a head and as a tail."""
-        gate, heads = self.pair_gate, self._link_heads()
-        span_ND = self._represent_spans(encoded, entities)
-        head_ND, tail_ND = (self.dropout(gate.map(role, span_ND)) for role in ("head", "tail"))
-        projected = (gate.project("head", head_ND, heads), gate.project("tail", tail_ND, heads))
-        return Ends(head_ND, tail_ND, *projected)
+        columns, span_ND = encoded.features.link_columns, self._represent_spans(encoded, entities)
+        head_ND, tail_ND = (self.dropout(self.pair_gate.map(role, span_ND)) for role in ("head", "tail"))
+        return Ends(head_ND, tail_ND, head_ND @ columns["head"], tail_ND @ columns["tail"])
 
     def score_pairs(self, encoded: Encoded, ends: Ends, pairs: Pairs) -> tuple[Tensor, Tensor]:
         """Phase-one logits [P, 2] (Not-Relation, Relation; Eq. 10a) and phase-two logits [P, R] (Eq. 14a)."""
-        linked = self._link(encoded, ends, pairs)
+        linked = self.link_pairs(encoded, ends, pairs)
+        return self._phases(linked.logits_P2, self.type_pairs(encoded, ends, pairs, linked))
+
+    def type_pairs(self, encoded: Encoded, ends: Ends, pairs: Pairs, linked: Linked) -> Tensor:
+        """Phase two of pairs of which phase one is known: logits [P, R], of a one-phase model with its first type."""
         parts = [ends.head_ND[pairs.head_P], ends.tail_ND[pairs.tail_P], linked.context_PD]
         if encoded.features.distance_ND is not None:
             parts.append(encoded.features.distance_ND[linked.distance_P])
         if encoded.features.link_types_FD is not None:
             parts.append(encoded.features.link_types_FD[self._type_pair(pairs)])
         fused_PD = self.pair_gate.fuse(linked.alpha_PO, parts)
-        return self._phases(linked.logits_P2, self._score_types(encoded, fused_PD, pairs, linked.distance_P))
-
-    def link_pairs(self, encoded: Encoded, ends: Ends, pairs: Pairs) -> Tensor:
-        """Phase-one logits [P, 2] alone (Eq. 10a): few pairs are worth a phase two."""
-        if not self.config.two_phase:
-            return self.score_pairs(encoded, ends, pairs)[0]
-        return self._link(encoded, ends, pairs).logits_P2
+        return self._score_types(encoded, fused_PD, pairs, linked.distance_P)
 
     def _phases(self, binary_N2: Tensor, type_NC: Tensor) -> tuple[Tensor, Tensor]:
         """The logits of both phases; of a one-phase model the same probabilities, taken apart.
@@ -224,7 +242,8 @@ class FastForward:
         """What phase one of pairs makes of the gate's sum first: its logits, or a hidden layer."""
         return (self.pair_hidden or self.is_relation,)
 
-    def _link(self, encoded: Encoded, ends: Ends, pairs: Pairs) -> _Linked:
+    def link_pairs(self, encoded: Encoded, ends: Ends, pairs: Pairs) -> Linked:
+        """Phase one of pairs alone (Eq. 7 to 10a): few of them are worth a phase two."""
         begin_P, end_P, distance_P = self._between(pairs)
         gate, heads, features = self.pair_gate, self._link_heads(), encoded.features
         row_P = pairs.entities.row_S[pairs.head_P]
@@ -233,7 +252,7 @@ class FastForward:
         projected = [
             ends.head_logits[pairs.head_P],
             ends.tail_logits[pairs.tail_P],
-            gate.project("context", context_PD, heads),
+            context_PD @ features.link_columns["context"],
         ]
         if features.distance_logits is not None:
             projected.append(features.distance_logits[distance_P])
@@ -242,7 +261,7 @@ class FastForward:
         alpha_PO, logits = gate.mix(projected, heads)
         if self.pair_hidden is not None:
             logits = self.is_relation(self.dropout(torch.tanh(logits)))
-        return _Linked(alpha_PO, logits, context_PD, distance_P)
+        return Linked(alpha_PO, logits, context_PD, distance_P)
 
     def _between(self, pairs: Pairs) -> tuple[Tensor, Tensor, Tensor]:
         """The words between the two spans: first, one after the last, and their number, capped (section 4.2).

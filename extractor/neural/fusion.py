@@ -34,14 +34,18 @@ class Fusion(nn.Module):
 
     def project(self, role: str, x_SD: Tensor, heads: tuple[nn.Linear, ...]) -> Tensor:
         """What the mapped representation of a role gives to the gate's score (column 0) and to each head's logits."""
+        return x_SD @ self.columns(role, heads)
+
+    def columns(self, role: str, heads: tuple[nn.Linear, ...]) -> Tensor:
+        """The weights of `project`: the gate's score and each head's logits, side by side, [D, 1 + logits]."""
         if self.score is not None:
             weights = [self.score.weight, *(head.weight for head in heads)]
         else:
             i = self.roles.index(role)
             begin = sum(self.widths[:i])
-            columns = slice(begin, begin + self.widths[i])
-            weights = [x_SD.new_zeros(1, self.widths[i]), *(head.weight[:, columns] for head in heads)]
-        return x_SD @ torch.cat(weights).t()
+            mine = [head.weight[:, begin : begin + self.widths[i]] for head in heads]
+            weights = [mine[0].new_zeros(1, self.widths[i]), *mine]
+        return torch.cat(weights).t()
 
     def mix(self, projected: list[Tensor], heads: tuple[nn.Linear, ...]) -> tuple[Tensor | None, Tensor]:
         """The gate's weights [S, O] (none for concatenation) and all heads' logits side by side.

@@ -105,22 +105,28 @@ def test_other_precisions(tiny_model, sentences, is_equal, precision):
 def test_shapes_do_not_depend_on_company(predictor, sentences, monkeypatch):
     """The model sees one shape a length of window, entities and pairs in chunks of one size, whatever the company."""
     shapes, sizes = set(), set()
-    encode, score_pairs, map_ends = (getattr(predictor.model, n) for n in ("encode", "score_pairs", "map_ends"))
+    jobs = ("encode", "link_pairs", "type_pairs", "map_ends")
+    encode, link_pairs, type_pairs, map_ends = (getattr(predictor.model, name) for name in jobs)
 
     def spy_encode(batch, features):
         shapes.add(tuple(batch.pieces_BT.shape))
         return encode(batch, features)
 
-    def spy_pairs(encoded, ends, pairs):
+    def spy_links(encoded, ends, pairs):
         sizes.add(len(pairs.head_P))
-        return score_pairs(encoded, ends, pairs)
+        return link_pairs(encoded, ends, pairs)
+
+    def spy_types(encoded, ends, pairs, linked):
+        sizes.update((len(pairs.head_P), len(linked.context_PD)))
+        return type_pairs(encoded, ends, pairs, linked)
 
     def spy_ends(encoded, entities):
         sizes.add(len(entities.row_S))
         return map_ends(encoded, entities)
 
     monkeypatch.setattr(predictor.model, "encode", spy_encode)
-    monkeypatch.setattr(predictor.model, "score_pairs", spy_pairs)
+    monkeypatch.setattr(predictor.model, "link_pairs", spy_links)
+    monkeypatch.setattr(predictor.model, "type_pairs", spy_types)
     monkeypatch.setattr(predictor.model, "map_ends", spy_ends)
 
     for company in ([], neighbours(3), neighbours(40)):

@@ -345,7 +345,7 @@ def test_phase_one_may_see_entity_types(fusion):
     both = replace(both, type_N=torch.tensor([0, 1, 1, 0]))
     ends = model.map_ends(encoded, both.entities)
 
-    linked = model.link_pairs(encoded, ends, both)
+    linked = model.link_pairs(encoded, ends, both).logits_P2
 
     assert not torch.allclose(linked[0], linked[1])
     assert torch.equal(linked, model.score_pairs(encoded, ends, both)[0])
