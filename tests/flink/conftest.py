@@ -245,12 +245,18 @@ def kgmill(start):
 
 
 @pytest.fixture(scope="session")
-def news(tmp_path_factory):
-    """400 news of AG News, where its copy is."""
+def ag_news():
+    """AG News, where its copy is."""
     path = HERE.parent / "shared" / "data" / "corpora" / "agnews.jsonl"
     if not path.is_file():
         pytest.skip(f"{path} is not there")
-    with path.open(encoding="utf-8") as lines:
+    return path
+
+
+@pytest.fixture(scope="session")
+def news(ag_news, tmp_path_factory):
+    """400 news of it."""
+    with ag_news.open(encoding="utf-8") as lines:
         slice_of = tmp_path_factory.mktemp("news") / "agnews.jsonl"
         slice_of.write_text("".join(islice(lines, 400)), encoding="utf-8")
     return slice_of

@@ -32,10 +32,10 @@ def put(where, files):
         storage.write(path.name, path.read_bytes())
 
 
-@pytest.mark.parametrize("name", ["corpus", "news"])
-def test_bytes_are_those_of_a_local_build(cluster, pool, s3, kgmill, request, corpus, tmp_path, left_by, name):
+@pytest.mark.parametrize("name", ["corpus", "ag_news"])
+def test_bytes_are_those_of_a_local_build(cluster, pool, s3, kgmill, request, tmp_path, left_by, name):
     """From S3 into S3; what the job's processes leave for one another is there too, and gone afterwards."""
-    source = corpus if name == "corpus" else request.getfixturevalue("news")
+    source = request.getfixturevalue(name)
     put(f"{s3}/{name}/in", sorted(source.iterdir()) if source.is_dir() else [source])
     assert kgmill("build", f"{s3}/{name}/in", "--out", tmp_path / "local").code == 0
     out = f"{s3}/{name}/out"

@@ -55,6 +55,13 @@ def test_bytes_are_those_of_a_local_build(cluster, kgmill, left_by, tmp_path):
     assert report["status"] == "done"
 
 
+def test_ag_news_to_the_bytes_of_a_local_build(cluster, kgmill, ag_news, tmp_path):
+    """All of its 3,800 documents."""
+    assert kgmill("build", ag_news, "--out", tmp_path / "local").code == 0
+    done = kgmill("build", ag_news, "--out", tmp_path / "far", "--workers", 2, cluster=cluster)
+    assert (done.code, graph(tmp_path / "far") == graph(tmp_path / "local")) == (0, True), done
+
+
 def counted(cluster, job):
     """kgmill's counters of the last job of a stage, as Flink has them for its page."""
     jobs = [one for one in cluster.ask("/jobs/overview")["jobs"] if f"-{job}-" in one["name"]]
@@ -69,8 +76,8 @@ def varint(payload):
     return sum((byte & 0x7F) << 7 * i for i, byte in enumerate(payload))
 
 
-def test_news_and_few_units_on_all_slots(cluster, kgmill, news, tmp_path):
-    """A slice of AG News, to the local bytes; two units are done by two workers."""
+def test_few_units_on_all_slots(cluster, kgmill, news, tmp_path):
+    """Two units are done by two workers, to the local bytes."""
     config = tmp_path / "two.toml"
     config.write_text("unit_bytes = 65536\n")
     assert kgmill("build", news, "--out", tmp_path / "local", "--config", config).code == 0
