@@ -90,7 +90,7 @@ def measure(scale: int, model: str, folder: Path, of: str = DOCUMENTS, *, keep: 
         RuntimeError: a build failed, or made what it should not have.
     """
     before, after = (folder / f"{scale}x-{of}{name}" / "agnews.jsonl" for name in ("", "-changed"))
-    n_sentences = sum(_n_sentences(record) for record in write_corpus(scale, before, after, of))
+    n_changed = sum(n_sentences(record) for record in write_corpus(scale, before, after, of))
     out = folder / f"{scale}x-{of}-{model}"
     remove(out)
     sha256 = ""
@@ -99,8 +99,8 @@ def measure(scale: int, model: str, folder: Path, of: str = DOCUMENTS, *, keep: 
         row |= {"scale": scale, "model": model, "run": run, "of": of}
         if run == RUNS[1] and (row["sentences"], row["graph"]["sha256"]) != (0, sha256):
             raise RuntimeError(f"{out}: a build with nothing changed called the model or changed the graph")
-        if run == RUNS[2] and row["sentences"] != n_sentences:
-            raise RuntimeError(f"{out}: {row['sentences']} sentences met the model, {n_sentences} were changed")
+        if run == RUNS[2] and row["sentences"] != n_changed:
+            raise RuntimeError(f"{out}: {row['sentences']} sentences met the model, {n_changed} were changed")
         sha256 = row["graph"]["sha256"]
         print(f"{scale}x {of}, {model}, {run}: {row['wall_s']:.1f} s", file=sys.stderr, flush=True)
         yield row
@@ -143,7 +143,7 @@ def _cpu_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _n_sentences(record: Record) -> int:
+def n_sentences(record: Record) -> int:
     """How many sentences of a record a build has read; an agency or a place at its head is one of its own."""
     agencies = agencies_of(SourceConfig().agencies)
     return len(split_text(record["text"], find_head(record["text"], record["title"], agencies).length))

@@ -23,14 +23,14 @@ RECORDS = [
 
 @pytest.fixture
 def corpus(tmp_path, monkeypatch):
-    """Writes a corpus of 100 records at a scale; returns the records before, after, and the texts that changed."""
+    """Writes a corpus of 100 records at a scale; returns the records before, after, and what changed as it became."""
     source = tmp_path / "agnews.jsonl"
     source.write_text("".join(json.dumps(record) + "\n" for record in RECORDS), encoding="utf-8")
     monkeypatch.setattr(engine, "AG_NEWS", source)
 
-    def corpus(scale):
+    def corpus(scale, of=engine.DOCUMENTS):
         paths = tmp_path / "before" / "x.jsonl", tmp_path / "after" / "x.jsonl"
-        changed = engine.write_corpus(scale, *paths)
+        changed = engine.write_corpus(scale, *paths, of)
         return *(
             [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] for path in paths
         ), changed
@@ -62,8 +62,22 @@ def test_one_in_a_hundred_is_changed(corpus):
     """The second corpus has the same ids in the same places, and one text in a hundred is another."""
     before, after, changed = corpus(4)
     assert [record["id"] for record in before] == [record["id"] for record in after]
-    assert [b["text"] for a, b in zip(before, after, strict=True) if a != b] == changed
+    assert [b for a, b in zip(before, after, strict=True) if a != b] == changed
     assert len(changed) == 4
+
+
+def test_sentences_are_documents_of_their_own(corpus):
+    """Two of the first record, one of each other; none has a title, and equal ones are one."""
+    before, _, _ = corpus(1, engine.SENTENCES)
+    assert [record["id"] for record in before[:3]] == ["000-a1-0", "000-a1-1", "000-a2-0"]
+    assert (len(before), {record["title"] for record in before}) == (101, {""})
+    assert before[1]["text"].endswith(" met him.")
+
+
+@pytest.mark.parametrize(("text", "n"), [("Prices rose. They fell.", 2), ("BERLIN (AP) - Prices rose. They fell.", 3)])
+def test_head_of_a_text_is_a_sentence_of_its_own(text, n):
+    """As a build has it, whose count the benchmark holds against this."""
+    assert engine.n_sentences({"text": text, "title": ""}) == n
 
 
 def test_corpus_is_the_same_each_time(corpus):
@@ -78,6 +92,7 @@ def row(scale, run, seconds, extract, rss, sentences=0):
     }
     return {
         "model": "tiny",
+        "of": engine.DOCUMENTS,
         "scale": scale,
         "run": run,
         "wall_s": seconds,
