@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from kgmill.pipelines.resolution.forms import company_words, is_spelling_of, person_words, skeleton, words
-from kgmill.pipelines.resolution.known import country_of, country_of_people, long_for
+from kgmill.pipelines.resolution.known import country_of, country_of_people, has_short_form, long_for
 from kgmill.pipelines.resolution.local import is_short_form
 from kgmill.schemas.identity import entity_key
 from kgmill.schemas.name_rules import COUNTRY, DECISION, EACH_DOCUMENT, FORM, PEOPLE, PERSON, SPELLING, SURNAME
@@ -231,10 +231,19 @@ class _Fullest:
         firsts = {parts[0], *long_for(parts[0])}
         keys: list[tuple[object, ...]] = [("end", parts), *(("first", first, parts[-1]) for first in sorted(firsts))]
         near = {full for key in keys for full in self._found.get(key, ())}
-        if fits := sorted(full for full in near if is_short_form(parts, full)):
+        if fits := sorted(full for full in near if is_short_form(parts, full) and not _is_whole(parts, full)):
             return fits, PERSON
         like = self._found.get(("spelt", *map(skeleton, parts)), ())
         return [full for full in like if all(map(is_spelling_of, parts, full))], SPELLING
+
+
+def _is_whole(parts: _Parts, full: _Parts) -> bool:
+    """Whether a name that ends a longer one has a first name of its own: Albert Einstein is not his son Hans Albert.
+
+    Behind an initial it is the same person: Edgar Hoover is J. Edgar Hoover.
+    """
+    before = full[: -len(parts)]
+    return bool(before) and parts == full[-len(parts) :] and has_short_form(parts[0]) and len(before[-1]) > 1
 
 
 def _one_of(fits: Sequence[_Parts], n_of: Mapping[_Parts, int]) -> _Parts | None:

@@ -159,6 +159,16 @@ def is_short_for(short: str, first: str) -> bool:
 
 
 @cache
+def has_short_form(first: str) -> bool:
+    """Whether a word is a first name that is known to have a short form.
+
+    >>> has_short_form("albert"), has_short_form("van"), has_short_form("garcia")
+    (True, False, False)
+    """
+    return bool(_nicknames().nicknames_of(first))
+
+
+@cache
 def long_for(short: str) -> frozenset[str]:
     """The first names that one is a short form of, other than as an initial.
 

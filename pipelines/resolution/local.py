@@ -167,9 +167,21 @@ def _links(
     """For names that are short for another one of the document, or that it is called too: its key, and the rule."""
     links: dict[str, tuple[str, str]] = {}
     people = {key: person_words(name.form) for key, name in names.items() if kinds[name.column] == "person"}
+    order, said = {key: i for i, key in enumerate(people)}, set(people.values())
+
+    def is_short(one: str, other: str) -> bool:
+        """Whether a name is short for another; not one that came before it and whose end is somebody's name by itself.
+
+        Where a document begins with Albert Einstein and then says Einstein, Hans Albert Einstein is somebody else.
+        """
+        short, full = people[one], people[other]
+        rest = short[1:]
+        is_whole = bool(rest) and rest in said and order[one] < order[other] and short == full[-len(short) :]
+        return is_short_form(short, full) and not is_whole
+
     for key, parts in people.items():
-        longer = {other: full for other, full in people.items() if other != key and is_short_form(parts, full)}
-        fullest = [k for k, full in longer.items() if not any(is_short_form(full, f) for f in longer.values())]
+        longer = [other for other in people if other != key and is_short(key, other)]
+        fullest = [one for one in longer if not any(is_short(one, other) for other in longer if other != one)]
         if fullest:
             links[key] = (fullest[0], SHORT)
         elif len(parts) == 1 and len(parts[0]) >= _MIN_MIDDLE:

@@ -42,7 +42,7 @@ from kgmill.schemas.units import Unit
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
 
-VERSION = 7
+VERSION = 8
 _MAX_BITS = 16
 _NAMES_A_PARTITION = 50_000
 _NUMBER = re.compile(r"(?<=[0-9a-f]{16}-)[0-9]+$")  # of an entity's id

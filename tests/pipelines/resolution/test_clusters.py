@@ -245,6 +245,22 @@ def test_other_people_stay(other):
     assert joined(["George Walker Bush", other], PEOP)[other] == (entity_key(other), "")
 
 
+@pytest.mark.parametrize(
+    ("short", "full", "is_one"),
+    [
+        ("Albert Einstein", "Hans Albert Einstein", False),
+        ("Edgar Hoover", "J. Edgar Hoover", True),
+        ("García Márquez", "Gabriel García Márquez", True),
+        ("bin Laden", "Osama bin Laden", True),
+        ("van Gogh", "Vincent van Gogh", True),
+    ],
+)
+def test_name_that_ends_a_longer_one(short, full, is_one):
+    """A surname of two words, or what is behind an initial, is the person; a first name and a surname are another."""
+    found = joined([short, full], PEOP, [3, 1])
+    assert (found[short][0] == found[full][0]) is is_one
+
+
 def test_equal_words_are_one_person():
     """Titles, case, hyphens and what stands behind a name make no other person."""
     names = ["Martin Luther King", "Dr. Martin Luther King", "MARTIN LUTHER-KING", "Martin Luther King, Jr."]

@@ -89,6 +89,32 @@ def test_surname_of_several_is_the_first():
     ]
 
 
+def test_whole_name_is_not_short_for_a_relative():
+    """Who is named first, and by surname alone too, was named in full: a son of that name is another."""
+    text = (
+        "[Peop Albert Einstein] spoke. [Peop Einstein] left. [Peop Hermann Einstein] met [Peop Hans Albert Einstein]."
+    )
+    assert called(f"{text} [Peop Einstein] won.") == [
+        ("Albert Einstein", ""),
+        ("Albert Einstein", "short"),
+        ("Hermann Einstein", ""),
+        ("Hans Albert Einstein", ""),
+        ("Albert Einstein", "short"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[Peop García Márquez] died. [Peop Gabriel García Márquez] wrote.",  # nobody calls him Márquez
+        "[Peop Gabriel García Márquez] wrote. [Peop García Márquez] died. [Peop Márquez] rests.",
+    ],
+)
+def test_surname_of_two_words_is_short_for_the_name(text):
+    """Before the full name, and behind it."""
+    assert {name for name, _ in called(text)} == {"Gabriel García Márquez"}
+
+
 def test_short_form_is_the_fullest():
     """Of longer and longer forms of one name the longest is that of all."""
     text = "[Peop Bush] is [Peop George Bush], or [Peop George Walker Bush], as [Peop George W. Bush]."
