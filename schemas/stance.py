@@ -15,7 +15,8 @@ _NEGATED = re.compile(
 _HEDGED = re.compile(
     r"\b(?:may|might|could|would|should|possibly|perhaps|probably|potential|potentially|proposed|prospective|if|whether|"
     r"rumou?red|(?:expected|likely|set|due|hoping|hopes?|plans?|planning|seeking|seeks?|wants?|trying|tries|tried|vowed|"
-    r"agreed|offered|threatened) to|in talks|bid for|considering)\b"
+    r"agreed|offered|threatened|applied|attempted|hoped|intended|intends|volunteered|wanted|wished) to|in talks|"
+    r"bid for|considering)\b"
 )
 _REPORTED = re.compile(
     r"\b(?:alleged|allegedly|reportedly|supposedly|accused|accuses|accusing|claims?|claimed|suspected|believed to|"

@@ -41,7 +41,7 @@ from kgmill.schemas.tables import from_table
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
 
-VERSION = 13
+VERSION = 14
 VALUE = -1  # the column of a mention that is a value
 _LONGEST = 2000  # characters of a sentence that goes with each of its relations; long lists have thousands of these
 _DOUBT = -9.0  # the log probability of types that a name can't have
@@ -223,10 +223,12 @@ class _Place:
     """A sentence, or a run of sentences, in its document.
 
     Attributes:
+        last: where its last sentence begins.
         n_mentions: that decoding found in it; `rows` has the rows of those that are kept, by their numbers.
     """
 
     begin: int
+    last: int
     end: int
     n_mentions: int
     rows: Mapping[int, int]
@@ -234,7 +236,7 @@ class _Place:
     def with_next(self, other: _Place) -> _Place:
         """From the beginning of this one to the end of a later one; the mentions of both, as decoding numbers them."""
         shifted = {self.n_mentions + number: row for number, row in other.rows.items()}
-        return _Place(self.begin, other.end, self.n_mentions + other.n_mentions, {**self.rows, **shifted})
+        return _Place(self.begin, other.last, other.end, self.n_mentions + other.n_mentions, {**self.rows, **shifted})
 
 
 class _Unit:
@@ -294,7 +296,7 @@ class _Unit:
                 if not is_value:
                     votes_E = np.where(self._is_value_E, _DOUBT, np.maximum(votes_NE[i], _DOUBT))
                     spotted.append(Spotted(begin, end, text, votes_E))
-            places[row["sentence"]] = _Place(row["begin"], row["end"], len(mentions), place)
+            places[row["sentence"]] = _Place(row["begin"], row["begin"], row["end"], len(mentions), place)
             if place:
                 self._add_sentence(document, row["sentence"], places[row["sentence"]], claims, is_kept=True)
         for link, claims in across:
@@ -316,10 +318,14 @@ class _Unit:
         for claim in told:
             ends = {"head": where.rows[claim.head], "tail": where.rows[claim.tail]}
             first, second = sorted((self.mentions[row] for row in ends.values()), key=itemgetter("begin"))
-            ends_at = second["end"] - where.begin if self._places.issuperset((first["type"], second["type"])) else None
+            # What one sentence denies or supposes says nothing of the next: of several, the last one says how.
+            begin = where.last if first["end"] <= where.last else where.begin
+            ends_at = second["end"] - begin if self._places.issuperset((first["type"], second["type"])) else None
             has_whole = claim.type.casefold() in (_OF_CITIZENS if ends_at is None else _OF_PLACES)
-            whole = self.mentions[ends["tail"]]["begin"] - where.begin if has_whole else None
-            how = stance(text, first["end"] - where.begin, second["begin"] - where.begin, ends_at, whole)
+            tail_begin = self.mentions[ends["tail"]]["begin"]
+            whole = tail_begin - begin if has_whole and tail_begin >= begin else None
+            said_in = document.text[begin : where.end]
+            how = stance(said_in, max(first["end"] - begin, 0), second["begin"] - begin, ends_at, whole)
             said = {"type": claim.type, "confidence": round(claim.confidence, 6), "stance": how}
             self.claims.append({"row": len(self.sentences), **ends, **said})
         if told or is_kept:

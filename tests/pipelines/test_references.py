@@ -11,7 +11,7 @@ DOUBTFUL = {"min_confidence": 0.01, "candidate_floor": 0.001}
 
 @pytest.fixture(scope="module")
 def across(build_here, tmp_path_factory):
-    """Builds the text; gives the relations between its two sentences, as the texts of their ends."""
+    """Builds the text; gives the relations between its two sentences, by the texts of their ends, with stances."""
 
     def across(text=TEXT, **config):
         folder = tmp_path_factory.mktemp("references")
@@ -19,7 +19,7 @@ def across(build_here, tmp_path_factory):
         report = build_here(folder / "letters.jsonl", folder / "out", **DOUBTFUL, **config)
         rows = ds.dataset(folder / "out" / "tables" / "relations").to_table().to_pylist()
         found = {
-            tuple(text[row[f"{end}_begin"] : row[f"{end}_end"]] for end in ("head", "tail"))
+            tuple(text[row[f"{end}_begin"] : row[f"{end}_end"]] for end in ("head", "tail")): row["stance"]
             for row in rows
             if row["sentence_text"] == text
         }
@@ -36,17 +36,33 @@ def test_what_is_said_of_her_joins_both_sentences(across):
     assert all("Ada Byron" in ends for ends in found)
 
 
-@pytest.mark.parametrize("config", [{"references": False}, {"passage": 2}])
-def test_off(across, config):
-    """By choice, and where sentences are read together."""
-    is_on, found = across(**config)
-    assert not is_on
-    assert not found or "passage" in config
+def test_off_by_choice(across):
+    """Then nothing joins the sentences."""
+    assert across(references=False) == (False, {})
+
+
+def test_off_where_sentences_are_read_together(across):
+    """They see their neighbours already."""
+    assert not across(passage=2)[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "stance"),
+    [
+        ("Ada Byron never worked for Acme Corp . She lives in London .", ""),
+        ("Ada Byron worked for Acme Corp . She never lives in London .", "negated"),
+        ("Ada Byron worked for Acme Corp . She may live in London .", "hedged"),
+    ],
+)
+def test_only_what_is_said_of_her_is_denied(across, text, stance):
+    """The words between both are those of her own sentence: what the one before denies is another matter."""
+    _, found = across(text)
+    assert found["Ada Byron", "London"] == stance
 
 
 def test_names_need_no_reference(across):
     """A sentence that names somebody before its pronoun is read once."""
     assert across("Ada Byron lives in Paris . The mayor of Rome and Bob Stone said she lives in London .") == (
         True,
-        set(),
+        {},
     )

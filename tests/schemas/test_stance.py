@@ -81,6 +81,8 @@ def test_denied(text):
         "[Acme] is expected to buy [Initech].",
         "[Acme], which is planning to buy [Initech], met.",
         "[Ann Lee] plans to sell [Acme].",
+        "[Ann Lee] volunteered to join [Acme].",
+        "[Ann Lee] had applied to [Acme].",
         "[Ann Lee] is possibly in [Rome].",
         "[Acme] made a bid for [Initech].",
     ],
