@@ -25,7 +25,7 @@ from kgmill.extractor.modelfolder import find_model
 from kgmill.extractor.neural.encoding import Window
 from kgmill.extractor.passages import Passages
 from kgmill.extractor.predict import Predictor, open_predictor
-from kgmill.extractor.references import with_references
+from kgmill.extractor.references import are_read, with_references
 from kgmill.extractor.text.split import SentenceText, split_text
 from kgmill.schemas.text import storable
 
@@ -104,7 +104,7 @@ class Extractor:
     def __init__(self, predictor: Predictor, passage: int = 0, *, references: bool = True) -> None:
         self.predictor = predictor
         self.passage = passage or predictor.config.passage
-        self.references = references and self.passage == 1
+        self.references = references and are_read(self.passage, predictor.config.languages or ())
 
     @classmethod
     def from_pretrained(

@@ -45,6 +45,11 @@ class Reference:
     row: int
 
 
+def are_read(passage: int, languages: Collection[str]) -> bool:
+    """Whether a model that reads `passage` sentences together, in these languages (none: not known), has references."""
+    return passage == 1 and (not languages or "en" in languages)
+
+
 def with_references(
     documents: Sequence[Sequence[SentenceText]], found: Sequence[Found], predictor: Predictor, floors: Floors
 ) -> Iterator[Found]:

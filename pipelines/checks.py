@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from kgmill.extractor.modelfolder import find_model, model_fingerprint, model_languages, model_passage
 from kgmill.extractor.neural.devices import check_device, check_precision, choose_precision
+from kgmill.extractor.references import are_read
 from kgmill.extractor.text.language import check_languages
 from kgmill.pipelines.context import RunContext
 from kgmill.pipelines.decoding import Decoding
@@ -67,8 +68,7 @@ def check_build(
     folder = find_model(config.model)
     config = config.model_copy(update={"passage": config.passage or model_passage(folder)})
     model, languages = model_fingerprint(folder), model_languages(folder)
-    has_references = config.references and config.passage == 1 and ("en" in languages or not languages)
-    config = config.model_copy(update={"references": has_references})
+    config = config.model_copy(update={"references": config.references and are_read(config.passage, languages)})
     check_languages(languages)
     decoding = Decoding.of(config, folder)
     ontology = decoding.ontology

@@ -5,7 +5,7 @@ import pytest
 
 from kgmill.extractor.api import Extractor
 from kgmill.extractor.candidates import Candidates
-from kgmill.extractor.references import references_of
+from kgmill.extractor.references import are_read, references_of
 from kgmill.extractor.text.split import split_text
 
 NAMES = {("Ada", "Byron"): 0, ("Bob", "Stone"): 0, ("Carl",): 0, ("Acme",): 1, ("Mrs", ".", "Byron"): 0}
@@ -91,6 +91,16 @@ def test_it_is_less_sure_than_with_the_name(default):
     assert 0.4 < told(default(CURIE))[key].confidence < by_name[key].confidence - 0.05
 
 
-def test_sentences_read_together_have_no_references(default):
-    """They see their neighbours already."""
+@pytest.mark.parametrize(
+    ("passage", "languages", "has"),
+    [(1, ["en"], True), (1, ["de", "en"], True), (1, [], True), (1, ["de"], False), (2, [], False)],
+)
+def test_references_are_of_english_read_sentence_by_sentence(passage, languages, has):
+    """Sentences that are read together see their neighbours already; a language that isn't known is taken for it."""
+    assert are_read(passage, languages) is has
+
+
+def test_extractor_reads_together_instead(default):
+    """As a build does."""
+    assert default.references
     assert not Extractor(default.predictor, passage=2).references
