@@ -22,7 +22,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from kgmill.extractor.calibration import Calibration
 from kgmill.extractor.modelfolder import find_model
 from kgmill.extractor.neural.devices import multiplies_bytes
 from kgmill.extractor.neural.encoding import Batch, collate
@@ -31,7 +30,7 @@ from kgmill.extractor.text.split import split_text
 from kgmill.extractor.training.train import TrainingRun, read_data
 from kgmill.schemas.training import TrainConfig
 
-FLOORS = Calibration().floors(0.4)
+MIN_CONFIDENCE = 0.4
 PRECISIONS = ("fp32", "bf16", "int8") if multiplies_bytes() else ("fp32", "bf16")  # else int8 takes half an hour
 _FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
 _TRAIN_BATCHES = 24
@@ -49,7 +48,8 @@ def main() -> None:
     chosen = options.parse_args()
     folder, sentences = find_model(chosen.model), read_corpus(Path(chosen.corpus))
     if chosen.peak_of:
-        open_predictor(folder, "cpu", chosen.peak_of, chosen.threads).predict(sentences, FLOORS)
+        predictor = open_predictor(folder, "cpu", chosen.peak_of, chosen.threads)
+        predictor.predict(sentences, predictor.calibration.floors(MIN_CONFIDENCE))
         print(_peak_mb())
         return
     print(f"processor: {_processor()}")
@@ -71,7 +71,8 @@ def bench_prediction(folder: Path, sentences: list[tuple[str, ...]], n_threads: 
         predictor = open_predictor(folder, "cpu", precision, n_threads)
         batches, n_pieces = make_batches(predictor, sentences)
         sides[f"{precision} encoder alone"] = partial(run_encoder, predictor, batches)
-        sides[f"{precision} prediction"] = partial(predictor.predict, sentences, FLOORS)
+        floors = predictor.calibration.floors(MIN_CONFIDENCE)
+        sides[f"{precision} prediction"] = partial(predictor.predict, sentences, floors)
     seconds = interleave(sides, n_rounds)
     n_padded, n_words = sum(batch.pieces_BT.numel() for batch in batches), sum(map(len, sentences))
     print(f"{len(sentences)} sentences, {n_words} words, {n_pieces} word pieces, padded {n_padded / n_pieces:.2f}x")

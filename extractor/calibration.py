@@ -26,7 +26,7 @@ from kgmill.schemas.errors import CheckpointError
 from kgmill.schemas.ontology import load_ontology
 
 CANDIDATE_FLOOR = 0.1
-_HIGHEST_FLOOR = -5.0  # margins down to here are kept whatever the calibration: a new one then seldom needs the model
+_HIGHEST_FLOOR = -3.0  # margins down to here are kept whatever the calibration: a new one then seldom needs the model
 _LEAST_FLOOR = 1e-6
 _LARGEST_SLOPE, _LARGEST_BIAS = 1000.0, 100.0
 _BEYOND_PHASE_ONE = 2.0  # so much may all else add to the log-odds of phase one: what lies far below it is not kept
@@ -65,13 +65,13 @@ class Scale:
         exp_NC /= exp_NC.sum(axis=1, keepdims=True)
         return exp_NC
 
-    def margin(self, probability: float) -> float:
-        """The margin that has this probability, strictly between 0 and 1.
+    def margin(self, log_odds: float) -> float:
+        """The margin that is read as these log-odds.
 
-        >>> Scale(0.5, 1.0).margin(0.5)
+        >>> Scale(0.5, 1.0).margin(0.0)
         -2.0
         """
-        return (math.log(probability / (1 - probability)) - self.bias) / self.slope
+        return (log_odds - self.bias) / self.slope
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,19 @@ class Confidence:
         most_N = _log_odds(phase_one_N) + _BEYOND_PHASE_ONE
         p_NC: np.ndarray = np.exp(-np.logaddexp(0.0, -np.minimum(z_NC, most_N[:, None])))
         return p_NC
+
+    def least_phase_one(self, log_odds: float) -> float:
+        """The log-odds of phase one under which nothing gets these log-odds, whatever its other features say.
+
+        The first feature is no more than phase one's log-odds, or than where it is cut off; no other is more than that.
+
+        >>> Confidence((1.0,), (0.5, -1.0)).least_phase_one(-2.0), Confidence((1.0, 0.5), (0.0,)).least_phase_one(0.0)
+        (-2.5, -2.0)
+        """
+        by_cap, first = log_odds - _BEYOND_PHASE_ONE, self.weights[0]
+        wanted = log_odds - max(self.biases, default=0.0) - _SUREST * sum(self.weights[1:])
+        is_bound = first > 0 and wanted / first > -_SUREST
+        return max(by_cap, wanted / first) if is_bound else by_cap
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +183,10 @@ class Calibration:
         """
         least = max(_LEAST_FLOOR, min(candidate_floor, min_confidence, *self.thresholds.values()))
 
+        log_odds = math.log(least / (1 - least))
+
         def floor(scale: Scale, confidence: Confidence | None) -> float:
-            margin = scale.margin(least) - (_BEYOND_PHASE_ONE / scale.slope if confidence else 0.0)
+            margin = scale.margin(confidence.least_phase_one(log_odds) if confidence else log_odds)
             return min(_HIGHEST_FLOOR, float(math.floor(margin)))
 
         return Floors(floor(self.entity, self.mention_confidence), floor(self.relation, self.relation_confidence))

@@ -10,6 +10,8 @@ from pathlib import Path
 from kgmill.schemas.errors import CheckpointError, ConfigError
 
 _NAME = re.compile(r"auto|cpu|cuda(:\d+)?")
+_CPU_INFO = Path("/proc/cpuinfo")
+_BYTE_PRODUCTS = {"avx512_vnni", "avx_vnni", "amx_int8"}
 
 
 def check_device(name: str, n_gpus: Callable[[], int]) -> None:
@@ -35,28 +37,37 @@ def choose_precision(device: str, name: str, has_bf16: Callable[[], bool]) -> st
     """What `auto` computes in on a kind of device: the fastest that costs no accuracy worth naming; other names as
     they are.
 
-    A GPU: bf16, or fp16 where it has no bf16; `has_bf16`, which may take long, is asked there alone. A CPU: int8 where
-    it multiplies bytes (VNNI or AMX), elsewhere fp32: without those instructions torch's integer product is far slower
-    (docs/decisions/0009-int8.md).
+    A GPU: bf16, or fp16 where it has no bf16; `has_bf16`, which may take long, is asked there alone. A CPU: bf16 where
+    it multiplies tiles of it (AMX), int8 where it multiplies bytes alone (VNNI), elsewhere fp32: without those
+    instructions torch's integer product is far slower (docs/decisions/0009-int8.md).
     """
     if name != "auto":
         return name
     if device.startswith("cuda"):
         return "bf16" if has_bf16() else "fp16"
+    if multiplies_bf16_tiles():
+        return "bf16"
     return "int8" if multiplies_bytes() else "fp32"
 
 
-def multiplies_bytes(cpu_info: Path = Path("/proc/cpuinfo")) -> bool:
+def multiplies_bf16_tiles(cpu_info: Path = _CPU_INFO) -> bool:
+    """Whether the processor has instructions for tiles of bf16; False where it can't be told."""
+    return "amx_bf16" in _flags(cpu_info)
+
+
+def multiplies_bytes(cpu_info: Path = _CPU_INFO) -> bool:
     """Whether the processor has instructions for int8; False where it can't be told."""
+    return not _BYTE_PRODUCTS.isdisjoint(_flags(cpu_info))
+
+
+def _flags(cpu_info: Path) -> list[str]:
+    """The processor's instructions, as Linux names them."""
     try:
         text = cpu_info.read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return False
+        return []
     flags = re.search(r"^flags\s*:(.*)$", text, re.MULTILINE)
-    return flags is not None and not _BYTE_PRODUCTS.isdisjoint(flags[1].split())
-
-
-_BYTE_PRODUCTS = {"avx512_vnni", "avx_vnni", "amx_int8"}
+    return flags[1].split() if flags else []
 
 
 def check_precision(device: str, precision: str) -> None:

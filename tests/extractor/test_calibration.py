@@ -89,10 +89,11 @@ def test_confidence_knows_types_and_ends(predictor, sentences):
     assert (odds <= np.exp(found.pair_margin + 2.0)[:, None] * (1 + 1e-6)).all()
 
 
-def test_what_a_confidence_may_keep_is_above_the_floors(predictor, sentences):
+@pytest.mark.parametrize(("weights", "bias"), [((0.5, 0.5, 0.5), 1.0), ((1.1, 0.0, 0.0), 0.3), ((0.2, 1.0, 1.0), 0.5)])
+def test_what_a_confidence_may_keep_is_above_the_floors(predictor, sentences, weights, bias):
     """With floors that a confidence asks for, nothing is lost that is found without floors."""
     kinds = (len(predictor.ontology.entities), len(predictor.ontology.relations))
-    confidences = [Confidence((0.5,) * n, (1.0,) * n_types) for n, n_types in zip((1, 3), kinds, strict=True)]
+    confidences = [Confidence(weights[:n], (bias, *(-1.0,) * (m - 1))) for n, m in zip((1, 3), kinds, strict=True)]
     fitted = Calibration(Scale(0.8, -2.0), mention_confidence=confidences[0], relation_confidence=confidences[1])
 
     for threshold in (0.4, 0.02):
@@ -132,7 +133,7 @@ def test_floors_are_margins_of_the_candidate_floor():
     assert fitted.floors(0.05) == Floors(-10, -15)
     assert fitted.floors(0.4, 0.05) == Floors(-10, -15)
     assert replace(fitted, thresholds={"Kill": 0.05}).floors(0.4) == Floors(-10, -15)
-    assert Calibration().floors(0.4) == Floors(-5, -5)
+    assert Calibration().floors(0.4) == Floors(-3, -3)
 
 
 def test_a_lower_threshold_gives_more_all_the_way_down(flat_model):

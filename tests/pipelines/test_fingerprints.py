@@ -148,11 +148,14 @@ def test_ontology_redoes_decode_and_later(built, build_here, tiny_model, tmp_pat
 
 
 def test_calibration_redoes_decode_and_later(built, build_here, tiny_model, tmp_path):
-    """A new calibration of the same weights doesn't need the model."""
+    """A new calibration of the same weights doesn't need the model, unless it is so flat that it lowers the floor."""
     model = shutil.copytree(tiny_model, tmp_path / "model")
-    (model / "calibration.json").write_text('{"entity": {"slope": 0.5, "bias": 0.0}}')
+    (model / "calibration.json").write_text('{"entity": {"slope": 0.8, "bias": 0.0}}')
     sentences, stages = what_ran(build_here(*built, model=str(model)))
     assert (sentences, stages[0]) == (0, "decode")
+    (model / "calibration.json").write_text('{"entity": {"slope": 0.5, "bias": 0.0}}')
+    sentences, stages = what_ran(build_here(*built, model=str(model)))
+    assert (sentences, stages[:2]) == (2, ["extract", "decode"])
 
 
 @pytest.mark.parametrize("name", ["tokenizer_config.json", "model.safetensors"])

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from kgmill.extractor.neural.checkpoint import has_bf16
-from kgmill.extractor.neural.devices import choose_precision, multiplies_bytes
+from kgmill.extractor.neural.devices import choose_precision, multiplies_bf16_tiles, multiplies_bytes
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16", "int8"])
@@ -30,35 +30,39 @@ def test_auto_on_a_gpu(is_there, chosen):
     assert choose_precision("cuda:1", "auto", lambda: is_there) == chosen
 
 
-def test_auto_on_a_cpu(monkeypatch):
-    """Bytes where the processor multiplies them; a GPU is not asked for."""
+@pytest.mark.parametrize(
+    ("has_tiles", "has_bytes", "chosen"), [(True, True, "bf16"), (False, True, "int8"), (False, False, "fp32")]
+)
+def test_auto_on_a_cpu(monkeypatch, has_tiles, has_bytes, chosen):
+    """Tiles of bf16 or bytes where the processor multiplies them; a GPU is not asked for."""
+    devices = "kgmill.extractor.neural.devices"
+    monkeypatch.setattr(f"{devices}.multiplies_bf16_tiles", lambda: has_tiles)
+    monkeypatch.setattr(f"{devices}.multiplies_bytes", lambda: has_bytes)
 
-    def asked():
-        pytest.fail("a GPU was asked for")
-
-    for is_fast, chosen in ((True, "int8"), (False, "fp32")):
-        monkeypatch.setattr("kgmill.extractor.neural.devices.multiplies_bytes", lambda is_fast=is_fast: is_fast)
-        assert choose_precision("cpu", "auto", asked) == chosen
+    assert choose_precision("cpu", "auto", lambda: pytest.fail("a GPU was asked for")) == chosen
 
 
 @pytest.mark.parametrize(
-    ("flags", "expected"),
+    ("flags", "has_bytes", "has_tiles"),
     [
-        ("fpu sse2 avx2 avx512f avx512_vnni", True),
-        ("fpu avx2 avx_vnni", True),
-        ("amx_tile amx_int8", True),
-        ("fpu sse2 avx2 avx512f avx512_vnni_other", False),
-        ("", False),
+        ("fpu sse2 avx2 avx512f avx512_vnni", True, False),
+        ("fpu avx2 avx_vnni", True, False),
+        ("amx_tile amx_int8", True, False),
+        ("amx_bf16 avx512_bf16 avx512_vnni amx_tile amx_int8", True, True),
+        ("fpu sse2 avx2 avx512f avx512_vnni_other avx512_bf16", False, False),
+        ("", False, False),
     ],
 )
-def test_instructions_for_bytes(tmp_path, flags, expected):
+def test_instructions_for_products(tmp_path, flags, has_bytes, has_tiles):
     """They are told by the flags that Linux names."""
     info = tmp_path / "cpuinfo"
     info.write_text(f"processor\t: 0\nmodel name\t: Some CPU\nflags\t\t: {flags}\nbugs\t\t: avx512_vnni\n")
 
-    assert multiplies_bytes(info) is expected
+    assert multiplies_bytes(info) is has_bytes
+    assert multiplies_bf16_tiles(info) is has_tiles
 
 
 def test_a_machine_that_does_not_say(tmp_path):
     """Elsewhere than on Linux fp32 is taken."""
     assert multiplies_bytes(tmp_path / "nothing") is False
+    assert multiplies_bf16_tiles(tmp_path / "nothing") is False
