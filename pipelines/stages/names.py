@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,14 +41,10 @@ from kgmill.schemas.tables import from_table
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
 
-VERSION = 14
+VERSION = 15
 VALUE = -1  # the column of a mention that is a value
 _LONGEST = 2000  # characters of a sentence that goes with each of its relations; long lists have thousands of these
 _DOUBT = -9.0  # the log probability of types that a name can't have
-_OF_CITIZENS = frozenset({"citizenship", "nationality"})  # relations of a person and a country
-_OF_PLACES = frozenset(
-    {"country", "located_in", "location", "part_of"}
-)  # of two places, the other one of which is larger
 
 
 def not_null(**columns: pa.DataType) -> pa.Schema:
@@ -317,15 +313,12 @@ class _Unit:
         told = [c for c in claims if c.head in where.rows and c.tail in where.rows]
         for claim in told:
             ends = {"head": where.rows[claim.head], "tail": where.rows[claim.tail]}
-            first, second = sorted((self.mentions[row] for row in ends.values()), key=itemgetter("begin"))
+            head, tail = (self.mentions[row] for row in ends.values())
             # What one sentence denies or supposes says nothing of the next: of several, the last one says how.
-            begin = where.last if first["end"] <= where.last else where.begin
-            ends_at = second["end"] - begin if self._places.issuperset((first["type"], second["type"])) else None
-            has_whole = claim.type.casefold() in (_OF_CITIZENS if ends_at is None else _OF_PLACES)
-            tail_begin = self.mentions[ends["tail"]]["begin"]
-            whole = tail_begin - begin if has_whole and tail_begin >= begin else None
-            said_in = document.text[begin : where.end]
-            how = stance(said_in, max(first["end"] - begin, 0), second["begin"] - begin, ends_at, whole)
+            begin = where.last if min(head["end"], tail["end"]) <= where.last else where.begin
+            of_head, of_tail = ((mention["begin"] - begin, mention["end"] - begin) for mention in (head, tail))
+            are_places = self._places.issuperset((head["type"], tail["type"]))
+            how = stance(document.text[begin : where.end], of_head, of_tail, claim.type, are_places=are_places)
             said = {"type": claim.type, "confidence": round(claim.confidence, 6), "stance": how}
             self.claims.append({"row": len(self.sentences), **ends, **said})
         if told or is_kept:

@@ -10,7 +10,21 @@ from hypothesis import strategies as st
 from kgmill.schemas import stance as module
 from kgmill.schemas.stance import stance
 
-STANCES = ("negated", "hedged", "opposed", "foreign", "placed", "beside", "cited", "reported")
+STANCES = (
+    *(
+        "negated",
+        "hedged",
+        "opposed",
+        "foreign",
+        "placed",
+        "beside",
+        "cited",
+        "language",
+        "apart",
+        "unsaid",
+        "reported",
+    ),
+)
 
 
 def test_doctests():
@@ -21,16 +35,23 @@ def test_doctests():
     assert result.attempted >= 2
 
 
-def stance_of(text, country=None):
-    """The stance of a sentence whose two mentions stand in brackets, one of them perhaps somebody's `country`."""
+def read_marked(text):
+    """A sentence, and where its two mentions, in brackets there, lie in it."""
     spans, plain = [], ""
     for piece in re.split(r"(\[[^]]*\])", text):
         if piece.startswith("["):
             spans.append((len(plain), len(plain) + len(piece) - 2))
             piece = piece[1:-1]
         plain += piece
-    (_, first_end), (second_begin, _) = spans
-    return stance(plain, first_end, second_begin, whole=None if country is None else plain.index(country))
+    return plain, spans
+
+
+def stance_of(text, relation="", tail=None, are_places=False):
+    """The stance of a sentence whose two mentions stand in brackets; the second one is the tail, or the one named."""
+    plain, spans = read_marked(text)
+    if tail is not None and plain[slice(*spans[0])] == tail:
+        spans.reverse()
+    return stance(plain, *spans, relation, are_places=are_places)
 
 
 @pytest.mark.parametrize(
@@ -149,20 +170,22 @@ def test_words_are_whole(word):
     assert stance_of(f"[Ann Lee] {word} [Acme].") == ""
 
 
-@given(st.text(max_size=60), st.integers(0, 60), st.integers(0, 60))
-def test_any_sentence_has_a_stance(text, one, other):
+@given(
+    st.text(max_size=60),
+    st.lists(st.integers(-5, 60), min_size=4, max_size=4).map(sorted),
+    st.sampled_from(["", "born_in", "country", "Citizenship", "owned_by", "x"]),
+    st.booleans(),
+)
+def test_any_sentence_has_a_stance(text, ends, relation, are_places):
     """Whatever a sentence and its offsets are, its stance is one that is named."""
-    assert stance(text, min(one, other), max(one, other)) in {"", *STANCES} - {"foreign", "placed", "beside"}
-    assert stance(text, min(one, other), max(one, other), len(text), one) in ("", *STANCES)
+    spans = (ends[0], ends[1]), (ends[2], ends[3])
+    assert stance(text, *spans, relation, are_places=are_places) in ("", *STANCES)
+    assert stance(text, *spans) in ("", "negated", "hedged", "opposed", "cited", "reported")
 
 
-def of_places(text, whole=None):
-    """The stance of a sentence whose two mentions, in brackets, are places, one perhaps the `whole` of the other."""
-    plain = text.replace("[", "").replace("]", "")
-    first_end = text.index("]") - 1
-    second_begin = text.index("[", first_end) - 2
-    whole = None if whole is None else plain.index(whole)
-    return stance(plain, first_end, second_begin, text.rindex("]") - 3, whole)
+def of_places(text, tail=None):
+    """The stance of a sentence whose two mentions, in brackets, are places, one perhaps what the other lies in."""
+    return stance_of(text, "" if tail is None else "located_in", tail, are_places=True)
 
 
 @pytest.mark.parametrize(
@@ -221,7 +244,7 @@ def test_forces_of_no_place():
 )
 def test_where_something_happens_is_nobodys_country(text, country, how):
     """A country that is named as the place of what happens does not say whose citizen anybody is."""
-    assert stance_of(text, country) == how
+    assert stance_of(text, "citizenship", country) == how
     assert stance_of(text) == ""
 
 
@@ -256,8 +279,9 @@ def test_what_stands_beside_a_reference_is_stated(text):
 def test_square_references():
     """A reference may stand in square brackets."""
     text = "Work was hard [Ann Lee, Poland 1918-1921, p. 57], as Bob said."
-    assert stance(text, text.index(","), text.index("1918")) == "cited"
-    assert stance(text, 4, text.index("Bob")) == ""
+    year, bob = text.index("1918"), text.index("Bob")
+    assert stance(text, (15, text.index(",")), (year, year + 4)) == "cited"
+    assert stance(text, (0, 4), (bob, bob + 3)) == ""
 
 
 @pytest.mark.parametrize(
@@ -291,3 +315,99 @@ def test_place_beside_another_is_not_in_it(text):
 def test_part_of_a_place_is_in_it(text):
     """The north of a place is in it."""
     assert of_places(text, "Rome") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "tail"),
+    [
+        ("[Vilnius] ([Polish]: Wilno) is a city.", "Polish"),
+        ("[Jovan] ([Serbian] Cyrillic: Joban) was a geographer.", "Serbian"),
+        ("[Tartu] (English: Tartu, [South Estonian]: Tarto)", "South Estonian"),
+    ],
+)
+@pytest.mark.parametrize(("relation", "are_places"), [("country", True), ("citizenship", False)])
+def test_a_language_is_no_country(text, tail, relation, are_places):
+    """What something is called in a language says nothing of where it lies, or whose citizen anybody is."""
+    assert stance_of(text, relation, tail, are_places) == "language"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[Ann Lee] ([Polish], at 12:30) spoke.",
+        "[Ann Lee] of [Poland]: a life",
+        "[Vilnius] (of [Poland]) was a city: it is one.",
+    ],
+)
+def test_what_is_no_language(text):
+    """Only in brackets, and before something written, is the name of a language one."""
+    assert stance_of(text, "citizenship") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "relation"),
+    [
+        ("[Ann Lee] (5 April 1815 in Paris - 21 March 1851, [Lyon]) was a composer.", "born_in"),
+        ("[Ann Lee] (Leipzig, 2 June 1863 \u2014 [Voorburg], May 1919) wrote.", "born_in"),
+        ("[Ann Lee] (1815\u2013[1851]) wrote.", "born_on"),
+        ("[Ann Lee] (born [1815], died \u2013 1851) wrote.", "died_on"),
+        ("[Ann Lee] (May 22, 1913 in [Saint-Denis] \u2013 April 4, 2004 in Moscow) wrote.", "died_in"),
+    ],
+)
+def test_a_death_is_no_birth(text, relation):
+    """Before the dash of life dates stands a birth, behind it a death."""
+    assert stance_of(text, relation) == "apart"
+    other = {"born_in": "died_in", "died_in": "born_in", "born_on": "died_on", "died_on": "born_on"}[relation]
+    assert stance_of(text, other) == ""
+    assert stance_of(text, "affiliation") == ""
+
+
+def test_places_on_two_sides_of_a_life():
+    """A town at one end of somebody's life does not lie in the country at the other; on one side it may."""
+    life = "Ann Lee (1782, {}, {} \u2013 15 August 1836, {}) was a soldier."
+    assert of_places(life.format("Havana", "[Cuba]", "[Madrid]"), "Cuba") == "apart"
+    assert of_places(life.format("[Havana]", "[Cuba]", "Madrid"), "Cuba") == ""
+    assert of_places("The war (1914, [Liege], at first \u2013 1918, [Belgium] - all of it) ended.", "Belgium") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "relation"),
+    [
+        ("In [1829] he married [Ann Lee].", "born_on"),
+        ("[Utah] defensive coordinator [Ann Lee] was hired.", "born_in"),
+        ("[Ann Lee] suffered a heart attack in [1978].", "died_on"),
+        ("[Ann Lee] and [Bob Stone] were as close as brothers.", "spouse"),
+        ("[Ann Lee] founded a company in [Rome].", "residence"),
+        ("[Nextel Cup] driver [Ann Lee] held on.", "award"),
+        ("[Acme] announced software that [Initech] uses.", "owned_by"),
+        ("[British] philosopher [Ann Lee] signed it.", "head_of_state"),
+    ],
+)
+def test_what_no_word_says_is_unsaid(text, relation):
+    """Some relations want a word that says them."""
+    assert stance_of(text, relation) == "unsaid"
+    assert stance_of(text, "affiliation") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "relation"),
+    [
+        ("[Ann Lee] was born in [1829].", "born_on"),
+        ("[Ann Lee] ([1829]-1851) wrote.", "born_on"),
+        ("([Ann Lee], 1829 - [1851-01-30]) wrote.", "died_on"),
+        ("[Rome]-born [Ann Lee] wrote.", "born_in"),
+        ("A native of [Rome], [Ann Lee] wrote.", "born_in"),
+        ("[Ann Lee] lived on until [1978].", "died_on"),
+        ("[Ann Lee] and her husband [Bob Stone] left.", "spouse"),
+        ("[Ann Lee] lives in [Rome].", "residence"),
+        ("[Ann Lee], 83, of [Rome], left.", "residence"),
+        ("[Ann Lee] won the [Nextel Cup].", "award"),
+        ("[Initech] took over [Acme].", "owned_by"),
+        ("[Initech]'s [Acme] grew.", "owned_by"),
+        ("[British] Prime Minister [Ann Lee] signed it.", "head_of_state"),
+        ("[Rome], the capital of [Italy]", "capital"),
+    ],
+)
+def test_what_a_word_says_is_stated(text, relation):
+    """With such a word it is stated, as far as words tell."""
+    assert stance_of(text, relation) == ""

@@ -154,10 +154,10 @@ def test_where_one_spoke_is_no_citizenship():
     """A country that something happens in is not whose citizen somebody is; other relations may be said so."""
     document = said("d1", "In [Loc Poland], [Peop Ann Lee] spoke.")
     stances = {}
-    for name in ("citizenship", "residence"):
+    for name in ("citizenship", "represents"):
         ontology = ONTOLOGY | {"relations": {name: {"head": ["Peop"], "tail": ["Loc"]}}}
         stances[name] = rows_of(read_unit(document, ontology=ontology)[0]["claims"], "head", "tail", "stance")
-    assert stances == {"citizenship": [(0, 1, ""), (1, 0, "placed")], "residence": [(0, 1, ""), (1, 0, "")]}
+    assert stances == {"citizenship": [(0, 1, ""), (1, 0, "placed")], "represents": [(0, 1, ""), (1, 0, "")]}
 
 
 def test_near_a_place_is_not_in_it():
