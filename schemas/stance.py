@@ -53,6 +53,7 @@ _WORDS_BEFORE = 40  # characters before a mention that may hold what governs it
 _OF_CITIZENS = frozenset({"citizenship", "nationality"})  # relations of a person and a country
 _OF_PLACES = frozenset({"country", "located_in", "location", "part_of"})  # of two places, the tail is the larger
 _OF_BIRTH, _OF_DEATH = frozenset({"born_in", "born_on"}), frozenset({"died_in", "died_on"})
+_OF_DATES = ("born_on", "died_on")  # by the side of the dash
 _LANGUAGE = re.compile(  # behind the name of a language: what is written in it follows, inside of brackets
     r"(?:\s(?:Cyrillic|alphabet|characters|language|pronunciation|romani[sz]ed|script))?\s?:(?!\d)"
 )
@@ -61,8 +62,9 @@ _DASH = re.compile(  # between a birth and a death
     r"\s*[\u2013\u2014]\s*|\s-+\s|(?<=\d{4})-(?=\d{4})"
 )
 _YEAR = re.compile(r"\d{3}")
+_DATE = re.compile(r"(?:[A-Z][a-z]+\.?\s)?\d")
 _SAID_BY = {  # relations that no sentence states without one of these words
-    names: re.compile(rf"\b(?:{words})(?!\w)", re.IGNORECASE)
+    name: re.compile(rf"\b(?:{words})(?!\w)", re.IGNORECASE)
     for names, words in {
         _OF_BIRTH: (
             r"born|births?|birthdays?|birthplace|natives?|raised|grew up|brought up|home ?town|bapti[sz]ed|"
@@ -97,9 +99,20 @@ _SAID_BY = {  # relations that no sentence states without one of these words
             r"rul(?:ers?|ed|es|ing)|lead(?:ers?|ing|s)|led|chancellor|monarch|heads?|govern\w*|dictator\w*|"
             r"chair\w*|reign\w*|regime|prince|princess|dukes?|sultan|shah|tsar|czar|elected|administration"
         ),
+        frozenset({"inception"}): (
+            r"(?:re-?|co-?)?found\w*|(?:re-?)?establish\w*|creat\w+|form(?:s|ed|ation)?|(?:re-?)?incorporat\w+|"
+            r"start\w*|(?:re-?)?launch\w+|began|begin\w*|begun|(?:re-?)?open\w*|(?:re)?built|since|born|"
+            r"(?:re-?)?organi[sz]\w+|institut\w+|set up|introduc\w+|construct\w+|complet\w+|inaugurat\w+|"
+            r"charter\w*|constitut\w+|elect\w+|split|emerg\w+|dat(?:es?|ed|ing)|conven\w+|initiat\w+|"
+            r"commission\w*|commenc\w+|develop\w+|publish\w+|first|merg\w+|settle\w*|conceiv\w+|birth|origin\w*|"
+            r"proclaim\w+|bec[ao]me|independen\w+|declar\w+|erect\w+|enact\w+|passed|renamed|design\w+|releas\w+|"
+            r"spun|debut\w*|revived|venture"
+        ),
         frozenset({"capital"}): r"capitals?",
     }.items()
+    for name in names
 }
+_BY_BRACKETS = _OF_BIRTH | _OF_DEATH | {"inception"}  # without one, too, in brackets behind a name
 
 
 def stance(
@@ -170,7 +183,7 @@ def stance(
         return "language"
     if _are_apart(sentence, head, tail, relation, are_places):
         return "apart"
-    if _wants_a_word(sentence, first_end, second_begin, relation):
+    if _wants_a_word(sentence, first_end, tail, relation):
         return "unsaid"
     return "reported" if _REPORTED.search(between) or _REPORTED.search(sentence[:first_end][-_WORDS_BEFORE:]) else ""
 
@@ -184,8 +197,20 @@ def _is_language(sentence: str, end: int) -> bool:
     return end > 0 and _is_in_brackets(sentence, end) and bool(_LANGUAGE.match(sentence, end))
 
 
+def _side(sentence: str, date: tuple[int, int]) -> int | None:
+    """The side of a dash between two dates that a date stands on; None where there is no such dash beside it."""
+    for dash in _DASH.finditer(sentence):
+        if dash.start() == date[1] and _DATE.match(sentence, dash.end()):
+            return 0
+        if dash.end() == date[0] and sentence[: dash.start()][-1:].isdigit():
+            return 1
+    return None
+
+
 def _are_apart(sentence: str, head: tuple[int, int], tail: tuple[int, int], relation: str, are_places: bool) -> bool:
-    """Whether life dates in brackets tell the two apart."""
+    """Whether life dates tell the two apart."""
+    if relation in _OF_DATES and _side(sentence, tail) == _OF_DATES.index(relation) ^ 1:
+        return True
     if not (are_places or relation in _OF_BIRTH | _OF_DEATH):
         return False
     for brackets in _IN_BRACKETS.finditer(sentence):
@@ -204,11 +229,12 @@ def _are_apart(sentence: str, head: tuple[int, int], tail: tuple[int, int], rela
     return False
 
 
-def _wants_a_word(sentence: str, first_end: int, second_begin: int, relation: str) -> bool:
-    """Whether the relation wants a word that the sentence has not; brackets behind a name say births and deaths too."""
-    for names, words in _SAID_BY.items():
-        if relation in names:
-            between = sentence[first_end:second_begin]
-            is_life = names in (_OF_BIRTH, _OF_DEATH) and ("[" in between or _is_in_brackets(sentence, second_begin))
-            return not (is_life or words.search(sentence) or (relation == "owned_by" and between.startswith("'s")))
-    return False
+def _wants_a_word(sentence: str, first_end: int, tail: tuple[int, int], relation: str) -> bool:
+    """Whether the relation wants a word that the sentence has not."""
+    words = _SAID_BY.get(relation)
+    if words is None or words.search(sentence):
+        return False
+    if relation in _BY_BRACKETS:
+        is_behind = "[" in sentence[first_end : tail[0]] or _is_in_brackets(sentence, tail[0])
+        return not (is_behind or (relation in _OF_DATES and _side(sentence, tail) is not None))
+    return not (relation == "owned_by" and sentence.startswith("'s", first_end))

@@ -351,6 +351,8 @@ def test_what_is_no_language(text):
         ("[Ann Lee] (Leipzig, 2 June 1863 \u2014 [Voorburg], May 1919) wrote.", "born_in"),
         ("[Ann Lee] (1815\u2013[1851]) wrote.", "born_on"),
         ("[Ann Lee] (born [1815], died \u2013 1851) wrote.", "died_on"),
+        ("[Ann Lee], 1903-10-04 - [1995-06-15].", "born_on"),
+        ("[Ann Lee]; [8 May 1753] \u2013 May 30, 1811) wrote.", "died_on"),
         ("[Ann Lee] (May 22, 1913 in [Saint-Denis] \u2013 April 4, 2004 in Moscow) wrote.", "died_in"),
     ],
 )
@@ -381,6 +383,7 @@ def test_places_on_two_sides_of_a_life():
         ("[Nextel Cup] driver [Ann Lee] held on.", "award"),
         ("[Acme] announced software that [Initech] uses.", "owned_by"),
         ("[British] philosopher [Ann Lee] signed it.", "head_of_state"),
+        ("[Acme] was the fifth-largest maker in [1995].", "inception"),
     ],
 )
 def test_what_no_word_says_is_unsaid(text, relation):
@@ -406,6 +409,8 @@ def test_what_no_word_says_is_unsaid(text, relation):
         ("[Initech]'s [Acme] grew.", "owned_by"),
         ("[British] Prime Minister [Ann Lee] signed it.", "head_of_state"),
         ("[Rome], the capital of [Italy]", "capital"),
+        ("[Acme], founded in [1995], grew.", "inception"),
+        ("[Acme] ([1995]) grew.", "inception"),
     ],
 )
 def test_what_a_word_says_is_stated(text, relation):
