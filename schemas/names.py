@@ -34,3 +34,19 @@ def label_of(text: str) -> str:
     composed = unicodedata.normalize("NFC", _SOFT_HYPHENATED.sub("", text))
     seen = _HYPHENATED.sub("-", _INVISIBLE.sub("", composed).translate(_VARIANTS))
     return _SPACES.sub(" ", unicodedata.normalize("NFC", seen)).strip() or _SPACES.sub(" ", text).strip()
+
+
+_SUFFIX = re.compile(  # behind a name and a hyphen: what joins it to a noun, and no part of it
+    r"(?<=[\w.])[-\u2010\u2011](?:administered|aligned|allied|approved|area|backed|based|born|bound|bred|brokered|built|controlled|coordinated|"
+    r"dominated|educated|era|friendly|fuell?ed|funded|held|imposed|influenced|inspired|installed|led|linked|listed|made|mandated|occupied|"
+    r"owned|patrolled|ruled|run|speaking|sponsored|style|supported|trained|type|wide)$"
+)
+
+
+def named_part(text: str) -> str:
+    """A mention's text without a word that a hyphen joins to a name: what is US-led or Houston-based names no more.
+
+    >>> named_part("New York-based"), named_part("U.S.-backed"), named_part("Chen Shui-bian"), named_part("Spin-off")
+    ('New York', 'U.S.', 'Chen Shui-bian', 'Spin-off')
+    """
+    return _SUFFIX.sub("", text)

@@ -30,7 +30,7 @@ _OPPOSED = re.compile(
     r"|(?<!took )(?<!take )(?<!taken )(?<!taking )\b(?:over|past)(?: the| host| visiting)?\s*$"
 )
 _ACTORS = re.compile(  # behind a country's name: whose they are is said, not where anything lies
-    r"(?:['\u2019]s)?(?:-(?:led|backed|controlled|occupied|run))?\s+"
+    r"(?:['\u2019]s)?(?:[-\u2010\u2011][a-z]+)?\s+"
     r"(?:(?!(?:a|after|an|and|as|at|before|by|during|for|from|had|has|have|in|is|near|of|on|or|since|that|the|to|was|were|when|"
     r"where|which|while|who|with)\b)[a-z][\w-]*\s+){0,2}?"
     r"(?i:troops|forces?|soldiers?|marines?|military|army|navy|air force|(?:war)?planes?|jets?|helicopters?|gunships?|"

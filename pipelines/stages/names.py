@@ -33,6 +33,7 @@ from kgmill.schemas.heads import head_rule
 from kgmill.schemas.identity import entity_key, fingerprint, text_key
 from kgmill.schemas.junk import junk_rule
 from kgmill.schemas.literals import whole_date
+from kgmill.schemas.names import named_part
 from kgmill.schemas.ontology import Columns, Ontology, parse_ontology
 from kgmill.schemas.records import Document
 from kgmill.schemas.stance import stance
@@ -41,7 +42,7 @@ from kgmill.schemas.tables import from_table
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
 
-VERSION = 15
+VERSION = 16
 VALUE = -1  # the column of a mention that is a value
 _LONGEST = 2000  # characters of a sentence that goes with each of its relations; long lists have thousands of these
 _DOUBT = -9.0  # the log probability of types that a name can't have
@@ -166,6 +167,7 @@ def _meant(document: Document, mention: DecodedMention, is_value: bool) -> tuple
     """Where what a mention means begins and ends in its document; and the rule by which it is none, if it is."""
     begin, end = mention.start, mention.end
     if not is_value:
+        end = begin + len(named_part(document.text[begin:end]))
         return begin, end, head_rule(document, begin, end) or junk_rule(document.text[begin:end])
     whole = whole_date(document.text, begin, end)
     return (*whole, "") if whole else (begin, end, "fragment")

@@ -160,6 +160,18 @@ def test_where_one_spoke_is_no_citizenship():
     assert stances == {"citizenship": [(0, 1, ""), (1, 0, "placed")], "represents": [(0, 1, ""), (1, 0, "")]}
 
 
+def test_what_a_hyphen_joins_to_a_name_is_no_part_of_it():
+    """A US-led force is of the US; a double given name stays whole."""
+    tables, _ = read_unit(
+        said("d1", "The [Loc US-led] force met [Peop Chen Shui-bian] in [Loc New York\u2011based] firms.")
+    )
+    assert rows_of(tables["mentions"], "text", "begin", "end") == [
+        ("US", 4, 6),
+        ("Chen Shui-bian", 21, 35),
+        ("New York", 39, 47),
+    ]
+
+
 def test_near_a_place_is_not_in_it():
     """A place north of another one is not located in it; whether they are twinned is another matter."""
     document = said("d1", "[Loc Baiji], north of [Loc Baghdad], is old.")
