@@ -37,7 +37,9 @@ _ACTORS = re.compile(  # behind a country's name: whose they are is said, not wh
     r"aircraft|air ?strikes?|missiles?|tanks?|bomb(?:s|ers?|ings?)?|artillery|patrols?|convoys?|commanders?|"
     r"spokes(?:man|woman|person)|officials?|authorities|diplomats?|ambassador|embassy|envoys?|hostages?|contractors?|"
     r"civilians?|journalists?|warships?|settle(?:ments?|rs?)|offensive|operations?|raids?|incursions?|attacks?|invasion|"
-    r"occupation|operatives?|"
+    r"occupation|operatives?|attorneys?|prosecutors?|senators?|senate|judges?|marshals?|agents?|regulators?|lawmakers?|"
+    r"investigators?|president|consulates?|congress(?:man|men|woman)?|minist(?:er|ers|ry)|government|police|intelligence|"
+    r"negotiators?|delegat(?:es?|ion)|"
     r"news agenc(?:y|ies)|newspapers?|television|media)\b"
 )
 _DIRECTION = r"(?:north|south|east|west)(?:ern)?(?:[ -]*(?:north|south|east|west)(?:ern)?)*"

@@ -198,6 +198,9 @@ def of_places(text, tail=None):
         "[Russia]'s heavy artillery fired at [Grozny].",
         "Two [British] embassy workers were seen in [Teheran].",
         "It happened near [Saratov], [Russian] news agencies reported.",
+        "He worked at the [Israeli] consulate in [Miami].",
+        "Talks with the [Sudanese] government are held in [Abuja].",
+        "[South African] President Thabo Mbeki left [Bouake].",
     ],
 )
 def test_whose_forces_are_there(text):
