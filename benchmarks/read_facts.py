@@ -25,7 +25,7 @@ import numpy as np
 
 from kgmill.extractor.calibration import load_calibration
 from kgmill.extractor.modelfolder import find_model
-from kgmill.pipelines.facts import Support
+from kgmill.pipelines.facts import Support, between
 from kgmill.pipelines.output.ledger import last_run
 from kgmill.pipelines.output.parts import Store
 from kgmill.schemas.ontology import load_ontology
@@ -107,6 +107,7 @@ def sheet(store: Store, facts: list[dict[str, Any]], seed: int, genre: str = "")
                 "_confidences": support_confidences(evidence),
                 "_share": fact["share"],
                 "_stated": any(not row["stance"] for row in evidence),
+                "_between": between([row for row in evidence if not row["stance"]] or evidence),
                 "_confidence": fact["confidence"],
                 "_model": run["fingerprints"]["model"],
                 "_seed": seed,
@@ -188,7 +189,7 @@ def fit(read: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _features(row: dict[str, Any]) -> np.ndarray:
     n_together = round(len(row["confidences"]) / row["share"])
-    return np.array(Support(row["confidences"], n_together, row["stated"]).features())
+    return np.array(Support(row["confidences"], n_together, row["stated"], row["between"]).features())
 
 
 def _claim(row: dict[str, Any], weights: np.ndarray, bias: float, own: dict[str, float]) -> float:

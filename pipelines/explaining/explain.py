@@ -10,7 +10,7 @@ from typing import Any
 
 from kgmill.pipelines.explaining.asked import Finished, Thing
 from kgmill.pipelines.explaining.verdicts import RELATION, Known, judge
-from kgmill.pipelines.facts import CERTAIN, Support
+from kgmill.pipelines.facts import CERTAIN, Support, between
 from kgmill.pipelines.output.forgotten import read_forgotten
 from kgmill.schemas.identity import entity_id, entity_key
 from kgmill.schemas.name_rules import MERGING
@@ -21,7 +21,10 @@ _OTHER_DECODING = (
     "the model's folder, or its settings, are not those of the build any more: no scores of candidates are told"
 )
 _OTHER_FIT = "the model's fit of facts is not that of the build any more: no threshold is told"
-_FEATURES = ("log-odds of the mean", "surest above the mean", "log of the share", "log of the sentences", "stated")
+_FEATURES = (
+    *("log-odds of the mean", "surest above the mean", "log of the share", "log of the sentences", "stated"),
+    "how near both are",
+)
 
 
 class Explainer:
@@ -118,13 +121,15 @@ class Explainer:
             key = row["text_key"] or f"{row['doc_id']} {row['sentence_begin']}"
             texts[key] = max(texts[key], row["confidence"])
         n_together = round(len(texts) / fact["share"]) if fact["share"] else len(texts)
-        support = Support([texts[key] for key in sorted(texts)], n_together, bool(stated))
+        n_between = between(stated or rows)
+        support = Support([texts[key] for key in sorted(texts)], n_together, bool(stated), n_between)
         parts: dict[str, Any] = {
             "sentences": fact["n_evidence"],
             "documents": fact["n_documents"],
             "mean": round(support.mean, 6),
             "surest": max(support.confidences),
             "share_of_sentences_with_both": fact["share"],
+            "characters_between": n_between,
             "share_against_rivals": fact["conflict_share"],
             "stances": dict(Counter(row["stance"] or "stated" for row in rows)),
         }

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from kgmill.pipelines.facts import FactConfidence, Support
+from kgmill.pipelines.facts import FactConfidence, Support, between
 
-FITTED = FactConfidence((1.2, 0.4, 0.8, 0.3, 0.9), -0.5, {"Kill": -1.0}, ((0.7, 0.3), (0.8, 0.5), (0.9, 0.75)))
+FITTED = FactConfidence((1.2, 0.4, 0.8, 0.3, 0.9, 0.7), -0.5, {"Kill": -1.0}, ((0.7, 0.3), (0.8, 0.5), (0.9, 0.75)))
 
 
 def test_share_is_of_the_sentences_that_name_both():
@@ -19,10 +19,32 @@ def test_share_is_of_the_sentences_that_name_both():
 
 
 def test_features_by_hand():
-    """Log-odds of the mean, what those of the surest lie above, logs of the share and of the number; whether stated."""
+    """Log-odds of the mean, what the surest's lie above, logs of the share and the number; whether stated; nearness."""
     expected = (math.log(3), math.log(9) - math.log(3), math.log(0.25), math.log(2))
-    assert Support([0.9, 0.6], 8).features() == pytest.approx((*expected, 1.0))
-    assert Support([0.9, 0.6], 8, is_stated=False).features() == pytest.approx((*expected, 0.0))
+    assert Support([0.9, 0.6], 8).features() == pytest.approx((*expected, 1.0, 0.0))
+    assert Support([0.9, 0.6], 8, is_stated=False, n_between=20).features() == pytest.approx(
+        (*expected, 0.0, -math.log(3))
+    )
+
+
+def row(*ends, text="", begin=0):
+    """A relation's offsets, and its sentence."""
+    names = ("head_begin", "head_end", "tail_begin", "tail_end")
+    return dict(zip(names, ends, strict=True)) | {"sentence_begin": begin, "sentence_text": text}
+
+
+def test_between_is_where_both_are_nearest():
+    """Of several sentences the one in which they are nearest; in either order; overlapping ones touch."""
+    assert between([row(0, 7, 20, 24), row(100, 104, 90, 95)]) == 5
+    assert between([row(0, 7, 20, 24)]) == 13
+    assert between([row(0, 7, 5, 9), row(0, 7, 20, 24)]) == 0
+
+
+def test_brackets_part_nothing():
+    """What stands in brackets between both is not counted."""
+    text = "Ann Lee (1815-1851) [a] was a Swedish writer."
+    head, tail = text.index("Ann"), text.index("Swedish")
+    assert between([row(100 + head, 107 + head, 100 + tail, 107 + tail, text=text, begin=100)]) == len("   was a ")
 
 
 def test_confidence_by_hand():
@@ -32,6 +54,8 @@ def test_confidence_by_hand():
     assert FITTED.confidence("Live_In", support) == round(1 / (1 + math.exp(-z - 0.9)), 6)
     assert FITTED.confidence("Kill", support) == round(1 / (1 + math.exp(1 - z - 0.9)), 6)
     assert FITTED.confidence("Kill", Support([0.9, 0.6], 8, is_stated=False)) == round(1 / (1 + math.exp(1 - z)), 6)
+    far = Support([0.9, 0.6], 8, n_between=90)
+    assert FITTED.confidence("Kill", far) == round(1 / (1 + math.exp(1 - z - 0.9 + 0.7 * math.log(10))), 6)
 
 
 def test_without_a_fit_the_mean_is_taken():
@@ -70,9 +94,9 @@ def test_surer_with_more_sentences(p, n, more):
 
 
 @given(
-    st.tuples(*[st.floats(0, 3)] * 5),
-    st.tuples(*[st.floats(-5, 5)] * 5),
-    st.integers(0, 4),
+    st.tuples(*[st.floats(0, 3)] * 6),
+    st.tuples(*[st.floats(-5, 5)] * 6),
+    st.integers(0, 5),
     st.floats(0.01, 5),
 )
 def test_confidence_grows_with_each_feature(weights, features, i, by):
@@ -140,7 +164,8 @@ def test_threshold_grows_with_the_precision(rows, one, other):
 
 
 def test_calibration_is_read():
-    """A calibration has lists where the class has tuples, and integers where it has floats."""
-    data = {"weights": [1, 0.5, 0, 0, 2], "bias": -1, "relations": {"Kill": 0.5}, "thresholds": [[0.8, 0.6]]}
-    expected = FactConfidence((1.0, 0.5, 0.0, 0.0, 2.0), -1.0, {"Kill": 0.5}, ((0.8, 0.6),))
+    """A calibration has lists where the class has tuples, integers where it has floats; an old one has no nearness."""
+    data = {"weights": [1, 0.5, 0, 0, 2, 1], "bias": -1, "relations": {"Kill": 0.5}, "thresholds": [[0.8, 0.6]]}
+    expected = FactConfidence((1.0, 0.5, 0.0, 0.0, 2.0, 1.0), -1.0, {"Kill": 0.5}, ((0.8, 0.6),))
     assert FactConfidence.parse(data) == expected
+    assert FactConfidence.parse(data | {"weights": [1, 0.5, 0, 0, 2]}).weights == (1.0, 0.5, 0.0, 0.0, 2.0, 0.0)
