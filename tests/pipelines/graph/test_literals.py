@@ -42,7 +42,7 @@ BOB, ACME = entity_id("Bob Stone"), entity_id("Acme Corp")
 DAY = fact_id(BOB, "Born_On", "1921-03-14", f"{XSD}date")
 SAID = (
     ("Bob Stone", "was born on", "14 March 1921"),
-    ("Bob Stone", "saw the light on", "March 14, 1921"),
+    ("Bob Stone", "has birthdays on", "March 14, 1921"),
     ("Carl May", "was born in", "March 1921"),
     ("Dora Lane", "was born in", "1921"),
     ("Eve Moss", "was born", "last Tuesday"),
