@@ -11,6 +11,7 @@ import pytest
 from kgmill.extractor.candidates import Floors, empty
 from kgmill.extractor.text.split import split_text
 from kgmill.pipelines.stages import candidates, extract
+from kgmill.pipelines.storage.scratch import Scratch
 from kgmill.schemas.errors import CheckpointError
 from kgmill.schemas.records import Document, Reject
 from kgmill.schemas.tables import from_table, to_table
@@ -328,7 +329,7 @@ def test_suspects_are_called_first_and_by_themselves(broken_model, settings):
 @pytest.mark.slow
 def test_mark_names_the_documents_of_the_call(monkeypatch, settings, tmp_path):
     """While the model works a file says on what and for how long it may; afterwards it is gone."""
-    mark = tmp_path / "calls" / "00-0000.json"
+    mark = tmp_path / candidates.mark_of("00-0000")
     marks = []
 
     class Model:
@@ -338,7 +339,8 @@ def test_mark_names_the_documents_of_the_call(monkeypatch, settings, tmp_path):
 
     monkeypatch.setattr(candidates, "load_predictor", cached(lambda settings: Model()))
     documents = [document("a", ADA), document("b", "Hi. " * 50_000)]
-    candidates.find_candidates(documents, settings.reading, [["a"]], watch=candidates.Watch(mark, timeout_s=60.0))
+    watch = candidates.Watch(shared=Scratch(tmp_path), unit="00-0000", timeout_s=60.0)
+    candidates.find_candidates(documents, settings.reading, [["a"]], watch=watch)
     assert marks == [
         {"documents": ["a"], "n_done": 0, "limit_s": 60.0},
         {"documents": ["b"], "n_done": 1, "limit_s": 120.0},
