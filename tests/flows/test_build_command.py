@@ -291,10 +291,10 @@ def test_stopped_build_ends_in_order(source, tiny_model, tmp_path):
     for line in process.stderr:
         if '"stage": "extract"' in line:
             break
-    time.sleep(1.0)  # the worker imports the model's libraries for longer than this
+    time.sleep(0.3)  # whatever it has come to: reading, or the stage behind
     began = time.monotonic()
     process.send_signal(signal.SIGTERM)
-    errors = process.communicate()[1].splitlines()
+    errors = [line for line in process.communicate()[1].splitlines() if '"stage"' not in line]
     assert (process.returncode, errors) == (
         143,
         ["kgmill: stopped; the next run goes on from the last committed work unit"],
