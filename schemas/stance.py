@@ -61,7 +61,7 @@ _LANGUAGE = re.compile(  # behind the name of a language: what is written in it 
 )
 _IN_BRACKETS = re.compile(r"\(([^()]*)\)")
 _DASH = re.compile(  # between a birth and a death
-    r"\s*[\u2013\u2014]\s*|\s-+\s|(?<=\d{4})-(?=\d{4})"
+    r"(?<!\s)\s*[\u2013\u2014]\s*|\s-+\s|(?<=\d{4})-(?=\d{4})"
 )
 _YEAR = re.compile(r"\d{3}")
 _DATE = re.compile(r"(?:[A-Z][a-z]+\.?\s)?\d")
