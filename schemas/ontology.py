@@ -20,6 +20,10 @@ type is below. Of a relation `inverse`, `functional` and `transitive` say what O
 (`kgmill.schemas.axioms`). What is extracted depends on none of this, but of two inverse relations the first is told
 (`Ontology.turned`), and of a functional one's facts that contradict one another the surest (`pipelines.conflicts`).
 
+A relation's `words` are those of which a sentence has one, where it states the relation: a birth is not said without a
+word for it. `*` at a word's end stands for any ending. Without `words` any sentence may state it
+(`kgmill.schemas.stance`).
+
 An entity type with `literal = "date"` is one of values: its mentions name no entity, and a fact that ends in one has
 the value of its wording (`kgmill.schemas.literals`). A relation's tails are all of such types or none is; its heads
 never are.
@@ -117,8 +121,20 @@ class EntityType(NamedType):
     names: NameKind = ""
 
 
+def check_words(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Words to look for, each a line of text with a letter, `*` at its end alone; ValueError otherwise."""
+    for word in words:
+        stem = word.removesuffix("*")
+        if "*" in stem or word != word.strip() or _NO_NAME.search(word) or not any(map(str.isalpha, stem)):
+            raise ValueError(f"{word!r} is no word or words to look for, such as 'born' or 'marr*'")
+    return words
+
+
 class RelationType(NamedType):
-    """One relation type; `head` and `tail` name the entity types that it may join, `inverse` another relation type."""
+    """One relation type; `head` and `tail` name the entity types that it may join, `inverse` another relation type.
+
+    `words`: a sentence without any of them does not state it; none: any sentence may.
+    """
 
     head: tuple[str, ...] = Field(min_length=1)
     tail: tuple[str, ...] = Field(min_length=1)
@@ -126,6 +142,9 @@ class RelationType(NamedType):
     inverse: str = ""
     functional: bool = False
     transitive: bool = False
+    words: tuple[str, ...] = ()
+
+    _words = field_validator("words")(check_words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +304,8 @@ class Ontology(BaseModel):
                 for name, t in self.entities.items()
             },
             "relations": {
-                name: {key: getattr(r, key) for key in decisive} | ({"inverse": r.inverse} if r.inverse else {})
+                name: {key: getattr(r, key) for key in decisive}
+                | r.model_dump(include={"inverse", "words"}, exclude_defaults=True)
                 for name, r in self.relations.items()
             },
         }

@@ -8,6 +8,7 @@ words, not grammar; who changes one raises VERSION in pipelines/stages/names.py.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 _NEGATED = re.compile(
     r"\b(?:not|never|no longer|nor|neither|cannot|without|denie[sd]|deny|denying|refused to|failed to|falsely)\b|n't\b"
@@ -65,60 +66,33 @@ _DASH = re.compile(  # between a birth and a death
 )
 _YEAR = re.compile(r"\d{3}")
 _DATE = re.compile(r"(?:[A-Z][a-z]+\.?\s)?\d")
-_SAID_BY = {  # relations that no sentence states without one of these words
-    name: re.compile(rf"\b(?:{words})(?!\w)", re.IGNORECASE)
-    for names, words in {
-        _OF_BIRTH: (
-            r"born|births?|birthdays?|birthplace|natives?|raised|grew up|brought up|home ?town|bapti[sz]ed|"
-            r"n[e\u00e9]e|roots|hail(?:s|ed|ing)|originally from|b\."
-        ),
-        _OF_DEATH: (
-            r"die[sd]|dying|dead|deaths?|deceased|buried|execut(?:ed|ion)|drown(?:s|ed)|hanged|hung|fell|"
-            r"kill(?:s|ed|ing)|lost (?:his|her|their) (?:life|lives)|murder(?:s|ed)?|assassinat(?:ed|ion)|"
-            r"passed away|perished|shot|slain|suicide|until|crash(?:ed)?|d\."
-        ),
-        frozenset({"spouse"}): (
-            r"marr\w+|wife|wives|husbands?|spouses?|wed|wedd\w+|widow\w*|divorc\w+|bride|groom|couples?|mrs|"
-            r"n[e\u00e9]e|engaged|fianc\w+|(?:sons?|daughters?|child|children|family) (?:of|with)|born to|parents|"
-            r"mother|father|consort|queen|lovers?|girlfriend|boyfriend|partners?|first lady"
-        ),
-        frozenset({"residence"}): (
-            r"liv(?:es?|ed|ing)|resid\w+|homes?|mov(?:es?|ed|ing)|settl\w+|dwel\w+|hous(?:es?|ed)|apartment|based|"
-            r"emigrat\w+|immigrat\w+|relocat\w+|stay(?:s|ed|ing)?|exiled?|return(?:s|ed)|went|raised|grew up|born|"
-            r"natives?|neighbou?r\w*|(?<=[,\d]\s)of"
-        ),
-        frozenset({"award"}): (
-            r"award\w*|prizes?|w[io]ns?|winn\w+|receiv\w+|recipients?|honou?r\w*|medal\w*|laureates?|nominat\w+|"
-            r"given|earn\w*|decorat\w+|knighted|bestowed|presented"
-        ),
-        frozenset({"owned_by"}): (
-            r"own\w*|bought|buy\w*|acqui\w+|subsidiar\w+|purchas\w+|sold|sell\w*|sales?|belong\w*|parent|units?|"
-            r"divisions?|arms?|takeovers?|t(?:ake|akes|aken|ook|aking) over|merg\w+|stakes?|shareholders?|"
-            r"holdings?|brands?|part of"
-        ),
-        frozenset({"head_of_state"}): (
-            r"(?:vice-?)?presiden\w+|kings?|queens?|emperors?|empress|prime ministers?|premier|"
-            r"rul(?:ers?|ed|es|ing)|lead(?:ers?|ing|s)|led|chancellor|monarch|heads?|govern\w*|dictator\w*|"
-            r"chair\w*|reign\w*|regime|prince|princess|dukes?|sultan|shah|tsar|czar|elected|administration"
-        ),
-        frozenset({"inception"}): (
-            r"(?:re-?|co-?)?found\w*|(?:re-?)?establish\w*|creat\w+|form(?:s|ed|ation)?|(?:re-?)?incorporat\w+|"
-            r"start\w*|(?:re-?)?launch\w+|began|begin\w*|begun|(?:re-?)?open\w*|(?:re)?built|since|born|"
-            r"(?:re-?)?organi[sz]\w+|institut\w+|set up|introduc\w+|construct\w+|complet\w+|inaugurat\w+|"
-            r"charter\w*|constitut\w+|elect\w+|split|emerg\w+|dat(?:es?|ed|ing)|conven\w+|initiat\w+|"
-            r"commission\w*|commenc\w+|develop\w+|publish\w+|first|merg\w+|settle\w*|conceiv\w+|birth|origin\w*|"
-            r"proclaim\w+|bec[ao]me|independen\w+|declar\w+|erect\w+|enact\w+|passed|renamed|design\w+|releas\w+|"
-            r"spun|debut\w*|revived|venture"
-        ),
-        frozenset({"capital"}): r"capitals?",
-    }.items()
-    for name in names
-}
 _BY_BRACKETS = _OF_BIRTH | _OF_DEATH | {"inception"}  # without one, too, in brackets behind a name
 
 
+def pattern_of(words: Iterable[str]) -> re.Pattern[str]:
+    """What finds one of some words in a sentence, in capitals or small letters; `*` ends what has any ending.
+
+    >>> found = pattern_of(["born", "marr*", ", of"]).search
+    >>> [bool(found(text)) for text in ("Born in Rome", "She married", "bornite", "aged 83, of Rome", "one of Rome")]
+    [True, True, False, True, False]
+    """
+    parts = [
+        (r"\b" if word[0].isalnum() else "")
+        + re.escape(word.removesuffix("*"))
+        + ("" if word.endswith("*") else r"(?!\w)")
+        for word in words
+    ]
+    return re.compile("|".join(parts), re.IGNORECASE)
+
+
 def stance(
-    sentence: str, head: tuple[int, int], tail: tuple[int, int], relation: str = "", *, are_places: bool = False
+    sentence: str,
+    head: tuple[int, int],
+    tail: tuple[int, int],
+    relation: str = "",
+    *,
+    are_places: bool = False,
+    words: re.Pattern[str] | None = None,
 ) -> str:
     """How a sentence says what it may say of two mentions, by its words; empty where it states it.
 
@@ -136,6 +110,7 @@ def stance(
         tail: those of its tail.
         relation: its name, as the ontology has it; without it, what depends on it is not told.
         are_places: whether head and tail are both places.
+        words: what finds the words without which it is `unsaid` (`pattern_of`); none: it is never that.
 
     >>> stance("Ann Lee does not work for Acme.", (0, 7), (26, 30)), stance("Ann Lee may join Acme.", (0, 7), (17, 21))
     ('negated', 'hedged')
@@ -155,7 +130,7 @@ def stance(
     'language'
     >>> stance("Ann Lee (1815, Paris \u2013 1851, Lyon)", (0, 7), (29, 33), "born_in")
     'apart'
-    >>> stance("In 1829 he married Ann Lee.", (19, 26), (3, 7), "born_on")
+    >>> stance("In 1829 he married Ann Lee.", (19, 26), (3, 7), "born_on", words=pattern_of(["born", "birth*"]))
     'unsaid'
     """
     sentence, relation = sentence.replace("\u2019", "'"), relation.casefold()
@@ -185,7 +160,7 @@ def stance(
         return "language"
     if _are_apart(sentence, head, tail, relation, are_places):
         return "apart"
-    if _wants_a_word(sentence, first_end, tail, relation):
+    if words and not words.search(sentence) and not _is_said_without(sentence, first_end, tail, relation):
         return "unsaid"
     return "reported" if _REPORTED.search(between) or _REPORTED.search(sentence[:first_end][-_WORDS_BEFORE:]) else ""
 
@@ -231,12 +206,9 @@ def _are_apart(sentence: str, head: tuple[int, int], tail: tuple[int, int], rela
     return False
 
 
-def _wants_a_word(sentence: str, first_end: int, tail: tuple[int, int], relation: str) -> bool:
-    """Whether the relation wants a word that the sentence has not."""
-    words = _SAID_BY.get(relation)
-    if words is None or words.search(sentence):
-        return False
+def _is_said_without(sentence: str, first_end: int, tail: tuple[int, int], relation: str) -> bool:
+    """Whether signs say the relation in place of words: life dates in brackets or with a dash, a possessive."""
     if relation in _BY_BRACKETS:
         is_behind = "[" in sentence[first_end : tail[0]] or _is_in_brackets(sentence, tail[0])
-        return not (is_behind or (relation in _OF_DATES and _side(sentence, tail) is not None))
-    return not (relation == "owned_by" and sentence.startswith("'s", first_end))
+        return is_behind or (relation in _OF_DATES and _side(sentence, tail) is not None)
+    return relation == "owned_by" and sentence.startswith("'s", first_end)

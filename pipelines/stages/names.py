@@ -36,13 +36,13 @@ from kgmill.schemas.literals import whole_date
 from kgmill.schemas.names import named_part
 from kgmill.schemas.ontology import Columns, Ontology, parse_ontology
 from kgmill.schemas.records import Document
-from kgmill.schemas.stance import stance
+from kgmill.schemas.stance import pattern_of, stance
 from kgmill.schemas.tables import from_table
 
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
 
-VERSION = 17
+VERSION = 18
 VALUE = -1  # the column of a mention that is a value
 _LONGEST = 2000  # characters of a sentence that goes with each of its relations; long lists have thousands of these
 _DOUBT = -9.0  # the log probability of types that a name can't have
@@ -250,6 +250,7 @@ class _Unit:
         self.forms: dict[tuple[str, int], Counter[str]] = defaultdict(Counter)
         self.votes: dict[tuple[str, int], Any] = defaultdict(int)
         kinds = zip(ontology.entities, ontology.kinds, strict=True)
+        self._words = {name: pattern_of(r.words) for name, r in ontology.relations.items() if r.words}
         self._places = frozenset(name for name, kind in kinds if kind == "place")
         self._is_value_E = np.array([bool(kind.literal) for kind in ontology.entities.values()])
 
@@ -320,7 +321,9 @@ class _Unit:
             begin = where.last if min(head["end"], tail["end"]) <= where.last else where.begin
             of_head, of_tail = ((mention["begin"] - begin, mention["end"] - begin) for mention in (head, tail))
             are_places = self._places.issuperset((head["type"], tail["type"]))
-            how = stance(document.text[begin : where.end], of_head, of_tail, claim.type, are_places=are_places)
+            words = self._words.get(claim.type)
+            said_in = document.text[begin : where.end]
+            how = stance(said_in, of_head, of_tail, claim.type, are_places=are_places, words=words)
             said = {"type": claim.type, "confidence": round(claim.confidence, 6), "stance": how}
             self.claims.append({"row": len(self.sentences), **ends, **said})
         if told or is_kept:

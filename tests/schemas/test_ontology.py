@@ -387,3 +387,17 @@ def test_axioms_of_a_symmetric_relation(tmp_path, keys, fault):
     """What has no direction has no inverse but itself, and is of no use as functional."""
     near = f'[relations.near]\nhead = ["Place"]\ntail = ["Place"]\nsymmetric = true\n{keys}\n'
     assert fault_of(tmp_path, AXIOMS + near) == fault
+
+
+def test_words_of_a_relation():
+    """They decide results; without them nothing changes; what is no word to look for is refused."""
+    data = {"entities": {"A": {}}, "relations": {"born": {"head": ["A"], "tail": ["A"]}}}
+    bare = parse_ontology(data, "test")
+    data["relations"]["born"]["words"] = ["born", "birth*", ", of"]
+    worded = parse_ontology(data, "test")
+    assert "words" not in bare.rules()["relations"]["born"]
+    assert parse_ontology(worded.rules(), "test").relations["born"].words == ("born", "birth*", ", of")
+    for wrong in ("", "*", "b*n", " born", ",", "born\n"):
+        data["relations"]["born"]["words"] = [wrong]
+        with pytest.raises(OntologyError, match=r"^test: relations\.born\.words: .* is no word or words to look for"):
+            parse_ontology(data, "test")
