@@ -25,7 +25,7 @@ import numpy as np
 
 from kgmill.extractor.calibration import load_calibration
 from kgmill.extractor.modelfolder import find_model
-from kgmill.pipelines.facts import Support, between
+from kgmill.pipelines.facts import Support
 from kgmill.pipelines.output.ledger import last_run
 from kgmill.pipelines.output.parts import Store
 from kgmill.schemas.ontology import load_ontology
@@ -91,6 +91,7 @@ def sheet(store: Store, facts: list[dict[str, Any]], seed: int, genre: str = "")
         evidence = sorted(
             found[fact["fact_id"]], key=lambda r: (bool(r["stance"]), -r["confidence"], r["statement_id"])
         )
+        support = Support.of(evidence)
         shown, seen = [], set()
         for row in evidence:
             if row["text_key"] not in seen and len(shown) < _SENTENCES:
@@ -104,10 +105,10 @@ def sheet(store: Store, facts: list[dict[str, Any]], seed: int, genre: str = "")
                 "sentences": [marked(texts[row["doc_id"]], row) for row in shown],
                 "_relation": fact["relation"],
                 "_places": [[row["doc_id"], *(row[name] for name in _OFFSETS)] for row in shown],
-                "_confidences": support_confidences(evidence),
+                "_confidences": support.confidences,
                 "_share": fact["share"],
-                "_stated": any(not row["stance"] for row in evidence),
-                "_between": between([row for row in evidence if not row["stance"]] or evidence),
+                "_stated": support.is_stated,
+                "_between": support.n_between,
                 "_confidence": fact["confidence"],
                 "_model": run["fingerprints"]["model"],
                 "_seed": seed,
@@ -119,15 +120,6 @@ def sheet(store: Store, facts: list[dict[str, Any]], seed: int, genre: str = "")
 
 
 _OFFSETS = ("sentence_begin", "sentence_end", "head_begin", "head_end", "tail_begin", "tail_end")
-
-
-def support_confidences(evidence: list[dict[str, Any]]) -> list[float]:
-    """The best confidence of each text that states a fact, or of all, where none does; as aggregate has them."""
-    stated = [row for row in evidence if not row["stance"]] or evidence
-    best: dict[str, float] = {}
-    for row in stated:
-        best[row["text_key"]] = max(best.get(row["text_key"], 0.0), row["confidence"])
-    return [best[key] for key in sorted(best)]
 
 
 def marked(text: str, row: dict[str, Any]) -> str:

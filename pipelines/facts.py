@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Self
@@ -29,13 +29,27 @@ class Support:
         confidences: of its sentences, equal ones once.
         n_together: sentences that name both ends, equal ones once.
         is_stated: whether a sentence states it, rather than denies it, supposes it or the like.
-        n_between: characters between both mentions, where they are nearest in a sentence; `between` counts them.
+        n_between: characters between both mentions, where they are nearest in a sentence.
     """
 
     confidences: Sequence[float]
     n_together: int
     is_stated: bool = True
     n_between: int = 0
+
+    @classmethod
+    def of(cls, rows: Sequence[Mapping[str, Any]], n_together: int = 0) -> Self:
+        """The support that rows of evidence give; where some state the fact, those alone.
+
+        Equal sentences are one witness, as sure as the surest; a sentence without a `text_key` is one of its own.
+        """
+        stated = [row for row in rows if not row["stance"]]
+        texts: dict[tuple[str, ...], float] = {}
+        for row in stated or rows:
+            key = (row["text_key"],) if row["text_key"] else (row["doc_id"], str(row["sentence_begin"]))
+            texts[key] = max(texts.get(key, 0.0), row["confidence"])
+        confidences = [texts[key] for key in sorted(texts)]
+        return cls(confidences, n_together, bool(stated), min(map(between, stated or rows)))
 
     @property
     def mean(self) -> float:
@@ -58,15 +72,11 @@ class Support:
         return mean, best - mean, math.log(self.share), math.log(n), float(self.is_stated), nearness
 
 
-def between(rows: Iterable[Mapping[str, Any]]) -> int:
-    """The characters between the two mentions of a relation, where they are nearest; 0 where they touch or overlap.
+def between(row: Mapping[str, Any]) -> int:
+    """The characters between the two mentions of a relation; 0 where they touch or overlap.
 
     What stands in brackets there is not counted, where the sentence is known: "Ann Lee (1815-1851) was a Swedish ...".
     """
-    return min(map(_between, rows))
-
-
-def _between(row: Mapping[str, Any]) -> int:
     begin = min(row["head_end"], row["tail_end"])
     end = max(row["head_begin"], row["tail_begin"], begin)
     if not (text := row["sentence_text"]):

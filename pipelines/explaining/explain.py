@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from operator import itemgetter
 from typing import Any
 
 from kgmill.pipelines.explaining.asked import Finished, Thing
 from kgmill.pipelines.explaining.verdicts import RELATION, Known, judge
-from kgmill.pipelines.facts import CERTAIN, Support, between
+from kgmill.pipelines.facts import CERTAIN, Support
 from kgmill.pipelines.output.forgotten import read_forgotten
 from kgmill.schemas.identity import entity_id, entity_key
 from kgmill.schemas.name_rules import MERGING
@@ -115,21 +115,16 @@ class Explainer:
         self, fact: Mapping[str, Any], relations: Sequence[Mapping[str, Any]], evidence: set[str]
     ) -> dict[str, Any]:
         rows = [row for row in relations if row["statement_id"] in evidence]
-        stated = [row for row in rows if not row["stance"]]
-        texts: dict[str, float] = defaultdict(float)
-        for row in stated or rows:
-            key = row["text_key"] or f"{row['doc_id']} {row['sentence_begin']}"
-            texts[key] = max(texts[key], row["confidence"])
-        n_together = round(len(texts) / fact["share"]) if fact["share"] else len(texts)
-        n_between = between(stated or rows)
-        support = Support([texts[key] for key in sorted(texts)], n_together, bool(stated), n_between)
+        found = Support.of(rows)
+        n_together = round(len(found.confidences) / fact["share"]) if fact["share"] else 0
+        support = replace(found, n_together=n_together)
         parts: dict[str, Any] = {
             "sentences": fact["n_evidence"],
             "documents": fact["n_documents"],
             "mean": round(support.mean, 6),
             "surest": max(support.confidences),
             "share_of_sentences_with_both": fact["share"],
-            "characters_between": n_between,
+            "characters_between": support.n_between,
             "share_against_rivals": fact["conflict_share"],
             "stances": dict(Counter(row["stance"] or "stated" for row in rows)),
         }
@@ -141,7 +136,7 @@ class Explainer:
                 parts["log_odds"] = {"bias": fitted.bias, "relation": fitted.relations.get(fact["relation"], 0.0)}
                 parts["log_odds"] |= {what: round(w * x, 4) for what, w, x in features}
         overrules = self._in_words(self.built.rows("facts", overruled_by=fact["fact_id"]))
-        why = self._asserted(fact, least, is_stated=bool(stated))
+        why = self._asserted(fact, least, is_stated=support.is_stated)
         return {"confidence": parts, "least": least, "asserted": why, "overrules": overrules}
 
     def _asserted(self, fact: Mapping[str, Any], least: float | None, *, is_stated: bool) -> str:

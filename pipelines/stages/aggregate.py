@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from kgmill.pipelines.conflicts import Conflict
 from kgmill.pipelines.decided import decided
 from kgmill.pipelines.engine.request import PartName, Receipt, Request
-from kgmill.pipelines.facts import CERTAIN, FactConfidence, Support, between
+from kgmill.pipelines.facts import CERTAIN, FactConfidence, Support
 from kgmill.pipelines.output.parts import Part, Store
 from kgmill.pipelines.resolution.known import is_full_country_name
 from kgmill.pipelines.stages.combine import buckets, partition_bits
@@ -252,12 +252,7 @@ def _fact(
     rows: Sequence[Mapping[str, Any]], together: Mapping[str, int], judge: FactConfidence, least: float
 ) -> dict[str, Any]:
     head, stated = rows[0], [row for row in rows if not row["stance"]]
-    texts: dict[tuple[str, ...], float] = {}
-    for row in stated or rows:
-        key = (row["text_key"],) if row["text_key"] else (row["doc_id"], str(row["sentence_begin"]))
-        texts[key] = max(texts.get(key, 0.0), row["confidence"])
-    n_together, n_between = together.get(head["fact_id"][:8], 0), between(stated or rows)
-    support = Support([texts[key] for key in sorted(texts)], n_together, bool(stated), n_between)
+    support = Support.of(rows, together.get(head["fact_id"][:8], 0))
     confidence = judge.confidence(head["type"], support)
     dates = sorted(row["date"] for row in stated or rows if _IN_ORDER.match(row["date"]))
     return {
@@ -266,7 +261,7 @@ def _fact(
         "relation": head["type"],
         "tail": head["tail_entity"],
         "confidence": confidence,
-        "n_evidence": len(texts),
+        "n_evidence": len(support.confidences),
         "n_documents": len({row["doc_id"] for row in stated or rows}),
         "value": head["value"],
         "datatype": head["datatype"],

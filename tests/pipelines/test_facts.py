@@ -27,24 +27,34 @@ def test_features_by_hand():
     )
 
 
-def row(*ends, text="", begin=0):
-    """A relation's offsets, and its sentence."""
+def row(*ends, text="", begin=0, key="", confidence=0.5, stance=""):
+    """A row of evidence."""
     names = ("head_begin", "head_end", "tail_begin", "tail_end")
-    return dict(zip(names, ends, strict=True)) | {"sentence_begin": begin, "sentence_text": text}
+    said = {"text_key": key, "confidence": confidence, "stance": stance, "doc_id": "d"}
+    return dict(zip(names, ends, strict=True)) | {"sentence_begin": begin, "sentence_text": text} | said
 
 
 def test_between_is_where_both_are_nearest():
     """Of several sentences the one in which they are nearest; in either order; overlapping ones touch."""
-    assert between([row(0, 7, 20, 24), row(100, 104, 90, 95)]) == 5
-    assert between([row(0, 7, 20, 24)]) == 13
-    assert between([row(0, 7, 5, 9), row(0, 7, 20, 24)]) == 0
+    assert Support.of([row(0, 7, 20, 24), row(100, 104, 90, 95)]).n_between == 5
+    assert between(row(0, 7, 20, 24)) == 13
+    assert Support.of([row(0, 7, 5, 9), row(0, 7, 20, 24)]).n_between == 0
 
 
 def test_brackets_part_nothing():
     """What stands in brackets between both is not counted."""
     text = "Ann Lee (1815-1851) [a] was a Swedish writer."
     head, tail = text.index("Ann"), text.index("Swedish")
-    assert between([row(100 + head, 107 + head, 100 + tail, 107 + tail, text=text, begin=100)]) == len("   was a ")
+    assert between(row(100 + head, 107 + head, 100 + tail, 107 + tail, text=text, begin=100)) == len("   was a ")
+
+
+def test_support_of_rows():
+    """Equal sentences are one, as sure as the surest; what doesn't state the fact counts where nothing does."""
+    near, far = row(0, 7, 10, 14, key="a", confidence=0.6), row(0, 7, 30, 34, key="a", confidence=0.9)
+    other = row(0, 7, 40, 44, begin=50, confidence=0.4)
+    denied = row(0, 7, 8, 9, key="b", confidence=0.8, stance="negated")
+    assert Support.of([near, far, other, denied], 5) == Support([0.9, 0.4], 5, is_stated=True, n_between=3)
+    assert Support.of([denied]) == Support([0.8], 0, is_stated=False, n_between=1)
 
 
 def test_confidence_by_hand():
