@@ -186,7 +186,7 @@ def _side(sentence: str, date: tuple[int, int]) -> int | None:
 
 def _are_apart(sentence: str, head: tuple[int, int], tail: tuple[int, int], relation: str, are_places: bool) -> bool:
     """Whether life dates tell the two apart."""
-    if relation in _OF_DATES and _side(sentence, tail) == _OF_DATES.index(relation) ^ 1:
+    if relation in _OF_DATES and _side(sentence, tail) == 1 - _OF_DATES.index(relation):
         return True
     if not (are_places or relation in _OF_BIRTH | _OF_DEATH):
         return False
@@ -198,10 +198,12 @@ def _are_apart(sentence: str, head: tuple[int, int], tail: tuple[int, int], rela
         birth, death = (begin, dashes[0].start()), (dashes[0].end(), end)
         if not all(_YEAR.search(sentence, *half) for half in (birth, death)):
             continue
-        sides = [tuple(a <= span[0] < b for a, b in (birth, death)) for span in (head, tail)]
-        if are_places and sides[0] != sides[1] and all(map(any, sides)):
-            return True
-        if not are_places and sides[1][relation in _OF_BIRTH]:
+        at_birth, at_death = ([a <= span[0] < b for span in (head, tail)] for a, b in (birth, death))
+        if are_places:
+            is_apart = any(at_birth) and any(at_death)
+        else:
+            is_apart = (at_death if relation in _OF_BIRTH else at_birth)[1]
+        if is_apart:
             return True
     return False
 

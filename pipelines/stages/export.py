@@ -79,7 +79,8 @@ class Names:
     @property
     def described(self) -> dict[str, Any]:
         """What the ontology's files are made from."""
-        return {"base_iri": self.base_iri, "dataset": self.dataset, "ontology": self.ontology.model_dump(mode="json")}
+        said = self.ontology.model_dump(mode="json", exclude={"relations": {"__all__": {"words"}}})  # which no file has
+        return {"base_iri": self.base_iri, "dataset": self.dataset, "ontology": said}
 
     @property
     def naming(self) -> dict[str, Any]:
