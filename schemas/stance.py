@@ -110,7 +110,7 @@ def stance(
         tail: those of its tail.
         relation: its name, as the ontology has it; without it, what depends on it is not told.
         are_places: whether head and tail are both places.
-        words: what finds the words without which it is `unsaid` (`pattern_of`); none: it is never that.
+        words: what finds the words, outside both names, without which it is `unsaid` (`pattern_of`); none: never.
 
     >>> stance("Ann Lee does not work for Acme.", (0, 7), (26, 30)), stance("Ann Lee may join Acme.", (0, 7), (17, 21))
     ('negated', 'hedged')
@@ -131,6 +131,8 @@ def stance(
     >>> stance("Ann Lee (1815, Paris \u2013 1851, Lyon)", (0, 7), (29, 33), "born_in")
     'apart'
     >>> stance("In 1829 he married Ann Lee.", (19, 26), (3, 7), "born_on", words=pattern_of(["born", "birth*"]))
+    'unsaid'
+    >>> stance("Ann Lee left the Institute for Study.", (0, 7), (17, 36), "educated_at", words=pattern_of(["stud*"]))
     'unsaid'
     """
     sentence, relation = sentence.replace("\u2019", "'"), relation.casefold()
@@ -160,7 +162,8 @@ def stance(
         return "language"
     if _are_apart(sentence, head, tail, relation, are_places):
         return "apart"
-    if words and not words.search(sentence) and not _is_said_without(sentence, first_end, tail, relation):
+    outside = f"{sentence[: max(first[0], 0)]} {between} {sentence[second[1] :]}"
+    if words and not words.search(outside) and not _is_said_without(sentence, first_end, tail, relation):
         return "unsaid"
     return "reported" if _REPORTED.search(between) or _REPORTED.search(sentence[:first_end][-_WORDS_BEFORE:]) else ""
 
