@@ -316,7 +316,7 @@ def test_demo_of_the_wheel_in_empty_environments(environment, tmp_path):
 
     assert (built.returncode, built.stderr.count("Traceback")) == (0, 0), built.stderr
     asked = run(plain, "query", "demo", "@sample/new-jersey.rq", cwd=tmp_path)
-    assert (asked.returncode, asked.stdout.splitlines()[-1]) == (0, "16 rows"), asked.stderr
+    assert (asked.returncode, asked.stdout.splitlines()[-1]) == (0, "22 rows"), asked.stderr
     for command in (["report", "demo"], ["runs", "demo"], ["gc", "demo"], ["doctor", "--out", "demo"]):
         assert run(plain, *command, cwd=tmp_path).returncode == 0, command
     code = (
@@ -324,7 +324,7 @@ def test_demo_of_the_wheel_in_empty_environments(environment, tmp_path):
         "print(open_build('demo').n_facts, load_graph('demo').size())"
     )
     read = run(plain.with_name("python"), "-c", code, cwd=tmp_path)
-    assert re.fullmatch(r"\d{3} \d{3}\n", read.stdout), read.stderr
+    assert re.fullmatch(r"\d{3,4} \d{3,4}\n", read.stdout), read.stderr
     refused = run(plain, "build", "sample/corpus", "--out", "demo", cwd=tmp_path)
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
 

@@ -34,7 +34,7 @@ def test_code_of_the_page_runs(maker, output):
         "    Alan Turing was at Princeton! (rumours)",
     ]
     assert names["path"] == ["alan-turing", "princeton", "brian-kernighan", "bell", "claude-shannon"]
-    assert printed[4] == " 3  Alan Turing, London, Princeton\n"
+    assert printed[4] == " 2  Alan Turing, London\n"
 
 
 def test_pictures_of_the_page_are_drawn(maker, output, tmp_path):
