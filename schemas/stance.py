@@ -34,12 +34,13 @@ _ACTORS = re.compile(  # behind a country's name: whose they are is said, not wh
     r"(?:['\u2019]s)?(?:[-\u2010\u2011][a-z]+)?\s+"
     r"(?:(?!(?:a|after|an|and|as|at|before|by|during|for|from|had|has|have|in|is|near|of|on|or|since|that|the|to|was|were|when|"
     r"where|which|while|who|with)\b)[a-z][\w-]*\s+){0,2}?"
+    r"(?i:(?:crown|defen[cs]e|deputy|econom(?:y|ic)|finance|foreign|health|home|interior|justice|prime|trade|vice)\s+){0,2}"
     r"(?i:troops|forces?|soldiers?|marines?|military|army|navy|air force|(?:war)?planes?|jets?|helicopters?|gunships?|"
     r"aircraft|air ?strikes?|missiles?|tanks?|bomb(?:s|ers?|ings?)?|artillery|patrols?|convoys?|commanders?|"
     r"spokes(?:man|woman|person)|officials?|authorities|diplomats?|ambassador|embassy|envoys?|hostages?|contractors?|"
     r"civilians?|journalists?|warships?|settle(?:ments?|rs?)|offensive|operations?|raids?|incursions?|attacks?|invasion|"
     r"occupation|operatives?|attorneys?|prosecutors?|senators?|senate|judges?|marshals?|agents?|regulators?|lawmakers?|"
-    r"investigators?|president|consulates?|congress(?:man|men|woman)?|minist(?:er|ers|ry)|government|police|intelligence|"
+    r"investigators?|president|prince|secretar(?:y|ies)|consulates?|congress(?:man|men|woman)?|minist(?:er|ers|ry)|government|police|intelligence|"
     r"negotiators?|delegat(?:es?|ion)|"
     r"news agenc(?:y|ies)|newspapers?|television|media)\b"
 )
@@ -120,6 +121,8 @@ def stance(
     'reported'
     >>> stance("Two U.S. soldiers were killed in Baghdad.", (33, 40), (4, 8), "country", are_places=True)
     'foreign'
+    >>> stance("In Brussels, the US Defence Secretary spoke.", (3, 11), (17, 19), "country", are_places=True)
+    'foreign'
     >>> stance("In Poland, Ann Lee spoke.", (11, 18), (3, 9), "citizenship")
     'placed'
     >>> stance("Baiji, north of Rome", (0, 5), (16, 20), "located_in", are_places=True)
@@ -162,8 +165,8 @@ def stance(
         return "language"
     if _are_apart(sentence, head, tail, relation, are_places):
         return "apart"
-    outside = f"{sentence[: max(first[0], 0)]} {between} {sentence[second[1] :]}"
-    if words and not words.search(outside) and not _is_said_without(sentence, first_end, tail, relation):
+    outside = (sentence[: max(first[0], 0)], between, sentence[max(first_end, second[1]) :])
+    if words and not any(map(words.search, outside)) and not _is_said_without(sentence, first_end, tail, relation):
         return "unsaid"
     return "reported" if _REPORTED.search(between) or _REPORTED.search(sentence[:first_end][-_WORDS_BEFORE:]) else ""
 

@@ -208,6 +208,9 @@ def of_places(text, tail=None):
         "He worked at the [Israeli] consulate in [Miami].",
         "Talks with the [Sudanese] government are held in [Abuja].",
         "[South African] President Thabo Mbeki left [Bouake].",
+        "In [Brussels], the [US] Defence Secretary has told allies.",
+        "The party of [Iraqi] Prime Minister Iyad Allawi sits in [Basra].",
+        "[Islamabad], Nov 9 : [US] Deputy Secretary of State Richard Armitage met leaders.",
     ],
 )
 def test_whose_forces_are_there(text):
@@ -226,6 +229,7 @@ def test_whose_forces_are_there(text):
         "[Lyon] lies in [France].",
         "[Baghdad], [Iraq] after bombings",
         "Shells hit [Grozny] in [Russia] during heavy attacks.",
+        "[TBILISI], [Georgia] Georgian President Mikhail Saakashvili appealed to leaders.",
     ],
 )
 def test_places_that_lie_there(text):
