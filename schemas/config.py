@@ -82,13 +82,18 @@ class Config(BaseModel):
         Raises:
             ConfigError: an unreadable file, an unknown key, or a value out of range.
         """
-        data = read_toml(path, ConfigError) if path else {}
+        data = cls._read(path) if path else {}
         where = f"{path}: " if path else ""
         given = {key: value for key, value in overrides.items() if value is not None}
         try:
             return cls.model_validate({**(before or {}), **data, **given})
         except ValidationError as error:
             raise ConfigError(f"{where}{first_fault(error)}; known keys: {', '.join(cls.model_fields)}") from None
+
+    @classmethod
+    def _read(cls, path: Path) -> dict[str, Any]:
+        """What a file gives."""
+        return read_toml(path, ConfigError)
 
 
 class FieldMap(Config):

