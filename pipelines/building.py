@@ -23,6 +23,7 @@ from kgmill.pipelines.engine.local import run_request
 from kgmill.pipelines.engine.request import Request
 from kgmill.pipelines.engine.supervise import HERE
 from kgmill.pipelines.engine.worker import Worker
+from kgmill.pipelines.facts import FactConfidence
 from kgmill.pipelines.output import format as output_format
 from kgmill.pipelines.output.forgotten import finish_forgetting
 from kgmill.pipelines.output.ledger import last_run, now, run_name, write_run
@@ -345,6 +346,12 @@ def held(context: RunContext) -> Run | None:
     return run if run and run.context == context else None
 
 
+def _caution(context: RunContext, stages: Sequence[str]) -> str:
+    """What is told before facts are judged; empty: nothing."""
+    judge = FactConfidence.parse(context.calibration.get("facts", {}))
+    return judge.caution(context.config.wanted_precision) if "aggregate" in stages else ""
+
+
 @contextmanager
 def hold(
     context: RunContext,
@@ -378,7 +385,7 @@ def hold(
                 try_model(run)  # its workers have to see the output
             _HELD[context.out] = run
             try:
-                for line in filter(None, (output_format.begin(store), *verify(store))):
+                for line in filter(None, (output_format.begin(store), *verify(store), _caution(context, stages))):
                     listener.on_note(line)
                 yield run
             except BaseException as error:

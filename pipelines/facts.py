@@ -130,6 +130,16 @@ class FactConfidence:
                 return a + (b - a) * (precision - low) / (high - low)
         return max(precision, rows[-1][1])
 
+    def caution(self, precision: float) -> str:
+        """What to tell who wants facts to be right more often than those that were read can promise; else empty."""
+        if not self.thresholds or self.threshold(precision) <= _CEILING:
+            return ""
+        most = max((wanted for wanted, least in self.thresholds if least <= _CEILING), default=0.0)
+        return (
+            "no fact is asserted but what people confirmed: from no confidence on were the facts that were read for "
+            f"this model right so often ({precision:g}). Up to --wanted-precision {most:g} some are"
+        )
+
 
 def _log_odds(p: float) -> float:
     p = min(max(p, _MIN), _MAX)

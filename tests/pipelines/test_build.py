@@ -8,7 +8,7 @@ import shutil
 import pyarrow.dataset as ds
 import pytest
 
-from kgmill.pipelines.building import Run, finish, hold, run_stage
+from kgmill.pipelines.building import Listener, Run, finish, hold, run_stage
 from kgmill.pipelines.checks import check_build, resolve_device
 from kgmill.pipelines.context import RunContext
 from kgmill.pipelines.engine.worker import Worker
@@ -70,6 +70,17 @@ def read(folder, table):
 
 def quads(folder):
     return gzip.decompress((folder / "graph" / "graph.nq.gz").read_bytes())
+
+
+@pytest.mark.parametrize(("stages", "wanted", "n_notes"), [(NAMES, 0.99, 1), (NAMES, 0.8, 0), (("ingest",), 0.99, 0)])
+def test_precision_that_the_model_cannot_promise_is_told(tmp_path, stages, wanted, n_notes):
+    """Before facts are judged who would get none asserted is told so; where they aren't judged nobody is."""
+    (tmp_path / "a.txt").write_text("Ada Stone lived in Paris.")
+    context = check_build((str(tmp_path / "a.txt"),), tmp_path / "out", config({"wanted_precision": wanted}))
+    notes = []
+    with hold(context, stages=stages, listener=Listener(on_note=notes.append)):
+        pass
+    assert [note.startswith("no fact is asserted") for note in notes] == [True] * n_notes
 
 
 # What a build leaves

@@ -155,6 +155,13 @@ def test_threshold_above_the_last_row_is_no_lower_than_it():
     assert (judge.threshold(0.9), judge.threshold(0.97)) == (0.95, 0.97)
 
 
+def test_precision_that_nothing_has_is_told():
+    """Who wants more than the facts that were read can promise is told how much that is; nobody else."""
+    judge = FactConfidence(thresholds=((0.8, 0.5), (0.9, 0.8), (0.95, 1.0)))
+    assert (judge.caution(0.8), judge.caution(0.9), FactConfidence().caution(0.99)) == ("", "", "")
+    assert judge.caution(0.95).endswith("right so often (0.95). Up to --wanted-precision 0.9 some are")
+
+
 def test_threshold_without_a_fit():
     """Where nothing was fitted a confidence is taken at its word; rows in any order are the same."""
     assert FactConfidence().threshold(0.8) == 0.8
