@@ -59,7 +59,7 @@ def sample(folders: list[str], n: int, seed: int, skip: set[str], genre: str) ->
         picked: list[dict[str, Any]] = []
         while len(picked) < share and any(bands.values()):
             picked += [band.pop() for band in bands.values() if band][: share - len(picked)]
-        chosen += sheet(store, picked, seed, genre)
+        chosen += sheet(store, picked, seed, genre, Counter(map(band_of, facts)))
     return shuffled(chosen, seed)
 
 
@@ -73,10 +73,14 @@ def band_of(fact: dict[str, Any]) -> int:
     return int(np.searchsorted(BANDS, fact["confidence"], "right"))
 
 
-def sheet(store: Store, facts: list[dict[str, Any]], seed: int, genre: str = "") -> list[dict[str, Any]]:
-    """What a reader sees of each fact, and what the fit needs; `_weight`: how many of the build it stands for."""
-    of_build, chosen = (Counter(map(band_of, found)) for found in (rows(store, "facts"), facts))
-    weights = {band: round(of_build[band] / n, 3) for band, n in chosen.items()}
+def sheet(
+    store: Store, facts: list[dict[str, Any]], seed: int = 0, genre: str = "", n_there: Counter[int] | None = None
+) -> list[dict[str, Any]]:
+    """What a reader sees of each fact, and what the fit needs.
+
+    `_weight` is how many facts it stands for, of those in its band that were there to choose from; None: itself alone.
+    """
+    weights = {band: round((n_there or {band: n})[band] / n, 3) for band, n in Counter(map(band_of, facts)).items()}
     wanted = {fact["fact_id"] for fact in facts}
     labels = {entity["entity_id"]: entity["label"] for entity in rows(store, "entities")}
     texts = {document["doc_id"]: document["text"] for document in rows(store, "documents")}
@@ -135,16 +139,17 @@ def marked(text: str, row: dict[str, Any]) -> str:
 def carry(folders: list[str], read: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Facts of builds that were read before, each with its verdict and what supports it now.
 
-    A fact is one that was read if it has the same relation, the same names and a place of the other's.
+    A fact is one that was read if it has the same relation, the same names and a place of the other's. It stands for
+    itself alone: for those that were not read before stand others, which `sample --skip` draws.
     """
     verdicts = {(tuple(place), row["fact"]): row for row in read for place in row["places"]}
     found = []
     for folder in folders:
         store = Store(folder)
-        for row in sheet(store, rows(store, "facts"), 0):
+        for row in sheet(store, rows(store, "facts")):
             said = next((verdicts[key] for p in row["_places"] if (key := (tuple(p), row["fact"])) in verdicts), None)
             if said:
-                kept = {name: said[name] for name in ("verdict", "weight", "genre")}
+                kept = {name: said[name] for name in ("verdict", "genre")}
                 found.append(_kept(row) | kept)
     return sorted(found, key=lambda row: (row["genre"], row["places"]))
 
