@@ -41,7 +41,7 @@ _ACTORS = re.compile(  # behind a country's name: whose they are is said, not wh
     r"civilians?|journalists?|warships?|settle(?:ments?|rs?)|offensive|operations?|raids?|incursions?|attacks?|invasion|"
     r"occupation|operatives?|attorneys?|prosecutors?|senators?|senate|judges?|marshals?|agents?|regulators?|lawmakers?|"
     r"investigators?|president|prince|secretar(?:y|ies)|consulates?|congress(?:man|men|woman)?|minist(?:er|ers|ry)|government|police|intelligence|"
-    r"negotiators?|delegat(?:es?|ion)|"
+    r"negotiators?|delegat(?:es?|ion)|missions?|"
     r"news agenc(?:y|ies)|newspapers?|television|media)\b"
 )
 _DIRECTION = r"(?:north|south|east|west)(?:ern)?(?:[ -]*(?:north|south|east|west)(?:ern)?)*"

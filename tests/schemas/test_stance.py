@@ -209,6 +209,7 @@ def of_places(text, tail=None):
         "Talks with the [Sudanese] government are held in [Abuja].",
         "[South African] President Thabo Mbeki left [Bouake].",
         "In [Brussels], the [US] Defence Secretary has told allies.",
+        "The [US] mission will stay focused in [Tora Bora].",
         "The party of [Iraqi] Prime Minister Iyad Allawi sits in [Basra].",
         "[Islamabad], Nov 9 : [US] Deputy Secretary of State Richard Armitage met leaders.",
     ],
