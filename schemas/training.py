@@ -116,6 +116,8 @@ class TrainConfig(Config):
         teachers: trained models of the same types: what they say of spans and pairs is a second target beside the gold,
             of several the mean.
         teacher_weight: how much of the loss that target is.
+        teacher_memory: MiB that the teachers' encodings of sentences may take, so that they are read once and not in
+            every epoch; what finds no room is read anew.
         learning_rate: peak rate of the encoder.
         head_learning_rate: peak rate of everything else.
         weight_decay: AdamW's, of weights, not of biases and norms.
@@ -172,6 +174,7 @@ class TrainConfig(Config):
     batch_size: int = Field(4, ge=1)
     teachers: tuple[str, ...] = ()
     teacher_weight: float = Field(0.5, gt=0, le=1)
+    teacher_memory: int = Field(4096, ge=0)
     learning_rate: float = Field(1.5e-4, gt=0)
     head_learning_rate: float = Field(5e-4, gt=0)
     weight_decay: float = Field(0.01, ge=0)

@@ -148,6 +148,10 @@ class FastForward:
 
     def encode(self, batch: Batch, features: Features | None = None) -> Encoded:
         """Word representations (Eq. 2 and 3: the maximum over a word's pieces), mapped once for each role."""
+        return self.map_words(*self.read_words(batch), features)
+
+    def read_words(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """What the encoder makes of a batch: the context representations x_0, [B, D], and those of words, [B, W, D]."""
         hidden_BTD = self.encoder(inputs_embeds=self._embed(batch), attention_mask=batch.mask_BT).last_hidden_state
         hidden_BTD = self.dropout(hidden_BTD)
         n_rows, n_pieces, _ = hidden_BTD.shape
@@ -161,9 +165,13 @@ class FastForward:
             batch.word_starts_BW.flatten(),
             batch.word_ends_BW.flatten(),
         )
-        words_BWD = words_ND.view(n_rows, n_words, -1)
+        return hidden_BTD[:, 0], words_ND.view(n_rows, n_words, -1)
+
+    def map_words(self, cls_BD: Tensor, words_BWD: Tensor, features: Features | None = None) -> Encoded:
+        """What `read_words` gave, mapped once for each role."""
+        n_words = words_BWD.shape[1]
         return Encoded(
-            cls_BD=self.span_gate.map("cls", hidden_BTD[:, 0]),
+            cls_BD=self.span_gate.map("cls", cls_BD),
             span_words_KND=pooling_table(self.span_gate.map("words", words_BWD), self.config.max_span_width),
             context_words_KND=pooling_table(self.pair_gate.map("context", words_BWD), n_words),
             n_words=n_words,

@@ -40,7 +40,7 @@ def training_parts(
     start = {"start": model_fingerprint(find_model(config.start))} if config.start else {}
     start |= {f"teacher {name}": model_fingerprint(find_model(name)) for name in config.teachers}
     return start | {
-        "configuration": fingerprint(config.model_dump(mode="json", exclude={"out", "tensorboard"})),
+        "configuration": fingerprint(config.model_dump(mode="json", exclude={"out", "tensorboard", "teacher_memory"})),
         "ontology": fingerprint([ontology.entity_names, ontology.relation_names, ontology.rules()]),
         "encoder": _encoder_digest(checkpoint),
         "training data": fingerprint([repr(sentence) for sentence in sentences]),

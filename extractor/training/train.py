@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from kgmill.extractor.data.annotated import AnnotatedSentence, check_types, infer_ontology
 from kgmill.extractor.data.reach import beyond_reach
@@ -140,7 +140,8 @@ class TrainingRun:
         else:
             checkpoint = new_checkpoint(config.encoder, ontology, options)
         checkpoint.model.to(device)
-        self.teachers = Teachers(config.teachers, ontology, device) if config.teachers else None
+        most_bytes = config.teacher_memory << 20
+        self.teachers = Teachers(config.teachers, ontology, device, most_bytes) if config.teachers else None
         self.config, self.checkpoint, self.sets, self.dev = config, checkpoint, sets, dev
         self.sentences = sentences
         self.device = device
@@ -238,11 +239,12 @@ class TrainingRun:
         n_negatives = (config.negative_spans, config.negative_pairs)
         instances = sample(windows, self.sentences, ontology, config.max_span_width, n_negatives, rng)
         instances = instances.to(self.device)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
+        with self._autocast():
             encoded = state.model.encode(collate(windows, self.pieces.pad_id).to(self.device))
             span_logits = state.model.score_spans(encoded, instances.spans)
             ends = state.model.map_ends(encoded, instances.pairs.entities)
             pair_logits = state.model.score_pairs(encoded, ends, instances.pairs)
+        span_logits, pair_logits = _in_fp32(span_logits), _in_fp32(pair_logits)
         loss = joint_loss(
             instances,
             span_logits,
@@ -252,7 +254,9 @@ class TrainingRun:
             is_over_all=config.type_average == "all",
         )
         if self.teachers:
-            soft = self.teachers.targets(windows, self.sentences, instances).loss(span_logits, pair_logits)
+            with self._autocast():
+                targets = self.teachers.targets(windows, self.sentences, instances)
+            soft = targets.loss(span_logits, pair_logits)
             loss = torch.lerp(loss, soft, config.teacher_weight)
         state.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -266,12 +270,19 @@ class TrainingRun:
             _update_average(state, config.ema_decay)
         return loss.item()
 
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16")
+
     def _score_dev(self) -> dict[str, Any]:
         state = self.state
         with with_weights(state.model, state.average):
             state.model.eval()
             predictor = Predictor(self.checkpoint, self.device, self.config.threads)
             return evaluate(predictor, self.checkpoint.ontology, self.dev, DECODE_CONFIDENCE)
+
+
+def _in_fp32(logits: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    return logits[0].float(), logits[1].float()
 
 
 def parameter_groups(model: TwoPhaseModel, config: TrainConfig) -> list[dict[str, Any]]:

@@ -133,19 +133,44 @@ def test_several_teachers_are_averaged(taught, teacher, tmp_path):
 
 def test_sentence_that_a_teacher_cannot_read_at_once(taught):
     """What doesn't fit a teacher has no target, and the rest of the batch has its own."""
-    run = run_of(taught())
+    run = run_of(taught(teacher_memory=0))
     windows, instances = instances_of(run)
     whole = run.teachers.targets(windows, run.sentences, instances)
     longest = max(range(len(windows)), key=lambda i: len(windows[i].pieces))
-    run.teachers.pieces[0].max_length = len(windows[longest].pieces) - 1
+    run.teachers.teachers[0].pieces.max_length = len(windows[longest].pieces) - 1
 
     cut = run.teachers.targets(windows, run.sentences, instances)
 
-    too_long = {i for i, w in enumerate(windows) if len(w.pieces) > run.teachers.pieces[0].max_length}
+    too_long = {i for i, w in enumerate(windows) if len(w.pieces) > run.teachers.teachers[0].pieces.max_length}
     is_short_S = torch.tensor([row not in too_long for row in instances.spans.row_S.tolist()])
     assert longest in too_long
     assert torch.equal(cut.is_read_S, is_short_S)
     assert torch.allclose(cut.span_SK[is_short_S], whole.span_SK[is_short_S], atol=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_what_a_teacher_read_is_read_once(taught, precision):
+    """Targets from kept encodings are those of the first reading, and the encoder is not asked again."""
+    run = run_of(taught(precision=precision, teacher_memory=1))
+    windows, instances = instances_of(run)
+    [teacher] = run.teachers.teachers
+    n_read = []
+    teacher.model.encoder.register_forward_pre_hook(
+        lambda _, args, kwargs: n_read.append(len(kwargs["attention_mask"])), with_kwargs=True
+    )
+
+    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+        first, again = (run.teachers.targets(windows, run.sentences, instances) for _ in range(2))
+        assert n_read == [len(windows)]
+        teacher.kept.popitem()
+        teacher.n_bytes_left = 0
+        without = [run.teachers.targets(windows, run.sentences, instances) for _ in range(2)][1]
+
+    assert n_read == [len(windows), 1, 1]
+    for found in (again, without):
+        assert torch.allclose(found.span_SK, first.span_SK, atol=1e-2 if precision == "bf16" else 1e-6)
+        assert torch.allclose(found.pair_PK, first.pair_PK, atol=1e-2 if precision == "bf16" else 1e-6)
+    assert torch.equal(again.span_SK, first.span_SK)
 
 
 def test_training_is_pulled_to_the_teacher(taught, teacher, tmp_path):
