@@ -67,6 +67,35 @@ _DASH = re.compile(  # between a birth and a death
 )
 _YEAR = re.compile(r"\d{3}")
 _DATE = re.compile(r"(?:[A-Z][a-z]+\.?\s)?\d")
+_NAMED = r"(?:(?!(?:and|as|at|by|for|from|in|of|or|to|with)\b)[\w.-]+ ){0,3}?"  # "the second", "King"
+_LONGEST_RANK = 80  # characters between two names that may say which is above the other
+
+
+def _ranks(lower: str, upper: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """What stands between two names where the first is above the second ("A's son B", "A, father of B"), and below."""
+    whose = r"\s?(?:'s?|,? whose|(?:,? (?:and|through|with) )?(?:his|her|its|their))"
+    is_one = r"(?:,| \(| is| was)?"
+
+    def of_first(words: str) -> str:
+        return rf"{is_one} ?{_NAMED}(?:{words}) of {_NAMED}"
+
+    def of_second(words: str) -> str:
+        return rf"{whose} {_NAMED}(?:{words}),? {_NAMED}"
+
+    return tuple(  # type: ignore[return-value]
+        re.compile(rf"(?:{of_second(second)}|{of_first(first)})", re.I)
+        for first, second in ((upper, lower), (lower, upper))
+    )
+
+
+_OF_KIN = _ranks(
+    r"(?:step|grand|god)?(?:sons?|daughters?)|child|children", r"(?:step|grand|god)?(?:father|mother)s?|parents?"
+)
+_OF_COMPANIES = _ranks(
+    r"subsidiar(?:y|ies)|units?|divisions?|arms?|affiliates?|imprints?|labels?|brands?",
+    r"(?:parent|holding)(?: (?:company|corporation|organi[sz]ation))?|owners?",
+)
+_RANKS = {"child": (_OF_KIN, 0), "parent_organization": (_OF_COMPANIES, 1), "owned_by": (_OF_COMPANIES, 1)}
 _BY_BRACKETS = _OF_BIRTH | _OF_DEATH | {"inception"}  # without one, too, in brackets behind a name
 
 
@@ -101,7 +130,8 @@ def stance(
     `foreign`: of two places one is named for its forces, officials or the like, who may be anywhere; `placed`: a
     country in which something happens is taken for somebody's own; `beside`: of two places one is near, or so far from,
     the other; `cited`: one stands in a reference to a page, where names and years are those of writers and titles;
-    `language`: a place is the name of a language, behind which something is written in it; `apart`: of the two sides of
+    `language`: a place is the name of a language, behind which something is written in it; `turned`: words say that the
+    one who is named as a child is the parent, or so of companies; `apart`: of the two sides of
     life dates, a birth is at that of death, a death at that of birth, or two places at both; `unsaid`: a relation that
     wants a word for it, such as a birth, and there is none.
 
@@ -131,6 +161,8 @@ def stance(
     'cited'
     >>> stance("Vilnius (Polish: Wilno)", (0, 7), (9, 15), "country", are_places=True)
     'language'
+    >>> stance("Ann Lee's son Bob Stone left.", (14, 23), (0, 7), "child")
+    'turned'
     >>> stance("Ann Lee (1815, Paris \u2013 1851, Lyon)", (0, 7), (29, 33), "born_in")
     'apart'
     >>> stance("In 1829 he married Ann Lee.", (19, 26), (3, 7), "born_on", words=pattern_of(["born", "birth*"]))
@@ -163,12 +195,21 @@ def stance(
         return "beside"
     if relation in _OF_PLACES | _OF_CITIZENS and any(_is_language(sentence, end) for _, end in (head, tail)):
         return "language"
+    if relation in _RANKS and _is_turned(between, relation, is_head_first=head <= tail):
+        return "turned"
     if _are_apart(sentence, head, tail, relation, are_places):
         return "apart"
     outside = (sentence[: max(first[0], 0)], between, sentence[max(first_end, second[1]) :])
     if words and not any(map(words.search, outside)) and not _is_said_without(sentence, first_end, tail, relation):
         return "unsaid"
     return "reported" if _REPORTED.search(between) or _REPORTED.search(sentence[:first_end][-_WORDS_BEFORE:]) else ""
+
+
+def _is_turned(between: str, relation: str, *, is_head_first: bool) -> bool:
+    """Whether the words between say that the head is what the relation has its tail for."""
+    (first_above, first_below), upper = _RANKS[relation]
+    is_first_above = (upper == 0) == is_head_first
+    return len(between) <= _LONGEST_RANK and bool((first_below if is_first_above else first_above).fullmatch(between))
 
 
 def _is_in_brackets(sentence: str, place: int) -> bool:

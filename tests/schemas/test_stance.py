@@ -23,6 +23,7 @@ STANCES = (
         "beside",
         "cited",
         "language",
+        "turned",
         "apart",
         "unsaid",
         "reported",
@@ -435,12 +436,78 @@ def test_what_a_word_says_is_stated(text, relation):
     assert stance_of(text, relation) == ""
 
 
-@pytest.mark.parametrize("filler", [" ", "\u2013", "-", "(", "[", "( \u2013", "1 \u2013 ", " - ", "born", "in the "])
+@pytest.mark.parametrize(
+    ("text", "relation"),
+    [
+        ("[Ann Lee]'s son [Bob Lee] expanded the business.", "child"),
+        ("[Pharasmanes]' eldest son [Rhadamistus] left.", "child"),
+        ("[Peter Dewar], whose son [Bradley] was there, spoke.", "child"),
+        ("[Ann Lee] and her daughter, [Bea], left.", "child"),
+        ("[Jeronis] (father of Sir [Charles]) came.", "child"),
+        ("[Ann Lee] was the mother of [Bob Lee].", "child"),
+        ("[Acme]'s subsidiary [Acme China] takes care of it.", "owned_by"),
+        ("[Acme] and its Chinese unit [Sino] merged.", "parent_organization"),
+        ("[Acme], the parent company of [Sino], grew.", "parent_organization"),
+        ("[Acme] is the owner of [Sino].", "owned_by"),
+    ],
+)
+def test_who_is_above_is_told_by_words(text, relation):
+    """A child is no parent, and a subsidiary no owner; the other way round it is stated."""
+    plain, (upper, lower) = read_marked(text)
+    right, wrong = ((upper, lower), (lower, upper)) if relation == "child" else ((lower, upper), (upper, lower))
+
+    assert stance(plain, *right, relation) == ""
+    assert stance(plain, *wrong, relation) == "turned"
+    assert stance(plain, *wrong, "affiliation") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "relation"),
+    [
+        ("[Bob Lee], the second son of King [Adam], left.", "child"),
+        ("[Bob Lee] is a son of [Adam Lee].", "child"),
+        ("[Bob Lee]'s father, [Adam Lee], left.", "child"),
+        ("[Bob Lee] and his mother [Ann Lee] left.", "child"),
+        ("[Sino], a subsidiary of [Acme], grew.", "parent_organization"),
+        ("[Sino] is now a unit of [Acme].", "owned_by"),
+        ("[Sino] and its owner [Acme] grew.", "owned_by"),
+    ],
+)
+def test_who_is_below_is_told_by_words(text, relation):
+    """As well where the lower one comes first."""
+    plain, (lower, upper) = read_marked(text)
+    right, wrong = ((upper, lower), (lower, upper)) if relation == "child" else ((lower, upper), (upper, lower))
+
+    assert stance(plain, *right, relation) == ""
+    assert stance(plain, *wrong, relation) == "turned"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[Ann Lee] and [Bob Lee], her son, left.",
+        "[Ann Lee] met the son of Carl and [Bob Lee].",
+        "[Ann Lee] said her friend's son and [Bob Lee] left.",
+        "[Ann Lee], who left her son at home with an uncle and an aunt for many years, wrote to [Bob Lee].",
+        "[Ann Lee] of the family of [Bob Lee] left.",
+        "[Ann Lee] brought up her sons to [Bob Lee]'s liking.",
+    ],
+)
+def test_where_words_tell_no_rank(text):
+    """Without a word for it right between the two nothing is turned."""
+    plain, ends = read_marked(text)
+    for head, tail in (ends, ends[::-1]):
+        assert stance(plain, head, tail, "child") == ""
+
+
+@pytest.mark.parametrize(
+    "filler", [" ", "\u2013", "-", "(", "[", "( \u2013", "1 \u2013 ", " - ", "born", "in the ", "son "]
+)
 def test_long_sentences_take_no_time(filler):
     """Whatever a hostile sentence is full of, time grows with its length and not with its square."""
     sentence = f"Ann Lee {filler * 40_000} (1815, Paris \u2013 1851, Lyon)"
     began = time.process_time()
-    for relation in ("born_in", "died_on", "country", "owned_by", "inception"):
+    for relation in ("born_in", "died_on", "country", "owned_by", "inception", "child"):
         for are_places in (False, True):
             ends = (0, 7), (len(sentence) - 5, len(sentence) - 1)
             stance(sentence, *ends, relation, are_places=are_places, words=WORDS.get(relation))
