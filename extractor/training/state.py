@@ -55,6 +55,8 @@ class State:
 
     Attributes:
         average: averaged weights by name; empty where none are kept.
+        before: the weights before the first step, where some of them are kept.
+        share_before: how much of what is kept they are.
         best: the weights after the best epoch so far; empty where they are not asked for.
     """
 
@@ -65,10 +67,15 @@ class State:
     epoch: int = 0
     reports: list[EpochReport] = field(default_factory=list)
     best: dict[str, torch.Tensor] = field(default_factory=dict)
+    before: dict[str, torch.Tensor] = field(default_factory=dict)
+    share_before: float = 0.0
 
     def weights(self) -> dict[str, torch.Tensor]:
-        """A copy of the weights that an epoch gives: the averaged ones, where there are any."""
-        return {name: p.detach().clone() for name, p in (self.average or dict(self.model.named_parameters())).items()}
+        """A copy of the weights that an epoch gives: the averaged ones, if there are any, and a share of the first."""
+        now = self.average or dict(self.model.named_parameters())
+        if not self.before:
+            return {name: p.detach().clone() for name, p in now.items()}
+        return {name: torch.lerp(p.detach(), self.before[name], self.share_before) for name, p in now.items()}
 
 
 @contextmanager

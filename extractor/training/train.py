@@ -157,8 +157,10 @@ class TrainingRun:
         model = checkpoint.model
         optimizer = torch.optim.AdamW(parameter_groups(model, config), fused=True)
         self.rates = [group["lr"] for group in optimizer.param_groups]
-        average = {n: p.detach().clone() for n, p in model.named_parameters()} if config.ema_decay else {}
-        self.state = State(model, optimizer, average)
+        first = {n: p.detach().clone() for n, p in model.named_parameters()}
+        self.state = State(model, optimizer, {n: p.clone() for n, p in first.items()} if config.ema_decay else {})
+        if config.start_share:
+            self.state.before, self.state.share_before = first, config.start_share
         self.folder = Path(f"{config.out}.training")
         self.seen = _seen_by_all(_older(config))
         self.parts = training_parts(config, checkpoint, sentences, dev)
@@ -275,7 +277,7 @@ class TrainingRun:
 
     def _score_dev(self) -> dict[str, Any]:
         state = self.state
-        with with_weights(state.model, state.average):
+        with with_weights(state.model, state.weights()):
             state.model.eval()
             predictor = Predictor(self.checkpoint, self.device, self.config.threads)
             return evaluate(predictor, self.checkpoint.ontology, self.dev, DECODE_CONFIDENCE)
@@ -358,7 +360,7 @@ def _finish(run: TrainingRun, out: Path) -> None:
     config, state = run.config, run.state
     partial = Path(f"{out}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    with with_weights(state.model, state.best or state.average):
+    with with_weights(state.model, state.best or state.weights()):
         save_checkpoint(run.checkpoint, partial, run.ontology_text, torch.float16)
     write_card(partial, config, n_sentences=len(run.sentences), reports=state.reports, notes=run.notes)
     write_csv(partial / CSV, state.reports)

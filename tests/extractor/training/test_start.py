@@ -54,6 +54,27 @@ def test_it_starts_from_all_weights(going_on, tiny_model):
     assert new.keys() == old.keys()
 
 
+@pytest.mark.parametrize("ema_decay", [0.0, 0.9])
+def test_a_share_of_the_first_weights_is_kept(going_on, tiny_model, tmp_path, ema_decay):
+    """With `start_share` the weights lie between those of `start` and those that the training comes to without."""
+    given = {"epochs": 2, "learning_rate": 1e-2, "head_learning_rate": 1e-2, "ema_decay": ema_decay}
+    weights = {}
+    for share in (0.0, 0.25):
+        train(going_on(out=str(tmp_path / f"m{share}"), **given).model_copy(update={"start_share": share}))
+        weights[share] = dict(load_checkpoint(tmp_path / f"m{share}", CPU).model.named_parameters())
+    old = dict(load_checkpoint(tiny_model, CPU).model.named_parameters())
+
+    assert any((p - old[name]).abs().max() > 0.01 for name, p in weights[0.0].items())
+    for name, p in weights[0.25].items():
+        assert torch.allclose(p, 0.75 * weights[0.0][name] + 0.25 * old[name], atol=2e-3)
+
+
+def test_a_share_of_no_start(training):
+    """There is nothing to keep a share of."""
+    with pytest.raises(ConfigError, match="start_share"):
+        training(start_share=0.5)
+
+
 def test_types_keep_their_rows(tiny_model, tmp_path):
     """In another order, and beside new ones, a type has the logits' weights that it had."""
     old = load_checkpoint(tiny_model, CPU)
