@@ -437,49 +437,36 @@ def test_what_a_word_says_is_stated(text, relation):
 
 
 @pytest.mark.parametrize(
-    ("text", "relation"),
+    ("upper", "text", "relation"),
     [
-        ("[Ann Lee]'s son [Bob Lee] expanded the business.", "child"),
-        ("[Pharasmanes]' eldest son [Rhadamistus] left.", "child"),
-        ("[Peter Dewar], whose son [Bradley] was there, spoke.", "child"),
-        ("[Ann Lee] and her daughter, [Bea], left.", "child"),
-        ("[Jeronis] (father of Sir [Charles]) came.", "child"),
-        ("[Ann Lee] was the mother of [Bob Lee].", "child"),
-        ("[Acme]'s subsidiary [Acme China] takes care of it.", "owned_by"),
-        ("[Acme] and its Chinese unit [Sino] merged.", "parent_organization"),
-        ("[Acme], the parent company of [Sino], grew.", "parent_organization"),
-        ("[Acme] is the owner of [Sino].", "owned_by"),
+        (0, "[Ann Lee]'s son [Bob Lee] expanded the business.", "child"),
+        (0, "[Pharasmanes]' eldest son [Rhadamistus] left.", "child"),
+        (0, "[Peter Dewar], whose son [Bradley] was there, spoke.", "child"),
+        (0, "[Ann Lee] and her daughter, [Bea], left.", "child"),
+        (0, "[Jeronis] (father of Sir [Charles]) came.", "child"),
+        (0, "[Ann Lee] was the mother of [Bob Lee].", "child"),
+        (0, "[Acme]'s subsidiary [Acme China] takes care of it.", "owned_by"),
+        (0, "[Acme] and its Chinese unit [Sino] merged.", "parent_organization"),
+        (0, "[Acme], the parent company of [Sino], grew.", "parent_organization"),
+        (0, "[Acme] is the owner of [Sino].", "owned_by"),
+        (1, "[Bob Lee], the second son of King [Adam], left.", "child"),
+        (1, "[Bob Lee] is a son of [Adam Lee].", "child"),
+        (1, "[Bob Lee]'s father, [Adam Lee], left.", "child"),
+        (1, "[Bob Lee] and his mother [Ann Lee] left.", "child"),
+        (1, "[Sino], a subsidiary of [Acme], grew.", "parent_organization"),
+        (1, "[Sino] is now a unit of [Acme].", "owned_by"),
+        (1, "[Sino] and its owner [Acme] grew.", "owned_by"),
     ],
 )
-def test_who_is_above_is_told_by_words(text, relation):
-    """A child is no parent, and a subsidiary no owner; the other way round it is stated."""
-    plain, (upper, lower) = read_marked(text)
-    right, wrong = ((upper, lower), (lower, upper)) if relation == "child" else ((lower, upper), (upper, lower))
+def test_who_is_above_is_told_by_words(upper, text, relation):
+    """A child is no parent, and a subsidiary no owner, whichever is named first; the other way round it is stated."""
+    plain, ends = read_marked(text)
+    first = upper if relation == "child" else 1 - upper  # whom the relation has as its head
+    head, tail = ends[first], ends[1 - first]
 
-    assert stance(plain, *right, relation) == ""
-    assert stance(plain, *wrong, relation) == "turned"
-    assert stance(plain, *wrong, "affiliation") == ""
-
-
-@pytest.mark.parametrize(
-    ("text", "relation"),
-    [
-        ("[Bob Lee], the second son of King [Adam], left.", "child"),
-        ("[Bob Lee] is a son of [Adam Lee].", "child"),
-        ("[Bob Lee]'s father, [Adam Lee], left.", "child"),
-        ("[Bob Lee] and his mother [Ann Lee] left.", "child"),
-        ("[Sino], a subsidiary of [Acme], grew.", "parent_organization"),
-        ("[Sino] is now a unit of [Acme].", "owned_by"),
-        ("[Sino] and its owner [Acme] grew.", "owned_by"),
-    ],
-)
-def test_who_is_below_is_told_by_words(text, relation):
-    """As well where the lower one comes first."""
-    plain, (lower, upper) = read_marked(text)
-    right, wrong = ((upper, lower), (lower, upper)) if relation == "child" else ((lower, upper), (upper, lower))
-
-    assert stance(plain, *right, relation) == ""
-    assert stance(plain, *wrong, relation) == "turned"
+    assert stance(plain, head, tail, relation) == ""
+    assert stance(plain, tail, head, relation) == "turned"
+    assert stance(plain, tail, head, "affiliation") == ""
 
 
 @pytest.mark.parametrize(
