@@ -72,20 +72,16 @@ _LONGEST_RANK = 80  # characters between two names that may say which is above t
 
 
 def _ranks(lower: str, upper: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """What stands between two names where the first is above the second ("A's son B", "A, father of B"), and below."""
+    """What stands between two names where the first is above the second, and where it is below."""
     whose = r"\s?(?:'s?|,? whose|(?:,? (?:and|through|with) )?(?:his|her|its|their))"
     is_one = r"(?:,| \(| is| was)?"
 
-    def of_first(words: str) -> str:
-        return rf"{is_one} ?{_NAMED}(?:{words}) of {_NAMED}"
 
-    def of_second(words: str) -> str:
-        return rf"{whose} {_NAMED}(?:{words}),? {_NAMED}"
+    def between(first: str, second: str) -> re.Pattern[str]:
+        """Words of the first name ("A, father of B"), or of the second ("A's son B")."""
+        return re.compile(rf"{is_one} ?{_NAMED}(?:{first}) of {_NAMED}|{whose} {_NAMED}(?:{second}),? {_NAMED}", re.I)
 
-    return tuple(  # type: ignore[return-value]
-        re.compile(rf"(?:{of_second(second)}|{of_first(first)})", re.I)
-        for first, second in ((upper, lower), (lower, upper))
-    )
+    return between(upper, lower), between(lower, upper)
 
 
 _OF_KIN = _ranks(
