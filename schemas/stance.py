@@ -76,7 +76,6 @@ def _ranks(lower: str, upper: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     whose = r"\s?(?:'s?|,? whose|(?:,? (?:and|through|with) )?(?:his|her|its|their))"
     is_one = r"(?:,| \(| is| was)?"
 
-
     def between(first: str, second: str) -> re.Pattern[str]:
         """Words of the first name ("A, father of B"), or of the second ("A's son B")."""
         return re.compile(rf"{is_one} ?{_NAMED}(?:{first}) of {_NAMED}|{whose} {_NAMED}(?:{second}),? {_NAMED}", re.I)

@@ -118,8 +118,8 @@ class TrainConfig(Config):
         teachers: trained models of the same types: what they say of spans and pairs is a second target beside the gold,
             of several the mean.
         teacher_weight: how much of the loss that target is.
-        teacher_memory: MiB that the teachers' encodings of sentences may take, so that they are read once and not in
-            every epoch; what finds no room is read anew.
+        teacher_memory: MiB of the device that the teachers' encodings of sentences may take, so that they are read once
+            and not in every epoch; what finds no room is read anew.
         learning_rate: peak rate of the encoder.
         head_learning_rate: peak rate of everything else.
         weight_decay: AdamW's, of weights, not of biases and norms.
