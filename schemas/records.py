@@ -91,8 +91,8 @@ class Relation:
         head_entity: the entity that is spoken of; a country, where the mention names its people.
         tail_entity: the same; empty where the tail is a value.
         value, datatype: of the tail, as in a fact.
-        stance: `negated`, `hedged`, `opposed`, `foreign`, `placed`, `beside`, `cited`, `language`,
-            `turned`, `apart`, `unsaid` or `reported`, where the sentence doesn't state it (`kgmill.schemas.stance`).
+        stance: `negated`, `hedged`, `opposed`, `foreign`, `placed`, `beside`, `cited`, `language`, `turned`,
+            `credited`, `apart`, `unsaid` or `reported`, where the sentence doesn't state it (`kgmill.schemas.stance`).
         text_key: of the sentence (`kgmill.schemas.identity.text_key`): copies of one text are one witness.
         date: of the document.
         sentence_text: as it stands in the document; empty where it has more than 2,000 characters.

@@ -91,6 +91,10 @@ _OF_COMPANIES = _ranks(
     r"(?:parent|holding)(?: (?:company|corporation|organi[sz]ation))?|owners?",
 )
 _RANKS = {"child": (_OF_KIN, 0), "parent_organization": (_OF_COMPANIES, 1), "owned_by": (_OF_COMPANIES, 1)}
+_CREDITED = re.compile(  # between a work and who has a part in it that is none of a writer's; names may stand before
+    r"(?<!written and )(?<!written, )\b(?:directed|distributed|edited|illustrated|narrated|performed|produced|"
+    r"published|released|translated) by(?: the)?(?: (?:[A-Z]\w?\.|[A-Z&][\w&'-]*|and|the),?)* $"
+)
 _BY_BRACKETS = _OF_BIRTH | _OF_DEATH | {"inception"}  # without one, too, in brackets behind a name
 
 
@@ -126,7 +130,8 @@ def stance(
     country in which something happens is taken for somebody's own; `beside`: of two places one is near, or so far from,
     the other; `cited`: one stands in a reference to a page, where names and years are those of writers and titles;
     `language`: a place is the name of a language, behind which something is written in it; `turned`: words say that the
-    one who is named as a child is the parent, or so of companies; `apart`: of the two sides of
+    one who is named as a child is the parent, or so of companies; `credited`: who published or edited a work, or the
+    like, is taken for its author; `apart`: of the two sides of
     life dates, a birth is at that of death, a death at that of birth, or two places at both; `unsaid`: a relation that
     wants a word for it, such as a birth, and there is none.
 
@@ -160,6 +165,8 @@ def stance(
     'turned'
     >>> stance("Ann Lee (1815, Paris \u2013 1851, Lyon)", (0, 7), (29, 33), "born_in")
     'apart'
+    >>> stance("Mother Earth, edited by Ann Lee", (0, 12), (24, 31), "author")
+    'credited'
     >>> stance("In 1829 he married Ann Lee.", (19, 26), (3, 7), "born_on", words=pattern_of(["born", "birth*"]))
     'unsaid'
     >>> stance("Ann Lee left the Institute for Study.", (0, 7), (17, 36), "educated_at", words=pattern_of(["stud*"]))
@@ -192,6 +199,8 @@ def stance(
         return "language"
     if relation in _RANKS and _is_turned(between, relation, is_head_first=head <= tail):
         return "turned"
+    if relation == "author" and head < tail and _CREDITED.search(between):
+        return "credited"
     if _are_apart(sentence, head, tail, relation, are_places):
         return "apart"
     outside = (sentence[: max(first[0], 0)], between, sentence[max(first_end, second[1]) :])

@@ -106,7 +106,7 @@ TERMS: tuple[Term, ...] = (
         "datatype",
         "stance",
         "How what is not plainly stated is said: negated, hedged, opposed, foreign, placed, beside, cited, language, "
-        "turned, apart, unsaid or reported.",
+        "turned, credited, apart, unsaid or reported.",
     ),
     Term("subjectMention", "object", "subject mention", "The span that names the subject of an extraction."),
     Term("textSha256", "datatype", "text SHA-256", "SHA-256 of a document's text in UTF-8, in hex digits."),

@@ -23,6 +23,7 @@ STANCES = (
         "cited",
         "language",
         "turned",
+        "credited",
         "apart",
         "unsaid",
         "reported",

@@ -1,4 +1,4 @@
-"""Whether a sentence states a relation: where places lie, whose country it is, life dates, who is above whom."""
+"""Whether a sentence states a relation: where places lie, whose country, life dates, who is above whom, who wrote."""
 
 import pytest
 
@@ -260,3 +260,37 @@ def test_where_words_tell_no_rank(text):
     plain, ends = read_marked(text)
     for head, tail in (ends, ends[::-1]):
         assert stance(plain, head, tail, "child") == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[The Patient Lattice] was published by [Gyldendal] in 1963.",
+        "[Mother Earth], edited by [Peter Glassgold]",
+        "[A Cry in the Dark], which was produced by [Lambert]",
+        "[The Tales], illustrated by Joe Sacco and [Ann Lee]",
+        '"[Demons Decoded]" released by the [A & E Television Networks]',
+    ],
+)
+def test_who_has_another_part_in_a_work_is_no_author(text):
+    """Who published, edited or illustrated a work, or the like, did not write it."""
+    plain, (work, who) = read_marked(text)
+    assert stance(plain, work, who, "author") == "credited"
+    assert stance(plain, work, who, "publisher") == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[Copper], written and illustrated by [Kazu Kibuishi]",
+        "[Patriot Games] is a film directed by Phillip Noyce and based on the novel by [Tom Clancy].",
+        "[The Tales] was published by Macmillan. [Ann Lee] wrote it.",
+        "[The Tales], illustrated by Joe Sacco, written by [Ann Lee]",
+        "[The Tales] by [Ann Lee], edited by Joe Sacco",
+        "[Ann Lee]'s book, published by Macmillan as [The Tales]",
+    ],
+)
+def test_who_wrote_a_work_that_others_have_a_part_in(text):
+    """Only the part that is said of the one who is named counts."""
+    plain, ends = read_marked(text)
+    assert stance(plain, *ends, "author") == ""
