@@ -2,7 +2,8 @@
 
     python -m benchmarks.plain_text OUT.json FILE... [--most 2500] [--seed 1]
 
-Sentences are those that prediction cuts. Written are those of 6 to 60 words that may have names: of which two or more,
+A file is a text, or Parquet with the text of a document a row, as `kgmill shard` writes it. Sentences are those that
+prediction cuts. Written are those of 6 to 60 words that may have names: of which two or more,
 behind the first, are capitalised and no titles; in an order that the seed says.
 """
 
@@ -15,6 +16,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from kgmill.extractor.text.split import split_text
 
 _LEAST, _MOST = 6, 60  # words
@@ -24,8 +27,8 @@ _NO_NAMES = {"I", "Congress", "President", "Mr", "Mr."}
 
 def sentences(files: Iterable[Path]) -> Iterator[dict[str, Any]]:
     """The sentences of texts in UTF-8 (other bytes are replaced), as SpERT's JSON says that nothing is annotated."""
-    for path in files:
-        for sentence in split_text(path.read_bytes().decode("utf-8", errors="replace")):
+    for name, text in texts(files):
+        for sentence in split_text(text):
             words = sentence.words
             n_capitalised = sum(word[0].isupper() and word not in _NO_NAMES for word in words[1:])
             if _LEAST <= len(words) <= _MOST and n_capitalised >= _NAMES:
@@ -34,8 +37,18 @@ def sentences(files: Iterable[Path]) -> Iterator[dict[str, Any]]:
                     "entities": [],
                     "relations": [],
                     "annotated": {"types": [], "relations": []},
-                    "orig_id": path.name,
+                    "orig_id": name,
                 }
+
+
+def texts(files: Iterable[Path]) -> Iterator[tuple[str, str]]:
+    """Name and text of each document: of a Parquet file its column `text`, of any other file all of it."""
+    for path in files:
+        if path.suffix == ".parquet":
+            rows = pq.read_table(path, columns=["doc_id", "text"]).to_pylist()
+            yield from ((row["doc_id"], row["text"]) for row in rows)
+        else:
+            yield path.name, path.read_bytes().decode("utf-8", errors="replace")
 
 
 def main() -> None:
