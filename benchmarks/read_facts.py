@@ -34,8 +34,8 @@ from kgmill.schemas.tables import conform
 BANDS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 1.01)
 _SENTENCES = 3
 _BELOW = 0.05  # how much less often the facts of one genre may be right than those of all
-_FEWEST = 20  # facts of a genre that say what a threshold is worth
-_PRIOR = 25.0  # variance^-1 of a relation's own bias: some dozens of facts have to say that it differs
+_FEWEST = 20  # facts that say what a threshold is worth
+_PRIOR = 25.0  # variance^-1 of a relation's own bias, and a genre's: some dozens of facts have to say that it differs
 _GRID = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 
 
@@ -113,6 +113,7 @@ def sheet(
                 "_share": fact["share"],
                 "_stated": support.is_stated,
                 "_between": support.n_between,
+                "_around": support.n_around,
                 "_confidence": fact["confidence"],
                 "_model": run["fingerprints"]["model"],
                 "_seed": seed,
@@ -186,11 +187,11 @@ def fit(read: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _features(row: dict[str, Any]) -> np.ndarray:
     n_together = round(len(row["confidences"]) / row["share"])
-    return np.array(Support(row["confidences"], n_together, row["stated"], row["between"]).features())
+    return np.array(Support(row["confidences"], n_together, row["stated"], row["between"], row["around"]).features())
 
 
 def _claim(row: dict[str, Any], weights: np.ndarray, bias: float, own: dict[str, float]) -> float:
-    z = bias + own.get(row["relation"], 0.0) + float(weights @ _features(row))
+    z = bias + own.get(row["relation"], 0.0) * row["stated"] + float(weights @ _features(row))
     return min(0.98, 1 / (1 + float(np.exp(-z))))
 
 
@@ -200,44 +201,48 @@ def _solve(
     """Projected gradient descent on the mean log loss with a Gaussian prior on the biases of relations."""
     x = np.stack([_features(row) for row in read])
     relation = np.array([names.index(row["relation"]) for row in read])
+    is_stated = np.array([row["stated"] for row in read], float)  # of what is only denied no relation is known by
     weights, bias, own = np.full(x.shape[1], 0.3), 0.0, np.zeros(len(names))
     for step in range(20_000):
-        z = np.clip(bias + own[relation] + x @ weights, -30, 30)
+        z = np.clip(bias + own[relation] * is_stated + x @ weights, -30, 30)
         slope = (1 / (1 + np.exp(-z)) - is_right) / len(read)
         rate = 1.0 if step < 10_000 else 0.2
         weights = np.maximum(weights - rate * 0.3 * (x.T @ slope + 0.002 * weights), 0.0)
         bias -= rate * slope.sum()
-        own -= rate * (np.bincount(relation, slope, len(names)) + own * _PRIOR / 25 / len(read))
+        own -= rate * (np.bincount(relation, slope * is_stated, len(names)) + own * _PRIOR / 25 / len(read))
     return weights, bias, dict(zip(names, own.tolist(), strict=True))
 
 
 def thresholds(claimed: np.ndarray, is_right: np.ndarray, read: list[dict[str, Any]]) -> list[list[float]]:
     """For each wanted precision the least claim at and above which facts are right, and claim, so often.
 
-    So they are of all genres together, each with the same weight, and of none by more than _BELOW less often. A fact's
-    weight in its genre is how many of its build it stands for. Each threshold is at least the one before.
+    So they are of all genres together, each with the same weight, and are right of none by more than _BELOW less often.
+    A fact's weight in its genre is how many of its build it stands for. What few facts of a genre say is drawn to what
+    all say, as _PRIOR facts weigh. Each threshold is at least the one before.
     """
-    weights, genres = np.array([row["weight"] for row in read], float), np.array([row["genre"] for row in read])
+    order = np.argsort(-claimed)
+    weights = np.array([row["weight"] for row in read], float)[order]
+    genres = np.array([row["genre"] for row in read])[order]
     of_genre = [genres == genre for genre in sorted(set(genres))]
     for mine in of_genre:
         weights[mine] /= weights[mine].sum()
+    right, claims = (np.cumsum(values[order] * weights) / np.cumsum(weights) for values in (is_right, claimed))
+    worst = np.min([_drawn(is_right[order], weights * mine, mine, right) for mine in of_genre], axis=0)
+    has_enough = np.arange(len(order)) >= _FEWEST - 1
     found, least = [], 0.0
     for wanted in _GRID:
-        enough = [
-            _least(claimed[mine], is_right[mine], weights[mine], wanted - below)
-            for mine, below in ((slice(None), 0.0), *((mine, _BELOW) for mine in of_genre))
-        ]
-        least = max(least, *enough)
+        kept = np.flatnonzero(has_enough & (np.minimum(right, claims) >= wanted) & (worst >= wanted - _BELOW))
+        least = max(least, float(claimed[order[kept[-1]]]) if len(kept) else 1.0)
         found.append([wanted, round(least, 4)])
     return found
 
 
-def _least(claimed: np.ndarray, is_right: np.ndarray, weights: np.ndarray, wanted: float) -> float:
-    order = np.argsort(-claimed)
-    total = np.cumsum(weights[order])
-    shares = [np.cumsum((values * weights)[order]) / total for values in (is_right, claimed)]
-    enough = np.flatnonzero((np.minimum(*shares) >= wanted) & (np.arange(len(order)) >= _FEWEST - 1))
-    return float(claimed[order[enough[-1]]]) if len(enough) else 1.0
+def _drawn(is_right: np.ndarray, weights: np.ndarray, mine: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """How often a genre's facts are right down to each claim, drawn to how often those of all are."""
+    n, total = np.cumsum(mine), np.cumsum(weights)
+    share = np.divide(np.cumsum(is_right * weights), total, out=np.zeros(len(n)), where=total > 0)
+    drawn: np.ndarray = (n * share + _PRIOR * right) / (n + _PRIOR)
+    return drawn
 
 
 def bands(claimed: np.ndarray, is_right: np.ndarray) -> list[dict[str, float]]:

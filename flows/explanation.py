@@ -59,7 +59,8 @@ def _fact(told: Mapping[str, Any], is_coloured: bool) -> Iterator[str]:
         yield f"  sentences (equal ones once): {parts['sentences']}, documents: {parts['documents']}; {stances}"
         share = f"{parts['share_of_sentences_with_both']:.0%} of the sentences with both ends say it"
         yield f"  mean {parts['mean']:g}, surest {parts['surest']:g}; {share}"
-        yield f"  characters between both, where they are nearest: {parts['characters_between']}"
+        between, around = parts["characters_between"], parts["characters_of_that_sentence"]
+        yield f"  characters between both, where they are nearest: {between}; of that sentence: {around}"
         if parts["share_against_rivals"] < 1:
             share = f"{parts['share_against_rivals']:.0%}"
             yield f"  its share of the confidence of all that contradict one another: {share}"

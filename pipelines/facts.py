@@ -17,7 +17,8 @@ CERTAIN = 1.0  # what people have confirmed, and nothing else
 _CEILING = 0.98  # of what no person has confirmed
 _MIN, _MAX = 1e-4, 1 - 1e-4
 _NEAR = 10  # characters between two mentions that stand next to each other
-_N_FEATURES = 6
+_LONG = 100  # characters of a sentence
+_N_FEATURES = 7
 _IN_BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 
 
@@ -30,12 +31,14 @@ class Support:
         n_together: sentences that name both ends, equal ones once.
         is_stated: whether a sentence states it, rather than denies it, supposes it or the like.
         n_between: characters between both mentions, where they are nearest in a sentence.
+        n_around: characters of that sentence.
     """
 
     confidences: Sequence[float]
     n_together: int
     is_stated: bool = True
     n_between: int = 0
+    n_around: int = 0
 
     @classmethod
     def of(cls, rows: Sequence[Mapping[str, Any]], n_together: int = 0) -> Self:
@@ -49,7 +52,8 @@ class Support:
             key = (row["text_key"],) if row["text_key"] else (row["doc_id"], str(row["sentence_begin"]))
             texts[key] = max(texts.get(key, 0.0), row["confidence"])
         confidences = [texts[key] for key in sorted(texts)]
-        return cls(confidences, n_together, bool(stated), min(map(between, stated or rows)))
+        n_between, n_around = min((between(row), row["sentence_end"] - row["sentence_begin"]) for row in stated or rows)
+        return cls(confidences, n_together, bool(stated), n_between, n_around)
 
     @property
     def mean(self) -> float:
@@ -63,13 +67,13 @@ class Support:
 
     def features(self) -> tuple[float, ...]:
         """Log-odds of the mean; how far the surest's lie above; log of the share; log of the sentences; whether stated;
-        how near both are.
+        how near both are; how short their sentence is.
 
         A fact is the surer the greater any of them is.
         """
-        mean, nearness = _log_odds(self.mean), -math.log1p(self.n_between / _NEAR)
-        best, n = _log_odds(max(self.confidences)), len(self.confidences)
-        return mean, best - mean, math.log(self.share), math.log(n), float(self.is_stated), nearness
+        nearness, shortness = -math.log1p(self.n_between / _NEAR), -math.log1p(self.n_around / _LONG)
+        mean, best, n = _log_odds(self.mean), _log_odds(max(self.confidences)), len(self.confidences)
+        return mean, best - mean, math.log(self.share), math.log(n), float(self.is_stated), nearness, shortness
 
 
 def between(row: Mapping[str, Any]) -> int:
@@ -90,7 +94,7 @@ class FactConfidence:
 
     Attributes:
         weights: of the features; none: nothing was fitted, and the mean is taken.
-        bias: for all, and `relations`: added for a relation.
+        bias: for all, and `relations`: added for a relation, where a sentence states the fact.
         thresholds: rows of a wanted precision and the least confidence at which the facts that were read have it.
     """
 
@@ -101,7 +105,7 @@ class FactConfidence:
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> Self:
-        """The `facts` of a calibration; empty: nothing was fitted. Up to 0.3 nearness had no weight."""
+        """The `facts` of a calibration; empty: nothing was fitted. Those that are missing, of fits before, are 0."""
         rows = tuple((float(precision), float(least)) for precision, least in data.get("thresholds", ()))
         weights = tuple(map(float, data.get("weights", ())))
         weights += (0.0,) * (_N_FEATURES - len(weights)) if weights else ()
@@ -111,9 +115,13 @@ class FactConfidence:
         """That a fact of a relation is right."""
         if not self.weights:
             return round(min(support.mean, _CEILING), 6)
-        z = self.bias + self.relations.get(relation, 0.0)
+        z = self.bias + self.own(relation, support)
         z += math.fsum(w * x for w, x in zip(self.weights, support.features(), strict=True))
         return round(min(1 / (1 + math.exp(-z)), _CEILING), 6)
+
+    def own(self, relation: str, support: Support) -> float:
+        """What a relation's own bias adds; nothing where no sentence states the fact."""
+        return self.relations.get(relation, 0.0) if support.is_stated else 0.0
 
     def threshold(self, precision: float) -> float:
         """The least confidence of facts that are to be right so often; where nothing was fitted, the same number.

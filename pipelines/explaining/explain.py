@@ -23,7 +23,7 @@ _OTHER_DECODING = (
 _OTHER_FIT = "the model's fit of facts is not that of the build any more: no threshold is told"
 _FEATURES = (
     *("log-odds of the mean", "surest above the mean", "log of the share", "log of the sentences", "stated"),
-    "how near both are",
+    *("how near both are", "how short their sentence is"),
 )
 
 
@@ -125,6 +125,7 @@ class Explainer:
             "surest": max(support.confidences),
             "share_of_sentences_with_both": fact["share"],
             "characters_between": support.n_between,
+            "characters_of_that_sentence": support.n_around,
             "share_against_rivals": fact["conflict_share"],
             "stances": dict(Counter(row["stance"] or "stated" for row in rows)),
         }
@@ -133,7 +134,7 @@ class Explainer:
             least = round(fitted.threshold(self.built.config.wanted_precision), 6)
             if fitted.weights and fact["confidence"] != CERTAIN:
                 features = zip(_FEATURES, fitted.weights, support.features(), strict=True)
-                parts["log_odds"] = {"bias": fitted.bias, "relation": fitted.relations.get(fact["relation"], 0.0)}
+                parts["log_odds"] = {"bias": fitted.bias, "relation": fitted.own(fact["relation"], support)}
                 parts["log_odds"] |= {what: round(w * x, 4) for what, w, x in features}
         overrules = self._in_words(self.built.rows("facts", overruled_by=fact["fact_id"]))
         why = self._asserted(fact, least, is_stated=support.is_stated)

@@ -36,7 +36,7 @@ from kgmill.schemas.units import Unit
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
 
-VERSION = 8
+VERSION = 9
 # The facts that others contradict, as `pipelines.conflicts` has settled it.
 RIVALS = not_null(fact_id=pa.string(), conflict_share=pa.float64(), overruled_by=pa.string())
 SHOWN = ("names", "evidence")  # the tables that are published as they are; of the others `stages.labels` makes more

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from kgmill.pipelines.facts import FactConfidence, Support, between
 
-FITTED = FactConfidence((1.2, 0.4, 0.8, 0.3, 0.9, 0.7), -0.5, {"Kill": -1.0}, ((0.7, 0.3), (0.8, 0.5), (0.9, 0.75)))
+FITTED = FactConfidence(
+    (1.2, 0.4, 0.8, 0.3, 0.9, 0.7, 0.6), -0.5, {"Kill": -1.0}, ((0.7, 0.3), (0.8, 0.5), (0.9, 0.75))
+)
 
 
 def test_share_is_of_the_sentences_that_name_both():
@@ -19,26 +21,37 @@ def test_share_is_of_the_sentences_that_name_both():
 
 
 def test_features_by_hand():
-    """Log-odds of the mean, what the surest's lie above, logs of the share and the number; whether stated; nearness."""
+    """Log-odds of the mean, what the surest's lie above, logs of share and number; stated; nearness; shortness."""
     expected = (math.log(3), math.log(9) - math.log(3), math.log(0.25), math.log(2))
-    assert Support([0.9, 0.6], 8).features() == pytest.approx((*expected, 1.0, 0.0))
-    assert Support([0.9, 0.6], 8, is_stated=False, n_between=20).features() == pytest.approx(
-        (*expected, 0.0, -math.log(3))
+    assert Support([0.9, 0.6], 8).features() == pytest.approx((*expected, 1.0, 0.0, 0.0))
+    assert Support([0.9, 0.6], 8, is_stated=False, n_between=20, n_around=300).features() == pytest.approx(
+        (*expected, 0.0, -math.log(3), -math.log(4))
     )
 
 
-def row(*ends, text="", begin=0, key="", confidence=0.5, stance=""):
+def row(*ends, text="", begin=0, end=90, key="", confidence=0.5, stance=""):
     """A row of evidence."""
     names = ("head_begin", "head_end", "tail_begin", "tail_end")
     said = {"text_key": key, "confidence": confidence, "stance": stance, "doc_id": "d"}
-    return dict(zip(names, ends, strict=True)) | {"sentence_begin": begin, "sentence_text": text} | said
+    return (
+        dict(zip(names, ends, strict=True))
+        | {"sentence_begin": begin, "sentence_end": end, "sentence_text": text}
+        | said
+    )
 
 
 def test_between_is_where_both_are_nearest():
-    """Of several sentences the one in which they are nearest; in either order; overlapping ones touch."""
+    """Of several sentences the one in which they are nearest, the shorter of two; in either order."""
     assert Support.of([row(0, 7, 20, 24), row(100, 104, 90, 95)]).n_between == 5
     assert between(row(0, 7, 20, 24)) == 13
     assert Support.of([row(0, 7, 5, 9), row(0, 7, 20, 24)]).n_between == 0
+    found = [
+        row(0, 7, 9, 12, end=70),
+        row(100, 107, 109, 112, begin=100, end=150),
+        row(200, 207, 230, 240, begin=200, end=245),
+    ]
+    for rows in (found, found[::-1]):
+        assert (Support.of(rows).n_between, Support.of(rows).n_around) == (2, 50)
 
 
 def test_brackets_part_nothing():
@@ -51,10 +64,10 @@ def test_brackets_part_nothing():
 def test_support_of_rows():
     """Equal sentences are one, as sure as the surest; what doesn't state the fact counts where nothing does."""
     near, far = row(0, 7, 10, 14, key="a", confidence=0.6), row(0, 7, 30, 34, key="a", confidence=0.9)
-    other = row(0, 7, 40, 44, begin=50, confidence=0.4)
+    other = row(0, 7, 40, 44, begin=50, end=140, confidence=0.4)
     denied = row(0, 7, 8, 9, key="b", confidence=0.8, stance="negated")
-    assert Support.of([near, far, other, denied], 5) == Support([0.9, 0.4], 5, is_stated=True, n_between=3)
-    assert Support.of([denied]) == Support([0.8], 0, is_stated=False, n_between=1)
+    assert Support.of([near, far, other, denied], 5) == Support([0.9, 0.4], 5, True, 3, 90)
+    assert Support.of([denied]) == Support([0.8], 0, False, 1, 90)
 
 
 def test_confidence_by_hand():
@@ -63,7 +76,10 @@ def test_confidence_by_hand():
     z = 1.2 * math.log(3) + 0.4 * math.log(3) + 0.8 * math.log(0.25) + 0.3 * math.log(2) - 0.5
     assert FITTED.confidence("Live_In", support) == round(1 / (1 + math.exp(-z - 0.9)), 6)
     assert FITTED.confidence("Kill", support) == round(1 / (1 + math.exp(1 - z - 0.9)), 6)
-    assert FITTED.confidence("Kill", Support([0.9, 0.6], 8, is_stated=False)) == round(1 / (1 + math.exp(1 - z)), 6)
+    denied = Support([0.9, 0.6], 8, is_stated=False)
+    assert FITTED.confidence("Kill", denied) == FITTED.confidence("Live_In", denied) == round(1 / (1 + math.exp(-z)), 6)
+    long = Support([0.9, 0.6], 8, n_around=900)
+    assert FITTED.confidence("Kill", long) == round(1 / (1 + math.exp(1 - z - 0.9 + 0.6 * math.log(10))), 6)
     far = Support([0.9, 0.6], 8, n_between=90)
     assert FITTED.confidence("Kill", far) == round(1 / (1 + math.exp(1 - z - 0.9 + 0.7 * math.log(10))), 6)
 
@@ -104,9 +120,9 @@ def test_surer_with_more_sentences(p, n, more):
 
 
 @given(
-    st.tuples(*[st.floats(0, 3)] * 6),
-    st.tuples(*[st.floats(-5, 5)] * 6),
-    st.integers(0, 5),
+    st.tuples(*[st.floats(0, 3)] * 7),
+    st.tuples(*[st.floats(-5, 5)] * 7),
+    st.integers(0, 6),
     st.floats(0.01, 5),
 )
 def test_confidence_grows_with_each_feature(weights, features, i, by):
@@ -181,8 +197,8 @@ def test_threshold_grows_with_the_precision(rows, one, other):
 
 
 def test_calibration_is_read():
-    """A calibration has lists where the class has tuples, integers where it has floats; an old one has no nearness."""
-    data = {"weights": [1, 0.5, 0, 0, 2, 1], "bias": -1, "relations": {"Kill": 0.5}, "thresholds": [[0.8, 0.6]]}
-    expected = FactConfidence((1.0, 0.5, 0.0, 0.0, 2.0, 1.0), -1.0, {"Kill": 0.5}, ((0.8, 0.6),))
+    """A calibration has lists where the class has tuples, integers for floats; an old one has fewer weights."""
+    data = {"weights": [1, 0.5, 0, 0, 2, 1, 3], "bias": -1, "relations": {"Kill": 0.5}, "thresholds": [[0.8, 0.6]]}
+    expected = FactConfidence((1.0, 0.5, 0.0, 0.0, 2.0, 1.0, 3.0), -1.0, {"Kill": 0.5}, ((0.8, 0.6),))
     assert FactConfidence.parse(data) == expected
-    assert FactConfidence.parse(data | {"weights": [1, 0.5, 0, 0, 2]}).weights == (1.0, 0.5, 0.0, 0.0, 2.0, 0.0)
+    assert FactConfidence.parse(data | {"weights": [1, 0.5, 0, 0, 2]}).weights == (1.0, 0.5, 0.0, 0.0, 2.0, 0.0, 0.0)

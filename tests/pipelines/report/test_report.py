@@ -290,7 +290,7 @@ def test_calibration_is_shown_while_it_is_that_of_the_run(tmp_path):
     key = fingerprint(load_calibration(find_model("default")).facts)
     for name, has_chart in ((key, True), ("another", False)):
         store = write_output(tmp_path / name[:8], PEOPLE, {"fingerprints": {"facts": name}})
-        assert ("This build asserts facts from 0.58 on, where 80% were right" in page_of(store).text) == has_chart
+        assert ("This build asserts facts from 0.62 on, where 80% were right" in page_of(store).text) == has_chart
 
 
 def test_without_a_finished_build_nothing_is_written(tmp_path):

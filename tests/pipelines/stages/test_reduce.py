@@ -170,7 +170,7 @@ def test_what_is_not_stated_is_not_asserted(stance):
 
 def test_fit_knows_whether_a_fact_is_stated():
     """A fit may hold a fact that is only denied or supposed for less sure than one that is stated as surely."""
-    judge = FactConfidence((1.0, 0.0, 0.0, 0.0, 2.0, 0.0), -2.0)
+    judge = FactConfidence((1.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0), -2.0)
     found = [the_fact([works_for("d", 0, 0.5, stance=stance)], judge=judge).confidence for stance in ("", "hedged")]
     assert found == [0.5, 0.119203]  # 1 / (1 + exp(2))
 
