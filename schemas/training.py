@@ -91,7 +91,7 @@ class SetConfig(Config):
 
 
 class TrainConfig(Config):
-    """A training run. Paths are relative to the current directory. The defaults are the recipe of models/conll04.
+    """A training run. Paths are relative to the current directory. The defaults are the recipe of examples/conll04.toml.
 
     The paper's letter is examples/paper-conll04.toml.
 

@@ -86,10 +86,11 @@ def _toml(value: Any) -> str:
 
 def _card(config: TrainConfig, n_sentences: int, reports: Sequence[EpochReport], notes: Sequence[str]) -> str:
     rates = f"{config.learning_rate} (encoder) and {config.head_learning_rate} (heads)"
+    kind = "two-phase" if config.two_phase else "one-phase"
     lines = [
         "# Model card",
         "",
-        "A two-phase span-based joint entity-relation extractor, made by `kgmill train training.toml`.",
+        f"A {kind} span-based joint entity-relation extractor, made by `kgmill train training.toml`.",
         "",
         f"- Goes on from: {config.start}" if config.start else f"- Encoder: {config.encoder}",
         f"- Trained on: {', '.join(config.train_files)} ({n_sentences} sentences)",

@@ -81,7 +81,7 @@ def test_default_masks_what_it_finds_badly(default):
 
 
 def test_conll04_finds_what_it_found():
-    """Mentions and relations of two sentences, with their types, directions and confidences, one of them wrong."""
+    """Mentions and relations of two sentences, with their types, directions and confidences."""
     [found] = Extractor.from_pretrained(str(CONLL04), device="cpu", n_threads=1).extract([NEWS])
 
     assert [(m.text, m.type) for m in found.mentions] == [
@@ -95,14 +95,11 @@ def test_conll04_finds_what_it_found():
     ]
     assert [(r.head.text, r.type, r.tail.text) for r in found.relations] == [
         ("Martha Kellner", "Work_For", "Danish Railways"),
-        ("Martha Kellner", "Live_In", "Denmark"),
-        ("Danish Railways", "OrgBased_In", "Aarhus"),
-        ("Danish Railways", "OrgBased_In", "Denmark"),
         ("Aarhus", "Located_In", "Denmark"),
         ("Henrik Bauer", "Kill", "Otto Lindqvist"),
     ]
     assert [r.confidence for r in found.relations] == pytest.approx(
-        [0.695, 0.443, 0.636, 0.797, 0.831, 0.870], abs=0.01
+        [0.932, 0.963, 0.653], abs=0.01
     )
 
 
