@@ -91,7 +91,7 @@ class SetConfig(Config):
 
 
 class TrainConfig(Config):
-    """A training run. Paths are relative to the current directory. The defaults are the recipe of examples/conll04.toml.
+    """A training run. Paths are relative to the current directory. Defaults: the recipe of examples/conll04.toml.
 
     The paper's letter is examples/paper-conll04.toml.
 
