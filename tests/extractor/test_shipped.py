@@ -98,9 +98,7 @@ def test_conll04_finds_what_it_found():
         ("Aarhus", "Located_In", "Denmark"),
         ("Henrik Bauer", "Kill", "Otto Lindqvist"),
     ]
-    assert [r.confidence for r in found.relations] == pytest.approx(
-        [0.932, 0.963, 0.653], abs=0.01
-    )
+    assert [r.confidence for r in found.relations] == pytest.approx([0.932, 0.963, 0.653], abs=0.01)
 
 
 def test_lower_thresholds_give_more_all_the_way_down(sci):
