@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import string
 from pathlib import Path
 
@@ -15,6 +16,9 @@ settings.register_profile(
     "kgmill", deadline=None, database=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("kgmill")
+
+# A shell that runs tests in the background has it ignored, and so would all that they start and stop with it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ONTOLOGY = """\
 name = "tiny"
