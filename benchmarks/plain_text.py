@@ -2,8 +2,8 @@
 
     python -m benchmarks.plain_text OUT.json FILE... [--most 2500] [--seed 1]
 
-A file is a text, or Parquet with the text of a document a row, as `kgmill shard` writes it. Sentences are those that
-prediction cuts. Written are those of 6 to 60 words that may have names: of which two or more,
+A file is a text, or Parquet with a document a row, such as a build's `tables/documents`, whose texts are clean.
+Sentences are those that prediction cuts. Written are those of 6 to 60 words that may have names: of which two or more,
 behind the first, are capitalised and no titles; in an order that the seed says.
 """
 

@@ -228,10 +228,11 @@ def thresholds(claimed: np.ndarray, is_right: np.ndarray, read: list[dict[str, A
         weights[mine] /= weights[mine].sum()
     right, claims = (np.cumsum(values[order] * weights) / np.cumsum(weights) for values in (is_right, claimed))
     worst = np.min([_drawn(is_right[order], weights * mine, mine, right) for mine in of_genre], axis=0)
-    has_enough = np.arange(len(order)) >= _FEWEST - 1
+    has_all = np.diff(claimed[order], append=-1.0) < 0  # of equal claims the last
+    has_all &= np.arange(len(order)) >= _FEWEST - 1
     found, least = [], 0.0
     for wanted in _GRID:
-        kept = np.flatnonzero(has_enough & (np.minimum(right, claims) >= wanted) & (worst >= wanted - _BELOW))
+        kept = np.flatnonzero(has_all & (np.minimum(right, claims) >= wanted) & (worst >= wanted - _BELOW))
         least = max(least, float(claimed[order[kept[-1]]]) if len(kept) else 1.0)
         found.append([wanted, round(least, 4)])
     return found
