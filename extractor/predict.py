@@ -20,10 +20,10 @@ from torch import Tensor
 
 from kgmill.extractor.candidates import Candidates, Floors, empty, merge_windows
 from kgmill.extractor.neural.checkpoint import Checkpoint, choose_device, has_bf16, load_checkpoint
-from kgmill.extractor.neural.devices import check_precision, choose_precision
+from kgmill.extractor.neural.devices import check_precision, choose_precision, mkl_falls_short
 from kgmill.extractor.neural.encoding import Window, WordPieces, collate
 from kgmill.extractor.neural.fast import Encoded, Ends, Linked
-from kgmill.extractor.neural.quantise import quantise
+from kgmill.extractor.neural.linears import Int8Linear, OneDnnLinear, replace_linears
 from kgmill.extractor.neural.spans import Pairs, Spans
 from kgmill.schemas.errors import CheckpointError
 from kgmill.schemas.logged import carried
@@ -231,9 +231,10 @@ def open_predictor(
     precision = choose_precision(chosen.type, precision, has_bf16)
     check_precision(chosen.type, precision)
     checkpoint = load_checkpoint(folder, chosen, _DTYPES[precision])
-    if precision == "int8":
+    is_packed = precision == "fp32" and chosen.type == "cpu" and mkl_falls_short() and OneDnnLinear.is_available()
+    if precision == "int8" or (is_packed and not is_compiled):
         for part in (checkpoint.model.encoder, *checkpoint.model.role_maps()):
-            quantise(part)
+            replace_linears(part, Int8Linear if precision == "int8" else OneDnnLinear)
     predictor = Predictor(checkpoint, chosen, n_threads)
     if is_compiled:
         _compile(predictor)

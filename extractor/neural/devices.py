@@ -60,14 +60,26 @@ def multiplies_bytes(cpu_info: Path = _CPU_INFO) -> bool:
     return not _BYTE_PRODUCTS.isdisjoint(_flags(cpu_info))
 
 
+def mkl_falls_short(cpu_info: Path = _CPU_INFO) -> bool:
+    """Whether torch's own fp32 product, which on x86 is MKL's, leaves instructions of the processor unused: on any but
+    Intel's, of which it takes AVX-512 (docs/decisions/0057-onednn.md); False where it can't be told."""
+    maker = _told(cpu_info, "vendor_id")
+    return bool(maker) and maker != ["GenuineIntel"]
+
+
 def _flags(cpu_info: Path) -> list[str]:
     """The processor's instructions, as Linux names them."""
+    return _told(cpu_info, "flags")
+
+
+def _told(cpu_info: Path, key: str) -> list[str]:
+    """The words that Linux says of the first processor under a key."""
     try:
         text = cpu_info.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return []
-    flags = re.search(r"^flags\s*:(.*)$", text, re.MULTILINE)
-    return flags[1].split() if flags else []
+    line = re.search(rf"^{key}[ \t]*:(.*)$", text, re.MULTILINE)
+    return line[1].split() if line else []
 
 
 def check_precision(device: str, precision: str) -> None:

@@ -39,7 +39,7 @@ from kgmill.schemas.units import cuts_of, overlapping
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
 
-VERSION = 8
+VERSION = 9
 _LANGUAGE = "language: "  # how the faults of documents begin that are in another language than the model's
 
 

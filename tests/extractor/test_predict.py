@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 import torch
 import torch._dynamo.utils
+from torch import nn
 
 from kgmill.extractor.calibration import Scale
 from kgmill.extractor.candidates import EVERYTHING, Floors
 from kgmill.extractor.decode import decode
 from kgmill.extractor.neural.checkpoint import Checkpoint
 from kgmill.extractor.neural.config import TwoPhaseConfig
+from kgmill.extractor.neural.linears import Int8Linear, OneDnnLinear, replace_linears
 from kgmill.extractor.neural.two_phase import TwoPhaseModel
 from kgmill.extractor.predict import (
     Predictor,
@@ -34,6 +36,8 @@ LOW, MIDDLE, RANDOM = Floors(-2.3, -2.3), Floors(-1.1, -1.1), Floors(-0.4, -0.4)
 MANY_PAIRS = 300
 NAMES = ("Ada", "Byron", "Acme", "Corp", "Paris", "London", "worked", "lives", "in", "for", "the", "1,200", ",", "NATO")
 
+needs_onednn = pytest.mark.skipif(not OneDnnLinear.is_available(), reason="this torch has no oneDNN")
+
 
 def neighbours(n, seed=0, longest=24):
     """Random sentences of up to `longest` words."""
@@ -41,9 +45,11 @@ def neighbours(n, seed=0, longest=24):
     return [rng.choice(NAMES, rng.integers(1, longest)).tolist() for _ in range(n)]
 
 
-@pytest.fixture(scope="module")
-def wide(predictor):
-    """A random model of a real encoder's width, whose matrix products take other paths than tiny ones."""
+@pytest.fixture(scope="module", params=[None, Int8Linear, OneDnnLinear])
+def wide(request, predictor):
+    """A random model of a real encoder's width, whose products take other paths than tiny ones; by each of them."""
+    if request.param is OneDnnLinear and not OneDnnLinear.is_available():
+        pytest.skip("this torch has no oneDNN")
     torch.manual_seed(0)
     encoder = {
         "model_type": "bert",
@@ -61,6 +67,8 @@ def wide(predictor):
         max_length=64,
     )
     model = TwoPhaseModel(config).eval()
+    if request.param:
+        replace_linears(model.encoder, request.param)
     checkpoint = Checkpoint(model, predictor.pieces.tokenizer, predictor.ontology)
     return Predictor(checkpoint, torch.device("cpu"), 1)
 
@@ -100,6 +108,24 @@ def test_other_precisions(tiny_model, sentences, is_equal, precision):
     assert [(r.head, r.type, r.tail) for r in relations] == [(0, "Work_For", 1)]
     assert company[0].entity_margin.dtype == np.float32
     assert all(is_equal(found.predict([s], MIDDLE)[0], c) for s, c in zip(sentences, company, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("precision", "falls_short", "kind"),
+    [("fp32", True, OneDnnLinear), ("fp32", False, nn.Linear), ("bf16", True, nn.Linear), ("int8", True, Int8Linear)],
+)
+@needs_onednn
+def test_whose_product_is_taken(tiny_model, sentences, monkeypatch, precision, falls_short, kind):
+    """oneDNN's where MKL's leaves half of the processor unused; what is found stays the same."""
+    monkeypatch.setattr("kgmill.extractor.predict.mkl_falls_short", lambda: falls_short)
+
+    found = open_predictor(tiny_model, "cpu", precision, 1)
+
+    layers = [type(m) for m in found.model.encoder.modules() if isinstance(m, (nn.Linear, Int8Linear, OneDnnLinear))]
+    assert set(layers) == {kind}
+    (candidates,) = found.predict(sentences[:1], MIDDLE)
+    mentions, _ = decode(found.calibration.apply(candidates), found.ontology, 0.3)
+    assert [m.type for m in mentions] == ["Peop", "Org", "Loc"]
 
 
 def test_shapes_do_not_depend_on_company(predictor, sentences, monkeypatch):

@@ -4,7 +4,12 @@ import pytest
 import torch
 
 from kgmill.extractor.neural.checkpoint import has_bf16
-from kgmill.extractor.neural.devices import choose_precision, multiplies_bf16_tiles, multiplies_bytes
+from kgmill.extractor.neural.devices import (
+    choose_precision,
+    mkl_falls_short,
+    multiplies_bf16_tiles,
+    multiplies_bytes,
+)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16", "int8"])
@@ -66,3 +71,21 @@ def test_a_machine_that_does_not_say(tmp_path):
     """Elsewhere than on Linux fp32 is taken."""
     assert multiplies_bytes(tmp_path / "nothing") is False
     assert multiplies_bf16_tiles(tmp_path / "nothing") is False
+    assert mkl_falls_short(tmp_path / "nothing") is False
+
+
+@pytest.mark.parametrize(
+    ("maker", "falls_short"),
+    [
+        ("vendor_id\t: GenuineIntel\n", False),
+        ("vendor_id\t: AuthenticAMD\n", True),
+        ("vendor_id\t:\n", False),
+        ("", False),
+    ],
+)
+def test_whose_processors_mkl_is_written_for(tmp_path, maker, falls_short):
+    """Told by the maker that Linux names; none is named on ARM, where there is no MKL."""
+    info = tmp_path / "cpuinfo"
+    info.write_text(f"processor\t: 0\n{maker}model name\t: Some CPU of GenuineIntel\n")
+
+    assert mkl_falls_short(info) is falls_short

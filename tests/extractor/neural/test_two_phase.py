@@ -12,8 +12,8 @@ from torch import nn
 from kgmill.extractor.neural.config import TwoPhaseConfig
 from kgmill.extractor.neural.encoding import Window, collate
 from kgmill.extractor.neural.fusion import Fusion
+from kgmill.extractor.neural.linears import Int8Linear, replace_linears
 from kgmill.extractor.neural.pooling import all_spans_max, pooling_table, range_max
-from kgmill.extractor.neural.quantise import quantise
 from kgmill.extractor.neural.spans import Pairs, Spans
 from kgmill.extractor.neural.two_phase import TwoPhaseModel
 from kgmill.extractor.training.sampling import all_spans
@@ -194,7 +194,7 @@ def test_hidden_layer_beside_int8():
     with torch.inference_mode():
         before = score_pairs(model, model.encode(batch), some)
         for part in (model.encoder, *model.role_maps()):
-            quantise(part)
+            replace_linears(part, Int8Linear)
         after = score_pairs(model, model.encode(batch), some)
 
     assert all(0 < (a - b).abs().max().item() < 0.2 for a, b in zip(before, after, strict=True))

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 
 from kgmill.extractor.candidates import EVERYTHING
 from kgmill.extractor.modelfolder import check_model_folder, model_languages
+from kgmill.extractor.neural.checkpoint import load_checkpoint
 from kgmill.extractor.predict import open_predictor
 from kgmill.extractor.training.card import base_model
 from kgmill.extractor.training.train import (
@@ -416,13 +417,14 @@ def test_epoch_has_each_window_once(predictor, sentences):
     assert sorted(w.sentence for batch in batches for w in batch) == list(range(42))
 
 
-def test_rates_fall_by_layer(predictor, training):
+def test_rates_fall_by_layer(tiny_model, training):
     """Lower layers have lower rates, heads their own, and biases and norms no decay."""
     config = training(layer_decay=0.5, learning_rate=1e-3, head_learning_rate=1e-2, weight_decay=0.1)
+    model = load_checkpoint(tiny_model, torch.device("cpu")).model
 
-    groups = parameter_groups(predictor.model, config)
+    groups = parameter_groups(model, config)
 
-    name_of = {id(p): name for name, p in predictor.model.named_parameters()}
+    name_of = {id(p): name for name, p in model.named_parameters()}
     found = {name_of[id(p)]: (g["lr"], g["weight_decay"]) for g in groups for p in g["params"]}
     assert len(found) == len(name_of)
     assert found["encoder.encoder.layer.1.attention.output.dense.weight"] == (1e-3, 0.1)

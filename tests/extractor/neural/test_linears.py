@@ -1,10 +1,13 @@
-"""Int8 linear layers."""
+"""Linear layers of prediction."""
 
 import pytest
 import torch
 from torch import nn
 
-from kgmill.extractor.neural.quantise import Int8Linear, quantise
+from kgmill.extractor.neural.linears import Int8Linear, OneDnnLinear, replace_linears
+
+needs_onednn = pytest.mark.skipif(not OneDnnLinear.is_available(), reason="this torch has no oneDNN")
+KINDS = [Int8Linear, pytest.param(OneDnnLinear, marks=needs_onednn)]
 
 
 def error(linear, x):
@@ -49,10 +52,11 @@ def test_grid_points_are_exact():
     assert found.flatten().tolist() == pytest.approx(linear(x).flatten().tolist())
 
 
-def test_a_row_does_not_depend_on_others():
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_row_does_not_depend_on_others(kind):
     """A huge neighbour changes no bit of a row."""
     torch.manual_seed(0)
-    layer, x = Int8Linear(nn.Linear(64, 32)), torch.randn(16, 64)
+    layer, x = kind(nn.Linear(64, 32)), torch.randn(16, 64)
     other = x.clone()
     other[8:] *= 1e6
 
@@ -60,11 +64,27 @@ def test_a_row_does_not_depend_on_others():
         assert torch.equal(layer(x)[:8], layer(other)[:8])
 
 
-def test_all_linear_layers_inside():
+@needs_onednn
+@pytest.mark.parametrize("has_bias", [True, False])
+@pytest.mark.parametrize("shape", [(7, 64), (2, 5, 64), (0, 64)])
+def test_onednn_is_fp32(shape, has_bias):
+    """Nothing differs but the last bits, whatever the input's shape."""
+    torch.manual_seed(0)
+    linear, x = nn.Linear(64, 48, bias=has_bias), torch.randn(shape)
+
+    with torch.inference_mode():
+        expected, found = linear(x), OneDnnLinear(linear)(x)
+
+    assert found.shape == expected.shape
+    assert torch.allclose(found, expected, rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_all_linear_layers_inside(kind):
     """Every linear layer is replaced, at any depth, and nothing else."""
     model = nn.Sequential(nn.Linear(8, 8), nn.ModuleDict({"a": nn.Sequential(nn.Tanh(), nn.Linear(8, 4))}))
 
-    quantise(model)
+    replace_linears(model, kind)
 
     kinds = [type(module) for module in model.modules() if not list(module.children())]
-    assert kinds == [Int8Linear, nn.Tanh, Int8Linear]
+    assert kinds == [kind, nn.Tanh, kind]
