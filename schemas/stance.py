@@ -30,6 +30,10 @@ _OPPOSED = re.compile(
     r"(?:wins?|won|victory|triumph|lead|draw|loss|edge|romp|comeback) (?:over|to|with|from))\b"
     r"|(?<!took )(?<!take )(?<!taken )(?<!taking )\b(?:over|past)(?: the| host| visiting)?\s*$"
 )
+_PLAYED = re.compile(  # between a player and a team that he plays against
+    r"\b(?:hold|holds|held|holding)(?: off)?(?: the)? $|"
+    r"\b(?:shut out|blanked|swept|sweeps|stunned|stuns|upset|topped|tops|rallied|rallies|outscored)\b"
+)
 _ACTORS = re.compile(  # behind a country's name: whose they are is said, not where anything lies
     r"(?:['\u2019]s)?(?:[-\u2010\u2011][a-z]+)?\s+"
     r"(?:(?!(?:a|after|an|and|as|at|before|by|during|for|from|had|has|have|in|is|near|of|on|or|since|that|the|to|was|were|when|"
@@ -65,6 +69,7 @@ _IN_BRACKETS = re.compile(r"\(([^()]*)\)")
 _DASH = re.compile(  # between a birth and a death
     r"(?<!\s)\s*[\u2013\u2014]\s*|\s-+\s|(?<=\d{4})-(?=\d{4})"
 )
+_NO_BIRTH = {"(", ";"}  # before the dash, where only a death is known
 _YEAR = re.compile(r"\d{3}")
 _DATE = re.compile(r"(?:[A-Z][a-z]+\.?\s)?\d")
 _NAMED = r"(?:(?!(?:and|as|at|by|for|from|in|of|or|to|with)\b)[\w.-]+ ){0,3}?"  # "the second", "King"
@@ -95,6 +100,8 @@ _CREDITED = re.compile(  # between a work and who has a part in it that is none 
     r"(?<!written and )(?<!written, )\b(?:directed|distributed|edited|illustrated|narrated|performed|produced|"
     r"published|released|translated) by(?: the)?(?: (?:[A-Z]\w?\.|[A-Z&][\w&'-]*|and|the),?)* $"
 )
+_OWNER = re.compile(r" (?:[a-z-]+ )?(?:co-)?owners? ")  # between a company and a person who isn't said to be of it
+_NEXT_OF_LIST = re.compile(r";(?: and)?(?: (?:[A-Z][\w.'-]*|of|for|de),?)* $")  # "Austin, Texas; Bangkok, Thailand"
 _BY_BRACKETS = _OF_BIRTH | _OF_DEATH | {"inception"}  # without one, too, in brackets behind a name
 
 
@@ -131,9 +138,10 @@ def stance(
     the other; `cited`: one stands in a reference to a page, where names and years are those of writers and titles;
     `language`: a place is the name of a language, behind which something is written in it; `turned`: words say that the
     one who is named as a child is the parent, or so of companies; `credited`: who published or edited a work, or the
-    like, is taken for its author; `apart`: of the two sides of
-    life dates, a birth is at that of death, a death at that of birth, or two places at both; `unsaid`: a relation that
-    wants a word for it, such as a birth, and there is none.
+    like, is taken for its author; `apart`: of the two sides of life dates, a birth is at that of death, a death at that
+    of birth, or two places at both, or a semicolon of a list parts what lies somewhere from where; `unsaid`: a relation
+    that wants a word for it, such as a birth, and there is none, or the word says another, as an owner's does of an
+    affiliation.
 
     Args:
         sentence: its text.
@@ -164,6 +172,8 @@ def stance(
     >>> stance("Ann Lee's son Bob Stone left.", (14, 23), (0, 7), "child")
     'turned'
     >>> stance("Ann Lee (1815, Paris \u2013 1851, Lyon)", (0, 7), (29, 33), "born_in")
+    'apart'
+    >>> stance("Plants in Austin, Texas; Penang, Malaysia", (10, 16), (33, 41), "country", are_places=True)
     'apart'
     >>> stance("Mother Earth, edited by Ann Lee", (0, 12), (24, 31), "author")
     'credited'
@@ -201,8 +211,14 @@ def stance(
         return "turned"
     if relation == "author" and head < tail and _CREDITED.search(between):
         return "credited"
+    if relation in _OF_PLACES and _NEXT_OF_LIST.search(between):
+        return "apart"
     if _are_apart(sentence, head, tail, relation, are_places):
         return "apart"
+    if relation == "affiliation" and _PLAYED.search(between):
+        return "opposed"
+    if relation == "affiliation" and _OWNER.fullmatch(between):
+        return "unsaid"
     outside = (sentence[: max(first[0], 0)], between, sentence[max(first_end, second[1]) :])
     if words and not any(map(words.search, outside)) and not _is_said_without(sentence, first_end, tail, relation):
         return "unsaid"
@@ -230,7 +246,8 @@ def _side(sentence: str, date: tuple[int, int]) -> int | None:
     for dash in _DASH.finditer(sentence):
         if dash.start() == date[1] and _DATE.match(sentence, dash.end()):
             return 0
-        if dash.end() == date[0] and sentence[: dash.start()][-1:].isdigit():
+        before = sentence[: dash.start()].rstrip()[-1:]
+        if dash.end() == date[0] and (before.isdigit() or before in _NO_BIRTH):
             return 1
     return None
 

@@ -42,7 +42,7 @@ from kgmill.schemas.tables import from_table
 if TYPE_CHECKING:
     from kgmill.pipelines.context import RunContext
 
-VERSION = 23
+VERSION = 24
 VALUE = -1  # the column of a mention that is a value
 _LONGEST = 2000  # characters of a sentence that goes with each of its relations; long lists have thousands of these
 _DOUBT = -9.0  # the log probability of types that a name can't have

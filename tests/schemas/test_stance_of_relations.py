@@ -144,6 +144,8 @@ def test_what_is_no_language(text):
         ("[Ann Lee] (born [1815], died \u2013 1851) wrote.", "died_on"),
         ("[Ann Lee], 1903-10-04 - [1995-06-15].", "born_on"),
         ("[Ann Lee]; [8 May 1753] \u2013 May 30, 1811) wrote.", "died_on"),
+        ("[Ann Lee] (; \u2013 [March 6, 1982]) wrote.", "born_on"),
+        ("[Ann Lee] ( - [1982]) wrote.", "born_on"),
         ("[Ann Lee] (May 22, 1913 in [Saint-Denis] \u2013 April 4, 2004 in Moscow) wrote.", "died_in"),
     ],
 )
@@ -161,6 +163,65 @@ def test_places_on_two_sides_of_a_life():
     assert of_places(life.format("Havana", "[Cuba]", "[Madrid]"), "Cuba") == "apart"
     assert of_places(life.format("[Havana]", "[Cuba]", "Madrid"), "Cuba") == ""
     assert of_places("The war (1914, [Liege], at first \u2013 1918, [Belgium] - all of it) ended.", "Belgium") == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Address: [Menlo Park], California, USA; Cambridge, [UK].",
+        "Plants in [Austin], Texas; Bangkok, Thailand; Penang, [Malaysia]; and Singapore",
+        "Schools in [Austin], Texas; and Isle of Man, [UK]",
+        "Schools in the [US]; the war in Chechnya; [China]",
+    ],
+)
+def test_a_semicolon_parts_the_places_of_a_list(text):
+    """What one entry of a list names does not lie in what another names."""
+    assert stance_of(text, "located_in", are_places=True) == "apart"
+    assert stance_of(text, "country") == "apart"
+    assert stance_of(text, "affiliation") == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "There are three in [Canada]; the others are in [Edmonton], Alberta.",
+        "[Pskhu] (; , Ps'hwy) is a village in [Abkhazia].",
+        "[Austin], Texas, [USA]; Bangkok, Thailand",
+        "It joins a city in [Minnesota]; located along the [Saint Louis River].",
+    ],
+)
+def test_a_semicolon_of_other_kinds_parts_nothing(text):
+    """Only what stands before and behind the semicolon of a list is parted."""
+    assert stance_of(text, "located_in", are_places=True) == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[Ann Lee] held the [Cardinals] hitless.",
+        "[Acme City] holds off [Ann Lee]",
+        "[Ann Lee] hit a double and Rome topped the [Cardinals].",
+        "[Ann Lee] scored 20 as Rome upset [Acme City].",
+    ],
+)
+def test_a_player_is_not_of_the_other_team(text):
+    """Words of a match, which elsewhere than of somebody's team say nothing of the kind."""
+    assert stance_of(text, "affiliation") == "opposed"
+    assert stance_of(text, "party") == ""
+
+
+def test_who_holds_an_office_is_of_what_it_is_of():
+    """To hold a chair or a meeting is no match."""
+    assert stance_of("[Ann Lee] held a chair at the [Academy].", "affiliation") == ""
+    assert stance_of("[Ann Lee] of a holding company of [Acme]", "affiliation") == ""
+
+
+def test_an_owner_is_not_said_to_belong_to_a_company():
+    """Who owns a club is none of its players or staff; who is its owner and something else may be."""
+    assert stance_of("[Acme] owner [Ann Lee] left.", "affiliation") == "unsaid"
+    assert stance_of("[Acme] majority owner [Ann Lee] left.", "affiliation") == "unsaid"
+    assert stance_of("[Acme] owner [Ann Lee] left.", "owned_by") == ""
+    assert stance_of("[Acme] said chairman and majority owner [Ann Lee] left.", "affiliation") == ""
 
 
 @pytest.mark.parametrize(
