@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from kgmill import __version__
 from kgmill.flows.commands import find, lines, panels
 from kgmill.schemas.errors import KgmillError, UsageError
+from kgmill.schemas.leaving import leave
 from kgmill.schemas.text import printable
 
 _COMPLETION = "_KGMILL_COMPLETE"  # set where a shell asks for what may come next
@@ -26,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         from kgmill.flows.completion import complete
 
         sys.exit(complete())
-    sys.exit(run(sys.argv[1:] if argv is None else argv))
+    leave(run(sys.argv[1:] if argv is None else argv))
 
 
 class Terminated(KeyboardInterrupt):

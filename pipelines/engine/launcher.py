@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import kgmill
+from kgmill.schemas.leaving import leave
 
 VERSION_OPTION, SCRATCH_OPTION = "kgmill_version=", "kgmill_scratch="  # among Beam's experiments, which pass anything
 _ANSWER_S = 30.0
@@ -40,17 +41,18 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(f"kgmill-beam-worker: {wrong}")
     from apache_beam.runners.worker import sdk_worker_main
 
-    leave = leave_in_order()
+    take_away = leave_in_order()
 
     def stop(number: int, frame: object) -> None:
-        leave()
+        take_away()
         os._exit(0)
 
     signal.signal(signal.SIGTERM, stop)
     try:
         sdk_worker_main.main([])
     finally:
-        leave()
+        take_away()
+    leave(0)
 
 
 def _provide(worker_id: str, endpoint: str) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from kgmill.pipelines.engine.launcher import end_with_parent
 from kgmill.pipelines.engine.runners import LOCAL
 from kgmill.schemas import errors
 from kgmill.schemas.errors import KgmillError, WorkerError
+from kgmill.schemas.leaving import leave
 from kgmill.schemas.logged import Relay, take
 
 SILENCE_S = 120.0
@@ -234,6 +235,7 @@ def main() -> None:
         except Exception as error:  # whatever it is, the parent must hear of it
             reply = describe(error, Path(line.strip()).parents[2])
         send(json.dumps(reply))
+    leave(0)
 
 
 def _reset_peak() -> None:
