@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -10,11 +11,13 @@ from typing import Annotated, Any, Literal
 
 from typer import Argument, Option
 
+from kgmill.flows.notes import note
 from kgmill.flows.terminal import show, width
 from kgmill.schemas.errors import SourceError, UsageError
 from kgmill.schemas.text import decode_utf8, printable_lines
 
 PANEL = "Graph"
+_BASES = re.compile(r"<(urn:kgmill:dataset:[\w.-]+:)")  # of datasets for which nobody chose one
 EXAMPLES = (
     "kgmill query kg 'SELECT ?label WHERE { GRAPH ?g { ?e rdfs:label ?label } } LIMIT 5'",
     "kgmill query kg @question.rq --format csv",
@@ -75,8 +78,11 @@ def query(
     )
     with nearby(folder) if folder is not None else nullcontext() as near:
         text = answer(near, sparql, form, timeout, how)
-    if form == "table" and text.startswith("{"):  # neither yes nor Turtle begins so
-        _show_rows(json.loads(text))
+        found = json.loads(text) if form == "table" and text.startswith("{") else None  # neither yes nor Turtle does
+        if near is not None and found and not found["n_rows"]:
+            _note_other_names(str(folder), near, sparql)
+    if found:
+        _show_rows(found)
         return
     if sys.stdout.isatty():  # CSV and TSV don't escape it all: programs get the values as they are, terminals don't
         text = printable_lines(text.replace("\r\n", "\n"))
@@ -91,6 +97,19 @@ def _show_rows(found: dict[str, Any]) -> None:
     rest = f", of which the first {n_shown:,} are shown; --format csv has all" if n > n_shown else ""
     drawn = rows_or_records(columns, found["rows"], width())
     show(drawn, "", f"{n:,} {'row' if n == 1 else 'rows'}{rest}")
+
+
+def _note_other_names(folder: str, near: Path, sparql: str) -> None:
+    """Says where a query that found nothing asks for names of another dataset."""
+    from kgmill.pipelines.triplestores.query import prefixes_of
+
+    own = prefixes_of(near)["v"].removesuffix("vocab#")
+    others = [base for base in _BASES.findall(sparql) if base != own]
+    if others:
+        note(
+            f"the query asks for names that begin with {others[0]}, those of {folder} begin with {own}; "
+            "v:, e:, d: and g: need no PREFIX and are the folder's own"
+        )
 
 
 def _from_file(name: str) -> str:

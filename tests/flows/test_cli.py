@@ -246,6 +246,19 @@ def test_query_with_one_row_says_so(kgmill, copy):
     assert kgmill("query", copy, "SELECT ?n { FILTER(false) }").out == "n\n─\n\n0 rows\n"
 
 
+def test_query_for_names_of_another_dataset_says_so(kgmill, copy):
+    """A query that was written for another build finds nothing, and is told why; one of its own is not."""
+    other = "PREFIX v: <urn:kgmill:dataset:other:vocab#> SELECT ?a { GRAPH ?g { ?a v:Work_For ?b } }"
+    own = other.partition("> ")[2]
+
+    found, mine = kgmill("query", copy, other), kgmill("query", copy, own)
+
+    assert found.out.endswith("0 rows\n")
+    assert "asks for names that begin with urn:kgmill:dataset:other:, those of" in found.errors[-1]
+    assert not mine.out.endswith("\n0 rows\n")
+    assert mine.errors == kgmill("query", copy, own.replace("Work_For", "Nothing")).errors == []
+
+
 def test_export_of_a_folder_renames_without_the_model(kgmill, copy):
     """`kgmill export DIR --base-iri IRI` needs no sources, redoes export alone, and the folder keeps the new names."""
     before = json.loads((copy / "run.json").read_text())
