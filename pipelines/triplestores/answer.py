@@ -20,6 +20,7 @@ from typing import Any
 from kgmill.schemas import errors
 from kgmill.schemas.errors import KgmillError, TimeLimitError, UsageError
 from kgmill.schemas.extras import require
+from kgmill.schemas.leaving import leave
 
 _READY = b"ready\n"
 _FAILED = 3
@@ -160,4 +161,4 @@ def _end_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(_main())
+    leave(_main())
