@@ -246,9 +246,10 @@ def _side(sentence: str, date: tuple[int, int]) -> int | None:
     for dash in _DASH.finditer(sentence):
         if dash.start() == date[1] and _DATE.match(sentence, dash.end()):
             return 0
-        before = sentence[: dash.start()].rstrip()[-1:]
-        if dash.end() == date[0] and (before.isdigit() or before in _NO_BIRTH):
-            return 1
+        if dash.end() == date[0]:
+            before = sentence[: dash.start()].rstrip()[-1:]
+            if before.isdigit() or before in _NO_BIRTH:
+                return 1
     return None
 
 

@@ -17,7 +17,6 @@ from kgmill.schemas.errors import SourceError, UsageError
 from kgmill.schemas.text import decode_utf8, printable_lines
 
 PANEL = "Graph"
-_BASES = re.compile(r"<(urn:kgmill:dataset:[\w.-]+:)")  # of datasets for which nobody chose one
 EXAMPLES = (
     "kgmill query kg 'SELECT ?label WHERE { GRAPH ?g { ?e rdfs:label ?label } } LIMIT 5'",
     "kgmill query kg @question.rq --format csv",
@@ -102,9 +101,11 @@ def _show_rows(found: dict[str, Any]) -> None:
 def _note_other_names(folder: str, near: Path, sparql: str) -> None:
     """Says where a query that found nothing asks for names of another dataset."""
     from kgmill.pipelines.triplestores.query import prefixes_of
+    from kgmill.schemas.config import default_base
 
     own = prefixes_of(near)["v"].removesuffix("vocab#")
-    others = [base for base in _BASES.findall(sparql) if base != own]
+    bases = re.findall("<(" + default_base(r"[\w.-]+") + ")", sparql)
+    others = [base for base in bases if base != own]
     if others:
         note(
             f"the query asks for names that begin with {others[0]}, those of {folder} begin with {own}; "

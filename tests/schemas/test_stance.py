@@ -205,7 +205,8 @@ def test_square_references():
 
 
 @pytest.mark.parametrize(
-    "filler", [" ", "\u2013", "-", "(", "[", "( \u2013", "1 \u2013 ", " - ", "born", "in the ", "son "]
+    "filler",
+    [" ", "\u2013", "-", "(", "[", "( \u2013", "1 \u2013 ", " - ", "born", "in the ", "son ", "; ", "; A", "A "],
 )
 def test_long_sentences_take_no_time(filler):
     """Whatever a hostile sentence is full of, time grows with its length and not with its square."""
