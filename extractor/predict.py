@@ -231,14 +231,21 @@ def open_predictor(
     precision = choose_precision(chosen.type, precision, has_bf16)
     check_precision(chosen.type, precision)
     checkpoint = load_checkpoint(folder, chosen, _DTYPES[precision])
-    is_packed = precision == "fp32" and chosen.type == "cpu" and mkl_falls_short() and OneDnnLinear.is_available()
-    if precision == "int8" or (is_packed and not is_compiled):
+    if layer := _linear_layer(precision, chosen.type, is_compiled=is_compiled):
         for part in (checkpoint.model.encoder, *checkpoint.model.role_maps()):
-            replace_linears(part, Int8Linear if precision == "int8" else OneDnnLinear)
+            replace_linears(part, layer)
     predictor = Predictor(checkpoint, chosen, n_threads)
     if is_compiled:
         _compile(predictor)
     return predictor
+
+
+def _linear_layer(precision: str, device: str, *, is_compiled: bool) -> type[Int8Linear | OneDnnLinear] | None:
+    """What stands in for the linear layers, if anything does."""
+    if precision == "int8":
+        return Int8Linear
+    is_slow = precision == "fp32" and device == "cpu" and torch.backends.mkl.is_available() and mkl_falls_short()
+    return OneDnnLinear if is_slow and not is_compiled and OneDnnLinear.is_available() else None
 
 
 def _compile(predictor: Predictor) -> None:
